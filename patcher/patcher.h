@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * patcher.h - applies a Kerf container (a delta, or a full image) while it streams in.
+ *
+ * The one header an integrator includes. Freestanding C11: no libc beyond memcpy, memset, memmove, memcmp; no malloc, no
+ * recursion, no globals. All state lives in one workspace block that the caller gives: flat, without inner pointers.
+ *
+ *     kerf_prologue_parse / kerf_header_parse      (common/container.h) look at the first bytes of the file
+ *     kerf_patcher_workspace()                     how much RAM it will take
+ *     kerf_patcher_init()
+ *     loop:  kerf_patcher_feed() while it says KERF_MORE_WORK or KERF_MORE_INPUT
+ *     KERF_END: the new image is written, flushed, read back, and its digest is right
+ *
+ * The order of checks (docs/SECURITY.md): chunk 0 is authenticated (struct kerf_patcher_expect) before its header is
+ * believed; sizes, ISAs, workspace and slot size next; then the digest of the old image; only then the first erase. Each
+ * chunk is authenticated before the decoder sees a byte of it. The digest of the new image is computed from what
+ * read_new() returns once the last byte is programmed.
+ */
+#ifndef KERF_PATCHER_H
+#define KERF_PATCHER_H
+
+#include "common/container.h"
+#include "common/error.h"
+#include "common/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * What the device does for the patcher. Every callback returns KERF_OK, or an error that the patcher passes on as it is
+ * (KERF_ERR_FLASH when in doubt) and after which the apply stays failed. `ctx` is handed to each. Callbacks may not call
+ * back into the patcher. The struct is read during every call and must stay valid and unchanged while the apply lasts.
+ */
+struct kerf_port {
+    void *ctx;
+    kerf_pos slot_size;   /* bytes that the new image may take at most */
+    uint32_t sector_size; /* erase unit of the new slot in bytes; 0: nothing needs erasing (files) */
+    uint32_t page_size;   /* write_new() gets this many bytes at a time (the last time fewer), 1 .. 65536; a multiple of
+                             the program unit; it is taken from the workspace */
+
+    /* Reads old[pos .. pos+len) into buf. The patcher never asks outside the old image's size. len <= 4096. */
+    kerf_err (*read_old)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+    /* Reads back new[pos .. pos+len), all of it programmed before. len <= 4096. */
+    kerf_err (*read_new)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+    /* Erases the sector of the new slot that begins at pos (a multiple of sector_size). Not called if sector_size is 0. */
+    kerf_err (*erase_new)(void *ctx, kerf_pos pos);
+    /* Programs new[pos .. pos+len), in ascending order, each byte once; pos is a multiple of page_size. */
+    kerf_err (*write_new)(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
+    /* Makes all that was programmed durable (fsync). NULL where programming is durable by itself. */
+    kerf_err (*flush_new)(void *ctx);
+    /* SHA-256, state in ctx; kerf_sha256 (common/sha256.h) will do where there is no library or hardware. */
+    kerf_err (*hash)(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len, struct kerf_sha256_digest *digest);
+    /*
+     * Payload codecs beyond the native one (LZMA2); NULL in builds without. Turns in[0..in_len) into at most out_cap bytes:
+     * sets *in_used and *out_len; `last`: no input follows. KERF_OK, KERF_END at the end of the stream, or
+     * KERF_ERR_CORRUPT.
+     */
+    kerf_err (*unpack)(void *ctx, const uint8_t *in, size_t in_len, bool last, size_t *in_used, uint8_t *out,
+                       size_t out_cap, size_t *out_len);
+};
+
+/* What the signed release says of this payload. Fields that are not known are left zero. */
+struct kerf_patcher_expect {
+    bool chunk0_known;                       /* false: by hand; integrity only, nothing is authenticated */
+    bool target_known;                       /* target digest given in full */
+    struct kerf_sha256_digest chunk0_digest; /* SHA-256 of chunk 0; its first 16 bytes are compared */
+    struct kerf_sha256_digest target_digest; /* SHA-256 of the new image */
+};
+
+/* Options of kerf_patcher_init(). */
+#define KERF_PATCHER_DRY_RUN 1u /* decode and check, write nothing: erase_new and write_new are not called; a delta that
+                                   reads back new can't be dry-run beyond its chunks (KERF_ERR_UNSUPPORTED) unless the
+                                   port's read_new/write_new keep the bytes elsewhere */
+
+/* Where an apply stands. */
+enum kerf_patcher_phase {
+    KERF_PHASE_HEADER, /* collecting chunk 0 */
+    KERF_PHASE_SOURCE, /* hashing the old image */
+    KERF_PHASE_APPLY,  /* decoding and writing */
+    KERF_PHASE_VERIFY, /* reading the new image back and hashing it */
+    KERF_PHASE_DONE,
+    KERF_PHASE_FAILED,
+};
+
+struct kerf_patcher_status {
+    enum kerf_patcher_phase phase;
+    kerf_err err;          /* why it failed; KERF_OK otherwise */
+    kerf_pos delta_pos;    /* bytes of the container taken so far */
+    kerf_pos new_pos;      /* bytes of the new image produced so far */
+    kerf_pos new_size;     /* 0 while the header is not known */
+    kerf_pos verified_pos; /* bytes hashed in the phases SOURCE (of old) and VERIFY (of new) */
+    struct kerf_sha256_digest source_digest; /* valid from the phase APPLY on */
+    struct kerf_sha256_digest target_digest; /* valid in the phase DONE */
+};
+
+/* The state at the beginning of the workspace; its insides are not for the caller. */
+struct kerf_patcher;
+
+/* Alignment that the workspace block needs, in bytes. */
+#define KERF_WORKSPACE_ALIGN 8u
+
+/*
+ * Bytes of workspace for a container with this header on this port: what the header declares (kerf_header_workspace)
+ * plus the page buffer. SIZE_MAX when it can't be met.
+ */
+size_t kerf_patcher_workspace(const struct kerf_header *header, const struct kerf_port *port);
+
+/* The smallest workspace that kerf_patcher_init() takes, whatever the container. */
+size_t kerf_patcher_workspace_min(const struct kerf_port *port);
+
+/*
+ * Begins an apply. `workspace` is owned by the patcher until the apply is over; it may be copied and moved between calls.
+ * `expect` is copied; NULL means by hand. KERF_ERR_ARGUMENT: misaligned workspace, a port without a callback it needs, a
+ * page size out of range. KERF_ERR_RAM: too small even to begin. On success *patcher is the handle (the workspace itself).
+ */
+KERF_MUST_USE kerf_err kerf_patcher_init(void *workspace, size_t workspace_len, const struct kerf_port *port,
+                                         const struct kerf_patcher_expect *expect, unsigned options,
+                                         struct kerf_patcher **patcher);
+
+/*
+ * Takes delta bytes, in pieces of any size, and does a bounded piece of work: at most a page written, a sector erased, or
+ * 4 KiB hashed. *used says how many bytes of `data` were taken; the rest must be fed again. `data` is not kept.
+ *   KERF_MORE_INPUT  all of `data` was taken and more is needed
+ *   KERF_MORE_WORK   call again, with the rest of `data` (len may be 0)
+ *   KERF_END         the new image is complete and verified; bytes fed after it are KERF_ERR_TRAILING
+ *   an error         the apply has failed and stays failed
+ */
+KERF_MUST_USE kerf_err kerf_patcher_feed(struct kerf_patcher *patcher, const struct kerf_port *port, const uint8_t *data,
+                                         size_t len, size_t *used);
+
+/*
+ * Says that no more input will come, once feed() said KERF_MORE_INPUT: KERF_ERR_TRUNCATED. For symmetry, KERF_END after
+ * feed() said so.
+ */
+KERF_MUST_USE kerf_err kerf_patcher_finish(struct kerf_patcher *patcher);
+
+/* Gives up; the slot holds a part of the new image. The apply stays failed with KERF_ERR_STATE. */
+void kerf_patcher_abort(struct kerf_patcher *patcher);
+
+void kerf_patcher_status(const struct kerf_patcher *patcher, struct kerf_patcher_status *status);
+
+/* Which ISAs this build decodes: bit (1 << enum kerf_isa_id). */
+uint32_t kerf_patcher_isas(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
