@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container.h - the file a device downloads: prologue, header, payload cut into chunks chained by digest.
+ *
+ *     chunk 0:  prologue (7) | header (header_len) | digest of chunk 1 (16) * | payload ...
+ *     chunk i:  digest of chunk i+1 (16) * | payload ...                       * absent in the last chunk
+ *
+ * A delta and a full image are the same container; a full image has old_size 0. The chunk that carries the header is
+ * vouched for by the signed release (or by nothing, when applied by hand); each chunk vouches for the next.
+ * Byte by byte: docs/FORMAT.md, "Container". Everything here is reentrant and takes its memory from the caller.
+ */
+#ifndef KERF_COMMON_CONTAINER_H
+#define KERF_COMMON_CONTAINER_H
+
+#include "common/error.h"
+#include "common/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KERF_FORMAT_VERSION 0
+#define KERF_PROLOGUE_LEN 7    /* "KRF", version, header length (1 byte), length of chunk 0 (2 bytes) */
+#define KERF_HEADER_MAX_LEN 249 /* bytes after the prologue: prologue and header are at most 256 bytes */
+#define KERF_CHUNK_MIN 256
+#define KERF_CHUNK_MAX 65536 /* chunk 0 is at most 65535 */
+#define KERF_MAX_REGIONS 8
+#define KERF_MAX_RANGES 4
+#define KERF_MAX_MAP 4096     /* address map entries */
+#define KERF_MAX_LEARNED 4096 /* learned targets of either kind */
+
+/* How the payload is coded. */
+enum kerf_payload_codec {
+    KERF_CODEC_STORED = 0, /* the bytes of the new image as they are */
+    KERF_CODEC_NATIVE = 1, /* segments, references, corrections, literals under the range coder */
+    KERF_CODEC_LZMA2 = 2,  /* one .xz stream (liblzma); only ports that have it */
+};
+
+/* Header flags. */
+#define KERF_FLAG_READS_NEW 0x01u /* the decoder reads back bytes of new that it has written */
+#define KERF_FLAG_WIDE 0x02u      /* old or new is 4 GiB or more: positions and addresses take 8 bytes of workspace */
+#define KERF_FLAG_IN_PLACE 0x04u  /* made for one slot: sector, scratch and group fields follow */
+
+/* A stretch of both images that is loaded at one address and holds one instruction set. */
+struct kerf_region {
+    kerf_pos old_pos, old_len; /* bytes; the stretch in the old image */
+    kerf_pos new_pos, new_len; /* bytes; the stretch in the new image */
+    kerf_pos old_addr;         /* load address of old_pos */
+    kerf_pos new_addr;         /* load address of new_pos */
+    uint8_t isa;               /* enum kerf_isa_id; 0: data alone */
+    uint16_t kinds;            /* 1 << reference kind: which kinds are looked for (isa/isa.h) */
+};
+
+/* Addresses outside the images (RAM, mostly) at which an aligned word is taken for a pointer: [start, start + len). */
+struct kerf_range {
+    kerf_pos start;
+    kerf_pos len;
+};
+
+/* Sizes of the decoder's tables: all that --ram decides. */
+struct kerf_model_params {
+    uint8_t table_bits; /* log2 of the counters in each byte-model table, 4 .. 22 */
+    uint8_t flag_class; /* size class of the flag and number models: 0 tiny, 1 small, 2 large */
+    uint16_t map_cap;   /* entries of the address map, 0 .. KERF_MAX_MAP */
+    uint16_t learned_cap; /* learned targets kept, of code and as many of RAM, 0 .. KERF_MAX_LEARNED */
+};
+
+struct kerf_header {
+    uint8_t version;
+    uint8_t flags; /* KERF_FLAG_ */
+    uint8_t codec; /* enum kerf_payload_codec */
+    uint8_t region_count;
+    uint8_t range_count;
+    uint8_t sector_log2;  /* in place: log2 of the erase sector, else 0 */
+    uint16_t scratch;     /* in place: sectors of scratch */
+    uint16_t group;       /* in place: sectors of a checkpoint group */
+    uint16_t header_len;  /* bytes, prologue included */
+    uint32_t chunk0_len;  /* bytes of chunk 0, prologue, header, next digest and payload */
+    uint32_t chunk_size;  /* bytes of every chunk from the second up but the last, which may be shorter */
+    struct kerf_model_params model;
+    kerf_pos old_size; /* bytes; 0: a full image */
+    kerf_pos new_size; /* bytes */
+    kerf_pos payload_size; /* bytes of payload in all chunks, digests not counted */
+    struct kerf_digest old_digest; /* of the old image; zeros when old_size is 0 */
+    struct kerf_digest new_digest; /* of the new image */
+    uint16_t tables_pos; /* where in chunk 0 regions and ranges start: for kerf_header_tables() */
+};
+
+/*
+ * Length of chunk 0, from the first KERF_PROLOGUE_LEN bytes of a file: what must be collected, and authenticated, before
+ * kerf_header_parse(). *header_len (prologue included) is what must be there for a look at the header alone.
+ * KERF_ERR_FORMAT: not a Kerf container. KERF_ERR_VERSION: one of another version.
+ */
+KERF_MUST_USE kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint32_t *chunk0_len,
+                                           uint16_t *header_len);
+
+/*
+ * Reads prologue and header from the first `len` bytes of a container and checks that they don't contradict themselves.
+ * `len` may be as little as the header; more is ignored. KERF_ERR_FORMAT, KERF_ERR_VERSION, or KERF_ERR_UNSUPPORTED
+ * (positions over KERF_POS_BITS).
+ */
+KERF_MUST_USE kerf_err kerf_header_parse(const uint8_t *chunk0, size_t len, struct kerf_header *header);
+
+/*
+ * Reads the regions and ranges of a header that kerf_header_parse() accepted. The arrays must have room for
+ * header->region_count and header->range_count entries; both lists come sorted by old_pos and start.
+ */
+KERF_MUST_USE kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *header,
+                                          struct kerf_region *regions, struct kerf_range *ranges);
+
+/*
+ * Bytes of workspace that the decoder needs for this header, page buffer of the port apart: FORMAT.md's formula, the same
+ * number on every machine. SIZE_MAX when it exceeds the address space.
+ */
+size_t kerf_header_workspace(const struct kerf_header *header);
+
+#if KERF_ENCODER
+/*
+ * Writes prologue and header to buf (256 bytes are always enough); the reverse of parse and tables. Fields that follow
+ * from others (version, header_len, tables_pos) are computed, and stored in *header too; chunk0_len is taken as given.
+ */
+KERF_MUST_USE kerf_err kerf_header_write(struct kerf_header *header, const struct kerf_region *regions,
+                                         const struct kerf_range *ranges, uint8_t *buf, size_t cap, size_t *len);
+#endif
+
+/* --- The chunk chain: where chunks start and end, one place for reader and writer. --- */
+
+/* A chunk about to come. */
+struct kerf_chunk {
+    uint32_t len;         /* bytes of the whole chunk */
+    uint32_t payload_len; /* bytes of payload at its end; what is before is the next digest, and in chunk 0 the header */
+    bool last;
+};
+
+/* Chunk 0 of `header`. KERF_ERR_FORMAT when chunk0_len does not fit the payload size. */
+KERF_MUST_USE kerf_err kerf_chunk_first(const struct kerf_header *header, struct kerf_chunk *chunk);
+/* The chunk after the one that left `payload_left` (> 0) bytes of payload to come. */
+void kerf_chunk_next(const struct kerf_header *header, kerf_pos payload_left, struct kerf_chunk *chunk);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
