@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+# The libraries of the host programs; Debian package names are in tools/setup.
+find_package(PkgConfig REQUIRED)
+find_package(BZip2 REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(DIVSUFSORT REQUIRED IMPORTED_TARGET libdivsufsort libdivsufsort64)
+pkg_check_modules(EVENT REQUIRED IMPORTED_TARGET libevent libevent_openssl)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(LZMA REQUIRED IMPORTED_TARGET liblzma)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
