@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door; CMake does the work (CMakeLists.txt, CMakePresets.json). `make help` lists the targets.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+MAKEFLAGS += --no-print-directory
+
+.PHONY: all help setup check demo bench fuzz size powercut clean
+.DEFAULT_GOAL := all
+
+all: ## build everything into build/, programs in build/bin/; nothing is installed, no test is run
+	@mkdir -p build
+	@cmake --preset dev >build/configure.log 2>&1 || { cat build/configure.log; \
+	    echo "configuring failed: if a package is missing, 'make setup' installs all of them" >&2; exit 1; }
+	@cmake --build build -j $(JOBS)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+
+setup: ## install what is needed with apt-get (as root or through sudo); quick when all is there
+	@tools/setup
+
+check: setup ## set up, build, and run everything a commit must pass: checkers, sanitizers, Cortex-M, every test
+	@tools/check -j $(JOBS)
+
+demo: setup all ## set up, build, and run the main job: publish three releases, serve them, update a device
+	@tests/demo/demo.sh build
+
+bench: setup all ## size, time and memory beside every rival on PATH; CORPUS=dir for more pairs
+	@benchmarks/bench.sh build $(CORPUS)
+
+fuzz: setup ## run each fuzz target freely; SECONDS_EACH=60 TARGET=name
+	@tools/fuzz -j $(JOBS) -t $(or $(SECONDS_EACH),60) $(TARGET)
+
+size: setup ## code size of the device core per module on Cortex-M0+, M3, M4, M33
+	@tools/size-report
+
+powercut: setup all ## cut the power at every flash operation of an update
+	@if [ -x tests/powercut.sh ]; then tests/powercut.sh build; else echo "not there yet: tests/powercut.sh" >&2; exit 1; fi
+
+clean: ## remove build/
+	@rm -rf build
