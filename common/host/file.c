@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* asprintf */
+#define _FILE_OFFSET_BITS 64
 #include "common/host/file.h"
 
 #include <errno.h>

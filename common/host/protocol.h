@@ -2,8 +2,8 @@
 /*
  * protocol.h - what device and server say to each other, as structs, and as JSON both ways (docs/PROTOCOL.md).
  *
- * Readers take foreign text: they check length, nesting, types, ranges and counts, ignore keys they don't know, and leave
- * an error that names the key. Writers produce text that the readers accept. Strings are UTF-8 without control characters,
+ * Readers take foreign text: they check length, nesting, types, ranges and counts, ignore keys they don't know, and say
+ * in `why` (may be NULL) which key is wrong and what is expected. Writers produce text that the readers accept. Strings are UTF-8 without control characters,
  * 1 to KERF_NAME_CAP - 1 bytes unless a comment says otherwise; an empty string in a struct means "not given".
  * Everything here is reentrant.
  */
@@ -11,6 +11,7 @@
 #define KERF_COMMON_HOST_PROTOCOL_H
 
 #include "common/error.h"
+#include "common/host/why.h"
 #include "common/types.h"
 
 #ifdef __cplusplus
@@ -22,14 +23,14 @@ extern "C" {
 
 /* Limits of PROTOCOL.md; _CAP counts the terminating 0. Bytes of JSON text of each message: */
 #define KERF_CHECK_REQUEST_MAX 32768u
-#define KERF_CHECK_ANSWER_MAX 4194304u
+#define KERF_CHECK_ANSWER_MAX 2097152u
 #define KERF_REPORT_MAX 65536u
 #define KERF_REPORT_ANSWER_MAX 4096u
 #define KERF_PROTOCOL_DEPTH 16 /* objects and arrays within each other */
 
 #define KERF_NAME_CAP 65
 #define KERF_VALUE_CAP 129 /* values of device.attrs */
-#define KERF_TAG_CAP 33    /* names of formats and features */
+#define KERF_TAG_CAP 33    /* names of formats and features; nonces */
 #define KERF_URL_CAP 1025
 #define KERF_MAX_ATTRS 16
 #define KERF_MAX_FORMATS 8
@@ -39,13 +40,8 @@ extern "C" {
 #define KERF_MAX_URLS 4
 #define KERF_MAX_REPORTS 64
 #define KERF_MAX_ROOTS 8
-#define KERF_DOCUMENT_MAX 262144u        /* bytes of a signed document, before base64 */
+#define KERF_DOCUMENT_MAX 65536u         /* bytes of a signed document, before base64 */
 #define KERF_NUMBER_MAX 9007199254740991 /* 2^53 - 1: sizes and times; every JSON reader holds it exactly */
-
-/* Why a message was refused: one line, no line end, for people and for the "error" key of an answer. */
-struct kerf_protocol_error {
-    char text[200];
-};
 
 /* Which way a payload takes to the new image. */
 enum kerf_mode {
@@ -105,8 +101,8 @@ struct kerf_attr {
 
 struct kerf_device_info {
     char id[KERF_NAME_CAP];    /* required */
-    char model[KERF_NAME_CAP]; /* required in a check; the product's name in the release documents */
-    char hw[KERF_NAME_CAP];    /* hardware revision; may be empty */
+    char model[KERF_NAME_CAP]; /* required; the product's name in the release documents */
+    char hw[KERF_NAME_CAP];    /* hardware id; may be empty */
     size_t attr_count;
     struct kerf_attr attrs[KERF_MAX_ATTRS]; /* free for policy */
 };
@@ -116,9 +112,9 @@ struct kerf_client_info {
     char ver[KERF_NAME_CAP];
     size_t format_count; /* required, at least 1 */
     char formats[KERF_MAX_FORMATS][KERF_TAG_CAP];
-    size_t feature_count; /* what the patcher was built with: ISA names (kerf_isa_name), "lzma2" */
+    size_t feature_count; /* what the patcher was built with: ISA names (kerf_isa_name) and "lzma2" */
     char features[KERF_MAX_FEATURES][KERF_TAG_CAP];
-    uint64_t ram; /* bytes of workspace that the device can give; 0: not given, no limit */
+    uint64_t ram; /* bytes of workspace that the device can give, page buffer apart; 0: not given, no limit */
     bool resume;  /* can go on with a download (Range) */
     bool metered; /* the link costs money now */
 };
@@ -131,7 +127,7 @@ struct kerf_check_component {
     struct kerf_sha256_digest digest; /* SHA-256 of the image as it lies there */
     uint64_t size;                    /* bytes of that image */
     uint64_t slot;                    /* bytes that a new image may take; 0: not given, no limit */
-    uint32_t sc;                      /* security counter of what is installed */
+    uint64_t sc;                      /* security counter of what is installed */
 };
 
 /* How the last update ended, when it failed. */
@@ -153,18 +149,18 @@ struct kerf_check_request {
     bool boot_confirmed;
     uint32_t boot_count;
     char boot_why[KERF_NAME_CAP];
-    uint32_t root_seq;    /* newest root document the device trusts; 0: none */
+    uint64_t root_version; /* newest root document the device trusts; 0: none */
     uint64_t release_seq; /* newest release it has accepted; 0: none */
     size_t component_count; /* required, at least 1 */
     struct kerf_check_component components[KERF_MAX_COMPONENTS];
     struct kerf_last_attempt last;
-    char channel[KERF_NAME_CAP]; /* empty: the product's only, or default one */
-    char nonce[KERF_NAME_CAP];   /* may be empty; echoed by a fresh document that is signed per answer */
+    char channel[KERF_NAME_CAP]; /* may be empty */
+    char nonce[KERF_TAG_CAP];    /* may be empty; these bytes are what a fresh document echoes */
 };
 
 /* `len` bytes of text, no 0 needed. KERF_ERR_FORMAT, KERF_ERR_VERSION ("v"), KERF_ERR_RAM (host memory). */
 KERF_MUST_USE kerf_err kerf_check_request_read(const char *text, size_t len, struct kerf_check_request *request,
-                                               struct kerf_protocol_error *error);
+                                               struct kerf_why *why);
 /*
  * *text is malloc'ed, ends with a 0 that *len does not count, and belongs to the caller (free).
  * KERF_ERR_ARGUMENT: a string that is not UTF-8, or a count over its limit.
@@ -234,7 +230,7 @@ struct kerf_check_answer {
 
 /* As kerf_check_request_read(). On success the answer owns memory: kerf_check_answer_free(); on failure it owns none. */
 KERF_MUST_USE kerf_err kerf_check_answer_read(const char *text, size_t len, struct kerf_check_answer *answer,
-                                              struct kerf_protocol_error *error);
+                                              struct kerf_why *why);
 KERF_MUST_USE kerf_err kerf_check_answer_write(const struct kerf_check_answer *answer, char **text, size_t *len);
 /* Frees what the answer owns, not the struct; it is then all zero. */
 void kerf_check_answer_free(struct kerf_check_answer *answer);
@@ -268,10 +264,10 @@ struct kerf_report_answer {
 };
 
 KERF_MUST_USE kerf_err kerf_report_batch_read(const char *text, size_t len, struct kerf_report_batch *batch,
-                                              struct kerf_protocol_error *error);
+                                              struct kerf_why *why);
 KERF_MUST_USE kerf_err kerf_report_batch_write(const struct kerf_report_batch *batch, char **text, size_t *len);
 KERF_MUST_USE kerf_err kerf_report_answer_read(const char *text, size_t len, struct kerf_report_answer *answer,
-                                               struct kerf_protocol_error *error);
+                                               struct kerf_why *why);
 KERF_MUST_USE kerf_err kerf_report_answer_write(const struct kerf_report_answer *answer, char **text, size_t *len);
 
 /* --- Any answer that is not 200: {"v":1,"error":"..."} --- */

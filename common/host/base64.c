@@ -1,53 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/host/encoding.h"
+#include "common/host/base64.h"
 
 static const char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-void kerf_sha256_to_hex(const struct kerf_sha256_digest *digest, char text[KERF_SHA256_HEX_LEN + 1])
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < KERF_SHA256_LEN; i++) {
-        text[2 * i] = digits[digest->b[i] >> 4];
-        text[2 * i + 1] = digits[digest->b[i] & 15];
-    }
-    text[KERF_SHA256_HEX_LEN] = 0;
-}
-
-/* The value of a hexadecimal digit, or 16. */
-static unsigned hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return (unsigned)(c - '0');
-    }
-    if (c >= 'a' && c <= 'f') {
-        return (unsigned)(c - 'a') + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return (unsigned)(c - 'A') + 10;
-    }
-    return 16;
-}
-
-kerf_err kerf_sha256_from_hex(const char *text, size_t len, struct kerf_sha256_digest *digest)
-{
-    struct kerf_sha256_digest read;
-
-    if (len != KERF_SHA256_HEX_LEN) {
-        return KERF_ERR_FORMAT;
-    }
-    for (size_t i = 0; i < KERF_SHA256_LEN; i++) {
-        const unsigned high = hex_value(text[2 * i]);
-        const unsigned low = hex_value(text[2 * i + 1]);
-
-        if (high > 15 || low > 15) {
-            return KERF_ERR_FORMAT;
-        }
-        read.b[i] = (uint8_t)(high << 4 | low);
-    }
-    *digest = read;
-    return KERF_OK;
-}
 
 size_t kerf_base64_len(size_t len)
 {
