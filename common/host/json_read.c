@@ -303,13 +303,21 @@ bool kerf_json_base64(struct kerf_json *json, const struct kerf_json_at *at, con
     return error == NULL;
 }
 
+/* Ends an inner path; one that was cut (no message of ours nests so deep) is better left out than misleading. */
+static void set_path(struct kerf_json_at *inner, int path_len)
+{
+    inner->object = NULL;
+    if (path_len < 0 || (size_t)path_len >= sizeof inner->path) {
+        inner->path[0] = '\0';
+    }
+}
+
 bool kerf_json_object(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required,
                       struct kerf_json_at *inner)
 {
     json_t *found = get(json, at, key, required);
 
-    (void)snprintf(inner->path, sizeof inner->path, "%s%s.", at->path, key);
-    inner->object = NULL;
+    set_path(inner, snprintf(inner->path, sizeof inner->path, "%s%s.", at->path, key));
     if (found == NULL) {
         return false;
     }
@@ -346,8 +354,7 @@ void kerf_json_element(struct kerf_json *json, const struct kerf_json_at *at, co
 {
     json_t *found = json_array_get(array, index);
 
-    (void)snprintf(inner->path, sizeof inner->path, "%s%s[%zu].", at->path, key, index);
-    inner->object = NULL;
+    set_path(inner, snprintf(inner->path, sizeof inner->path, "%s%s[%zu].", at->path, key, index));
     if (!json_is_object(found)) {
         fail_element(json, at, key, index, "an object {...} expected");
     } else if (json->err == KERF_OK) {
