@@ -442,7 +442,7 @@ json_t *kerf_json_of_base64(const uint8_t *data, size_t len)
 
 kerf_err kerf_json_dump(json_t *object, char **text, size_t *len)
 {
-    *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
+    *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(object);
     if (*text == NULL) {
         return KERF_ERR_ARGUMENT;

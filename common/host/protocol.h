@@ -202,7 +202,7 @@ struct kerf_update {
 };
 
 /* A signed document, opaque here. */
-struct kerf_document {
+struct kerf_blob {
     uint8_t *data; /* malloc'ed, owned by the message; NULL: not given */
     size_t len;
 };
@@ -223,9 +223,9 @@ struct kerf_check_answer {
     struct kerf_update updates[KERF_MAX_COMPONENTS];
     uint64_t not_before; /* seconds since 1970 UTC; 0: at once */
     size_t root_count;   /* root documents newer than the device's, ascending */
-    struct kerf_document roots[KERF_MAX_ROOTS];
-    struct kerf_document release;
-    struct kerf_document fresh;
+    struct kerf_blob roots[KERF_MAX_ROOTS];
+    struct kerf_blob release;
+    struct kerf_blob fresh;
 };
 
 /* As kerf_check_request_read(). On success the answer owns memory: kerf_check_answer_free(); on failure it owns none. */
