@@ -20,14 +20,15 @@ extern "C" {
 #endif
 
 #define KERF_FORMAT_VERSION 0
-#define KERF_PROLOGUE_LEN 7    /* "KRF", version, header length (1 byte), length of chunk 0 (2 bytes) */
+#define KERF_PROLOGUE_LEN 7     /* "KRF", version, header length (1 byte), length of chunk 0 (2 bytes) */
 #define KERF_HEADER_MAX_LEN 249 /* bytes after the prologue: prologue and header are at most 256 bytes */
 #define KERF_CHUNK_MIN 256
 #define KERF_CHUNK_MAX 65536 /* chunk 0 is at most 65535 */
 #define KERF_MAX_REGIONS 8
 #define KERF_MAX_RANGES 4
-#define KERF_MAX_MAP 4096     /* address map entries */
-#define KERF_MAX_LEARNED 4096 /* learned targets of either kind */
+#define KERF_MAX_MAP 4096        /* address map entries */
+#define KERF_MAX_LEARNED 4096    /* learned targets of either kind */
+#define KERF_WORKSPACE_STATE 256 /* bytes of workspace that the formula counts for struct kerf_patcher */
 
 /* How the payload is coded. */
 enum kerf_payload_codec {
@@ -40,6 +41,7 @@ enum kerf_payload_codec {
 #define KERF_FLAG_READS_NEW 0x01u /* the decoder reads back bytes of new that it has written */
 #define KERF_FLAG_WIDE 0x02u      /* old or new is 4 GiB or more: positions and addresses take 8 bytes of workspace */
 #define KERF_FLAG_IN_PLACE 0x04u  /* made for one slot: sector, scratch and group fields follow */
+#define KERF_FLAGS_ALL 0x07u
 
 /* A stretch of both images that is loaded at one address and holds one instruction set. */
 struct kerf_region {
@@ -59,9 +61,9 @@ struct kerf_range {
 
 /* Sizes of the decoder's tables: all that --ram decides. */
 struct kerf_model_params {
-    uint8_t table_bits; /* log2 of the counters in each byte-model table, 4 .. 22 */
-    uint8_t flag_class; /* size class of the flag and number models: 0 tiny, 1 small, 2 large */
-    uint16_t map_cap;   /* entries of the address map, 0 .. KERF_MAX_MAP */
+    uint8_t table_bits;   /* log2 of the counters in each byte-model table, 4 .. 22 */
+    uint8_t flag_class;   /* size class of the flag and number models: 0 tiny, 1 small, 2 large */
+    uint16_t map_cap;     /* entries of the address map, 0 .. KERF_MAX_MAP */
     uint16_t learned_cap; /* learned targets kept, of code and as many of RAM, 0 .. KERF_MAX_LEARNED */
 };
 
@@ -71,19 +73,19 @@ struct kerf_header {
     uint8_t codec; /* enum kerf_payload_codec */
     uint8_t region_count;
     uint8_t range_count;
-    uint8_t sector_log2;  /* in place: log2 of the erase sector, else 0 */
-    uint16_t scratch;     /* in place: sectors of scratch */
-    uint16_t group;       /* in place: sectors of a checkpoint group */
-    uint16_t header_len;  /* bytes, prologue included */
-    uint32_t chunk0_len;  /* bytes of chunk 0, prologue, header, next digest and payload */
-    uint32_t chunk_size;  /* bytes of every chunk from the second up but the last, which may be shorter */
+    uint8_t sector_log2; /* in place: log2 of the erase sector, else 0 */
+    uint16_t scratch;    /* in place: sectors of scratch */
+    uint16_t group;      /* in place: sectors of a checkpoint group */
+    uint16_t header_len; /* bytes, prologue included */
+    uint32_t chunk0_len; /* bytes of chunk 0, prologue, header, next digest and payload */
+    uint32_t chunk_size; /* bytes of every chunk from the second up but the last, which may be shorter */
     struct kerf_model_params model;
-    kerf_pos old_size; /* bytes; 0: a full image */
-    kerf_pos new_size; /* bytes */
-    kerf_pos payload_size; /* bytes of payload in all chunks, digests not counted */
+    kerf_pos old_size;             /* bytes; 0: a full image */
+    kerf_pos new_size;             /* bytes */
+    kerf_pos payload_size;         /* bytes of payload in all chunks, digests not counted */
     struct kerf_digest old_digest; /* of the old image; zeros when old_size is 0 */
     struct kerf_digest new_digest; /* of the new image */
-    uint16_t tables_pos; /* where in chunk 0 regions and ranges start: for kerf_header_tables() */
+    uint16_t tables_pos;           /* where in chunk 0 regions and ranges start: for kerf_header_tables() */
 };
 
 /*
@@ -110,25 +112,32 @@ KERF_MUST_USE kerf_err kerf_header_tables(const uint8_t *chunk0, const struct ke
 
 /*
  * Bytes of workspace that the decoder needs for this header, page buffer of the port apart: FORMAT.md's formula, the same
- * number on every machine. SIZE_MAX when it exceeds the address space.
+ * number on every machine. SIZE_MAX when it exceeds the address space. The header must come from parse or write.
  */
 size_t kerf_header_workspace(const struct kerf_header *header);
 
 #if KERF_ENCODER
 /*
  * Writes prologue and header to buf (256 bytes are always enough); the reverse of parse and tables. Fields that follow
- * from others (version, header_len, tables_pos) are computed, and stored in *header too; chunk0_len is taken as given.
+ * from others (version, header_len, tables_pos) are computed, and stored in *header too. chunk0_len is taken as given, or,
+ * where it is 0, becomes the largest that chunk_size allows. KERF_ERR_ARGUMENT: anything that parse would refuse, a chunk
+ * size that is none (kerf_chunk_size_floor), or too small a chunk for this header. KERF_ERR_SPACE: `cap` or 256 bytes are
+ * too few.
  */
 KERF_MUST_USE kerf_err kerf_header_write(struct kerf_header *header, const struct kerf_region *regions,
                                          const struct kerf_range *ranges, uint8_t *buf, size_t cap, size_t *len);
+
+/* The largest chunk size the header can say that is at most `bytes`; KERF_CHUNK_MIN where `bytes` is less. */
+uint32_t kerf_chunk_size_floor(uint32_t bytes);
 #endif
 
 /* --- The chunk chain: where chunks start and end, one place for reader and writer. --- */
 
 /* A chunk about to come. */
 struct kerf_chunk {
-    uint32_t len;         /* bytes of the whole chunk */
-    uint32_t payload_len; /* bytes of payload at its end; what is before is the next digest, and in chunk 0 the header */
+    uint32_t len; /* bytes of the whole chunk */
+    uint32_t
+        payload_len; /* bytes of payload at its end; what is before is the next digest, and in chunk 0 the header */
     bool last;
 };
 

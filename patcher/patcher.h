@@ -50,7 +50,8 @@ struct kerf_port {
     /* Makes all that was programmed durable (fsync). NULL where programming is durable by itself. */
     kerf_err (*flush_new)(void *ctx);
     /* SHA-256, state in ctx; kerf_sha256 (common/sha256.h) will do where there is no library or hardware. */
-    kerf_err (*hash)(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len, struct kerf_sha256_digest *digest);
+    kerf_err (*hash)(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
+                     struct kerf_sha256_digest *digest);
     /*
      * Payload codecs beyond the native one (LZMA2); NULL in builds without. Turns in[0..in_len) into at most out_cap bytes:
      * sets *in_used and *out_len; `last`: no input follows. KERF_OK, KERF_END at the end of the stream, or
@@ -69,7 +70,8 @@ struct kerf_patcher_expect {
 };
 
 /* Options of kerf_patcher_init(). */
-#define KERF_PATCHER_DRY_RUN 1u /* decode and check, write nothing: erase_new and write_new are not called; a delta that
+#define KERF_PATCHER_DRY_RUN                                                                                           \
+    1u /* decode and check, write nothing: erase_new and write_new are not called; a delta that
                                    reads back new can't be dry-run beyond its chunks (KERF_ERR_UNSUPPORTED) unless the
                                    port's read_new/write_new keep the bytes elsewhere */
 
@@ -85,11 +87,11 @@ enum kerf_patcher_phase {
 
 struct kerf_patcher_status {
     enum kerf_patcher_phase phase;
-    kerf_err err;          /* why it failed; KERF_OK otherwise */
-    kerf_pos delta_pos;    /* bytes of the container taken so far */
-    kerf_pos new_pos;      /* bytes of the new image produced so far */
-    kerf_pos new_size;     /* 0 while the header is not known */
-    kerf_pos verified_pos; /* bytes hashed in the phases SOURCE (of old) and VERIFY (of new) */
+    kerf_err err;                            /* why it failed; KERF_OK otherwise */
+    kerf_pos delta_pos;                      /* bytes of the container taken so far */
+    kerf_pos new_pos;                        /* bytes of the new image produced so far */
+    kerf_pos new_size;                       /* 0 while the header is not known */
+    kerf_pos verified_pos;                   /* bytes hashed in the phases SOURCE (of old) and VERIFY (of new) */
     struct kerf_sha256_digest source_digest; /* valid from the phase APPLY on */
     struct kerf_sha256_digest target_digest; /* valid in the phase DONE */
 };
@@ -126,8 +128,8 @@ KERF_MUST_USE kerf_err kerf_patcher_init(void *workspace, size_t workspace_len, 
  *   KERF_END         the new image is complete and verified; bytes fed after it are KERF_ERR_TRAILING
  *   an error         the apply has failed and stays failed
  */
-KERF_MUST_USE kerf_err kerf_patcher_feed(struct kerf_patcher *patcher, const struct kerf_port *port, const uint8_t *data,
-                                         size_t len, size_t *used);
+KERF_MUST_USE kerf_err kerf_patcher_feed(struct kerf_patcher *patcher, const struct kerf_port *port,
+                                         const uint8_t *data, size_t len, size_t *used);
 
 /*
  * Says that no more input will come, once feed() said KERF_MORE_INPUT: KERF_ERR_TRUNCATED. For symmetry, KERF_END after

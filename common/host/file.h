@@ -61,8 +61,8 @@ KERF_MUST_USE kerf_err kerf_file_writer_begin(struct kerf_file_writer *w, const 
 KERF_MUST_USE kerf_err kerf_file_writer_append(struct kerf_file_writer *w, const uint8_t *data, size_t len,
                                                struct kerf_why *why);
 /* Writes at `pos` (bytes from the beginning); a gap reads as zeros. */
-KERF_MUST_USE kerf_err kerf_file_writer_write_at(struct kerf_file_writer *w, uint64_t pos, const uint8_t *data, size_t len,
-                                                 struct kerf_why *why);
+KERF_MUST_USE kerf_err kerf_file_writer_write_at(struct kerf_file_writer *w, uint64_t pos, const uint8_t *data,
+                                                 size_t len, struct kerf_why *why);
 /* Reads back what was written; reading beyond the end is KERF_ERR_FLASH. */
 KERF_MUST_USE kerf_err kerf_file_writer_read_at(struct kerf_file_writer *w, uint64_t pos, uint8_t *buf, size_t len,
                                                 struct kerf_why *why);

@@ -13,10 +13,10 @@ extern "C" {
 #endif
 
 struct kerf_progress {
-    bool on;             /* false: all calls do nothing */
-    bool shown;          /* there is a line on the terminal */
-    uint64_t next_ms;    /* monotonic time of the next update */
-    const char *stage;   /* of the last update; a new one is shown at once */
+    bool on;           /* false: all calls do nothing */
+    bool shown;        /* there is a line on the terminal */
+    uint64_t next_ms;  /* monotonic time of the next update */
+    const char *stage; /* of the last update; a new one is shown at once */
 };
 
 /* `quiet` silences it even on a terminal. */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state.h - the patcher's state and the memory around it; for the files of this folder alone.
+ *
+ *     +-------------+-------------+------------+------------+-------------------+
+ *     | kerf_patcher| codec state | tail       | chunk      | page              |
+ *     | (256)       | (codec_len) | (64)       | chunk_size | page_size + 16    |
+ *     +-------------+-------------+------------+------------+-------------------+
+ *                                 ^ buffer_of()             ^ page_of()
+ *
+ * A chunk is received behind `tail`; the last bytes of the payload before it, which the decoder could not use alone, wait at
+ * the end of `tail` and are moved up to the chunk's payload once the chunk is authenticated. Until the header is known
+ * codec_len is 0 and chunk 0 may take all that is behind `tail`. The 16 bytes after a page hold what a step of the decoder
+ * wrote beyond it.
+ */
+#ifndef KERF_PATCHER_STATE_H
+#define KERF_PATCHER_STATE_H
+
+#include "common/codec.h"
+#include "patcher/patcher.h"
+
+/* What feed() does next. Each call does one of these. */
+enum stage {
+    STAGE_COLLECT,      /* take input until the chunk is whole */
+    STAGE_AUTHENTICATE, /* hash the chunk, compare, and for chunk 0 read the header */
+    STAGE_SOURCE,       /* hash the old image */
+    STAGE_DECODE,       /* decode until a page is full or input runs out */
+    STAGE_DRAIN,        /* all is decoded: write the last page, flush */
+    STAGE_VERIFY,       /* read new back and hash it */
+    STAGE_DONE,
+};
+
+#define STATE_DRY_RUN 1u /* KERF_PATCHER_DRY_RUN */
+#define STATE_CHUNK0_KNOWN 2u
+#define STATE_TARGET_KNOWN 4u
+#define STATE_LAST_CHUNK 8u /* no chunk follows the one in progress */
+
+struct kerf_patcher {
+    struct kerf_header header;        /* zeros until it is known */
+    struct kerf_digest next;          /* what the chunk in progress must have */
+    struct kerf_sha256_digest source; /* of old, once it is known */
+    struct kerf_sha256_digest target; /* of new: what is expected, where that is known; what was found, in the end */
+    kerf_pos delta_pos;               /* bytes of the container taken */
+    kerf_pos payload_left;            /* bytes of payload behind the chunk in progress */
+    kerf_pos hashed;                  /* bytes that went into the hash in progress */
+    kerf_pos page_pos;                /* where in new the page begins; all before is written */
+    kerf_pos erased_end;              /* up to here the slot is erased */
+    uint32_t workspace_len;           /* bytes, all of the workspace */
+    uint32_t codec_len;               /* bytes of the codec's state */
+    uint32_t page_len;                /* bytes in the page buffer; over page_size: by at most KERF_STEP_OUT */
+    uint32_t chunk_len, chunk_have;   /* bytes of the chunk in progress, and those received */
+    uint32_t in_pos, in_end;          /* payload to decode: buffer_of()[in_pos .. in_end) */
+    int8_t err;                       /* kerf_err that ended the apply, or 0 */
+    uint8_t stage;                    /* enum stage */
+    uint8_t flags;                    /* STATE_ */
+};
+
+_Static_assert(sizeof(struct kerf_patcher) <= KERF_WORKSPACE_STATE, "FORMAT.md: Workspace");
+_Static_assert(KERF_WORKSPACE_STATE % KERF_WORKSPACE_ALIGN == 0, "the codec's state follows");
+
+static inline struct kerf_codec *codec_of(struct kerf_patcher *p)
+{
+    return (struct kerf_codec *)(void *)((uint8_t *)p + KERF_WORKSPACE_STATE);
+}
+
+/* `tail` and the chunk behind it, KERF_STEP_MAX bytes further. */
+static inline uint8_t *buffer_of(struct kerf_patcher *p)
+{
+    return (uint8_t *)p + KERF_WORKSPACE_STATE + p->codec_len;
+}
+
+static inline uint8_t *page_of(struct kerf_patcher *p)
+{
+    return buffer_of(p) + KERF_STEP_MAX + p->header.chunk_size;
+}
+
+/* --- digest.c --- */
+
+/*
+ * Hashes at most 4 KiB more of `total` bytes: of `memory`, or, where that is NULL, of what `read` gives, through the page
+ * buffer, which must be free. KERF_MORE_WORK: there is more. KERF_OK: *digest is the digest of all.
+ */
+kerf_err kerf_digest_more(struct kerf_patcher *p, const struct kerf_port *port, const uint8_t *memory,
+                          kerf_err (*read)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len), kerf_pos total,
+                          struct kerf_sha256_digest *digest);
+
+/* --- input.c --- */
+
+/* The stages COLLECT and AUTHENTICATE. */
+kerf_err kerf_input_collect(struct kerf_patcher *p, const uint8_t *data, size_t len, size_t *used);
+kerf_err kerf_input_authenticate(struct kerf_patcher *p, const struct kerf_port *port);
+/* Begins the chunk that follows: what was not decoded of this one is kept. */
+void kerf_input_next(struct kerf_patcher *p);
+
+/* --- apply.c --- */
+
+/* Chunk 0 is authenticated: reads the header, checks that this device can do it, lays out the workspace. */
+kerf_err kerf_apply_begin(struct kerf_patcher *p, const struct kerf_port *port);
+/* The stage DECODE. */
+kerf_err kerf_apply_decode(struct kerf_patcher *p, const struct kerf_port *port);
+
+/* --- writer.c --- */
+
+/* Erases a sector, or writes the page (or what there is of it). */
+kerf_err kerf_writer_step(struct kerf_patcher *p, const struct kerf_port *port);
+
+#endif
