@@ -1,0 +1,759 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order of steps of the native payload, and the plain bytes (docs/FORMAT.md, "Native payload"). */
+#include "common/codec.h"
+
+#include <string.h>
+
+#include "common/run.h"
+#include "common/varint.h"
+
+enum state {
+    STATE_START,
+    STATE_MAP,
+    STATE_GAP,
+    STATE_LITERALS,
+    STATE_SEGMENT,
+    STATE_LENGTH,
+    STATE_COPY,
+    STATE_END,
+};
+
+/* From this many equal bytes on, one flag speaks for QUIET_LEN bytes: it is what makes long equal stretches fast. */
+#define QUIET_GAP 32u
+#define QUIET_LEN 64u
+#define GAP_MAX 0xffffu /* gap stops counting here */
+
+/* How the source of a segment is told; the order of the unary code. */
+enum jump {
+    JUMP_RECENT,   /* recent[0] */
+    JUMP_MAP,      /* where the address map says */
+    JUMP_CONTINUE, /* where the last segment from old ended */
+    JUMP_FAR,      /* a distance from there follows */
+    JUMP_RECENT1,
+    JUMP_RECENT2,
+    JUMP_RECENT3,
+    JUMP_COUNT,
+};
+
+kerf_err kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos *v)
+{
+    unsigned cap = run->sizes->num_cap;
+
+    return kerf_model_number(run->k, run->numbers + (size_t)which * 2 * cap, cap, v);
+}
+
+/* --- Source bytes --- */
+
+static kerf_err read_source(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    if (!run->c->from_new) {
+        return run->io->read_old(run->io->ctx, pos, buf, len);
+    }
+    /* What this call produced is not yet where read_new() finds it. */
+    size_t stored = pos < run->out_pos ? (size_t)(run->out_pos - pos) : 0;
+
+    if (stored > len) {
+        stored = len;
+    }
+    if (stored > 0) {
+        kerf_err err = run->io->read_new(run->io->ctx, pos, buf, stored);
+
+        if (err != KERF_OK) {
+            return err;
+        }
+    }
+    if (stored < len) {
+        memcpy(buf + stored, run->out + (pos + stored - run->out_pos), len - stored);
+    }
+    return KERF_OK;
+}
+
+static kerf_err load_window(struct kerf_run *run)
+{
+    struct kerf_codec *c = run->c;
+    kerf_pos end = c->from_new ? c->new_pos : c->old_size;
+    size_t len = end - c->src_pos < KERF_CODEC_WINDOW ? (size_t)(end - c->src_pos) : KERF_CODEC_WINDOW;
+
+    c->window_pos = c->src_pos;
+    c->window_len = (uint8_t)len;
+    c->window_is_new = c->from_new;
+    memset(c->window + len, 0, KERF_CODEC_WINDOW - len);
+    return read_source(run, c->src_pos, c->window, len);
+}
+
+kerf_err kerf_run_view(struct kerf_run *run, const uint8_t **view)
+{
+    struct kerf_codec *c = run->c;
+    kerf_pos at = c->src_pos - c->window_pos;
+    /* From new, a byte is enough, and no more may be there yet. Past the end of old the window holds zeros. */
+    kerf_pos need = c->from_new ? 1 : KERF_ISA_VIEW_LEN;
+    kerf_pos have = c->from_new || c->window_pos + c->window_len < c->old_size ? c->window_len : KERF_CODEC_WINDOW;
+
+    if (c->window_is_new != c->from_new || at >= have || have - at < need) {
+        kerf_err err = load_window(run);
+
+        if (err != KERF_OK) {
+            return err;
+        }
+        at = 0;
+    }
+    *view = c->window + (size_t)at;
+    return KERF_OK;
+}
+
+kerf_err kerf_run_old_byte(struct kerf_run *run, kerf_pos old_pos, uint8_t *byte)
+{
+    struct kerf_codec *c = run->c;
+
+    *byte = 0;
+    old_pos = kerf_run_addr(run, old_pos);
+    if (old_pos >= c->old_size) {
+        return KERF_OK;
+    }
+    if (!c->window_is_new && old_pos - c->window_pos < c->window_len) {
+        *byte = c->window[(size_t)(old_pos - c->window_pos)];
+        return KERF_OK;
+    }
+    return run->io->read_old(run->io->ctx, old_pos, byte, 1);
+}
+
+static void produced(struct kerf_codec *c, const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        c->new_tail = c->new_tail << 8 | bytes[i];
+    }
+    c->new_pos += (kerf_pos)len;
+    c->left -= (kerf_pos)len;
+}
+
+/* --- Bytes by mixed contexts --- */
+
+static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYTE_TABLES], unsigned set, unsigned value)
+{
+    unsigned table_bits = run->c->table_bits;
+    uint32_t hash[KERF_BYTE_TABLES];
+    uint16_t *counters[KERF_BYTE_TABLES];
+    enum kerf_adapt adapt = table_bits > 9 ? KERF_ADAPT_26 : KERF_ADAPT_18;
+    unsigned node = 1;
+
+    for (unsigned i = 0; i < KERF_BYTE_TABLES; i++) {
+        hash[i] = (contexts[i] + 0x9e3779b9u * (i + 1)) * 0x2c1b3c6du;
+        hash[i] ^= hash[i] >> 15;
+    }
+    while (node < 256) {
+        for (unsigned i = 0; i < KERF_BYTE_TABLES; i++) {
+            uint32_t x = (hash[i] + node * 0x85ebca6bu) * 0x297a2d39u;
+
+            counters[i] = run->bytes + ((size_t)i << table_bits) + (x >> (32 - table_bits));
+        }
+        unsigned bit = kerf_model_mix(run->k, counters, KERF_BYTE_TABLES,
+                                      run->byte_weights + (size_t)set * (KERF_BYTE_TABLES + 1), adapt,
+                                      value >> 7 & 1);
+
+        value <<= 1;
+        node = node << 1 | bit;
+    }
+    return node & 255;
+}
+
+/* A byte without a source. Context salts keep it apart from residues, with which it shares the tables. */
+static kerf_err code_literal(struct kerf_run *run, uint8_t *byte)
+{
+    struct kerf_codec *c = run->c;
+    uint32_t tail = c->new_tail;
+    uint32_t phase = (uint32_t)c->new_pos & 3;
+    uint8_t old_byte;
+    kerf_err err = kerf_run_old_byte(run, c->new_pos + (kerf_pos)c->recent[0], &old_byte);
+
+    if (err != KERF_OK) {
+        return err;
+    }
+    const uint32_t contexts[KERF_BYTE_TABLES] = {
+        phase | 0x10000000u,
+        (tail & 0xff) | (phase & 1) << 8 | 0x20000000u,
+        (tail & 0xffff) | 0x30000000u,
+        (tail & 0xffffff) | 0x40000000u,
+        old_byte | (tail & 0xff) << 8 | 0x50000000u,
+    };
+
+    *byte = (uint8_t)code_byte(run, contexts, 1 + phase, *byte);
+    return KERF_OK;
+}
+
+/* A byte that differs from its source byte: the difference. */
+static kerf_err code_residue(struct kerf_run *run, uint8_t source, uint8_t *byte)
+{
+    struct kerf_codec *c = run->c;
+    uint32_t phase = (uint32_t)c->new_pos & 3;
+    uint32_t new_prev = c->new_tail & 0xff;
+    uint32_t prev_diff = (new_prev - c->old_prev) & 0xff;
+    uint8_t other;
+    kerf_err err = kerf_run_old_byte(run, c->new_pos + (kerf_pos)c->recent[1], &other);
+
+    if (err != KERF_OK) {
+        return err;
+    }
+    const uint32_t contexts[KERF_BYTE_TABLES] = {
+        phase | prev_diff << 8,
+        phase | (uint32_t)c->last_diff << 8 | 0x100000u,
+        ((uint32_t)(other - source) & 0xff) | 0x200000u,
+        source | prev_diff << 8 | 0x300000u,
+        new_prev | (uint32_t)source << 8 | 0x400000u,
+    };
+    unsigned diff = code_byte(run, contexts, 0, (unsigned)(*byte - source) & 0xff);
+
+    *byte = (uint8_t)(source + diff);
+    c->last_diff = (uint8_t)diff;
+    return KERF_OK;
+}
+
+/* "Does this byte differ from its source?" */
+static unsigned code_differs(struct kerf_run *run, uint8_t source, unsigned differs)
+{
+    static const uint16_t gap_steps[] = {12, 16, 24, 40, 80, 200, 1000};
+    struct kerf_codec *c = run->c;
+    unsigned phase = (unsigned)c->new_pos & 3;
+    unsigned h = c->equal_history;
+    unsigned gap = c->gap;
+    unsigned g = gap;
+    unsigned i[KERF_EQUAL_TABLES];
+    uint16_t *counters[KERF_EQUAL_TABLES];
+
+    if (gap >= 8) {
+        for (g = 8; g < 15 && gap >= gap_steps[g - 8]; g++) {
+        }
+    }
+    switch (c->flag_class) {
+    case 0:
+        i[0] = (g >> 1) * 4 + phase;
+        i[1] = h;
+        i[2] = source >> 3;
+        i[3] = (c->old_prev * 37u & 255) >> 4;
+        break;
+    case 1:
+        i[0] = (g * 4 + phase) * 2 + (h & 1);
+        i[1] = h;
+        i[2] = source;
+        i[3] = (c->old_prev * 37u & 255) >> 2;
+        break;
+    default:
+        i[0] = (g * 4 + phase) * 4 + (h & 3);
+        i[1] = h;
+        i[2] = source * 2u + (gap < 4);
+        i[3] = (c->old_prev + (gap < 4 ? 77u : 0)) * 37;
+        break;
+    }
+    for (unsigned t = 0; t < KERF_EQUAL_TABLES; t++) {
+        counters[t] = &run->equal[t][i[t] & (run->sizes->equal[t] - 1u)];
+    }
+    unsigned set = c->from_new ? 2 : gap < 16;
+
+    differs = kerf_model_mix(run->k, counters, KERF_EQUAL_TABLES, run->equal_weights + set * (KERF_EQUAL_TABLES + 1),
+                             KERF_ADAPT_40, differs);
+    c->equal_history = (uint8_t)(h << 1 | differs);
+    return differs;
+}
+
+/* --- Steps --- */
+
+/* A difference, wrapped as this container wraps positions, as a number. */
+static kerf_pos zigzag(const struct kerf_run *run, kerf_pos difference)
+{
+    return (kerf_pos)kerf_zigzag(kerf_run_shift(run, difference));
+}
+
+static kerf_err code_map(struct kerf_run *run, kerf_addr *start, kerf_shift *shift)
+{
+    struct kerf_codec *c = run->c;
+    kerf_addr prev_start = 0;
+    kerf_shift prev_shift = 0;
+
+    if (c->map_len > 0) {
+        kerf_run_pair_get(run, run->map, c->map_len - 1u, &prev_start, &prev_shift);
+    }
+    kerf_pos a = *start - prev_start;
+    kerf_pos b = zigzag(run, (kerf_pos)*shift - (kerf_pos)prev_shift);
+    kerf_err err = kerf_run_number(run, KERF_NUM_MAP_START, &a);
+
+    if (err == KERF_OK) {
+        err = kerf_run_number(run, KERF_NUM_MAP_SHIFT, &b);
+    }
+    *start = kerf_run_addr(run, prev_start + a);
+    *shift = kerf_run_shift(run, (kerf_pos)prev_shift + (kerf_pos)kerf_unzigzag(b));
+    if (err == KERF_OK && *start < prev_start) {
+        err = KERF_ERR_CORRUPT;
+    }
+    kerf_run_pair_set(run, run->map, c->map_len, *start, *shift);
+    c->map_len++;
+    return err;
+}
+
+static kerf_err code_gap(struct kerf_run *run, kerf_pos len)
+{
+    struct kerf_codec *c = run->c;
+    kerf_err err = kerf_run_number(run, KERF_NUM_GAP, &len);
+
+    if (err == KERF_OK && len > c->new_size - c->new_pos) {
+        err = KERF_ERR_CORRUPT;
+    }
+    c->left = len;
+    return err;
+}
+
+static void recent_use(struct kerf_codec *c, unsigned from, kerf_shift distance)
+{
+    for (; from > 0; from--) {
+        c->recent[from] = c->recent[from - 1];
+    }
+    c->recent[0] = distance;
+}
+
+/* The source of a segment from old, as a distance from new_pos. */
+static kerf_err code_jump(struct kerf_run *run, kerf_shift *distance)
+{
+    static const uint8_t recent_of[JUMP_COUNT] = {0, KERF_RECENT, KERF_RECENT, KERF_RECENT, 1, 2, 3};
+    struct kerf_codec *c = run->c;
+    uint16_t *counters = run->symbols + KERF_SYM_JUMP + 8 * (size_t)c->last_source;
+    kerf_shift by_map = 0;
+    bool mapped = kerf_ref_map_distance(run, c->new_pos, &by_map);
+    kerf_pos end = c->old_end;
+    kerf_pos v = zigzag(run, (kerf_pos)*distance + c->new_pos - end);
+    unsigned jump;
+
+    for (jump = 0; jump < JUMP_COUNT - 1; jump++) {
+        bool hit = recent_of[jump] < KERF_RECENT ? *distance == c->recent[recent_of[jump]]
+                   : jump == JUMP_MAP            ? mapped && *distance == by_map
+                   : jump == JUMP_CONTINUE       ? v == 0
+                                                 : true;
+
+        if (jump == JUMP_FAR) {
+            /* Encoding: an older distance is better than a far jump. */
+            hit = *distance != c->recent[1] && *distance != c->recent[2] && *distance != c->recent[3];
+        }
+        if (!kerf_model_bit(run->k, &counters[jump], !hit)) {
+            break;
+        }
+    }
+    unsigned from = recent_of[jump];
+
+    if (jump == JUMP_FAR) {
+        kerf_err err = kerf_run_number(run, KERF_NUM_JUMP, &v);
+
+        if (err != KERF_OK) {
+            return err;
+        }
+    } else if (jump == JUMP_CONTINUE) {
+        v = 0;
+    }
+    *distance = jump == JUMP_MAP    ? by_map
+                : from < KERF_RECENT ? c->recent[from]
+                                     : kerf_run_shift(run, end - c->new_pos + (kerf_pos)kerf_unzigzag(v));
+    recent_use(c, from < KERF_RECENT ? from : KERF_RECENT - 1, *distance);
+    return KERF_OK;
+}
+
+static kerf_err code_source(struct kerf_run *run, const struct kerf_segment *segment)
+{
+    struct kerf_codec *c = run->c;
+    unsigned from_new = segment->from_new;
+    kerf_err err;
+
+    if (c->flags & KERF_FLAG_READS_NEW) {
+        from_new = kerf_model_bit(run->k, &run->symbols[KERF_SYM_SOURCE + c->last_source], from_new);
+    }
+    c->from_new = (uint8_t)from_new;
+    if (from_new) {
+        kerf_pos distance = c->new_pos - segment->src_pos - 1;
+
+        err = kerf_run_number(run, KERF_NUM_DISTANCE, &distance);
+        if (err == KERF_OK && distance >= c->new_pos) {
+            err = KERF_ERR_CORRUPT;
+        }
+        c->src_pos = c->new_pos - 1 - distance;
+    } else {
+        kerf_shift distance = kerf_run_shift(run, segment->src_pos - c->new_pos);
+
+        err = code_jump(run, &distance);
+        c->src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)distance);
+        if (err == KERF_OK && c->src_pos >= c->old_size) {
+            err = KERF_ERR_CORRUPT;
+        }
+    }
+    return err;
+}
+
+static kerf_err code_length(struct kerf_run *run, kerf_pos len)
+{
+    struct kerf_codec *c = run->c;
+    kerf_err err;
+
+    len--;
+    err = kerf_run_number(run, c->from_new ? KERF_NUM_LEN_NEW : KERF_NUM_LEN_OLD, &len);
+    if (err != KERF_OK) {
+        return err;
+    }
+    if (len >= c->new_size - c->new_pos || (!c->from_new && len >= c->old_size - c->src_pos)) {
+        return KERF_ERR_CORRUPT;
+    }
+    c->left = len + 1;
+    c->last_source = c->from_new;
+    c->insn_end = c->src_pos;
+    c->gap = 8;
+    c->equal_history = 0;
+    c->quiet_left = 0;
+    c->probe_left = 0;
+    c->raw_left = 0;
+    c->old_prev = 0;
+    if (!c->from_new) {
+        c->old_end = c->src_pos + c->left;
+        if (c->src_pos > 0) {
+            err = kerf_run_old_byte(run, c->src_pos - 1, &c->old_prev);
+        }
+    }
+    return err;
+}
+
+#if KERF_ENCODER
+/* Encoding: do the next QUIET_LEN plain bytes of the segment equal their source? Walks ahead on a copy of the state. */
+static kerf_err find_quiet(struct kerf_run *run, bool *quiet)
+{
+    struct kerf_codec saved = *run->c;
+    struct kerf_codec *c = run->c;
+    unsigned plain = 0;
+    kerf_err err = KERF_OK;
+
+    *quiet = true;
+    while (err == KERF_OK && c->left > 0 && plain < QUIET_LEN) {
+        struct kerf_ref ref = {0};
+        const struct kerf_region *region;
+        const uint8_t *view;
+        size_t n = 1;
+
+        if (!c->from_new && plain > 0) {
+            err = kerf_ref_find(run, &ref, &region);
+        }
+        if (err == KERF_OK && ref.kind != KERF_REF_NONE) {
+            kerf_ref_expect(run, &ref);
+            n = ref.len;
+        } else if (err == KERF_OK) {
+            if (c->from_new) {
+                *quiet = *quiet && run->new_image[c->src_pos] == run->new_image[c->new_pos];
+            } else {
+                err = kerf_run_view(run, &view);
+                *quiet = *quiet && err == KERF_OK && view[0] == run->new_image[c->new_pos];
+            }
+            plain++;
+            if (!*quiet) {
+                break;
+            }
+        }
+        c->src_pos += n;
+        c->new_pos += n;
+        c->left -= n;
+    }
+    *c = saved;
+    return err;
+}
+#endif
+
+/* One byte of a segment that is no reference. */
+static kerf_err code_plain(struct kerf_run *run, uint8_t *byte, enum kerf_step *what)
+{
+    struct kerf_codec *c = run->c;
+    const uint8_t *view;
+    kerf_err err = kerf_run_view(run, &view);
+
+    if (err != KERF_OK) {
+        return err;
+    }
+    uint8_t source = view[0];
+    bool raw = c->raw_left > 0;
+    unsigned differs = *byte != source;
+
+    *what = KERF_STEP_QUIET;
+    if (raw) {
+        c->raw_left--;
+    } else if (c->quiet_left == 0 && c->probe_left == 0 && c->gap >= QUIET_GAP) {
+        bool quiet = false;
+
+#if KERF_ENCODER
+        if (run->new_image != NULL) {
+            err = find_quiet(run, &quiet);
+            if (err != KERF_OK) {
+                return err;
+            }
+        }
+#endif
+        quiet = kerf_model_bit(run->k, &run->symbols[KERF_SYM_QUIET + c->from_new], !quiet) == 0;
+        *(quiet ? &c->quiet_left : &c->probe_left) = QUIET_LEN;
+    }
+    if (!raw && c->quiet_left > 0) {
+        c->quiet_left--;
+        differs = 0;
+    } else {
+        if (!raw && c->probe_left > 0) {
+            c->probe_left--;
+        }
+        differs = code_differs(run, source, differs);
+        *what = differs ? KERF_STEP_DIFFERENT : KERF_STEP_EQUAL;
+    }
+    if (differs) {
+        c->gap = 0;
+        err = code_residue(run, source, byte);
+    } else {
+        c->gap += c->gap < GAP_MAX;
+        *byte = source;
+    }
+    c->old_prev = source;
+    c->src_pos++;
+    produced(c, byte, 1);
+    return err;
+}
+
+/* The next byte or reference of a segment. */
+static kerf_err code_copy(struct kerf_run *run, uint8_t *out, size_t *len, enum kerf_step *what, struct kerf_ref *ref)
+{
+    struct kerf_codec *c = run->c;
+    const struct kerf_region *region = NULL;
+    kerf_err err = KERF_OK;
+
+    *len = 1;
+    ref->kind = KERF_REF_NONE;
+    if (!c->from_new && c->raw_left == 0 && c->region_count > 0) {
+        err = kerf_ref_find(run, ref, &region);
+    }
+    if (err == KERF_OK && ref->kind != KERF_REF_NONE) {
+        bool right;
+        bool plain;
+
+        err = kerf_ref_code(run, ref, region, out, &right, &plain);
+        *what = right ? KERF_STEP_REF : KERF_STEP_REF_WRONG;
+        if (err != KERF_OK || plain) {
+            *len = 0;
+            c->raw_left = ref->len;
+            c->gap = 0;
+            return err;
+        }
+        const uint8_t *view;
+
+        err = kerf_run_view(run, &view);
+        if (err == KERF_OK) {
+            *len = ref->len;
+            c->old_prev = view[ref->len - 1];
+            c->gap += c->gap < GAP_MAX;
+            c->src_pos += ref->len;
+            produced(c, out, ref->len);
+        }
+        return err;
+    }
+    return err == KERF_OK ? code_plain(run, out, what) : err;
+}
+
+/* Where to go when a map entry, a gap or a segment is complete. */
+static void advance(struct kerf_codec *c)
+{
+    if (c->state == STATE_MAP && c->map_len == c->map_cap) {
+        c->state = STATE_GAP;
+    } else if (c->state == STATE_LITERALS && c->left == 0) {
+        c->state = c->new_pos == c->new_size ? STATE_END : STATE_SEGMENT;
+    } else if (c->state == STATE_COPY && c->left == 0) {
+        c->state = c->new_pos == c->new_size ? STATE_END : STATE_GAP;
+    }
+}
+
+kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const struct kerf_header *header)
+{
+    struct kerf_run run;
+
+    memset(c, 0, sizeof *c);
+    c->old_size = header->old_size;
+    c->new_size = header->new_size;
+    c->map_cap = header->model.map_cap;
+    c->learned_cap = header->model.learned_cap;
+    c->table_bits = header->model.table_bits;
+    c->flag_class = header->model.flag_class;
+    c->flags = header->flags;
+    c->region_count = header->region_count;
+    c->range_count = header->range_count;
+    for (unsigned i = 0; i < KERF_PAIRS; i++) {
+        c->pairs[i].old_pos = UINT32_MAX;
+    }
+    kerf_run_open(&run, c);
+    kerf_run_reset(&run);
+
+    kerf_err err = kerf_header_tables(chunk0, header, run.regions, run.ranges);
+
+    for (unsigned i = 0; err == KERF_OK && i < c->region_count; i++) {
+        if (!kerf_isa_known(run.regions[i].isa)) {
+            err = KERF_ERR_UNSUPPORTED;
+        }
+    }
+    return err;
+}
+
+/* One decoding step; out has room for KERF_STEP_OUT bytes. */
+static kerf_err decode_step(struct kerf_run *run, uint8_t *out, size_t *len)
+{
+    struct kerf_codec *c = run->c;
+    struct kerf_segment segment = {0, 0, 1, false};
+    struct kerf_ref ref;
+    enum kerf_step what;
+    kerf_addr start = 0;
+    kerf_shift shift = 0;
+    kerf_err err = KERF_OK;
+
+    *len = 0;
+    switch ((enum state)c->state) {
+    case STATE_START:
+        kerf_rc_decode_init(&run->k->rc);
+        c->state = c->map_cap > 0 ? STATE_MAP : STATE_GAP;
+        break;
+    case STATE_MAP:
+        err = code_map(run, &start, &shift);
+        break;
+    case STATE_GAP:
+        err = code_gap(run, 0);
+        c->state = STATE_LITERALS;
+        break;
+    case STATE_LITERALS:
+        *len = 1;
+        out[0] = 0;
+        err = code_literal(run, out);
+        produced(c, out, 1);
+        break;
+    case STATE_SEGMENT:
+        err = code_source(run, &segment);
+        c->state = STATE_LENGTH;
+        break;
+    case STATE_LENGTH:
+        err = code_length(run, 1);
+        c->state = STATE_COPY;
+        break;
+    case STATE_COPY:
+        out[0] = 0;
+        err = code_copy(run, out, len, &what, &ref);
+        break;
+    case STATE_END:
+        break;
+    }
+    advance(c);
+    return err;
+}
+
+kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, const uint8_t *in, size_t in_len,
+                         bool last, size_t *in_used, uint8_t *out, size_t out_cap, size_t *out_len)
+{
+    struct kerf_coder k = {.rc = {.range = c->range, .code = c->code, .in = in, .in_len = in_len}, .noise = c->noise};
+    struct kerf_run run = {.k = &k, .io = io, .out = out, .out_pos = c->new_pos};
+    kerf_err err = KERF_OK;
+
+    kerf_run_open(&run, c);
+    *out_len = 0;
+    while (err == KERF_OK && c->state != STATE_END && out_cap - *out_len >= KERF_STEP_OUT &&
+           (last || in_len - k.rc.in_pos >= KERF_STEP_MAX)) {
+        size_t n = 0;
+
+        err = decode_step(&run, out + *out_len, &n);
+        *out_len += n;
+        if (k.rc.starved > (last ? KERF_RC_MAX_STARVED : 0u)) {
+            err = KERF_ERR_CORRUPT;
+        }
+    }
+    c->range = k.rc.range;
+    c->code = k.rc.code;
+    c->noise = k.noise;
+    *in_used = k.rc.in_pos;
+    if (err == KERF_OK && c->state == STATE_END) {
+        err = !last ? KERF_ERR_TRAILING : k.rc.in_pos < in_len ? KERF_ERR_TRAILING : KERF_END;
+    }
+    return err;
+}
+
+#if KERF_ENCODER
+void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struct kerf_codec_io *io,
+                       const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx)
+{
+    memset(e, 0, sizeof *e);
+    e->c = c;
+    e->io = io;
+    e->new_image = new_image;
+    kerf_rc_encode_init(&e->k.rc, emit, emit_ctx);
+    c->state = c->map_cap > 0 ? STATE_MAP : STATE_GAP;
+}
+
+static void open_run(struct kerf_encoder *e, struct kerf_run *run)
+{
+    *run = (struct kerf_run){.k = &e->k,
+                             .io = e->io,
+                             .out = e->new_image,
+                             .out_pos = 0, /* new is there from the beginning */
+                             .new_image = e->new_image};
+    kerf_run_open(run, e->c);
+}
+
+kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf_map_entry *entry)
+{
+    struct kerf_run run;
+    kerf_addr start = entry->start;
+    kerf_shift shift = entry->shift;
+
+    open_run(e, &run);
+    kerf_err err = e->c->state == STATE_MAP ? code_map(&run, &start, &shift) : KERF_ERR_STATE;
+
+    advance(e->c);
+    return err;
+}
+
+kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len)
+{
+    struct kerf_run run;
+
+    open_run(e, &run);
+    kerf_err err = e->c->state == STATE_GAP ? code_gap(&run, len) : KERF_ERR_STATE;
+
+    e->c->state = STATE_LITERALS;
+    advance(e->c);
+    return err;
+}
+
+kerf_err kerf_encode_literal(struct kerf_encoder *e)
+{
+    struct kerf_run run;
+    uint8_t byte = e->new_image[e->c->new_pos];
+
+    open_run(e, &run);
+    kerf_err err = e->c->state == STATE_LITERALS ? code_literal(&run, &byte) : KERF_ERR_STATE;
+
+    produced(e->c, &byte, 1);
+    advance(e->c);
+    return err;
+}
+
+kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *segment)
+{
+    struct kerf_run run;
+
+    open_run(e, &run);
+    kerf_err err = e->c->state == STATE_SEGMENT && segment->new_pos == e->c->new_pos ? code_source(&run, segment)
+                                                                                     : KERF_ERR_STATE;
+
+    if (err == KERF_OK) {
+        err = code_length(&run, segment->len);
+    }
+    e->c->state = STATE_COPY;
+    return err;
+}
+
+kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *what, struct kerf_ref *ref)
+{
+    struct kerf_run run;
+    uint8_t out[KERF_STEP_OUT];
+
+    open_run(e, &run);
+    out[0] = e->new_image[e->c->new_pos];
+    kerf_err err = e->c->state == STATE_COPY ? code_copy(&run, out, len, what, ref) : KERF_ERR_STATE;
+
+    advance(e->c);
+    return err;
+}
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * codec.h - the native payload codec, both directions from one source (docs/FORMAT.md, "Native payload").
+ *
+ * The payload is: the address map; then, until the new image is complete, a gap of literals and a segment copied from old
+ * (or from new, already written) with references predicted through the map and corrections for what differs.
+ *
+ * The state is one flat block: struct kerf_codec and, right behind it, its tables. It holds no pointers and may be copied
+ * between calls; memory comes from the caller. Nothing is read or written outside of old, new and the block, whatever the
+ * input; the work is bounded by new_size. Reentrant.
+ */
+#ifndef KERF_COMMON_CODEC_H
+#define KERF_COMMON_CODEC_H
+
+#include "common/container.h"
+#include "common/error.h"
+#include "common/isa/isa.h"
+#include "common/model.h"
+#include "common/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KERF_STEP_MAX 64      /* bytes of input that one decoding step takes at most */
+#define KERF_STEP_OUT 16      /* bytes of output that one decoding step writes at most */
+#define KERF_CODEC_STATE 432u /* bytes of workspace that the formula counts for struct kerf_codec */
+#define KERF_CODEC_WINDOW 64  /* bytes of the source kept for looking at */
+#define KERF_RECENT 4         /* recent distances between old and new */
+#define KERF_PAIRS 8          /* second halves waited for */
+
+/* Where source bytes come from. `pos` and `len` are always inside the old image / what was written of new. */
+struct kerf_codec_io {
+    void *ctx;
+    kerf_err (*read_old)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+    kerf_err (*read_new)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+};
+
+/* A second half that is expected at an old position. */
+struct kerf_pair {
+    uint32_t old_pos; /* modulo 2^32 */
+    uint32_t value;   /* what it should hold, modulo 2^32 */
+};
+
+/* A copy of len bytes of old, or of new already written, to new_pos; references and corrections apply. */
+struct kerf_segment {
+    kerf_pos new_pos, src_pos, len;
+    bool from_new;
+};
+
+/* What the next bytes of a segment turned out to be; for statistics. */
+enum kerf_step {
+    KERF_STEP_QUIET,       /* a byte that equals its source inside a quiet stretch */
+    KERF_STEP_EQUAL,       /* a byte that equals its source */
+    KERF_STEP_DIFFERENT,   /* a byte that does not */
+    KERF_STEP_REF,         /* a reference that was predicted right */
+    KERF_STEP_REF_WRONG,   /* a reference that was corrected, or left to plain bytes */
+};
+
+struct kerf_codec {
+    kerf_pos old_size, new_size; /* bytes */
+    kerf_pos new_pos;            /* bytes of new produced */
+    kerf_pos left;               /* bytes left of the gap or segment in progress */
+    kerf_pos src_pos;            /* next byte of the segment's source */
+    kerf_pos old_end;            /* where the last segment from old ended */
+    kerf_pos insn_end;           /* old position where the sweep expects the next instruction */
+    kerf_pos window_pos;         /* position of window[0] in the source */
+    kerf_shift recent[KERF_RECENT]; /* old_pos - new_pos of recent segments, newest first */
+    struct kerf_pair pairs[KERF_PAIRS];
+    int32_t last_fix[KERF_REF_KINDS]; /* newest correction of each kind; 0: none */
+    uint32_t range, code, noise;      /* range coder and dither between calls */
+    uint32_t new_tail;                /* newest four bytes of new, the newest lowest */
+    uint32_t pair_high;               /* the largest old_pos in pairs */
+    uint32_t gap;                     /* plain bytes and references since the last mismatch */
+    uint16_t map_len;                 /* map entries known so far */
+    uint16_t map_cap, learned_cap;
+    uint16_t learned_len[2], learned_next[2]; /* of code targets, of RAM targets */
+    uint8_t state;                            /* enum state in codec.c */
+    uint8_t table_bits, flag_class, region_count, range_count, flags;
+    uint8_t window_len, window_is_new;
+    uint8_t from_new;    /* the segment's source is new */
+    uint8_t last_source; /* the source of the segment before */
+    uint8_t old_prev;    /* source byte before src_pos */
+    uint8_t last_diff;   /* newest nonzero difference of a byte */
+    uint8_t equal_history, ref_history;
+    uint8_t quiet_left, probe_left, raw_left;
+    uint8_t pair_next;
+    uint8_t pair_form[KERF_PAIRS];
+    uint8_t window[KERF_CODEC_WINDOW];
+};
+
+/*
+ * Bytes for struct kerf_codec and its tables: the codec's part of kerf_header_workspace(), the same number on every
+ * machine. 0 for payloads that are not native.
+ */
+size_t kerf_codec_workspace(const struct kerf_header *header);
+
+/*
+ * Sets up the state in a block of kerf_codec_workspace() bytes, aligned to 8; chunk0 is what `header` was parsed from.
+ * KERF_ERR_UNSUPPORTED: a region of an ISA that this build lacks. KERF_ERR_FORMAT: bad tables.
+ */
+KERF_MUST_USE kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const struct kerf_header *header);
+
+/*
+ * Decodes as much as `in` and `out` allow. in[0 .. in_len) is payload that was not used before; `last`: none follows it.
+ * Takes *in_used bytes and writes *out_len bytes (out_cap >= KERF_STEP_OUT). Without `last` it stops before fewer than
+ * KERF_STEP_MAX bytes of input remain.
+ *   KERF_OK    more input, or room for output, is needed
+ *   KERF_END   the new image is complete and the input used up
+ *   KERF_ERR_CORRUPT, KERF_ERR_TRAILING (input left over), or an error of `io`: the state is of no more use
+ */
+KERF_MUST_USE kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, const uint8_t *in,
+                                       size_t in_len, bool last, size_t *in_used, uint8_t *out, size_t out_cap,
+                                       size_t *out_len);
+
+#if KERF_ENCODER
+/* --- Encoding: the generator drives the same steps with known values (diffgen/encode.c). --- */
+
+/* An entry of the address map: from `start` on, up to the next entry, old addresses move by `shift`. */
+struct kerf_map_entry {
+    kerf_addr start;
+    kerf_shift shift;
+};
+
+struct kerf_encoder {
+    struct kerf_codec *c;
+    struct kerf_coder k;
+    const struct kerf_codec_io *io;
+    const uint8_t *new_image; /* followed by KERF_ISA_VIEW_LEN zero bytes */
+};
+
+/* kerf_codec_init() first; then the coder. `emit` as in rc.h. Ends with kerf_rc_encode_end(&e->k.rc). */
+void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struct kerf_codec_io *io,
+                       const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx);
+/* All header->model.map_cap entries, in ascending order of start, before anything else. */
+KERF_MUST_USE kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf_map_entry *entry);
+/* Then again and again: a gap, its literals one by one, and unless new is complete a segment and its bytes. */
+KERF_MUST_USE kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len);
+KERF_MUST_USE kerf_err kerf_encode_literal(struct kerf_encoder *e);
+KERF_MUST_USE kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *segment);
+/* The next byte or reference of the segment: *len bytes, and what it was. */
+KERF_MUST_USE kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *what,
+                                        struct kerf_ref *ref);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * isa.h - the seam between the codec and instruction sets: how references are found, read and written.
+ *
+ * A reference is an instruction field (or a pair of them), or a data word, that holds an address. Each instruction set is
+ * one file, used in both directions; it sees a few bytes at one position and nothing else, so that a device finds the same
+ * references in the old image as the generator did, from local context only (docs/FORMAT.md, "References").
+ * Adding one: docs/ARCHITECTURE.md, "A new instruction set".
+ */
+#ifndef KERF_COMMON_ISA_H
+#define KERF_COMMON_ISA_H
+
+#include "common/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Build-time choice of instruction sets: 0 leaves one out; a delta that names it is then refused. */
+#ifndef KERF_ISA_HAS_THUMB
+#define KERF_ISA_HAS_THUMB 1
+#endif
+#ifndef KERF_ISA_HAS_A32
+#define KERF_ISA_HAS_A32 1
+#endif
+#ifndef KERF_ISA_HAS_AARCH64
+#define KERF_ISA_HAS_AARCH64 1
+#endif
+#ifndef KERF_ISA_HAS_XTENSA
+#define KERF_ISA_HAS_XTENSA 1
+#endif
+#ifndef KERF_ISA_HAS_RISCV
+#define KERF_ISA_HAS_RISCV 1
+#endif
+#ifndef KERF_ISA_HAS_X86
+#define KERF_ISA_HAS_X86 1
+#endif
+#ifndef KERF_ISA_HAS_AVR
+#define KERF_ISA_HAS_AVR 1
+#endif
+#ifndef KERF_ISA_HAS_MIPS
+#define KERF_ISA_HAS_MIPS 1
+#endif
+
+/* Numbers in the format; never reused. */
+enum kerf_isa_id {
+    KERF_ISA_NONE = 0, /* data: words alone */
+    KERF_ISA_THUMB = 1,
+    KERF_ISA_A32 = 2,
+    KERF_ISA_AARCH64 = 3,
+    KERF_ISA_XTENSA_CALL0 = 4,
+    KERF_ISA_XTENSA_WINDOWED = 5,
+    KERF_ISA_RISCV32 = 6,
+    KERF_ISA_RISCV64 = 7,
+    KERF_ISA_X86 = 8,
+    KERF_ISA_X86_64 = 9,
+    KERF_ISA_AVR = 10,
+    KERF_ISA_MIPS32_LE = 11,
+    KERF_ISA_MIPS32_BE = 12,
+    KERF_ISA_COUNT = 13,
+};
+
+/*
+ * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
+ * Kind 0 is no reference.
+ */
+enum kerf_ref_kind {
+    KERF_REF_NONE = 0,
+    KERF_REF_WORD = 1,      /* aligned word that points into the image */
+    KERF_REF_RAM = 2,       /* aligned word (or pair) that points into one of the header's ranges */
+    KERF_REF_CALL = 3,      /* direct call */
+    KERF_REF_JUMP = 4,      /* long unconditional jump */
+    KERF_REF_BRANCH = 5,    /* conditional or short branch */
+    KERF_REF_BRANCH2 = 6,   /* the shortest ones */
+    KERF_REF_LITERAL = 7,   /* PC-relative load or address of a literal */
+    KERF_REF_PAIR = 8,      /* first half of a two-instruction address; its target is coded here in full */
+    KERF_REF_LOW = 9,       /* second half: follows from the first */
+    KERF_REF_PAIR2 = 10,    /* a first half whose second was not found */
+    KERF_REF_WORD8 = 11,    /* aligned 8-byte word that points into the image */
+    KERF_REF_KINDS = 12,
+    KERF_REF_BIG_ENDIAN = 15, /* not a kind: bit 15 of `kinds` says that words are big-endian */
+};
+
+/* Bytes at the position in question that a scan may look at; zeros stand for what is past the image's end. */
+#define KERF_ISA_VIEW_LEN 32
+
+/* An address in the device's address space, modulo 2^32 for containers that are not wide. */
+typedef kerf_pos kerf_addr;
+
+/* Second halves that one first half may have. */
+#define KERF_REF_LOWS 3
+
+struct kerf_ref {
+    uint8_t kind; /* enum kerf_ref_kind */
+    uint8_t form; /* which encoding; the instruction set's own number */
+    uint8_t len;  /* bytes, 2 .. 8 */
+    uint8_t scale; /* log2 of the unit by which targets differ from each other */
+    /* KERF_REF_PAIR: the instructions that complete it, at most KERF_REF_LOWS, the one that `target` includes first. */
+    uint8_t low_count;
+    uint8_t low_at[KERF_REF_LOWS];    /* bytes after the start of this reference */
+    uint8_t low_form[KERF_REF_LOWS];  /* their forms */
+    int16_t low_delta[KERF_REF_LOWS]; /* their targets minus `target`; [0] is 0 */
+    bool low_relative;                /* they hold target - address of the first half, not the target */
+    bool anywhere;                    /* the target need not lie in the image or a range */
+    kerf_addr target;
+};
+
+/* What a scan looks at. */
+struct kerf_isa_view {
+    const uint8_t *p; /* KERF_ISA_VIEW_LEN bytes at the position */
+    kerf_addr pc;     /* address of the position */
+    uint16_t kinds;   /* which kinds are looked for */
+    bool boundary;    /* an instruction starts here, as far as the linear sweep from the segment's start can tell */
+};
+
+/*
+ * Looks at one position. Returns the bytes that the linear sweep moves on by if an instruction starts here (1 .. 8); when
+ * one or more bytes here are a reference of a kind that is looked for, fills *ref, else sets ref->kind to KERF_REF_NONE.
+ * The target is not checked against the image: the codec does that. `isa` must be one that kerf_isa_known() accepts.
+ */
+unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct kerf_ref *ref);
+
+/*
+ * Reads the target of a reference of `form` from p (view length readable) at address pc; for a pair, its second half is
+ * at p + low_at[0], of form low_form[0]. False: these bytes are not of this form.
+ */
+bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+
+/* Writes the target into the reference's fields of p[0 .. len), which holds the old encoding; other bits stay. */
+void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+/* True if this build knows the instruction set. */
+bool kerf_isa_known(unsigned isa);
+
+/* --- The instruction sets, one file each. Forms below KERF_FORM_WORDS are an ISA's own. --- */
+#define KERF_FORM_WORDS 64 /* word.c's forms start here */
+
+unsigned kerf_thumb_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
+bool kerf_thumb_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+void kerf_thumb_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+/* Pointer words (word.c): the codec asks for these where the instruction set found nothing. */
+void kerf_word_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rc.h - the binary range coder, both directions (docs/FORMAT.md, "Range coder").
+ *
+ * A carry-propagating range coder with 32-bit range and 16-bit probabilities. The symbol 1 takes the low part of the
+ * range. One decision consumes at most two bytes of input. Source: G. N. N. Martin, "Range encoding", 1979, in the
+ * byte-wise binary form that LZMA made common.
+ */
+#ifndef KERF_COMMON_RC_H
+#define KERF_COMMON_RC_H
+
+#include "common/error.h"
+#include "common/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Zero bytes that a decoder may read past the end of its input: the encoder leaves out what they can stand for. */
+#define KERF_RC_MAX_STARVED 4
+/* Bytes that the decoder reads before its first decision. */
+#define KERF_RC_START_LEN 4
+
+struct kerf_rc {
+    uint32_t range;
+    uint32_t code;     /* decoding */
+    const uint8_t *in; /* decoding: input of this call */
+    size_t in_pos, in_len;
+    uint32_t starved; /* decoding: zero bytes made up past the end of the input */
+#if KERF_ENCODER
+    bool encoding;
+    uint8_t cache;    /* the byte that a carry may still change */
+    bool cache_valid; /* false until the first byte is known */
+    uint64_t low;
+    uint64_t carry_len; /* 0xff bytes after cache that a carry would turn over */
+    uint64_t cost;      /* bits * 2^-16 spent so far; needs no output */
+    void (*emit)(void *ctx, uint8_t byte); /* NULL: count the cost alone */
+    void *emit_ctx;
+#endif
+};
+
+/* Begins decoding: takes KERF_RC_START_LEN bytes. `in` and the rest are set by the caller before. */
+void kerf_rc_decode_init(struct kerf_rc *rc);
+
+/*
+ * Codes one decision. p1: probability that it is 1, in 1/65536, 1 .. 65535. `bit`: what to encode; ignored when decoding.
+ * Returns the bit.
+ */
+unsigned kerf_rc_bit(struct kerf_rc *rc, uint32_t p1, unsigned bit);
+
+#if KERF_ENCODER
+void kerf_rc_encode_init(struct kerf_rc *rc, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx);
+/* Ends the stream with as few bytes as identify it. */
+void kerf_rc_encode_end(struct kerf_rc *rc);
+/* -log2(p / 65536) in bits * 2^-16; p in 1 .. 65535. */
+uint32_t kerf_rc_cost(uint32_t p);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

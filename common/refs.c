@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * References: found in old, predicted through the address map and what was learned, corrected (docs/FORMAT.md,
+ * "References"). What pays, and how much, is in docs/DESIGN.md.
+ */
+#include <string.h>
+
+#include "common/run.h"
+#include "common/varint.h"
+
+/* Which of the two learned tables. */
+enum { LEARNED_CODE, LEARNED_RAM };
+
+/* A prediction for a target, and how much it is to be believed. */
+struct prediction {
+    kerf_addr target;
+    unsigned confidence; /* 0: no map entry; 1 .. 3: its newest outcomes */
+    unsigned source;     /* 0: the map; 1: neighbours agree; 2: this very target was seen */
+    uint8_t *history;    /* of the map entry, or NULL */
+};
+
+static bool in_image(const struct kerf_run *run, kerf_addr addr)
+{
+    for (unsigned i = 0; i < run->c->region_count; i++) {
+        const struct kerf_region *r = &run->regions[i];
+
+        if (kerf_run_addr(run, addr - r->old_addr) < r->old_len) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool in_ranges(const struct kerf_run *run, kerf_addr addr)
+{
+    for (unsigned i = 0; i < run->c->range_count; i++) {
+        if (kerf_run_addr(run, addr - run->ranges[i].start) < run->ranges[i].len) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Index of the entry with the largest start <= addr in a table sorted by start; -1: none. */
+static int map_find(const struct kerf_run *run, kerf_addr addr, kerf_shift *shift)
+{
+    int low = 0;
+    int high = run->c->map_len;
+
+    while (low < high) {
+        int mid = (low + high) / 2;
+        kerf_addr start;
+
+        kerf_run_pair_get(run, run->map, (unsigned)mid, &start, shift);
+        if (start <= addr) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    if (low > 0) {
+        kerf_addr start;
+
+        kerf_run_pair_get(run, run->map, (unsigned)(low - 1), &start, shift);
+    }
+    return low - 1;
+}
+
+bool kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos, kerf_shift *distance)
+{
+    kerf_addr addr = kerf_run_new_addr(run, new_pos);
+    kerf_addr best_start = 0;
+    kerf_addr old_addr = 0;
+    bool found = false;
+
+    for (unsigned i = 0; i < run->c->map_len; i++) {
+        kerf_addr start;
+        kerf_shift shift;
+
+        kerf_run_pair_get(run, run->map, i, &start, &shift);
+        start = kerf_run_addr(run, start + (kerf_addr)shift);
+        if (start <= addr && (!found || start > best_start)) {
+            found = true;
+            best_start = start;
+            old_addr = kerf_run_addr(run, addr - (kerf_addr)shift);
+        }
+    }
+    if (!found) {
+        return false;
+    }
+    for (unsigned i = 0; i < run->c->region_count; i++) {
+        const struct kerf_region *r = &run->regions[i];
+        kerf_addr at = kerf_run_addr(run, old_addr - r->old_addr);
+
+        if (at < r->old_len) {
+            *distance = kerf_run_shift(run, r->old_pos + at - new_pos);
+            return true;
+        }
+    }
+    *distance = kerf_run_shift(run, old_addr - new_pos);
+    return old_addr < run->c->old_size;
+}
+
+static uint8_t *learned_table(const struct kerf_run *run, unsigned which)
+{
+    size_t pair = (run->c->flags & KERF_FLAG_WIDE) != 0 ? 16 : 8;
+
+    return run->learned + which * pair * run->c->learned_cap;
+}
+
+/*
+ * The learned shift of `target`: exact, or for RAM that of the nearest neighbours. Returns 2: exact; 1: the neighbours on
+ * both sides agree; 0: one neighbour's, or nothing (*shift stays).
+ */
+static unsigned learned_find(const struct kerf_run *run, unsigned which, kerf_addr target, kerf_shift *shift)
+{
+    const uint8_t *table = learned_table(run, which);
+    kerf_addr below = 0;
+    kerf_addr above = 0;
+    kerf_shift below_shift = 0;
+    kerf_shift above_shift = 0;
+    bool has_below = false;
+    bool has_above = false;
+
+    for (unsigned i = 0; i < run->c->learned_len[which]; i++) {
+        kerf_addr key;
+        kerf_shift s;
+
+        kerf_run_pair_get(run, table, i, &key, &s);
+        if (key == target) {
+            *shift = s;
+            return 2;
+        }
+        if (key < target) {
+            if (!has_below || key > below) {
+                below = key;
+                below_shift = s;
+                has_below = true;
+            }
+        } else if (!has_above || key < above) {
+            above = key;
+            above_shift = s;
+            has_above = true;
+        }
+    }
+    if (which == LEARNED_CODE) {
+        return 0;
+    }
+    if (has_below && (!has_above || target - below <= above - target)) {
+        *shift = below_shift;
+    } else if (has_above) {
+        *shift = above_shift;
+    }
+    return has_below && has_above && below_shift == above_shift;
+}
+
+static void learned_put(struct kerf_run *run, unsigned which, kerf_addr target, kerf_shift shift)
+{
+    struct kerf_codec *c = run->c;
+    uint8_t *table = learned_table(run, which);
+    unsigned at = c->learned_next[which];
+
+    for (unsigned i = 0; i < c->learned_len[which]; i++) {
+        kerf_addr key;
+        kerf_shift s;
+
+        kerf_run_pair_get(run, table, i, &key, &s);
+        if (key == target) {
+            kerf_run_pair_set(run, table, i, target, shift);
+            return;
+        }
+    }
+    if (c->learned_cap == 0) {
+        return;
+    }
+    kerf_run_pair_set(run, table, at, target, shift);
+    if (c->learned_len[which] < c->learned_cap) {
+        c->learned_len[which]++;
+    }
+    c->learned_next[which] = (uint16_t)(at + 1 < c->learned_cap ? at + 1 : 0);
+}
+
+static void predict(const struct kerf_run *run, kerf_addr target, bool ram, struct prediction *pr)
+{
+    kerf_shift shift = 0;
+    kerf_addr key = target & ~(kerf_addr)1; /* a Thumb function and the pointer to it differ in bit 0 */
+
+    pr->confidence = 0;
+    pr->history = NULL;
+    if (!ram) {
+        int i = map_find(run, target, &shift);
+
+        if (i >= 0) {
+            pr->history = &run->map_history[i];
+            pr->confidence = 3 - (*pr->history & 1u) - (*pr->history >> 1 & 1u);
+        }
+    }
+    pr->source = learned_find(run, ram ? LEARNED_RAM : LEARNED_CODE, key, &shift);
+    if (pr->source == 2) {
+        pr->history = NULL;
+    }
+    pr->target = kerf_run_addr(run, target + (kerf_addr)shift);
+}
+
+/* Pairs carry their form, and in the top bit that they are two bytes long, not four. */
+#define PAIR_SHORT 0x80u
+
+static void pair_expect(struct kerf_run *run, const struct kerf_ref *ref, kerf_addr pc, kerf_addr target)
+{
+    struct kerf_codec *c = run->c;
+
+    for (unsigned i = 0; i < ref->low_count; i++) {
+        struct kerf_pair *p = &c->pairs[c->pair_next];
+
+        p->old_pos = (uint32_t)(c->src_pos + ref->low_at[i]);
+        p->value = (uint32_t)(target - (ref->low_relative ? pc : 0)) + (uint32_t)(int32_t)ref->low_delta[i];
+        c->pair_form[c->pair_next] = (uint8_t)(ref->low_form[i] | (ref->len == 2 ? PAIR_SHORT : 0));
+        if (p->old_pos > c->pair_high) {
+            c->pair_high = p->old_pos;
+        }
+        c->pair_next = (uint8_t)((c->pair_next + 1) % KERF_PAIRS);
+    }
+}
+
+#if KERF_ENCODER
+void kerf_ref_expect(struct kerf_run *run, const struct kerf_ref *ref)
+{
+    pair_expect(run, ref, 0, 0);
+}
+#endif
+
+/* The second half expected at src_pos, if any. */
+static bool pair_find(const struct kerf_run *run, struct kerf_ref *ref)
+{
+    const struct kerf_codec *c = run->c;
+    uint32_t old_pos = (uint32_t)c->src_pos;
+
+    if (old_pos > c->pair_high) {
+        return false;
+    }
+    for (unsigned i = 0; i < KERF_PAIRS; i++) {
+        if (c->pairs[i].old_pos == old_pos) {
+            ref->kind = KERF_REF_LOW;
+            ref->form = (uint8_t)(c->pair_form[i] & ~PAIR_SHORT);
+            ref->len = (c->pair_form[i] & PAIR_SHORT) != 0 ? 2 : 4;
+            ref->low_count = 0;
+            ref->scale = 0;
+            ref->target = c->pairs[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *view, struct kerf_ref *ref)
+{
+    kerf_word_scan(view, ref);
+    if (ref->kind == KERF_REF_NONE) {
+        return false;
+    }
+    if (in_image(run, ref->target)) {
+        return (view->kinds >> ref->kind & 1) != 0;
+    }
+    if (ref->kind == KERF_REF_WORD) {
+        ref->kind = KERF_REF_RAM;
+    }
+    return (view->kinds >> ref->kind & 1) != 0 && in_ranges(run, ref->target);
+}
+
+kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct kerf_region **region)
+{
+    struct kerf_codec *c = run->c;
+    const struct kerf_region *r = NULL;
+    struct kerf_isa_view view;
+    bool found;
+
+    ref->kind = KERF_REF_NONE;
+    for (unsigned i = 0; i < c->region_count; i++) {
+        if (c->src_pos - run->regions[i].old_pos < run->regions[i].old_len) {
+            r = &run->regions[i];
+        }
+    }
+    if (r == NULL || r->kinds == 0) {
+        return KERF_OK;
+    }
+    kerf_err err = kerf_run_view(run, &view.p);
+
+    if (err != KERF_OK) {
+        return err;
+    }
+    *region = r;
+    view.pc = kerf_run_addr(run, r->old_addr + (c->src_pos - r->old_pos));
+    view.kinds = r->kinds;
+    view.boundary = c->src_pos >= c->insn_end;
+
+    unsigned step = 0;
+
+    found = pair_find(run, ref) || word_find(run, &view, ref);
+    if (!found) {
+        step = kerf_isa_scan(r->isa, &view, ref);
+        if (ref->kind != KERF_REF_NONE) {
+            ref->target = kerf_run_addr(run, ref->target);
+            found = in_image(run, ref->target) || ref->anywhere ||
+                    (ref->kind == KERF_REF_PAIR && in_ranges(run, ref->target));
+        }
+    }
+    if (found && ref->len <= c->left && ref->len <= c->new_size - c->new_pos) {
+        step = ref->len;
+    } else {
+        ref->kind = KERF_REF_NONE;
+        step = view.boundary ? step : 0;
+    }
+    if (step != 0) {
+        c->insn_end = c->src_pos + step;
+    }
+    return KERF_OK;
+}
+
+/* The group of a kind, where a flag class tells fewer apart: code, words, RAM, the rest. */
+static unsigned kind_group(const struct kerf_run *run, unsigned kind)
+{
+    static const uint8_t groups[KERF_REF_KINDS] = {0, 1, 2, 0, 0, 3, 3, 3, 0, 0, 0, 1};
+
+    return run->sizes->kinds < KERF_REF_KINDS ? groups[kind] : kind;
+}
+
+/* "Is the prediction wrong?" */
+static unsigned code_wrong(struct kerf_run *run, unsigned kind, const struct prediction *pr, bool unchanged, bool wrong)
+{
+    struct kerf_codec *c = run->c;
+    unsigned h = c->ref_history;
+    unsigned g = kind_group(run, kind);
+    unsigned i[KERF_REF_TABLES];
+    uint16_t *counters[KERF_REF_TABLES];
+
+    switch (c->flag_class) {
+    case 0:
+        i[0] = g * 3 + pr->source;
+        i[1] = g * 4 + (h & 3);
+        i[2] = (g * 2 + unchanged) * 3 + (pr->confidence + 1) / 2;
+        break;
+    case 1:
+        i[0] = (g * 4 + pr->confidence) * 3 + pr->source;
+        i[1] = g * 8 + (h & 7);
+        i[2] = ((g * 2 + unchanged) * 3 + pr->source) * 2 + (h & 1);
+        break;
+    default:
+        i[0] = ((g * 4 + pr->confidence) * 3 + pr->source) * 4 + (h & 3);
+        i[1] = g * 16 + (h & 15);
+        i[2] = ((g * 2 + unchanged) * 3 + pr->source) * 8 + (h & 7);
+        break;
+    }
+    for (unsigned t = 0; t < KERF_REF_TABLES; t++) {
+        counters[t] = &run->ref[t][i[t]];
+    }
+    unsigned bit = kerf_model_mix(run->k, counters, KERF_REF_TABLES, run->ref_weights, KERF_ADAPT_60, wrong);
+
+    c->ref_history = (uint8_t)(h << 1 | bit);
+    if (pr->history != NULL) {
+        *pr->history = (uint8_t)(*pr->history << 1 | bit);
+    }
+    return bit;
+}
+
+static enum kerf_number fix_number(unsigned kind, bool ram)
+{
+    if (ram) {
+        return KERF_NUM_FIX_RAM;
+    }
+    switch (kind) {
+    case KERF_REF_CALL:
+        return KERF_NUM_FIX_CALL;
+    case KERF_REF_WORD:
+    case KERF_REF_WORD8:
+        return KERF_NUM_FIX_WORD;
+    default:
+        return KERF_NUM_FIX_OTHER;
+    }
+}
+
+/* How a reference was corrected. */
+enum fix { FIX_UNCHANGED, FIX_PLAIN, FIX_TARGET };
+
+struct correction {
+    enum fix fix;
+    kerf_shift error; /* FIX_TARGET: the target is the predicted one + error */
+};
+
+/*
+ * Corrects a wrong prediction: the old bytes unchanged; or the error of this kind's previous correction again; or a signed
+ * distance; or nothing of this kind (plain). `unchanged`: the prediction was the old bytes, so that can't be it.
+ */
+static kerf_err code_fix(struct kerf_run *run, const struct kerf_ref *ref, bool unchanged, bool ram,
+                         struct correction *fix)
+{
+    uint16_t *how = run->symbols + KERF_SYM_HOW + 3 * (size_t)kind_group(run, ref->kind);
+    int32_t *last = &run->c->last_fix[ref->kind];
+    kerf_pos v = 0;
+
+    if (!unchanged && kerf_model_bit(run->k, &how[0], fix->fix == FIX_UNCHANGED)) {
+        fix->fix = FIX_UNCHANGED;
+        return KERF_OK;
+    }
+    if (*last != 0 && kerf_model_bit(run->k, &how[1], fix->fix == FIX_TARGET && fix->error == *last)) {
+        fix->fix = FIX_TARGET;
+        fix->error = *last;
+        return KERF_OK;
+    }
+    if (!kerf_model_bit(run->k, &how[2], fix->fix == FIX_TARGET)) {
+        fix->fix = FIX_PLAIN;
+        return KERF_OK;
+    }
+    fix->fix = FIX_TARGET;
+    v = (kerf_pos)kerf_zigzag(fix->error >> ref->scale);
+
+    kerf_err err = kerf_run_number(run, fix_number(ref->kind, ram), &v);
+
+    fix->error = kerf_run_shift(run, (kerf_pos)((uint64_t)kerf_unzigzag(v) << ref->scale));
+    *last = fix->error == (int32_t)fix->error ? (int32_t)fix->error : 0;
+    return err;
+}
+
+#if KERF_ENCODER
+/* What the encoder has to say of this reference: *wrong, and how to correct it. */
+static void find_fix(const struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region,
+                     const uint8_t *view, kerf_addr pc, const uint8_t *predicted, kerf_addr predicted_target,
+                     bool *wrong, struct correction *fix)
+{
+    const uint8_t *p = run->new_image + run->c->new_pos;
+    uint8_t again[8];
+    kerf_addr target = 0;
+    bool same = ref->kind != KERF_REF_LOW && kerf_isa_get(region->isa, ref, p, pc, &target);
+
+    if (same) {
+        /* The same instruction but for its target? */
+        target = kerf_run_addr(run, target);
+        memcpy(again, view, ref->len);
+        kerf_isa_put(region->isa, ref->form, again, pc, target);
+        same = memcmp(again, p, ref->len) == 0;
+    }
+    *wrong = memcmp(predicted, p, ref->len) != 0 || (ref->kind == KERF_REF_PAIR && !(same && target == predicted_target));
+    fix->fix = FIX_PLAIN;
+    fix->error = 0;
+    if (memcmp(p, view, ref->len) == 0 && memcmp(p, predicted, ref->len) != 0 &&
+        !(same && ref->kind == KERF_REF_PAIR)) {
+        fix->fix = FIX_UNCHANGED;
+    } else if (same) {
+        fix->fix = FIX_TARGET;
+        fix->error = kerf_run_shift(run, target - predicted_target);
+        if ((fix->error & ((1 << ref->scale) - 1)) != 0) {
+            fix->fix = FIX_PLAIN;
+        }
+    }
+}
+#endif
+
+static bool learns(unsigned kind)
+{
+    return kind != KERF_REF_LOW && kind != KERF_REF_BRANCH && kind != KERF_REF_BRANCH2 && kind != KERF_REF_LITERAL;
+}
+
+static void learn(struct kerf_run *run, const struct kerf_ref *ref, bool ram, bool known, kerf_addr target)
+{
+    kerf_addr key = ref->target & ~(kerf_addr)1;
+    kerf_shift shift = kerf_run_shift(run, target - ref->target);
+
+    if (ram) {
+        learned_put(run, LEARNED_RAM, key, shift);
+    } else if (!known) {
+        learned_put(run, LEARNED_CODE, key, shift);
+    }
+}
+
+kerf_err kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out,
+                       bool *right, bool *plain)
+{
+    const uint8_t *view;
+    struct correction fix = {FIX_PLAIN, 0};
+    struct prediction pr = {ref->target, 3, 0, NULL};
+    kerf_addr pc = kerf_run_new_addr(run, run->c->new_pos);
+    bool ram = ref->kind != KERF_REF_LOW && !in_image(run, ref->target);
+    bool wrong = false;
+    kerf_err err = kerf_run_view(run, &view);
+
+    if (err != KERF_OK) {
+        return err;
+    }
+    if (ref->kind != KERF_REF_LOW) {
+        predict(run, ref->target, ram, &pr);
+    }
+    memcpy(out, view, ref->len);
+    kerf_isa_put(region->isa, ref->form, out, pc, pr.target);
+    if (ref->kind != KERF_REF_LOW && ref->kind != KERF_REF_PAIR) {
+        /* What the encoding can hold of the prediction. */
+        (void)kerf_isa_get(region->isa, ref, out, pc, &pr.target);
+        pr.target = kerf_run_addr(run, pr.target);
+    }
+    bool unchanged = memcmp(out, view, ref->len) == 0;
+
+#if KERF_ENCODER
+    if (run->new_image != NULL) {
+        find_fix(run, ref, region, view, pc, out, pr.target, &wrong, &fix);
+    }
+#endif
+    wrong = code_wrong(run, ref->kind, &pr, unchanged, wrong) != 0;
+    *right = !wrong;
+    *plain = false;
+    kerf_addr target = pr.target;
+    bool target_known = !wrong;
+
+    if (wrong && ref->kind == KERF_REF_LOW) {
+        *plain = true;
+    } else if (wrong) {
+        err = code_fix(run, ref, unchanged, ram, &fix);
+        *plain = fix.fix == FIX_PLAIN;
+        memcpy(out, view, ref->len);
+        if (fix.fix == FIX_TARGET) {
+            target = kerf_run_addr(run, target + (kerf_addr)fix.error);
+            kerf_isa_put(region->isa, ref->form, out, pc, target);
+            target_known = true;
+        }
+    }
+    if (target_known && learns(ref->kind)) {
+        learn(run, ref, ram, !wrong && pr.source != 2, target);
+    }
+    pair_expect(run, ref, pc, target);
+    return err;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run.h - what codec.c, tables.c and refs.c share: the state of one call. Not for others.
+ */
+#ifndef KERF_COMMON_RUN_H
+#define KERF_COMMON_RUN_H
+
+#include "common/codec.h"
+
+/* Numbers and their counters: two runs of num_cap counters each. */
+enum kerf_number {
+    KERF_NUM_GAP,
+    KERF_NUM_JUMP,
+    KERF_NUM_LEN_OLD,
+    KERF_NUM_LEN_NEW,
+    KERF_NUM_DISTANCE,
+    KERF_NUM_MAP_START,
+    KERF_NUM_MAP_SHIFT,
+    KERF_NUM_FIX_CALL,
+    KERF_NUM_FIX_RAM,
+    KERF_NUM_FIX_WORD,
+    KERF_NUM_FIX_OTHER,
+    KERF_NUM_COUNT,
+};
+
+#define KERF_SYM_SOURCE 0 /* 2: by the source before */
+#define KERF_SYM_JUMP 2   /* 2 x 8: by the source before */
+#define KERF_SYM_QUIET 18 /* 2: by the source */
+#define KERF_SYM_HOW 20   /* 3 for each kind */
+
+#define KERF_BYTE_TABLES 5
+#define KERF_REF_TABLES 3
+#define KERF_EQUAL_TABLES 4
+#define KERF_BYTE_SETS 5 /* weight sets: residues, literals by position modulo 4 */
+#define KERF_EQUAL_SETS 3
+
+/* Sizes of the counter tables of one flag class, in counters. */
+struct kerf_flag_sizes {
+    uint8_t num_cap;
+    uint8_t kinds; /* groups of reference kinds told apart */
+    uint16_t ref[KERF_REF_TABLES];
+    uint16_t equal[KERF_EQUAL_TABLES]; /* powers of two */
+};
+
+/* One call's view of the state: tables resolved to pointers, the coder, and where output goes. */
+struct kerf_run {
+    struct kerf_codec *c;
+    struct kerf_coder *k;
+    const struct kerf_codec_io *io;
+    const struct kerf_flag_sizes *sizes;
+    struct kerf_region *regions;
+    struct kerf_range *ranges;
+    uint8_t *map;     /* pairs of start and shift, 4 or 8 bytes each */
+    uint8_t *learned; /* code targets, then RAM targets: pairs of target and shift */
+    uint8_t *map_history;
+    uint16_t *numbers;
+    uint16_t *symbols;
+    uint16_t *ref[KERF_REF_TABLES];
+    uint16_t *equal[KERF_EQUAL_TABLES];
+    uint16_t *bytes;
+    int16_t *ref_weights;
+    int16_t *equal_weights;
+    int16_t *byte_weights;
+    const uint8_t *out; /* bytes of new from out_pos on that this call produced */
+    kerf_pos out_pos;
+    const uint8_t *new_image; /* encoding: the new image, else NULL */
+};
+
+/* Resolves the tables of `c`. */
+void kerf_run_open(struct kerf_run *run, struct kerf_codec *c);
+/* Sets every counter and weight to its start value. */
+void kerf_run_reset(struct kerf_run *run);
+
+/* Codes the number *v in the context `which`. */
+KERF_MUST_USE kerf_err kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos *v);
+
+/* Entry i of a table of pairs: 4-byte fields, or 8-byte ones in wide containers. */
+void kerf_run_pair_get(const struct kerf_run *run, const uint8_t *table, unsigned i, kerf_addr *key, kerf_shift *shift);
+void kerf_run_pair_set(const struct kerf_run *run, uint8_t *table, unsigned i, kerf_addr key, kerf_shift shift);
+
+/* Addresses modulo 2^32 unless the container is wide. */
+kerf_addr kerf_run_addr(const struct kerf_run *run, kerf_addr addr);
+/* The same, as a signed difference. */
+kerf_shift kerf_run_shift(const struct kerf_run *run, kerf_pos difference);
+/* Address of a position; positions outside every region are their own address. */
+kerf_addr kerf_run_old_addr(const struct kerf_run *run, kerf_pos old_pos);
+kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos);
+
+/*
+ * The source bytes at src_pos: *view points at KERF_ISA_VIEW_LEN bytes (zeros past the end of old). For a segment from new
+ * only bytes already written are there, at least one.
+ */
+KERF_MUST_USE kerf_err kerf_run_view(struct kerf_run *run, const uint8_t **view);
+/* One byte of old, 0 outside of it. */
+KERF_MUST_USE kerf_err kerf_run_old_byte(struct kerf_run *run, kerf_pos old_pos, uint8_t *byte);
+
+/* Finds the reference at src_pos of a segment from old, if there is one that fits; advances the sweep. refs.c */
+KERF_MUST_USE kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct kerf_region **region);
+/*
+ * Codes the reference: predicts it, and corrects it. Writes ref->len bytes to out; *plain: prediction was given up, and the
+ * bytes are to be coded one by one. *right: the prediction held. refs.c
+ */
+KERF_MUST_USE kerf_err kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region,
+                                     uint8_t *out, bool *right, bool *plain);
+/* Notes the second halves of a pair without a value: for walking ahead while encoding. refs.c */
+void kerf_ref_expect(struct kerf_run *run, const struct kerf_ref *ref);
+/* The distance old_pos - new_pos that the address map gives for new_pos; false: none. refs.c */
+bool kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos, kerf_shift *distance);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where everything lies in the workspace behind struct kerf_codec (docs/FORMAT.md, "Workspace"). */
+#include <string.h>
+
+#include "common/run.h"
+
+/* The formula counts these for one entry, whatever the width of positions here. */
+#define REGION_BYTES 56u
+#define RANGE_BYTES 16u
+
+_Static_assert(sizeof(struct kerf_codec) <= KERF_CODEC_STATE, "the formula counts too little for the state");
+_Static_assert(sizeof(struct kerf_region) <= REGION_BYTES, "the formula counts too little for a region");
+_Static_assert(sizeof(struct kerf_range) <= RANGE_BYTES, "the formula counts too little for a range");
+
+static const struct kerf_flag_sizes flag_sizes[3] = {
+    {8, 4, {12, 16, 24}, {32, 16, 32, 16}},
+    {14, 12, {144, 96, 144}, {128, 128, 256, 64}},
+    {20, 12, {576, 192, 576}, {256, 256, 512, 256}},
+};
+
+static unsigned symbol_count(const struct kerf_flag_sizes *sizes)
+{
+    return KERF_SYM_HOW + 3u * sizes->kinds;
+}
+
+static size_t weight_count(void)
+{
+    return KERF_REF_TABLES + 1 + KERF_EQUAL_SETS * (KERF_EQUAL_TABLES + 1) + KERF_BYTE_SETS * (KERF_BYTE_TABLES + 1);
+}
+
+static size_t counter_count(unsigned table_bits, const struct kerf_flag_sizes *sizes)
+{
+    size_t n = (size_t)KERF_NUM_COUNT * 2 * sizes->num_cap + symbol_count(sizes);
+
+    for (unsigned i = 0; i < KERF_REF_TABLES; i++) {
+        n += sizes->ref[i];
+    }
+    for (unsigned i = 0; i < KERF_EQUAL_TABLES; i++) {
+        n += sizes->equal[i];
+    }
+    return n + ((size_t)KERF_BYTE_TABLES << table_bits);
+}
+
+static size_t pair_bytes(unsigned flags)
+{
+    return (flags & KERF_FLAG_WIDE) != 0 ? 16 : 8;
+}
+
+size_t kerf_codec_workspace(const struct kerf_header *header)
+{
+    const struct kerf_model_params *m = &header->model;
+
+    if (header->codec != KERF_CODEC_NATIVE) {
+        return 0;
+    }
+    size_t pairs = (size_t)m->map_cap + 2 * (size_t)m->learned_cap;
+    size_t sum = KERF_CODEC_STATE + header->region_count * REGION_BYTES + header->range_count * RANGE_BYTES +
+                 pairs * pair_bytes(header->flags) +
+                 2 * (counter_count(m->table_bits, &flag_sizes[m->flag_class]) + weight_count()) + m->map_cap;
+
+    return (sum + 7) & ~(size_t)7;
+}
+
+void kerf_run_open(struct kerf_run *run, struct kerf_codec *c)
+{
+    uint8_t *p = (uint8_t *)c + KERF_CODEC_STATE;
+    const struct kerf_flag_sizes *sizes = &flag_sizes[c->flag_class];
+    size_t pair = pair_bytes(c->flags);
+
+    run->c = c;
+    run->sizes = sizes;
+    run->regions = (struct kerf_region *)(void *)p;
+    p += c->region_count * REGION_BYTES;
+    run->ranges = (struct kerf_range *)(void *)p;
+    p += c->range_count * RANGE_BYTES;
+    run->map = p;
+    p += c->map_cap * pair;
+    run->learned = p;
+    p += 2 * pair * c->learned_cap;
+
+    /* Everything so far is a multiple of eight bytes. */
+    uint16_t *t = (uint16_t *)(void *)p;
+
+    run->numbers = t;
+    t += KERF_NUM_COUNT * 2 * (size_t)sizes->num_cap;
+    run->symbols = t;
+    t += symbol_count(sizes);
+    for (unsigned i = 0; i < KERF_REF_TABLES; i++) {
+        run->ref[i] = t;
+        t += sizes->ref[i];
+    }
+    for (unsigned i = 0; i < KERF_EQUAL_TABLES; i++) {
+        run->equal[i] = t;
+        t += sizes->equal[i];
+    }
+    run->bytes = t;
+    t += (size_t)KERF_BYTE_TABLES << c->table_bits;
+
+    run->ref_weights = (int16_t *)(void *)t;
+    run->equal_weights = run->ref_weights + KERF_REF_TABLES + 1;
+    run->byte_weights = run->equal_weights + KERF_EQUAL_SETS * (KERF_EQUAL_TABLES + 1);
+    run->map_history = (uint8_t *)(run->byte_weights + KERF_BYTE_SETS * (KERF_BYTE_TABLES + 1));
+}
+
+static void reset_weights(int16_t *w, unsigned sets, unsigned n, int16_t each, int16_t bias)
+{
+    for (unsigned s = 0; s < sets; s++) {
+        for (unsigned i = 0; i < n; i++) {
+            *w++ = each;
+        }
+        *w++ = bias;
+    }
+}
+
+void kerf_run_reset(struct kerf_run *run)
+{
+    size_t n = counter_count(run->c->table_bits, run->sizes);
+
+    for (size_t i = 0; i < n; i++) {
+        run->numbers[i] = KERF_COUNTER_INIT;
+    }
+    reset_weights(run->ref_weights, 1, KERF_REF_TABLES, KERF_WEIGHT_ONE * 13 / 30, 0);
+    reset_weights(run->equal_weights, KERF_EQUAL_SETS, KERF_EQUAL_TABLES, KERF_WEIGHT_ONE * 7 / 20, 0);
+    reset_weights(run->byte_weights, KERF_BYTE_SETS, KERF_BYTE_TABLES, KERF_WEIGHT_ONE * 3 / 10,
+                  KERF_WEIGHT_ONE * 3 / 10);
+    memset(run->map_history, 0, run->c->map_cap);
+}
+
+void kerf_run_pair_get(const struct kerf_run *run, const uint8_t *table, unsigned i, kerf_addr *key, kerf_shift *shift)
+{
+#if KERF_POS_BITS == 64
+    if ((run->c->flags & KERF_FLAG_WIDE) != 0) {
+        uint64_t pair[2];
+
+        memcpy(pair, table + (size_t)i * 16, sizeof pair);
+        *key = pair[0];
+        *shift = (kerf_shift)pair[1];
+        return;
+    }
+#endif
+    uint32_t pair[2];
+
+    (void)run;
+    memcpy(pair, table + (size_t)i * 8, sizeof pair);
+    *key = pair[0];
+    *shift = (int32_t)pair[1];
+}
+
+void kerf_run_pair_set(const struct kerf_run *run, uint8_t *table, unsigned i, kerf_addr key, kerf_shift shift)
+{
+#if KERF_POS_BITS == 64
+    if ((run->c->flags & KERF_FLAG_WIDE) != 0) {
+        uint64_t pair[2] = {key, (uint64_t)shift};
+
+        memcpy(table + (size_t)i * 16, pair, sizeof pair);
+        return;
+    }
+#endif
+    uint32_t pair[2] = {(uint32_t)key, (uint32_t)shift};
+
+    (void)run;
+    memcpy(table + (size_t)i * 8, pair, sizeof pair);
+}
+
+kerf_addr kerf_run_addr(const struct kerf_run *run, kerf_addr addr)
+{
+#if KERF_POS_BITS == 64
+    if ((run->c->flags & KERF_FLAG_WIDE) == 0) {
+        return (uint32_t)addr;
+    }
+#endif
+    (void)run;
+    return addr;
+}
+
+kerf_shift kerf_run_shift(const struct kerf_run *run, kerf_pos difference)
+{
+#if KERF_POS_BITS == 64
+    if ((run->c->flags & KERF_FLAG_WIDE) == 0) {
+        return (int32_t)(uint32_t)difference;
+    }
+#endif
+    (void)run;
+    return (kerf_shift)difference;
+}
+
+kerf_addr kerf_run_old_addr(const struct kerf_run *run, kerf_pos old_pos)
+{
+    for (unsigned i = 0; i < run->c->region_count; i++) {
+        const struct kerf_region *r = &run->regions[i];
+
+        if (old_pos - r->old_pos < r->old_len) {
+            return kerf_run_addr(run, r->old_addr + (old_pos - r->old_pos));
+        }
+    }
+    return old_pos;
+}
+
+kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos)
+{
+    for (unsigned i = 0; i < run->c->region_count; i++) {
+        const struct kerf_region *r = &run->regions[i];
+
+        if (new_pos - r->new_pos < r->new_len) {
+            return kerf_run_addr(run, r->new_addr + (new_pos - r->new_pos));
+        }
+    }
+    return new_pos;
+}
