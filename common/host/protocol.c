@@ -7,6 +7,7 @@
 
 #include "common/host/json_read.h"
 #include "common/host/protocol_words.h"
+#include "common/isa/isa.h"
 
 const char *const kerf_mode_words[KERF_MODE_WORDS] = {"", "delta", "full"};
 
@@ -73,6 +74,53 @@ enum kerf_report_code kerf_report_code_of(kerf_err err)
         return KERF_CODE_DELTA_BAD;
     }
     return KERF_CODE_DELTA_BAD;
+}
+
+/* By enum kerf_isa_id. */
+static const char *const isa_words[KERF_ISA_COUNT] = {
+    [KERF_ISA_NONE] = NULL, /* data alone: every patcher */
+    [KERF_ISA_THUMB] = "thumb",
+    [KERF_ISA_A32] = "a32",
+    [KERF_ISA_AARCH64] = "aarch64",
+    [KERF_ISA_XTENSA_CALL0] = "xtensa-call0",
+    [KERF_ISA_XTENSA_WINDOWED] = "xtensa-windowed",
+    [KERF_ISA_RISCV32] = "riscv32",
+    [KERF_ISA_RISCV64] = "riscv64",
+    [KERF_ISA_X86] = "x86",
+    [KERF_ISA_X86_64] = "x86-64",
+    [KERF_ISA_AVR] = "avr",
+    [KERF_ISA_MIPS32_LE] = "mips32-le",
+    [KERF_ISA_MIPS32_BE] = "mips32-be",
+};
+
+void kerf_features_set(struct kerf_client_info *client, uint32_t mask)
+{
+    client->feature_count = 0;
+    for (unsigned isa = KERF_ISA_NONE + 1; isa < KERF_ISA_COUNT; isa++) {
+        if ((mask & 1u << isa) != 0) {
+            (void)snprintf(client->features[client->feature_count++], KERF_TAG_CAP, "%s", isa_words[isa]);
+        }
+    }
+    if ((mask & KERF_FEATURE_LZMA2) != 0) {
+        (void)snprintf(client->features[client->feature_count++], KERF_TAG_CAP, "lzma2");
+    }
+}
+
+uint32_t kerf_features_mask(const struct kerf_client_info *client)
+{
+    uint32_t mask = 1u << KERF_ISA_NONE;
+
+    for (size_t i = 0; i < client->feature_count; i++) {
+        for (unsigned isa = KERF_ISA_NONE + 1; isa < KERF_ISA_COUNT; isa++) {
+            if (strcmp(client->features[i], isa_words[isa]) == 0) {
+                mask |= 1u << isa;
+            }
+        }
+        if (strcmp(client->features[i], "lzma2") == 0) {
+            mask |= KERF_FEATURE_LZMA2;
+        }
+    }
+    return mask;
 }
 
 /* --- Reading --- */

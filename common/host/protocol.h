@@ -112,12 +112,20 @@ struct kerf_client_info {
     char ver[KERF_NAME_CAP];
     size_t format_count; /* required, at least 1 */
     char formats[KERF_MAX_FORMATS][KERF_TAG_CAP];
-    size_t feature_count; /* what the patcher was built with: ISA names (kerf_isa_name) and "lzma2" */
+    size_t feature_count; /* what the patcher was built with: kerf_features_set() */
     char features[KERF_MAX_FEATURES][KERF_TAG_CAP];
     uint64_t ram; /* bytes of workspace that the device can give, page buffer apart; 0: not given, no limit */
     bool resume;  /* can go on with a download (Range) */
     bool metered; /* the link costs money now */
 };
+
+/* Feature words: bit (1 << enum kerf_isa_id) for each instruction set, and one bit for the codec LZMA2. */
+#define KERF_FEATURE_LZMA2 0x80000000u
+
+/* Fills client->features with the words for a mask of KERF_FEATURE_LZMA2 and instruction sets (kerf_patcher_isas()). */
+void kerf_features_set(struct kerf_client_info *client, uint32_t mask);
+/* The mask for the words that this build knows; others are ignored. Bit 0 (data alone) is always set. */
+uint32_t kerf_features_mask(const struct kerf_client_info *client);
 
 /* One component as the device has it now. */
 struct kerf_check_component {
