@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arm MPS2 with AN385 (Cortex-M3) or AN386 (Cortex-M4), as QEMU has them: no flash, but 16 MiB of PSRAM, in which a NOR
+ * flash is modelled strictly: sectors are erased whole, a byte is programmed once, writes outside a slot fail.
+ */
+#include "patcher/patcher.h"
+#include "patcher/port/cortex-m/board.h"
+
+#include <string.h>
+
+#define PSRAM 0x21000000u
+#define SLOT_SIZE 0x00800000u /* 8 MiB each */
+#define SECTOR_SIZE 4096u
+#define PAGE_SIZE 256u
+#define ERASED 0xffu
+
+static _Alignas(KERF_WORKSPACE_ALIGN) uint8_t workspace[1u << 20];
+
+static uint8_t *new_slot(void)
+{
+    return (uint8_t *)(uintptr_t)(PSRAM + SLOT_SIZE);
+}
+
+static kerf_err erase(uint32_t pos)
+{
+    if (pos % SECTOR_SIZE != 0 || pos >= SLOT_SIZE) {
+        return KERF_ERR_FLASH;
+    }
+    memset(new_slot() + pos, ERASED, SECTOR_SIZE);
+    return KERF_OK;
+}
+
+static kerf_err program(uint32_t pos, const uint8_t *data, size_t len)
+{
+    uint8_t *to = new_slot() + pos;
+
+    if (pos % PAGE_SIZE != 0 || len > PAGE_SIZE || pos >= SLOT_SIZE) {
+        return KERF_ERR_FLASH;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (to[i] != ERASED) {
+            return KERF_ERR_FLASH;
+        }
+        to[i] = data[i];
+    }
+    return KERF_OK;
+}
+
+const struct kerf_board kerf_board = {
+    .name = "mps2",
+    .old_slot = (const uint8_t *)(uintptr_t)PSRAM,
+    .old_slot_size = SLOT_SIZE,
+    .new_slot = (const uint8_t *)(uintptr_t)(PSRAM + SLOT_SIZE),
+    .new_slot_size = SLOT_SIZE,
+    .sector_size = SECTOR_SIZE,
+    .page_size = PAGE_SIZE,
+    .workspace = workspace,
+    .workspace_size = sizeof(workspace),
+    .erase = erase,
+    .program = program,
+};

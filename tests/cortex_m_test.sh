@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# cortex_m_test.sh KERF_DIFF CORTEX_M_BIN   the device build, executed
+#
+# Makes real deltas between two versions of the QEMU image itself (patcher/port/cortex-m), for Cortex-M3, M4 and M0, and
+# lets each machine apply its own: old image in its flash, delta in pieces of 64 bytes and of 1. What the machine hashes
+# in its new slot must be the new image; a damaged delta and a wrong old image must be refused.
+set -eu
+diff=$1
+bin=$2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# run MACHINE IMAGE OLD_SLOT OLD DELTA PIECE   prints what the machine prints; its exit status is the result
+run() {
+    # From the folder of the files: semihosting paths have neither blanks nor folders.
+    (cd "$dir" && timeout 120 qemu-system-arm -M "$1" -display none -monitor none -serial none \
+        -semihosting-config "enable=on,target=native,arg=kerf,arg=$5,arg=$6" -kernel "$bin/$2.elf" \
+        -device "loader,file=$4,addr=$3,force-raw=on" 2>&1)
+}
+
+value() {
+    sed -n "s/^$1 //p" "$dir/out"
+}
+
+# apply_and_check MACHINE IMAGE OLD_SLOT OLD NEW DELTA PIECE
+apply_and_check() {
+    run "$1" "$2" "$3" "$4" "$6" "$7" >"$dir/out" || fail "$1: $4 to $5 by $7: $(cat "$dir/out")"
+    [ "$(value digest)" = "$(sha256sum <"$dir/$5" | cut -d' ' -f1)" ] ||
+        fail "$1: $4 to $5 by $7: the new slot holds something else: $(cat "$dir/out")"
+    printf '%-10s %-8s -> %-8s %6d -> %6d bytes, delta %5d, by %2d: workspace %d, stack %d\n' "$1" "$4" "$5" \
+        "$(wc -c <"$dir/$4")" "$(wc -c <"$dir/$5")" "$(wc -c <"$dir/$6")" "$7" "$(value workspace)" "$(value stack)"
+}
+
+# refuse WHAT STATUS MACHINE IMAGE OLD_SLOT OLD DELTA   the machine must end with this status
+refuse() {
+    status=0
+    run "$3" "$4" "$5" "$6" "$7" 64 >"$dir/out" || status=$?
+    [ "$status" -eq "$2" ] || fail "$3: $1 ended with $status instead of $2: $(cat "$dir/out")"
+    printf '%-10s refuses %s\n' "$3" "$1"
+}
+
+machine() {
+    machine=$1 image=$2 slot=$3
+    cp "$bin/kerf-$image-1.bin" "$dir/old.bin"
+    cp "$bin/kerf-$image-2.bin" "$dir/new.bin"
+    "$diff" "$dir/old.bin" "$dir/new.bin" -o "$dir/up.krf" >/dev/null
+    "$diff" "$dir/new.bin" "$dir/old.bin" -o "$dir/down.krf" >/dev/null
+    apply_and_check "$machine" "kerf-$image-1" "$slot" old.bin new.bin up.krf 64
+    apply_and_check "$machine" "kerf-$image-2" "$slot" new.bin old.bin down.krf 64
+    apply_and_check "$machine" "kerf-$image-1" "$slot" old.bin new.bin up.krf 1
+
+    # The numbers are those of common/error.h.
+    head -c -1 "$dir/up.krf" >"$dir/cut.krf"
+    refuse 'a delta cut short' 14 "$machine" "kerf-$image-1" "$slot" old.bin cut.krf
+    refuse 'the wrong old image' 30 "$machine" "kerf-$image-1" "$slot" new.bin up.krf
+    echo 'not a delta at all, but longer than a prologue' >"$dir/text.krf"
+    refuse 'what is not a delta' 10 "$machine" "kerf-$image-1" "$slot" old.bin text.krf
+}
+
+# The micro:bit is a Cortex-M0 with 16 KiB of RAM.
+machine mps2-an385 an385 0x21000000
+machine mps2-an386 an386 0x21000000
+machine microbit microbit 0x10000

@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# cross_build.sh BUILD   builds the core and tests/replay for hosts of another kind, into BUILD/cross-<kind>:
+#   pos32     this host, 32-bit positions as on devices
+#   i686      32-bit host
+#   mips      32-bit big-endian host, run under qemu-mips
+set -eu
+build=$1
+src=$(cd "$(dirname "$0")/.." && pwd)
+
+core() {
+    kind=$1
+    shift
+    cmake -S "$src" -B "$build/cross-$kind" -DKERF_CORE_ONLY=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo "$@" >/dev/null
+    cmake --build "$build/cross-$kind" -j 2
+}
+
+core pos32 -DKERF_POS_BITS=32
+core i686 -DCMAKE_TOOLCHAIN_FILE="$src/cmake/i686.cmake"
+core mips -DCMAKE_TOOLCHAIN_FILE="$src/cmake/mips.cmake"
