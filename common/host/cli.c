@@ -10,6 +10,34 @@
 #include <string.h>
 
 static const char *program_name = "kerf";
+static volatile sig_atomic_t caught_signal;
+
+static void on_signal(int number)
+{
+    caught_signal = number;
+}
+
+void kerf_cli_catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+
+    memset(&action, 0, sizeof action); /* no SA_RESTART: a read that blocks must come back */
+    action.sa_handler = on_signal;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction before;
+
+        /* What was ignored from the start (nohup) stays so. */
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            (void)sigaction(numbers[i], &action, NULL);
+        }
+    }
+}
+
+bool kerf_cli_interrupted(void)
+{
+    return caught_signal != 0;
+}
 
 void kerf_cli_begin(const char *program)
 {
@@ -21,6 +49,10 @@ int kerf_cli_end(int code)
 {
     bool failed = ferror(stdout) != 0;
 
+    if (caught_signal != 0) {
+        (void)signal(caught_signal, SIG_DFL);
+        (void)raise(caught_signal);
+    }
     errno = 0;
     if (fflush(stdout) != 0 || failed) {
         struct kerf_why why;

@@ -28,6 +28,13 @@ void kerf_cli_begin(const char *program);
 /* What main() returns: `code`, or KERF_EXIT_IO (with a message) where standard output could not be written. */
 int kerf_cli_end(int code);
 
+/*
+ * From now on an interrupt (SIGINT, SIGTERM, SIGHUP) does not end the program: blocking calls fail with EINTR, and
+ * kerf_cli_interrupted() is true, so that what was begun can be cleaned up. kerf_cli_end() then ends it by that signal.
+ */
+void kerf_cli_catch_signals(void);
+bool kerf_cli_interrupted(void);
+
 /* Prints "<program>: <message>\n" to standard error and returns `code`, so that `return kerf_cli_fail(...)` reads well. */
 int kerf_cli_fail(enum kerf_exit code, const char *format, ...) KERF_PRINTF(2, 3);
 
