@@ -4,6 +4,8 @@
  * on the command line, then bends each a little in a fixed way (cut short, one byte changed, repeated), so that a run is
  * the same everywhere. Exit 1 when there was nothing to replay: a test that tests nothing must not pass.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
