@@ -495,6 +495,9 @@ static kerf_err code_plain(struct kerf_run *run, uint8_t *byte, enum kerf_step *
             c->probe_left--;
         }
         differs = code_differs(run, source, differs);
+#if KERF_ENCODER
+        run->k->rc.mark = run->k->rc.cost; /* flag before, residue behind */
+#endif
         *what = differs ? KERF_STEP_DIFFERENT : KERF_STEP_EQUAL;
     }
     if (differs) {

@@ -199,7 +199,7 @@ static bool contradicts(const struct kerf_header *h)
     bool in_place = (h->flags & KERF_FLAG_IN_PLACE) != 0;
 
 #if KERF_POS_BITS == 64
-    if ((h->old_size > UINT32_MAX || h->new_size > UINT32_MAX) != ((h->flags & KERF_FLAG_WIDE) != 0)) {
+    if ((h->old_size > UINT32_MAX || h->new_size > UINT32_MAX) && (h->flags & KERF_FLAG_WIDE) == 0) {
         return true;
     }
 #endif

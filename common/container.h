@@ -39,7 +39,7 @@ enum kerf_payload_codec {
 
 /* Header flags. */
 #define KERF_FLAG_READS_NEW 0x01u /* the decoder reads back bytes of new that it has written */
-#define KERF_FLAG_WIDE 0x02u      /* old or new is 4 GiB or more: positions and addresses take 8 bytes of workspace */
+#define KERF_FLAG_WIDE 0x02u      /* a size or an address is 2^32 or more: positions and addresses take 8 bytes */
 #define KERF_FLAG_IN_PLACE 0x04u  /* made for one slot: sector, scratch and group fields follow */
 #define KERF_FLAGS_ALL 0x07u
 

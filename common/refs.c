@@ -50,8 +50,9 @@ static int map_find(const struct kerf_run *run, kerf_addr addr, kerf_shift *shif
     while (low < high) {
         int mid = (low + high) / 2;
         kerf_addr start;
+        kerf_shift unused;
 
-        kerf_run_pair_get(run, run->map, (unsigned)mid, &start, shift);
+        kerf_run_pair_get(run, run->map, (unsigned)mid, &start, &unused);
         if (start <= addr) {
             low = mid + 1;
         } else {
@@ -254,8 +255,14 @@ static bool pair_find(const struct kerf_run *run, struct kerf_ref *ref)
 
 static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
+    struct kerf_isa_view narrow = *view;
+
     kerf_word_scan(view, ref);
-    if (ref->kind == KERF_REF_NONE) {
+    if (ref->kind == KERF_REF_WORD8 && !in_image(run, ref->target)) {
+        narrow.kinds &= (uint16_t)~(1u << KERF_REF_WORD8);
+        kerf_word_scan(&narrow, ref);
+    }
+    if (ref->kind == KERF_REF_NONE || kerf_run_addr(run, ref->target) != ref->target) {
         return false;
     }
     if (in_image(run, ref->target)) {

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The address map: a step function from old addresses to shifts, chosen by the references that it predicts, not by the
+ * lengths of segments. Each reference that a plan copies is a vote "this old target moved by that much"; the cheapest step
+ * function through the votes comes from one pass with a state for each shift: stay, or pay for an entry and change.
+ */
+#include <string.h>
+
+#include "diffgen/work.h"
+
+#define ENTRY_COST 22 /* bits for an entry, less what it saves where a segment's source is told through the map */
+#define WRONG_COST 11 /* bits for a target that is predicted wrong, the first time, */
+#define AGAIN_COST 3  /* and each of up to two more times: by then it is learned */
+
+struct vote {
+    kerf_addr target;
+    kerf_shift shift;
+    uint32_t count;
+};
+
+/* A choice: from vote `from` on, `shift`; before that, `parent`. */
+struct choice {
+    size_t from, parent;
+    kerf_shift shift;
+};
+
+struct state {
+    kerf_shift shift;
+    int64_t cost; /* above what every state has paid */
+    size_t choice;
+    bool used;
+};
+
+static int compare_votes(const void *a, const void *b)
+{
+    const struct vote *x = a;
+    const struct vote *y = b;
+
+    if (x->target != y->target) {
+        return x->target < y->target ? -1 : 1;
+    }
+    return x->shift < y->shift ? -1 : x->shift > y->shift;
+}
+
+static bool is_wide(const struct kerf_work *w)
+{
+    return w->old_side.len > UINT32_MAX || w->new_side.len > UINT32_MAX;
+}
+
+static kerf_addr wrap(const struct kerf_work *w, kerf_addr addr)
+{
+    return is_wide(w) ? addr : (uint32_t)addr;
+}
+
+/* The reference of new that corresponds to one of old under a segment: same form, same place. */
+static const struct kerf_scanned *counterpart(const struct kerf_work *w, const struct kerf_scanned *old_ref,
+                                              const struct kerf_segment *s)
+{
+    size_t new_pos = (size_t)(old_ref->pos - s->src_pos + s->new_pos);
+    uint32_t at = w->new_side.ref_at[new_pos];
+    const struct kerf_scanned *r = at == 0 ? NULL : &w->new_side.refs[at - 1];
+
+    return r != NULL && r->pos == new_pos && r->form == old_ref->form ? r : NULL;
+}
+
+static size_t collect_votes(const struct kerf_work *w, const struct kerf_segments *segments, struct vote *votes, size_t cap)
+{
+    const struct kerf_side *o = &w->old_side;
+    size_t n = 0;
+
+    for (size_t i = 0; i < segments->count; i++) {
+        const struct kerf_segment *s = &segments->list[i];
+
+        for (size_t p = (size_t)s->src_pos; !s->from_new && p < s->src_pos + s->len; p++) {
+            if (o->ref_at[p] == 0) {
+                continue;
+            }
+            const struct kerf_scanned *r = &o->refs[o->ref_at[p] - 1];
+
+            if (r->pos != p || r->kind == KERF_REF_LOW || !kerf_scan_inside(&w->image, false, r->target) ||
+                p + r->len > s->src_pos + s->len) {
+                continue;
+            }
+            const struct kerf_scanned *x = counterpart(w, r, s);
+
+            if (x != NULL && x->kind == r->kind && n < cap) {
+                kerf_shift shift = (kerf_shift)wrap(w, x->target - r->target);
+
+                votes[n++] = (struct vote){r->target, is_wide(w) ? shift : (int32_t)(uint32_t)shift, 1};
+            }
+            p += r->len - 1u;
+        }
+    }
+    return n;
+}
+
+/* Sorts the votes, and joins those that agree; of those that differ about one target the strongest stays. */
+static size_t join_votes(struct vote *votes, size_t n)
+{
+    size_t out = 0;
+
+    qsort(votes, n, sizeof *votes, compare_votes);
+    for (size_t i = 0; i < n;) {
+        struct vote v = votes[i];
+
+        for (i++; i < n && votes[i].target == v.target && votes[i].shift == v.shift; i++) {
+            v.count++;
+        }
+        if (out > 0 && votes[out - 1].target == v.target) {
+            if (votes[out - 1].count < v.count) {
+                votes[out - 1] = v;
+            }
+        } else {
+            votes[out++] = v;
+        }
+    }
+    return out;
+}
+
+static struct state *find_state(struct state *states, size_t mask, kerf_shift shift)
+{
+    size_t i = (size_t)(((uint64_t)shift * 0x9e3779b97f4a7c15u) >> 40) & mask;
+
+    while (states[i].used && states[i].shift != shift) {
+        i = (i + 1) & mask;
+    }
+    return &states[i];
+}
+
+/* The cheapest step function; *last is the choice it ends with, choices[0] the one before any entry (shift 0). */
+static size_t choose(const struct vote *votes, size_t n, int64_t entry_cost, struct state *states, size_t mask,
+                     struct choice *choices, size_t *last)
+{
+    int64_t everybody = 0;
+    int64_t best_cost = 0;
+    size_t best = 0;
+    size_t count = 1;
+
+    memset(states, 0, (mask + 1) * sizeof *states);
+    choices[0] = (struct choice){0, SIZE_MAX, 0};
+    *find_state(states, mask, 0) = (struct state){0, 0, 0, true};
+    for (size_t i = 0; i < n; i++) {
+        struct state *s = find_state(states, mask, votes[i].shift);
+        uint32_t more = votes[i].count - 1 < 2 ? votes[i].count - 1 : 2;
+        int64_t wrong = WRONG_COST + AGAIN_COST * (int64_t)more;
+
+        if (!s->used || s->cost + everybody > best_cost + entry_cost) {
+            choices[count] = (struct choice){i, best, votes[i].shift};
+            *s = (struct state){votes[i].shift, best_cost + entry_cost - everybody, count, true};
+            count++;
+        }
+        everybody += wrong;
+        s->cost -= wrong;
+        best_cost += wrong;
+        if (s->cost + everybody < best_cost) {
+            best_cost = s->cost + everybody;
+            best = s->choice;
+        }
+    }
+    *last = best;
+    return count;
+}
+
+/*
+ * An entry may start anywhere after the last target before it and up to its first: best where the segment that moves by
+ * the same shift starts, so that the segment's source can be told through the map.
+ */
+static kerf_addr place_start(const struct kerf_work *w, const struct kerf_segments *segments, kerf_addr after,
+                             kerf_addr first, kerf_shift shift)
+{
+    kerf_addr best = first;
+
+    for (size_t i = 0; i < segments->count; i++) {
+        const struct kerf_segment *s = &segments->list[i];
+
+        for (unsigned k = 0; !s->from_new && k < w->image.region_count; k++) {
+            const struct kerf_region *r = &w->image.regions[k];
+
+            if (s->src_pos - r->old_pos >= r->old_len || s->new_pos - r->new_pos >= r->new_len) {
+                continue;
+            }
+            kerf_addr old_addr = wrap(w, r->old_addr + (s->src_pos - r->old_pos));
+            kerf_addr new_addr = wrap(w, r->new_addr + (s->new_pos - r->new_pos));
+
+            if (old_addr >= after && old_addr < best && wrap(w, new_addr - old_addr) == wrap(w, (kerf_addr)shift)) {
+                best = old_addr;
+            }
+        }
+    }
+    return best;
+}
+
+static kerf_err build(const struct kerf_work *w, const struct kerf_segments *segments, const struct vote *votes,
+                      const struct choice *choices, size_t last, struct kerf_map *map)
+{
+    size_t count = 0;
+
+    for (size_t c = last; c != 0; c = choices[c].parent) {
+        count++;
+    }
+    map->list = malloc((count + 1) * sizeof *map->list);
+    map->count = count;
+    if (map->list == NULL) {
+        return KERF_ERR_RAM;
+    }
+    for (size_t c = last; c != 0; c = choices[c].parent) {
+        size_t from = choices[c].from;
+        kerf_addr after = from > 0 ? votes[from - 1].target + 1 : 0;
+
+        count--;
+        map->list[count].start = place_start(w, segments, after, votes[from].target, choices[c].shift);
+        map->list[count].shift = choices[c].shift;
+    }
+    return KERF_OK;
+}
+
+kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segments *segments, size_t cap,
+                             struct kerf_map *map)
+{
+    size_t most = w->old_side.ref_count;
+    size_t mask = 1023;
+
+    /* A reference of old may be copied twice, but then its votes agree about the target; the first `most` will do. */
+    while (mask < most * 2) {
+        mask = mask * 2 + 1;
+    }
+    struct vote *votes = malloc((most + 1) * sizeof *votes);
+    struct choice *choices = malloc((most + 2) * sizeof *choices);
+    struct state *states = malloc((mask + 1) * sizeof *states);
+    kerf_err err = votes == NULL || choices == NULL || states == NULL ? KERF_ERR_RAM : KERF_OK;
+
+    map->list = NULL;
+    map->count = 0;
+    if (err == KERF_OK) {
+        size_t n = join_votes(votes, collect_votes(w, segments, votes, most));
+        int64_t entry_cost = ENTRY_COST;
+        size_t last;
+        size_t entries;
+
+        do {
+            (void)choose(votes, n, entry_cost, states, mask, choices, &last);
+            entries = 0;
+            for (size_t c = last; c != 0; c = choices[c].parent) {
+                entries++;
+            }
+            entry_cost += entry_cost / 4 + 1;
+        } while (entries > cap);
+        err = build(w, segments, votes, choices, last, map);
+    }
+    free(votes);
+    free(choices);
+    free(states);
+    return err;
+}
+
+kerf_addr kerf_addrmap_apply(const struct kerf_work *w, const struct kerf_map *map, kerf_addr addr)
+{
+    size_t low = 0;
+    size_t high = map->count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (map->list[mid].start <= addr) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low == 0 ? addr : wrap(w, addr + (kerf_addr)map->list[low - 1].shift);
+}

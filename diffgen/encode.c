@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Codes a plan with the shared codec, and keeps the books: what each part cost, and what things cost on average. */
+#include <string.h>
+
+#include "diffgen/work.h"
+
+void kerf_bytes_emit(void *ctx, uint8_t byte)
+{
+    struct kerf_bytes *b = ctx;
+
+    if (b->failed) {
+        return;
+    }
+    if (b->len == b->cap) {
+        size_t cap = b->cap == 0 ? 4096 : b->cap * 2;
+        uint8_t *grown = realloc(b->data, cap);
+
+        if (grown == NULL) {
+            b->failed = true;
+            return;
+        }
+        b->data = grown;
+        b->cap = cap;
+    }
+    b->data[b->len++] = byte;
+}
+
+static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    const struct kerf_work *w = ctx;
+
+    memcpy(buf, w->old_side.bytes + pos, len);
+    return KERF_OK;
+}
+
+static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    const struct kerf_work *w = ctx;
+
+    memcpy(buf, w->new_side.bytes + pos, len);
+    return KERF_OK;
+}
+
+/* A sum and how many it is of; averages lean on a start value until there are enough. */
+struct average {
+    kerf_cost sum;
+    uint64_t count;
+};
+
+static void add(struct average *a, kerf_cost cost)
+{
+    a->sum += cost;
+    a->count++;
+}
+
+/* `start` in 1/100 bits, counting as `weight` samples. */
+static kerf_cost mean(const struct average *a, kerf_cost start, uint64_t weight)
+{
+    return (a->sum + start * KERF_BIT / 100 * weight) / (a->count + weight);
+}
+
+struct books {
+    struct average equal[16][2], residue, segment[4], ref_right, ref_wrong, ref_ram;
+    kerf_cost literal, literal_estimate;
+};
+
+static void close_books(const struct books *b, struct kerf_prices *p)
+{
+    static const uint16_t equal_start[16] = {150, 100, 80, 70, 50, 40, 35, 30, 25, 20, 18, 15, 12, 10, 10, 2};
+    static const uint16_t differ_start[16] = {120, 200, 250, 300, 300, 350, 350, 400,
+                                              450, 500, 500, 500, 600, 600, 600, 900};
+
+    for (unsigned i = 0; i < 16; i++) {
+        p->equal[i][0] = mean(&b->equal[i][0], equal_start[i], 50);
+        p->equal[i][1] = mean(&b->equal[i][1], differ_start[i], 20);
+    }
+    p->residue = mean(&b->residue, 700, 50);
+    p->segment_recent = mean(&b->segment[0], 1400, 20);
+    p->segment_near = mean(&b->segment[1], 1700, 20);
+    p->segment_far = mean(&b->segment[2], 2800, 20);
+    p->segment_new = mean(&b->segment[3], 2600, 20);
+    p->ref_right = mean(&b->ref_right, 20, 50);
+    p->ref_wrong = mean(&b->ref_wrong, 1400, 50);
+    p->ref_ram = mean(&b->ref_ram, 100, 50);
+    p->literal_scale = (uint32_t)((b->literal + 500 * KERF_BIT) * 1024 / (b->literal_estimate + 480 * KERF_BIT));
+}
+
+/* What one encoding works with. */
+struct session {
+    const struct kerf_work *w;
+    struct kerf_encoder e;
+    struct books books;
+    struct kerf_encoding *out;
+};
+
+static kerf_err encode_literals(struct session *s, kerf_pos len)
+{
+    kerf_cost before = s->e.k.rc.cost;
+    kerf_err err = kerf_encode_gap(&s->e, len);
+
+    s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
+    for (; err == KERF_OK && len > 0; len--) {
+        kerf_pos at = s->e.c->new_pos;
+
+        before = s->e.k.rc.cost;
+        err = kerf_encode_literal(&s->e);
+        s->out->part[KERF_PART_LITERALS] += s->e.k.rc.cost - before;
+        s->out->literals++;
+        s->books.literal += s->e.k.rc.cost - before;
+        if (s->w->literal_cost != NULL) {
+            s->books.literal_estimate += s->w->literal_cost[at];
+        }
+    }
+    return err;
+}
+
+static void note_copy(struct session *s, enum kerf_step what, const struct kerf_ref *ref, unsigned *gap, kerf_cost cost)
+{
+    struct books *b = &s->books;
+    kerf_cost residue;
+    bool ram = ref->kind != KERF_REF_NONE && !kerf_scan_inside(&s->w->image, false, ref->target);
+
+    switch (what) {
+    case KERF_STEP_QUIET:
+    case KERF_STEP_EQUAL:
+        add(&b->equal[*gap][0], cost);
+        s->out->part[KERF_PART_EQUAL] += cost;
+        *gap += *gap < 15;
+        break;
+    case KERF_STEP_DIFFERENT:
+        residue = s->e.k.rc.cost - s->e.k.rc.mark;
+        add(&b->equal[*gap][1], cost - residue);
+        add(&b->residue, residue);
+        s->out->part[KERF_PART_RESIDUES] += cost;
+        *gap = 0;
+        break;
+    case KERF_STEP_REF:
+    case KERF_STEP_REF_WRONG:
+        s->out->part[KERF_PART_REFS] += cost;
+        s->out->refs++;
+        s->out->refs_wrong += what == KERF_STEP_REF_WRONG;
+        if (ref->kind != KERF_REF_LOW) {
+            add(ram ? &b->ref_ram : what == KERF_STEP_REF ? &b->ref_right : &b->ref_wrong, cost);
+        }
+        break;
+    }
+}
+
+static kerf_err encode_segment(struct session *s, const struct kerf_segment *segment, kerf_cost gap_cost)
+{
+    kerf_cost before = s->e.k.rc.cost;
+    kerf_shift distance = (kerf_shift)(segment->src_pos - segment->new_pos);
+    const kerf_shift *recent = s->e.c->recent;
+    unsigned kind = 2;
+
+    if (segment->from_new) {
+        kind = 3;
+    } else if (distance == recent[0] || distance == recent[1] || distance == recent[2] || distance == recent[3]) {
+        kind = 0;
+    } else if (segment->src_pos == s->e.c->old_end) {
+        kind = 1;
+    }
+    kerf_err err = kerf_encode_segment(&s->e, segment);
+
+    s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
+    add(&s->books.segment[kind], s->e.k.rc.cost - before + gap_cost);
+
+    unsigned gap = 8;
+    kerf_pos end = segment->new_pos + segment->len;
+
+    while (err == KERF_OK && s->e.c->new_pos < end) {
+        struct kerf_ref ref;
+        enum kerf_step what;
+        size_t len;
+
+        before = s->e.k.rc.cost;
+        err = kerf_encode_copy(&s->e, &len, &what, &ref);
+        note_copy(s, what, &ref, &gap, s->e.k.rc.cost - before);
+    }
+    return err;
+}
+
+static kerf_err encode_all(struct session *s, const struct kerf_segments *segments, const struct kerf_map *map)
+{
+    kerf_err err = KERF_OK;
+    size_t new_len = s->w->new_side.len;
+
+    for (size_t i = 0; err == KERF_OK && i < map->count; i++) {
+        err = kerf_encode_map(&s->e, &map->list[i]);
+    }
+    s->out->part[KERF_PART_MAP] = s->e.k.rc.cost;
+    for (size_t i = 0; err == KERF_OK && i < segments->count; i++) {
+        const struct kerf_segment *segment = &segments->list[i];
+        kerf_cost before = s->out->part[KERF_PART_SEGMENTS];
+
+        err = encode_literals(s, segment->new_pos - s->e.c->new_pos);
+        if (err == KERF_OK) {
+            err = encode_segment(s, segment, s->out->part[KERF_PART_SEGMENTS] - before);
+        }
+    }
+    if (err == KERF_OK && (s->e.c->new_pos < new_len || new_len == 0)) {
+        err = encode_literals(s, new_len - s->e.c->new_pos);
+    }
+    return err;
+}
+
+kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header, const struct kerf_segments *segments,
+                          const struct kerf_map *map, struct kerf_bytes *payload, struct kerf_encoding *encoding)
+{
+    struct kerf_codec_io io = {(void *)(uintptr_t)w, read_old, read_new};
+    uint8_t head[256];
+    size_t head_len = 0;
+    struct session s = {.w = w, .out = encoding};
+
+    memset(encoding, 0, sizeof *encoding);
+    header->model.map_cap = (uint16_t)map->count;
+    /* Any that fit: the codec does not look at them. */
+    header->payload_size = KERF_CHUNK_MAX;
+    header->chunk0_len = header->chunk_size < KERF_CHUNK_MAX ? header->chunk_size : KERF_CHUNK_MAX - 1;
+    kerf_err err = kerf_header_write(header, w->image.regions, w->image.ranges, head, sizeof head, &head_len);
+    struct kerf_codec *c = err == KERF_OK ? malloc(kerf_codec_workspace(header)) : NULL;
+
+    if (err == KERF_OK && c == NULL) {
+        err = KERF_ERR_RAM;
+    }
+    if (err == KERF_OK) {
+        err = kerf_codec_init(c, head, header);
+    }
+    if (err == KERF_OK) {
+        kerf_encode_begin(&s.e, c, &io, w->new_side.bytes, payload != NULL ? kerf_bytes_emit : NULL, payload);
+        err = encode_all(&s, segments, map);
+    }
+    if (err == KERF_OK && payload != NULL) {
+        kerf_rc_encode_end(&s.e.k.rc);
+        err = payload->failed ? KERF_ERR_RAM : KERF_OK;
+    }
+    encoding->total = s.e.k.rc.cost;
+    close_books(&s.books, &encoding->prices);
+    free(c);
+    return err;
+}
+
+kerf_err kerf_encode_literal_costs(struct kerf_work *w)
+{
+    size_t len = w->new_side.len;
+    struct kerf_codec_io io = {w, read_old, read_new};
+    struct kerf_header header = {.codec = KERF_CODEC_NATIVE,
+                                 .model = {.table_bits = 16, .flag_class = 2},
+                                 .old_size = 0,
+                                 .new_size = len};
+    uint8_t head[256];
+    size_t head_len;
+    struct kerf_encoder e;
+
+    header.payload_size = KERF_CHUNK_MAX;
+    header.chunk_size = KERF_CHUNK_MIN;
+    header.chunk0_len = KERF_CHUNK_MIN;
+    kerf_err err = kerf_header_write(&header, NULL, NULL, head, sizeof head, &head_len);
+    struct kerf_codec *c = err == KERF_OK ? malloc(kerf_codec_workspace(&header)) : NULL;
+
+    w->literal_cost = malloc((len + 1) * sizeof *w->literal_cost);
+    if (err == KERF_OK && (c == NULL || w->literal_cost == NULL)) {
+        err = KERF_ERR_RAM;
+    }
+    if (err == KERF_OK) {
+        err = kerf_codec_init(c, head, &header);
+    }
+    if (err == KERF_OK) {
+        kerf_encode_begin(&e, c, &io, w->new_side.bytes, NULL, NULL);
+        err = kerf_encode_gap(&e, len);
+    }
+    for (size_t i = 0; err == KERF_OK && i < len; i++) {
+        kerf_cost before = e.k.rc.cost;
+
+        err = kerf_encode_literal(&e);
+        w->literal_cost[i] = e.k.rc.cost - before;
+    }
+    free(c);
+    return err;
+}

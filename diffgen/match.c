@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Longest matches through a suffix array of the masked old image (libdivsufsort), and the choice of segments that bsdiff
+ * makes (C. Percival, "Naive differences of executable code", 2003): the plan that others must beat.
+ */
+#include <divsufsort.h>
+#include <string.h>
+
+#include "diffgen/work.h"
+
+#define COMPARE_MAX 4096u /* bytes compared in one step of the binary search */
+#define MIN_GAIN 8        /* a new match must be better than the running one by more than this many bytes */
+
+kerf_err kerf_match_prepare(struct kerf_work *w)
+{
+    size_t len = w->old_side.len;
+
+    if (len > INT32_MAX || w->new_side.len > INT32_MAX) {
+        return KERF_ERR_RAM;
+    }
+    w->suffixes = malloc((len + 1) * sizeof *w->suffixes);
+    if (w->suffixes == NULL) {
+        return KERF_ERR_RAM;
+    }
+    if (len > 0 && divsufsort(w->old_side.masked, w->suffixes, (saidx_t)len) != 0) {
+        return KERF_ERR_RAM;
+    }
+    return KERF_OK;
+}
+
+static size_t common_prefix(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+    size_t max = a_len < b_len ? a_len : b_len;
+    size_t i = 0;
+
+    while (i + 8 <= max && memcmp(a + i, b + i, 8) == 0) {
+        i += 8;
+    }
+    while (i < max && a[i] == b[i]) {
+        i++;
+    }
+    return i;
+}
+
+size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old_pos)
+{
+    const uint8_t *old_bytes = w->old_side.masked;
+    const uint8_t *p = w->new_side.masked + new_pos;
+    size_t old_len = w->old_side.len;
+    size_t p_len = w->new_side.len - new_pos;
+    size_t low = 0;
+    size_t high = old_len;
+
+    *old_pos = 0;
+    if (old_len == 0) {
+        return 0;
+    }
+    /* suffix[low] is not greater than p (or the first), suffix[high] is greater. */
+    while (high - low >= 2) {
+        size_t mid = low + (high - low) / 2;
+        size_t at = (size_t)w->suffixes[mid];
+        size_t n = old_len - at < p_len ? old_len - at : p_len;
+
+        if (memcmp(old_bytes + at, p, n < COMPARE_MAX ? n : COMPARE_MAX) < 0) {
+            low = mid;
+        } else {
+            high = mid;
+        }
+    }
+    size_t a = (size_t)w->suffixes[low];
+    size_t b = (size_t)w->suffixes[high < old_len ? high : low];
+    size_t a_len = common_prefix(old_bytes + a, old_len - a, p, p_len);
+    size_t b_len = common_prefix(old_bytes + b, old_len - b, p, p_len);
+
+    *old_pos = a_len > b_len ? a : b;
+    return a_len > b_len ? a_len : b_len;
+}
+
+kerf_err kerf_segments_add(struct kerf_segments *segments, const struct kerf_segment *segment)
+{
+    if (segments->count == segments->cap) {
+        size_t cap = segments->cap == 0 ? 256 : segments->cap * 2;
+        struct kerf_segment *grown = realloc(segments->list, cap * sizeof *grown);
+
+        if (grown == NULL) {
+            return KERF_ERR_RAM;
+        }
+        segments->list = grown;
+        segments->cap = cap;
+    }
+    segments->list[segments->count++] = *segment;
+    return KERF_OK;
+}
+
+/* bsdiff's state between two matches. */
+struct greedy {
+    const uint8_t *o, *n;
+    ptrdiff_t o_len, n_len;
+    ptrdiff_t last_scan, last_pos, last_offset;
+};
+
+/* How far the last match goes forward towards `scan`. */
+static ptrdiff_t extend_forward(const struct greedy *g, ptrdiff_t scan)
+{
+    ptrdiff_t score = 0;
+    ptrdiff_t best = 0;
+    ptrdiff_t len = 0;
+
+    for (ptrdiff_t i = 0; g->last_scan + i < scan && g->last_pos + i < g->o_len;) {
+        score += g->o[g->last_pos + i] == g->n[g->last_scan + i];
+        i++;
+        if (score * 2 - i > best * 2 - len) {
+            best = score;
+            len = i;
+        }
+    }
+    return len;
+}
+
+/* How far the next match (at scan, pos) goes backward. */
+static ptrdiff_t extend_backward(const struct greedy *g, ptrdiff_t scan, ptrdiff_t pos)
+{
+    ptrdiff_t score = 0;
+    ptrdiff_t best = 0;
+    ptrdiff_t len = 0;
+
+    if (scan >= g->n_len) {
+        return 0;
+    }
+    for (ptrdiff_t i = 1; scan >= g->last_scan + i && pos >= i; i++) {
+        score += g->o[pos - i] == g->n[scan - i];
+        if (score * 2 - i > best * 2 - len) {
+            best = score;
+            len = i;
+        }
+    }
+    return len;
+}
+
+/* Where the two extensions overlap, finds the best point to change over. */
+static void share_overlap(const struct greedy *g, ptrdiff_t scan, ptrdiff_t pos, ptrdiff_t *forward, ptrdiff_t *backward)
+{
+    ptrdiff_t overlap = g->last_scan + *forward - (scan - *backward);
+    ptrdiff_t score = 0;
+    ptrdiff_t best = 0;
+    ptrdiff_t best_at = 0;
+
+    if (overlap <= 0) {
+        return;
+    }
+    for (ptrdiff_t i = 0; i < overlap; i++) {
+        score += g->n[g->last_scan + *forward - overlap + i] == g->o[g->last_pos + *forward - overlap + i];
+        score -= g->n[scan - *backward + i] == g->o[pos - *backward + i];
+        if (score > best) {
+            best = score;
+            best_at = i + 1;
+        }
+    }
+    *forward += best_at - overlap;
+    *backward -= best_at;
+}
+
+kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segments)
+{
+    struct greedy g = {w->old_side.masked, w->new_side.masked, (ptrdiff_t)w->old_side.len, (ptrdiff_t)w->new_side.len,
+                       0, 0, 0};
+    ptrdiff_t scan = 0;
+    ptrdiff_t len = 0;
+    size_t pos = 0;
+
+    while (scan < g.n_len) {
+        ptrdiff_t old_score = 0;
+        ptrdiff_t scored = scan += len;
+
+        for (; scan < g.n_len; scan++) {
+            len = (ptrdiff_t)kerf_match_longest(w, (size_t)scan, &pos);
+            for (; scored < scan + len; scored++) {
+                ptrdiff_t at = scored + g.last_offset;
+
+                old_score += at >= 0 && at < g.o_len && g.o[at] == g.n[scored];
+            }
+            if ((len == old_score && len != 0) || len > old_score + MIN_GAIN) {
+                break;
+            }
+            ptrdiff_t at = scan + g.last_offset;
+
+            old_score -= at >= 0 && at < g.o_len && g.o[at] == g.n[scan];
+        }
+        if (len == old_score && scan != g.n_len) {
+            continue;
+        }
+        ptrdiff_t forward = extend_forward(&g, scan);
+        ptrdiff_t backward = extend_backward(&g, scan, (ptrdiff_t)pos);
+
+        share_overlap(&g, scan, (ptrdiff_t)pos, &forward, &backward);
+        if (forward > 0) {
+            struct kerf_segment s = {(kerf_pos)g.last_scan, (kerf_pos)g.last_pos, (kerf_pos)forward, false};
+            kerf_err err = kerf_segments_add(segments, &s);
+
+            if (err != KERF_OK) {
+                return err;
+            }
+        }
+        g.last_scan = scan - backward;
+        g.last_pos = (ptrdiff_t)pos - backward;
+        g.last_offset = (ptrdiff_t)pos - scan;
+    }
+    return KERF_OK;
+}

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Segments by cost: a dynamic program over the positions of new. A state is a source for the next byte: a literal, old at
+ * some distance, or new at some distance; every byte is priced as the last coding round paid, and changing the source costs
+ * what a segment costs. States that can't win any more are dropped, so only a few are alive at a time.
+ */
+#include <string.h>
+
+#include "diffgen/work.h"
+
+#define STATES_MAX 12
+#define RECENT_MAX 6     /* distances of states that were dropped a while ago: worth another try */
+#define SLACK_BITS 10    /* a state may be this much worse than the best one plus the price of a segment */
+#define SURE_LEN 48      /* the best state goes on for that long: no search for others, */
+#define SURE_SKIP 32     /* for so many bytes */
+#define LZ_MIN 4         /* shortest match into new that is looked for */
+#define LZ_CHAIN 24      /* candidates tried */
+#define LZ_LEN_MAX 512   /* longest match measured */
+#define LZ_HASH_BITS 18
+#define NO_NODE UINT32_MAX
+
+enum source { SOURCE_OLD, SOURCE_NEW, SOURCE_LITERAL };
+
+struct state {
+    int64_t cost;
+    int64_t distance; /* source position - new position */
+    uint32_t node;
+    uint8_t source;
+    uint8_t gap; /* class of bytes since the last mismatch, 0 .. 15 */
+};
+
+/* Where a path changed its source. */
+struct node {
+    uint32_t new_pos;
+    uint32_t parent;
+    int64_t distance;
+    uint8_t source;
+};
+
+struct planner {
+    struct kerf_work *w;
+    const struct kerf_prices *prices;
+    const kerf_addr *mapped; /* for each old reference, the target that the map predicts */
+    struct node *nodes;
+    size_t node_count, node_cap;
+    struct state states[2 * STATES_MAX + 16];
+    unsigned state_count;
+    int64_t recent[RECENT_MAX];
+    unsigned recent_count;
+    int32_t *hash_head, *hash_prev; /* positions of new by their first four bytes */
+    size_t search_from;
+    bool no_memory;
+};
+
+static uint32_t add_node(struct planner *p, size_t new_pos, enum source source, int64_t distance, uint32_t parent)
+{
+    if (p->node_count == p->node_cap) {
+        size_t cap = p->node_cap == 0 ? 65536 : p->node_cap * 2;
+        struct node *grown = cap > NO_NODE ? NULL : realloc(p->nodes, cap * sizeof *grown);
+
+        if (grown == NULL) {
+            p->no_memory = true;
+            return 0;
+        }
+        p->nodes = grown;
+        p->node_cap = cap;
+    }
+    p->nodes[p->node_count] = (struct node){(uint32_t)new_pos, parent, distance, (uint8_t)source};
+    return (uint32_t)p->node_count++;
+}
+
+static const struct state *best_state(const struct planner *p)
+{
+    const struct state *best = &p->states[0];
+
+    for (unsigned i = 1; i < p->state_count; i++) {
+        if (p->states[i].cost < best->cost) {
+            best = &p->states[i];
+        }
+    }
+    return best;
+}
+
+/* Offers a change from the best state to another source at `cost` in all. */
+static void offer(struct planner *p, size_t new_pos, enum source source, int64_t distance, int64_t cost, uint32_t parent)
+{
+    struct state *s = NULL;
+
+    for (unsigned i = 0; i < p->state_count; i++) {
+        if (p->states[i].source == source && (source == SOURCE_LITERAL || p->states[i].distance == distance)) {
+            s = &p->states[i];
+            break;
+        }
+    }
+    if (s != NULL && s->cost <= cost) {
+        return;
+    }
+    if (s == NULL) {
+        if (p->state_count == sizeof p->states / sizeof p->states[0]) {
+            return;
+        }
+        s = &p->states[p->state_count++];
+    }
+    *s = (struct state){cost, distance, add_node(p, new_pos, source, distance, parent), (uint8_t)source, 8};
+}
+
+static unsigned log2_of(uint64_t v)
+{
+    unsigned n = 0;
+
+    while (v > 1) {
+        v >>= 1;
+        n++;
+    }
+    return n;
+}
+
+static uint32_t hash_of(const uint8_t *b)
+{
+    uint32_t v = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+
+    return (v * 2654435761u) >> (32 - LZ_HASH_BITS);
+}
+
+static void offer_new(struct planner *p, size_t n, const struct state *best)
+{
+    const uint8_t *bytes = p->w->new_side.bytes;
+    size_t left = p->w->new_side.len - n;
+    size_t max = left < LZ_LEN_MAX ? left : LZ_LEN_MAX;
+    size_t best_len = LZ_MIN - 1;
+    int32_t best_at = -1;
+    int32_t at = p->hash_head[hash_of(bytes + n)];
+
+    for (unsigned i = 0; i < LZ_CHAIN && at >= 0; i++, at = p->hash_prev[at]) {
+        size_t len = 0;
+
+        while (len < max && bytes[(size_t)at + len] == bytes[n + len]) {
+            len++;
+        }
+        if (len > best_len) {
+            best_len = len;
+            best_at = at;
+        }
+    }
+    if (best_at >= 0) {
+        int64_t far = (int64_t)log2_of(n - (size_t)best_at) - 12;
+
+        offer(p, n, SOURCE_NEW, (int64_t)best_at - (int64_t)n,
+              best->cost + (int64_t)p->prices->segment_new + far * (int64_t)KERF_BIT, best->node);
+    }
+}
+
+/* The distance of the last segment from old on the path to `node`. */
+static int64_t last_old_distance(const struct planner *p, uint32_t node)
+{
+    while (node != NO_NODE && p->nodes[node].source != SOURCE_OLD) {
+        node = p->nodes[node].parent;
+    }
+    return node == NO_NODE ? 0 : p->nodes[node].distance;
+}
+
+static void offer_old(struct planner *p, size_t n, const struct state *best, int64_t last)
+{
+    struct kerf_work *w = p->w;
+    const uint8_t *old_bytes = w->old_side.masked;
+    const uint8_t *new_bytes = w->new_side.masked;
+    int64_t old_len = (int64_t)w->old_side.len;
+
+    if (w->match_len[n] == UINT32_MAX) {
+        size_t at;
+        size_t len = kerf_match_longest(w, n, &at);
+
+        w->match_len[n] = (uint32_t)(len < UINT32_MAX ? len : UINT32_MAX - 1);
+        w->match_pos[n] = (uint32_t)at;
+    }
+    if (w->match_len[n] >= 4) {
+        int64_t d = (int64_t)w->match_pos[n] - (int64_t)n;
+        int64_t far = (int64_t)log2_of((uint64_t)(d < last ? last - d : d - last) + 1) - 9;
+
+        offer(p, n, SOURCE_OLD, d, best->cost + (int64_t)p->prices->segment_far + far * (int64_t)KERF_BIT, best->node);
+    }
+    for (unsigned i = 0; i < p->recent_count; i++) {
+        int64_t at = (int64_t)n + p->recent[i];
+
+        if (at >= 0 && at + 2 <= old_len && memcmp(old_bytes + at, new_bytes + n, 2) == 0) {
+            offer(p, n, SOURCE_OLD, p->recent[i], best->cost + (int64_t)p->prices->segment_near, best->node);
+        }
+    }
+    int64_t at = (int64_t)n + last;
+
+    if (best->source != SOURCE_OLD && at >= 0 && at < old_len && old_bytes[at] == new_bytes[n]) {
+        offer(p, n, SOURCE_OLD, last, best->cost + (int64_t)p->prices->segment_recent, best->node);
+    }
+}
+
+/* Offers everything that may begin at n. Never inside a reference of new. */
+static void offer_all(struct planner *p, size_t n)
+{
+    struct kerf_work *w = p->w;
+    uint32_t at = w->new_side.ref_at[n];
+
+    if (at != 0 && w->new_side.refs[at - 1].pos < n) {
+        return;
+    }
+    struct state best = *best_state(p);
+
+    offer(p, n, SOURCE_LITERAL, 0, best.cost + (int64_t)KERF_BIT, best.node);
+    if (n < p->search_from) {
+        return;
+    }
+    if (best.source == SOURCE_OLD) {
+        int64_t o = (int64_t)n + best.distance;
+        size_t left = w->new_side.len - n;
+        int64_t old_left = (int64_t)w->old_side.len - o;
+
+        if (o >= 0 && old_left >= SURE_LEN && left >= SURE_LEN &&
+            memcmp(w->old_side.masked + o, w->new_side.masked + n, SURE_LEN) == 0) {
+            p->search_from = n + SURE_SKIP;
+            return;
+        }
+    }
+    offer_old(p, n, &best, best.source == SOURCE_OLD ? best.distance : last_old_distance(p, best.node));
+    if (!w->options->no_new && n + LZ_MIN <= w->new_side.len) {
+        offer_new(p, n, &best);
+    }
+}
+
+/* What byte n costs a state that copies from old position o, and whether it counts as equal. */
+static int64_t price_old(const struct planner *p, size_t n, size_t o, bool *equal)
+{
+    const struct kerf_work *w = p->w;
+    uint32_t a = w->old_side.ref_at[o];
+    uint32_t b = w->new_side.ref_at[n];
+
+    if (a != 0 && b != 0) {
+        const struct kerf_scanned *x = &w->old_side.refs[a - 1];
+        const struct kerf_scanned *y = &w->new_side.refs[b - 1];
+
+        if (x->form == y->form && x->region == y->region && o - x->pos == n - y->pos) {
+            *equal = w->old_side.masked[o] == w->new_side.masked[n];
+            if (o != x->pos || x->kind == KERF_REF_LOW) {
+                return 0;
+            }
+            if (!kerf_scan_inside(&w->image, false, x->target)) {
+                return (int64_t)p->prices->ref_ram;
+            }
+            return (int64_t)(p->mapped[a - 1] == y->target ? p->prices->ref_right : p->prices->ref_wrong);
+        }
+    }
+    *equal = w->old_side.bytes[o] == w->new_side.bytes[n];
+    return 0;
+}
+
+/* Lets every state take byte n; drops those that can't. Returns the lowest cost. */
+static int64_t consume(struct planner *p, size_t n)
+{
+    const struct kerf_work *w = p->w;
+    const struct kerf_prices *prices = p->prices;
+    int64_t literal = (int64_t)w->literal_cost[n];
+    int64_t differs = literal + 4 * (int64_t)KERF_BIT;
+    int64_t lowest = INT64_MAX;
+    unsigned kept = 0;
+
+    if (differs > (int64_t)prices->residue) {
+        differs = (int64_t)prices->residue;
+    }
+    for (unsigned i = 0; i < p->state_count; i++) {
+        struct state s = p->states[i];
+
+        if (s.source == SOURCE_LITERAL) {
+            s.cost += literal * (int64_t)prices->literal_scale / 1024;
+        } else {
+            int64_t from = (int64_t)n + s.distance;
+            bool equal;
+
+            if (s.source == SOURCE_NEW) {
+                equal = w->new_side.bytes[from] == w->new_side.bytes[n];
+            } else if (from < 0 || from >= (int64_t)w->old_side.len) {
+                continue;
+            } else {
+                s.cost += price_old(p, n, (size_t)from, &equal);
+            }
+            s.cost += (int64_t)prices->equal[s.gap][!equal] + (equal ? 0 : differs);
+            s.gap = (uint8_t)(!equal ? 0 : s.gap < 15 ? s.gap + 1 : 15);
+        }
+        if (s.cost < lowest) {
+            lowest = s.cost;
+        }
+        p->states[kept++] = s;
+    }
+    p->state_count = kept;
+    return lowest;
+}
+
+static void remember(struct planner *p, int64_t distance)
+{
+    for (unsigned i = 0; i < p->recent_count; i++) {
+        if (p->recent[i] == distance) {
+            return;
+        }
+    }
+    if (p->recent_count < RECENT_MAX) {
+        p->recent_count++;
+    }
+    memmove(p->recent + 1, p->recent, (p->recent_count - 1) * sizeof p->recent[0]);
+    p->recent[0] = distance;
+}
+
+/* Drops states above the limit, then the worst ones beyond STATES_MAX. */
+static void prune(struct planner *p, int64_t lowest)
+{
+    int64_t limit = lowest + (int64_t)p->prices->segment_far + SLACK_BITS * (int64_t)KERF_BIT;
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < p->state_count; i++) {
+        if (p->states[i].cost <= limit) {
+            p->states[kept++] = p->states[i];
+        } else if (p->states[i].source == SOURCE_OLD) {
+            remember(p, p->states[i].distance);
+        }
+    }
+    p->state_count = kept;
+    while (p->state_count > STATES_MAX) {
+        unsigned worst = 0;
+
+        for (unsigned i = 1; i < p->state_count; i++) {
+            if (p->states[i].cost > p->states[worst].cost) {
+                worst = i;
+            }
+        }
+        p->states[worst] = p->states[--p->state_count];
+    }
+}
+
+/* A segment's ends that don't match are cheaper as literals. */
+static void trim(const struct kerf_work *w, struct kerf_segment *s)
+{
+    const uint8_t *source = s->from_new ? w->new_side.bytes : w->old_side.masked;
+    const uint8_t *target = s->from_new ? w->new_side.bytes : w->new_side.masked;
+
+    while (s->len > 0 && source[s->src_pos + s->len - 1] != target[s->new_pos + s->len - 1]) {
+        s->len--;
+    }
+    while (s->len > 0 && source[s->src_pos] != target[s->new_pos]) {
+        s->src_pos++;
+        s->new_pos++;
+        s->len--;
+    }
+}
+
+static kerf_err collect(const struct planner *p, struct kerf_segments *segments)
+{
+    const struct kerf_work *w = p->w;
+    size_t end = w->new_side.len;
+    size_t count = 0;
+    kerf_err err = KERF_OK;
+
+    segments->count = 0;
+    for (uint32_t i = best_state(p)->node; err == KERF_OK && i != NO_NODE; i = p->nodes[i].parent) {
+        const struct node *node = &p->nodes[i];
+
+        if (node->source != SOURCE_LITERAL && end > node->new_pos) {
+            struct kerf_segment s = {node->new_pos, (kerf_pos)((int64_t)node->new_pos + node->distance),
+                                     end - node->new_pos, node->source == SOURCE_NEW};
+
+            trim(w, &s);
+            if (s.len > 0) {
+                err = kerf_segments_add(segments, &s);
+            }
+        }
+        end = node->new_pos;
+    }
+    /* They came last first. Neighbours that go on at the same distance become one. */
+    for (size_t i = 0; i < segments->count / 2; i++) {
+        struct kerf_segment s = segments->list[i];
+
+        segments->list[i] = segments->list[segments->count - 1 - i];
+        segments->list[segments->count - 1 - i] = s;
+    }
+    for (size_t i = 0; i < segments->count; i++) {
+        const struct kerf_segment *s = &segments->list[i];
+        struct kerf_segment *q = count > 0 ? &segments->list[count - 1] : NULL;
+
+        if (q != NULL && q->from_new == s->from_new && q->new_pos + q->len == s->new_pos &&
+            q->src_pos + q->len == s->src_pos) {
+            q->len += s->len;
+        } else {
+            segments->list[count++] = *s;
+        }
+    }
+    segments->count = count;
+    return err;
+}
+
+static kerf_err open_tables(struct planner *p, const struct kerf_map *map, kerf_addr **mapped)
+{
+    struct kerf_work *w = p->w;
+    size_t new_len = w->new_side.len;
+
+    *mapped = malloc((w->old_side.ref_count + 1) * sizeof **mapped);
+    p->hash_head = malloc(((size_t)1 << LZ_HASH_BITS) * sizeof *p->hash_head);
+    p->hash_prev = malloc((new_len + 1) * sizeof *p->hash_prev);
+    if (w->match_len == NULL) {
+        w->match_len = malloc((new_len + 1) * sizeof *w->match_len);
+        w->match_pos = malloc((new_len + 1) * sizeof *w->match_pos);
+        if (w->match_len != NULL) {
+            memset(w->match_len, 0xff, (new_len + 1) * sizeof *w->match_len);
+        }
+    }
+    if (*mapped == NULL || p->hash_head == NULL || p->hash_prev == NULL || w->match_len == NULL || w->match_pos == NULL) {
+        return KERF_ERR_RAM;
+    }
+    memset(p->hash_head, 0xff, ((size_t)1 << LZ_HASH_BITS) * sizeof *p->hash_head);
+    for (size_t i = 0; i < w->old_side.ref_count; i++) {
+        (*mapped)[i] = kerf_addrmap_apply(w, map, w->old_side.refs[i].target);
+    }
+    p->mapped = *mapped;
+    return KERF_OK;
+}
+
+kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices, const struct kerf_map *map,
+                           struct kerf_segments *segments)
+{
+    struct planner *p = calloc(1, sizeof *p);
+    kerf_addr *mapped = NULL;
+
+    if (p == NULL) {
+        return KERF_ERR_RAM;
+    }
+    p->w = w;
+    p->prices = prices;
+    kerf_err err = open_tables(p, map, &mapped);
+
+    if (err == KERF_OK) {
+        p->states[0] = (struct state){0, 0, add_node(p, 0, SOURCE_LITERAL, 0, NO_NODE), SOURCE_LITERAL, 0};
+        p->state_count = 1;
+    }
+    for (size_t n = 0; err == KERF_OK && n < w->new_side.len; n++) {
+        offer_all(p, n);
+        if (n + LZ_MIN <= w->new_side.len) {
+            uint32_t h = hash_of(w->new_side.bytes + n);
+
+            p->hash_prev[n] = p->hash_head[h];
+            p->hash_head[h] = (int32_t)n;
+        }
+        prune(p, consume(p, n));
+        if (p->no_memory) {
+            err = KERF_ERR_RAM;
+        }
+    }
+    if (err == KERF_OK) {
+        err = collect(p, segments);
+    }
+    free(mapped);
+    free(p->hash_head);
+    free(p->hash_prev);
+    free(p->nodes);
+    free(p);
+    return err;
+}

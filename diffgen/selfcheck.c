@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Applies a finished delta with the shipped patcher, from memory to memory, in exactly the declared workspace. */
+#include <string.h>
+
+#include "common/host/hash.h"
+#include "diffgen/work.h"
+#include "patcher/patcher.h"
+
+#define PAGE 4096
+
+struct memory_port {
+    const uint8_t *old_image;
+    size_t old_len;
+    uint8_t *out;
+    size_t out_len;
+    struct kerf_hash hash;
+};
+
+static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    const struct memory_port *m = ctx;
+
+    if (pos > m->old_len || len > m->old_len - pos) {
+        return KERF_ERR_STATE;
+    }
+    memcpy(buf, m->old_image + pos, len);
+    return KERF_OK;
+}
+
+static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    const struct memory_port *m = ctx;
+
+    if (pos > m->out_len || len > m->out_len - pos) {
+        return KERF_ERR_STATE;
+    }
+    memcpy(buf, m->out + pos, len);
+    return KERF_OK;
+}
+
+static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len)
+{
+    struct memory_port *m = ctx;
+
+    if (pos > m->out_len || len > m->out_len - pos) {
+        return KERF_ERR_STATE;
+    }
+    memcpy(m->out + pos, buf, len);
+    return KERF_OK;
+}
+
+static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len, struct kerf_sha256_digest *digest)
+{
+    struct memory_port *m = ctx;
+
+    return kerf_hash_hook(&m->hash, op, data, len, digest);
+}
+
+static kerf_err feed_all(struct kerf_patcher *patcher, const struct kerf_port *port, const uint8_t *delta, size_t len)
+{
+    kerf_err err = KERF_MORE_INPUT;
+    size_t pos = 0;
+
+    while (err == KERF_MORE_WORK || (err == KERF_MORE_INPUT && pos < len)) {
+        size_t used = 0;
+
+        err = kerf_patcher_feed(patcher, port, delta + pos, len - pos, &used);
+        pos += used;
+    }
+    return err == KERF_END && pos == len ? KERF_OK : err < KERF_OK ? err : KERF_ERR_STATE;
+}
+
+kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+                        const uint8_t *delta, size_t delta_len)
+{
+    struct memory_port m = {.old_image = old_image, .old_len = old_len, .out_len = new_len};
+    struct kerf_port port = {.ctx = &m,
+                             .slot_size = new_len,
+                             .page_size = PAGE,
+                             .read_old = read_old,
+                             .read_new = read_new,
+                             .write_new = write_new,
+                             .hash = hash};
+    struct kerf_header header;
+    struct kerf_patcher *patcher;
+    kerf_err err = kerf_header_parse(delta, delta_len, &header);
+
+    if (err != KERF_OK) {
+        return err;
+    }
+    size_t workspace_len = kerf_patcher_workspace(&header, &port);
+    void *workspace = malloc(workspace_len);
+
+    m.out = malloc(new_len + 1);
+    err = workspace == NULL || m.out == NULL ? KERF_ERR_RAM : KERF_OK;
+    if (err == KERF_OK) {
+        err = kerf_patcher_init(workspace, workspace_len, &port, NULL, 0, &patcher);
+    }
+    if (err == KERF_OK) {
+        err = feed_all(patcher, &port, delta, delta_len);
+    }
+    if (err == KERF_OK && memcmp(m.out, new_image, new_len) != 0) {
+        err = KERF_ERR_TARGET;
+    }
+    kerf_hash_free(&m.hash);
+    free(workspace);
+    free(m.out);
+    return err;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * work.h - what the stages of diffgen hand to each other. diffgen.c knows their order; each stage is a leaf.
+ */
+#ifndef KERF_DIFFGEN_WORK_H
+#define KERF_DIFFGEN_WORK_H
+
+#include <stdlib.h>
+
+#include "common/codec.h"
+#include "diffgen/diffgen.h"
+#include "diffgen/image.h"
+
+/* Costs are bits * 2^-16, as rc.h counts them. */
+typedef uint64_t kerf_cost;
+#define KERF_BIT ((kerf_cost)1 << 16)
+
+/* Zero bytes behind every image in memory, so that looking ahead needs no check. */
+#define KERF_PAD 64
+
+/* One side: the image, and the references found in it by one linear sweep through each region. */
+struct kerf_side {
+    const uint8_t *bytes; /* followed by KERF_PAD zeros */
+    uint8_t *masked;      /* the same with the reference fields constant; followed by KERF_PAD zeros */
+    size_t len;
+    uint32_t *ref_at; /* for each byte: 1 + index of the reference that covers it; 0: none */
+    struct kerf_scanned *refs;
+    size_t ref_count, ref_cap;
+};
+
+/* A reference of one side. */
+struct kerf_scanned {
+    uint32_t pos;
+    uint8_t kind, form, len, region;
+    kerf_addr target; /* of kind LOW: 0 */
+};
+
+struct kerf_segments {
+    struct kerf_segment *list;
+    size_t count, cap;
+};
+
+struct kerf_map {
+    struct kerf_map_entry *list;
+    size_t count;
+};
+
+/* Average prices from the coding of a plan; what the next plan is chosen by. */
+struct kerf_prices {
+    kerf_cost equal[16][2];  /* by gap class: equal, different */
+    kerf_cost residue;
+    uint32_t literal_scale;  /* real / estimated literal cost, * 2^-10 */
+    kerf_cost segment_recent, segment_near, segment_far, segment_new;
+    kerf_cost ref_right, ref_wrong, ref_ram;
+};
+
+/* What coding a plan gave. */
+struct kerf_encoding {
+    kerf_cost total;
+    kerf_cost part[KERF_PART_COUNT];
+    uint64_t literals, refs, refs_wrong;
+    struct kerf_prices prices;
+};
+
+struct kerf_work {
+    const struct kerf_diff_options *options;
+    struct kerf_image image;
+    struct kerf_side old_side, new_side;
+    int32_t *suffixes; /* suffix array of old_side.masked */
+    kerf_cost *literal_cost; /* estimate for each byte of new; NULL until the plan needs it */
+    uint32_t *match_pos;     /* for each byte of new: where the suffix array's longest match lies, */
+    uint32_t *match_len;     /* and its length; UINT32_MAX: not looked up yet */
+};
+
+/* --- scan.c: finds and masks references. --- */
+KERF_MUST_USE kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, bool is_new);
+/* True if the address lies in a region of that side. */
+bool kerf_scan_inside(const struct kerf_image *image, bool is_new, kerf_addr addr);
+void kerf_scan_free(struct kerf_side *side);
+
+/* --- match.c: suffix array of old, longest matches, bsdiff's choice of segments. --- */
+KERF_MUST_USE kerf_err kerf_match_prepare(struct kerf_work *w);
+/* Longest match of masked new[new_pos..) in masked old: its length, and where. */
+size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old_pos);
+KERF_MUST_USE kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segments);
+KERF_MUST_USE kerf_err kerf_segments_add(struct kerf_segments *segments, const struct kerf_segment *segment);
+
+/* --- addrmap.c: the address map that serves the references of a plan best, at most `cap` entries. --- */
+KERF_MUST_USE kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segments *segments, size_t cap,
+                                           struct kerf_map *map);
+/* The new address that the map gives for an old one. */
+kerf_addr kerf_addrmap_apply(const struct kerf_work *w, const struct kerf_map *map, kerf_addr addr);
+
+/* --- plan.c: segments by estimated cost. --- */
+KERF_MUST_USE kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices,
+                                         const struct kerf_map *map, struct kerf_segments *segments);
+
+/* --- encode.c: a plan to payload bytes, or to its cost alone. --- */
+struct kerf_bytes {
+    uint8_t *data;
+    size_t len, cap;
+    bool failed; /* out of memory */
+};
+void kerf_bytes_emit(void *bytes, uint8_t byte);
+/* `header` has sizes, flags and model; payload NULL: cost alone. */
+KERF_MUST_USE kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header,
+                                        const struct kerf_segments *segments, const struct kerf_map *map,
+                                        struct kerf_bytes *payload, struct kerf_encoding *encoding);
+/* Estimated cost of each byte of new as a literal. */
+KERF_MUST_USE kerf_err kerf_encode_literal_costs(struct kerf_work *w);
+
+/* --- params.c: table sizes for a RAM budget. --- */
+/* Chooses chunk size, table_bits, flag class, learned targets for ~`payload_len` bytes of payload; map_cap is the most that fits. */
+KERF_MUST_USE kerf_err kerf_params_choose(uint64_t ram, uint64_t payload_len, struct kerf_header *header);
+
+/* --- pack.c: payload to container. --- */
+/* Fills in payload_size and chunk0_len; *file is malloc'ed and the caller's. */
+KERF_MUST_USE kerf_err kerf_pack(struct kerf_header *header, const struct kerf_image *image, const uint8_t *payload,
+                                 size_t payload_len, uint8_t **file, size_t *file_len);
+
+/* --- selfcheck.c: the shipped decoder makes new from old and the delta, in the declared workspace. --- */
+KERF_MUST_USE kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+                                      const uint8_t *delta, size_t delta_len);
+
+#endif
