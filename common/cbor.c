@@ -40,7 +40,7 @@ static bool may_be_key(enum kerf_cbor_type type)
 /* Length of the UTF-8 character at p[0..len), 0 for an invalid one: overlong, surrogate, over U+10FFFF, cut off. */
 static size_t utf8_char(const uint8_t *p, size_t len)
 {
-    uint8_t low = 0x80;  /* range of the second byte */
+    uint8_t low = 0x80; /* range of the second byte */
     uint8_t high = 0xBF;
     size_t n;
 

@@ -20,7 +20,7 @@
 extern "C" {
 #endif
 
-#define KERF_CBOR_MAX_DEPTH 8      /* arrays, maps and tags inside one another */
+#define KERF_CBOR_MAX_DEPTH 8       /* arrays, maps and tags inside one another */
 #define KERF_CBOR_MAX_LEN INT32_MAX /* bytes of a buffer that is read */
 
 /* Major types; the values are those of the wire. */

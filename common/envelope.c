@@ -61,8 +61,8 @@ static size_t make_signer(const struct kerf_key_id *id, int64_t alg, uint8_t buf
 }
 
 /* Writes what a signature is made over: COSE's Sig_structure. */
-static kerf_err make_sig_structure(enum kerf_doc_type type, struct kerf_span signer, struct kerf_span payload, uint8_t *buf,
-                                   size_t cap, size_t *len)
+static kerf_err make_sig_structure(enum kerf_doc_type type, struct kerf_span signer, struct kerf_span payload,
+                                   uint8_t *buf, size_t cap, size_t *len)
 {
     static const char context[] = "Signature";
     uint8_t body[BODY_MAX_LEN];
@@ -238,12 +238,12 @@ static kerf_err verify_threshold(const struct envelope *env, enum kerf_doc_type 
         if (sig.alg != key->alg || sig.bytes.len != SIGNATURE_LEN) {
             return KERF_ERR_SIGNATURE;
         }
-        if (make_sig_structure(type, sig.header, env->payload, verifier->scratch, verifier->scratch_cap, &message_len) !=
-            KERF_OK) {
+        if (make_sig_structure(type, sig.header, env->payload, verifier->scratch, verifier->scratch_cap,
+                               &message_len) != KERF_OK) {
             return KERF_ERR_RAM;
         }
-        if (verifier->verify(verifier->ctx, key->alg, key->key.p, key->key.len, verifier->scratch, message_len, sig.bytes.p,
-                             sig.bytes.len) != KERF_SIGNATURE_VALID) {
+        if (verifier->verify(verifier->ctx, key->alg, key->key.p, key->key.len, verifier->scratch, message_len,
+                             sig.bytes.p, sig.bytes.len) != KERF_SIGNATURE_VALID) {
             return KERF_ERR_SIGNATURE;
         }
         valid++;
@@ -341,8 +341,8 @@ kerf_err kerf_fresh_open(const uint8_t *doc, size_t len, const struct kerf_root 
 /* --- Writing. --- */
 
 #if KERF_ENCODER
-kerf_err kerf_envelope_to_sign(enum kerf_doc_type type, struct kerf_span payload, const struct kerf_key_id *id, int32_t alg,
-                               uint8_t *buf, size_t cap, size_t *len)
+kerf_err kerf_envelope_to_sign(enum kerf_doc_type type, struct kerf_span payload, const struct kerf_key_id *id,
+                               int32_t alg, uint8_t *buf, size_t cap, size_t *len)
 {
     uint8_t signer[SIGNER_MAX_LEN];
     struct kerf_span header = {signer, make_signer(id, alg, signer)};

@@ -546,7 +546,8 @@ kerf_err kerf_release_parse(const uint8_t *payload, size_t len, struct kerf_rele
     return err;
 }
 
-kerf_err kerf_release_next_component(const struct kerf_release *release, size_t *cursor, struct kerf_component *component)
+kerf_err kerf_release_next_component(const struct kerf_release *release, size_t *cursor,
+                                     struct kerf_component *component)
 {
     struct kerf_cbor_reader r;
 
@@ -564,7 +565,8 @@ kerf_err kerf_release_next_component(const struct kerf_release *release, size_t 
     return KERF_OK;
 }
 
-kerf_err kerf_component_next_payload(const struct kerf_component *component, size_t *cursor, struct kerf_payload *payload)
+kerf_err kerf_component_next_payload(const struct kerf_component *component, size_t *cursor,
+                                     struct kerf_payload *payload)
 {
     struct kerf_cbor_reader r;
 

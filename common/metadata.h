@@ -92,43 +92,43 @@ struct kerf_root {
 };
 
 struct kerf_release {
-    struct kerf_span product; /* name */
-    uint64_t seq;             /* grows by one or more with each release of a product; 1 or more */
-    uint64_t expires;         /* seconds since 1970; 0: never */
-    uint64_t issued;          /* seconds since 1970 */
-    uint64_t sc;              /* security counter: a device refuses one below its own */
-    struct kerf_span version; /* name for people */
-    uint32_t hardware_count;  /* 0: every hardware of the product */
-    uint32_t component_count; /* 1 or more */
+    struct kerf_span product;    /* name */
+    uint64_t seq;                /* grows by one or more with each release of a product; 1 or more */
+    uint64_t expires;            /* seconds since 1970; 0: never */
+    uint64_t issued;             /* seconds since 1970 */
+    uint64_t sc;                 /* security counter: a device refuses one below its own */
+    struct kerf_span version;    /* name for people */
+    uint32_t hardware_count;     /* 0: every hardware of the product */
+    uint32_t component_count;    /* 1 or more */
     struct kerf_span hardware;   /* encoded; kerf_release_has_hardware() */
     struct kerf_span components; /* encoded items; kerf_release_next_component() */
 };
 
 struct kerf_component {
-    struct kerf_span name;    /* unique in the release */
-    struct kerf_span version; /* name of what the component becomes */
-    uint64_t size;            /* bytes of the target image */
+    struct kerf_span name;            /* unique in the release */
+    struct kerf_span version;         /* name of what the component becomes */
+    uint64_t size;                    /* bytes of the target image */
     struct kerf_sha256_digest digest; /* of the target image */
-    uint64_t order;           /* lower is applied first; equal: by name */
-    uint64_t min_from_seq;    /* a device must have come this far (release seq) to take this step; 0: any */
+    uint64_t order;                   /* lower is applied first; equal: by name */
+    uint64_t min_from_seq;            /* a device must have come this far (release seq) to take this step; 0: any */
     uint32_t payload_count;
     struct kerf_span payloads; /* encoded items; kerf_component_next_payload() */
 };
 
 /* One file that makes a component's target image, alone (full) or from an older image (delta). */
 struct kerf_payload {
-    struct kerf_sha256_digest digest; /* of the whole file; also its name in the repository */
-    uint64_t size;                    /* bytes of the whole file */
-    struct kerf_sha256_digest chunk0; /* of chunk 0: what the patcher expects */
-    struct kerf_span format;          /* "kerf/0" */
-    uint64_t workspace;               /* bytes, as kerf_header_workspace(): the port's page buffer comes on top */
-    uint32_t codec;                   /* enum kerf_payload_codec */
-    uint32_t flags;                   /* KERF_FLAG_ of the container */
-    uint32_t isas;                    /* bit (1 << enum kerf_isa_id) for each that the decoder must have */
-    bool is_delta;                    /* false: a full payload; the from_ fields are empty */
-    bool in_place;                    /* true: made for one slot; sector_log2, scratch and group are set */
+    struct kerf_sha256_digest digest;      /* of the whole file; also its name in the repository */
+    uint64_t size;                         /* bytes of the whole file */
+    struct kerf_sha256_digest chunk0;      /* of chunk 0: what the patcher expects */
+    struct kerf_span format;               /* "kerf/0" */
+    uint64_t workspace;                    /* bytes, as kerf_header_workspace(): the port's page buffer comes on top */
+    uint32_t codec;                        /* enum kerf_payload_codec */
+    uint32_t flags;                        /* KERF_FLAG_ of the container */
+    uint32_t isas;                         /* bit (1 << enum kerf_isa_id) for each that the decoder must have */
+    bool is_delta;                         /* false: a full payload; the from_ fields are empty */
+    bool in_place;                         /* true: made for one slot; sector_log2, scratch and group are set */
     struct kerf_sha256_digest from_digest; /* of the old image */
-    uint64_t from_size;               /* bytes */
+    uint64_t from_size;                    /* bytes */
     struct kerf_span from_version;
     uint32_t sector_log2; /* log2 of the erase sector */
     uint32_t scratch;     /* sectors */
@@ -276,8 +276,8 @@ KERF_MUST_USE kerf_err kerf_envelope_to_sign(enum kerf_doc_type type, struct ker
                                              const struct kerf_key_id *id, int32_t alg, uint8_t *buf, size_t cap,
                                              size_t *len);
 KERF_MUST_USE kerf_err kerf_envelope_write(enum kerf_doc_type type, struct kerf_span payload,
-                                           const struct kerf_signature *signatures, size_t count, uint8_t *buf, size_t cap,
-                                           size_t *len);
+                                           const struct kerf_signature *signatures, size_t count, uint8_t *buf,
+                                           size_t cap, size_t *len);
 #endif
 
 #ifdef __cplusplus

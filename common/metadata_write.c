@@ -131,8 +131,8 @@ static void put_component(struct kerf_cbor_writer *w, const struct kerf_componen
 }
 
 kerf_err kerf_release_write(const struct kerf_release *release, const struct kerf_span *hardware, size_t hardware_count,
-                            const struct kerf_component_list *components, size_t component_count, uint8_t *buf, size_t cap,
-                            size_t *len)
+                            const struct kerf_component_list *components, size_t component_count, uint8_t *buf,
+                            size_t cap, size_t *len)
 {
     struct kerf_cbor_writer w;
     struct kerf_release check;

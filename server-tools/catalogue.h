@@ -38,8 +38,8 @@ struct kerf_catalogue {
 };
 
 /*
- * Loads a product. *found says whether anything is published of it; false is no error and leaves the catalogue empty. The
- * root chain is checked from version 1, which is taken as trusted. The current release and `fresh` must be signed under
+ * Loads a product. *found says whether anything is published of it; false is no error: the catalogue then holds the root
+ * chain, if there is one, and no release. The root chain is checked from version 1, which is taken as trusted. The current release and `fresh` must be signed under
  * the newest root, earlier releases under any root of the chain. Expiry isn't looked at. Releases later than the current
  * one (left by an interrupted publish) are not loaded. Errors of kerf_*_open(), KERF_ERR_MISMATCH (fresh doesn't name the
  * release), KERF_ERR_FLASH, KERF_ERR_RAM; then the catalogue is empty.
@@ -52,20 +52,6 @@ void kerf_catalogue_free(struct kerf_catalogue *catalogue);
 
 /* The current release; the catalogue must not be empty. */
 const struct kerf_catalogue_release *kerf_catalogue_current(const struct kerf_catalogue *catalogue);
-
-/* What a full check of a repository found. */
-struct kerf_repository_check {
-    size_t products, releases, payloads, images; /* counts of what was verified; each file counted once per mention */
-    size_t unused;                               /* objects that no published or staged release mentions */
-    uint64_t bytes;                              /* of payloads and images read */
-};
-
-/*
- * Reads everything: signatures, digests and sizes of every payload that a published release mentions, its chunk 0, header
- * and release agreeing, a full payload for every component, images present. The first fault is returned and described.
- */
-KERF_MUST_USE kerf_err kerf_repository_verify(const struct kerf_repository *repo, struct kerf_repository_check *check,
-                                              struct kerf_why *why);
 
 #ifdef __cplusplus
 }

@@ -29,16 +29,16 @@ struct kerf_release_request {
     const char *version;   /* of the release and of the component */
     const char *component; /* name */
     const uint8_t *image;
-    size_t image_len;      /* bytes, 1 or more */
-    uint64_t ram;          /* bytes of workspace on the device; 0: KERF_DIFF_RAM_DEFAULT */
-    unsigned deltas;       /* from how many earlier releases, 0 .. KERF_RELEASE_DELTAS_MAX */
-    bool sc_given;         /* false: the sc of the release before */
+    size_t image_len; /* bytes, 1 or more */
+    uint64_t ram;     /* bytes of workspace on the device; 0: KERF_DIFF_RAM_DEFAULT */
+    unsigned deltas;  /* from how many earlier releases, 0 .. KERF_RELEASE_DELTAS_MAX */
+    bool sc_given;    /* false: the sc of the release before */
     uint64_t sc;
     const char *const *hardware; /* ids in any order; none: every hardware */
     size_t hardware_count;
-    uint64_t now;          /* seconds since 1970 */
-    uint64_t expires;      /* seconds since 1970; 0: never */
-    uint64_t order;        /* of the component */
+    uint64_t now;                 /* seconds since 1970 */
+    uint64_t expires;             /* seconds since 1970; 0: never */
+    uint64_t order;               /* of the component */
     kerf_diff_progress *progress; /* NULL: none */
     void *progress_ctx;
 };
@@ -46,7 +46,7 @@ struct kerf_release_request {
 /* One payload that was made, or a delta that wasn't worth it. */
 struct kerf_release_payload {
     bool is_delta;
-    bool published;                         /* false: dropped, not well below the full payload */
+    bool published; /* false: dropped, not well below the full payload */
     char from_version[KERF_NAME_MAX_LEN + 1];
     struct kerf_sha256_digest digest;
     uint64_t size, workspace; /* bytes */
@@ -101,7 +101,8 @@ struct kerf_publish_report {
  * then staged files are removed. KERF_ERR_SIGNATURE: the keys are not those of the product's root. KERF_ERR_MISMATCH: a
  * staged release without a full payload, or damaged.
  */
-KERF_MUST_USE kerf_err kerf_release_publish(const struct kerf_repository *repo, const struct kerf_publish_request *request,
+KERF_MUST_USE kerf_err kerf_release_publish(const struct kerf_repository *repo,
+                                            const struct kerf_publish_request *request,
                                             struct kerf_publish_report *report, struct kerf_why *why);
 
 #ifdef __cplusplus

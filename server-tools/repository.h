@@ -36,6 +36,13 @@ KERF_MUST_USE kerf_err kerf_repository_init(const char *dir, struct kerf_why *wh
 KERF_MUST_USE kerf_err kerf_repository_open(struct kerf_repository *repo, const char *dir, struct kerf_why *why);
 
 /*
+ * Keeps other writers out until kerf_repository_unlock(); readers need no lock. KERF_ERR_FLASH: another one is at work. A
+ * lock ends with its process, however that ends.
+ */
+KERF_MUST_USE kerf_err kerf_repository_lock(const struct kerf_repository *repo, int *fd, struct kerf_why *why);
+void kerf_repository_unlock(int fd); /* -1: does nothing */
+
+/*
  * Paths, written to path[KERF_PATH_MAX] and returned. `product` must be a valid name. The number is not looked at for
  * KERF_DOC_FRESH.
  */
@@ -43,12 +50,17 @@ const char *kerf_repository_object_path(const struct kerf_repository *repo, enum
                                         const struct kerf_sha256_digest *digest, char *path);
 const char *kerf_repository_document_path(const struct kerf_repository *repo, const char *product,
                                           enum kerf_doc_type type, uint64_t number, char *path);
-const char *kerf_repository_staged_path(const struct kerf_repository *repo, const char *product, uint64_t seq, char *path);
+const char *kerf_repository_staged_path(const struct kerf_repository *repo, const char *product, uint64_t seq,
+                                        char *path);
 const char *kerf_repository_current_path(const struct kerf_repository *repo, char *path);
+const char *kerf_repository_product_path(const struct kerf_repository *repo, const char *product, bool staged,
+                                         char *path);
+const char *kerf_repository_keys_path(const struct kerf_repository *repo, char *path);
 
 /* Puts bytes under their digest, which is returned. What is there already is read and, if damaged, replaced. */
-KERF_MUST_USE kerf_err kerf_repository_put(const struct kerf_repository *repo, enum kerf_store store, const uint8_t *data,
-                                           size_t len, struct kerf_sha256_digest *digest, struct kerf_why *why);
+KERF_MUST_USE kerf_err kerf_repository_put(const struct kerf_repository *repo, enum kerf_store store,
+                                           const uint8_t *data, size_t len, struct kerf_sha256_digest *digest,
+                                           struct kerf_why *why);
 
 /*
  * Gets bytes by digest and checks them: KERF_ERR_MISMATCH when they are not those. *data is malloc'ed, owned by the
@@ -72,6 +84,16 @@ void kerf_name_list_free(struct kerf_name_list *list);
 /* Numbers of the staged releases of a product, ascending; *seqs is malloc'ed, NULL for none. */
 KERF_MUST_USE kerf_err kerf_repository_staged(const struct kerf_repository *repo, const char *product, uint64_t **seqs,
                                               size_t *count, struct kerf_why *why);
+
+/* Numbers of the release documents of a product, published or left by an interrupted publish. The same way. */
+KERF_MUST_USE kerf_err kerf_repository_releases(const struct kerf_repository *repo, const char *product,
+                                                uint64_t **seqs, size_t *count, struct kerf_why *why);
+
+/* Names in a folder, sorted, without those that begin with a dot; a missing folder is empty. */
+KERF_MUST_USE kerf_err kerf_repository_list(const char *dir, struct kerf_name_list *list, struct kerf_why *why);
+
+/* True for the decimal number that is a whole text, 1 or more, without leading zeros. */
+bool kerf_repository_number(const char *text, uint64_t *number);
 
 /* Removes a staged release; a missing one is fine. */
 KERF_MUST_USE kerf_err kerf_repository_unstage(const struct kerf_repository *repo, const char *product, uint64_t seq,

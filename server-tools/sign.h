@@ -14,7 +14,7 @@ extern "C" {
 
 /* A private key. Set it to {0} before first use. */
 struct kerf_signing_key {
-    void *pkey; /* EVP_PKEY, owned */
+    void *pkey;  /* EVP_PKEY, owned */
     int32_t alg; /* KERF_ALG_EDDSA */
     struct kerf_key_id id;
     uint8_t public_key[32]; /* raw */
@@ -30,7 +30,8 @@ KERF_MUST_USE kerf_err kerf_signing_key_generate(struct kerf_signing_key *key, s
 KERF_MUST_USE kerf_err kerf_signing_key_load(struct kerf_signing_key *key, const char *path, struct kerf_why *why);
 
 /* Writes a key, mode 0600, durably; an existing file is never replaced (KERF_ERR_ARGUMENT). */
-KERF_MUST_USE kerf_err kerf_signing_key_save(const struct kerf_signing_key *key, const char *path, struct kerf_why *why);
+KERF_MUST_USE kerf_err kerf_signing_key_save(const struct kerf_signing_key *key, const char *path,
+                                             struct kerf_why *why);
 
 /* Releases it; safe on {0} and twice. */
 void kerf_signing_key_free(struct kerf_signing_key *key);
@@ -50,8 +51,8 @@ KERF_MUST_USE kerf_err kerf_sign_document(enum kerf_doc_type type, const uint8_t
 /*
  * A signed fresh document, for a server that answers with the device's nonce. *doc as above.
  */
-KERF_MUST_USE kerf_err kerf_sign_fresh(const struct kerf_fresh *fresh, const struct kerf_signing_key *key, uint8_t **doc,
-                                       size_t *doc_len, struct kerf_why *why);
+KERF_MUST_USE kerf_err kerf_sign_fresh(const struct kerf_fresh *fresh, const struct kerf_signing_key *key,
+                                       uint8_t **doc, size_t *doc_len, struct kerf_why *why);
 
 #ifdef __cplusplus
 }
