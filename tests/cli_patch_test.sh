@@ -1,0 +1,209 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What kerf-patch answers on the command line: results, and one clear line with the right exit code for every bad input.
+# Needs KERF_BIN (programs) and KERF_BUILD (tests/pack_tool); ctest sets both.
+set -u
+patch=$KERF_BIN/kerf-patch
+pack=$KERF_BUILD/tests/pack_tool
+dir=$(mktemp -d) || exit 1
+mounted=
+clean() {
+    [ -z "$mounted" ] || umount "$mounted"
+    rm -rf "$dir"
+}
+trap clean EXIT
+cd "$dir" || exit 1
+failures=0
+checks=0
+
+complain() {
+    echo "FAILED: $*" >&2
+    failures=$((failures + 1))
+}
+
+# expect CODE TEXT COMMAND...: the exit code, one line on stderr that begins with the program and contains TEXT, no NEW.
+expect() {
+    want=$1
+    text=$2
+    shift 2
+    checks=$((checks + 1))
+    rm -f new
+    "$@" >out 2>err </dev/null
+    code=$?
+    [ $code -eq "$want" ] || complain "exit $code, not $want: $* ($(cat err))"
+    if [ "$want" -ne 0 ]; then
+        [ "$(wc -l <err)" -eq 1 ] || complain "not one line on stderr: $*: $(cat err)"
+        grep -q '^kerf-patch: ' err || complain "stderr without the program's name: $*: $(cat err)"
+        grep -q -- "$text" err || complain "stderr without '$text': $*: $(cat err)"
+        [ ! -e new ] || complain "a new image after a failure: $*"
+    else
+        [ ! -s err ] || complain "something on stderr: $*: $(cat err)"
+        grep -q -- "$text" out || complain "stdout without '$text': $*: $(cat out)"
+    fi
+    [ -z "$(find . -name '.kerf-*')" ] || complain "a temporary file is left: $*"
+}
+
+same() {
+    cmp -s "$1" "$2" || complain "$1 is not $2"
+}
+
+# Deterministic images of about 20 and 30 KB.
+seq 1 4000 >old
+seq 500 6000 >target
+: >empty
+cp old wrong
+printf 'X' | dd of=wrong bs=1 seek=9000 conv=notrunc 2>/dev/null
+{ cat old; echo more; } >longer
+digest=$("$pack" stored old target delta) || exit 1
+"$pack" stored - target full >/dev/null || exit 1
+"$pack" lzma2 - target xz >/dev/null || exit 1
+"$pack" huge old target huge >/dev/null || exit 1
+"$pack" stored old empty shrink >/dev/null || exit 1
+half=$(echo "$digest" | cut -c1-32)
+false_digest=$(echo "$digest" | tr 0123456789abcdef 123456789abcdef0)
+
+# --- What works.
+expect 0 'not authenticated' "$patch" old delta -o new
+same new target
+expect 0 'authenticated' "$patch" old delta -o new --expect "$digest"
+same new target
+expect 0 '; authenticated' "$patch" old delta -o new --expect "$half"
+expect 0 'bytes from' "$patch" full -o new
+same new target
+expect 0 'bytes from' "$patch" /dev/null full --output=new
+same new target
+expect 0 'bytes from' "$patch" xz -o new
+same new target
+expect 0 ': 0 bytes' "$patch" old shrink -o new
+same new empty
+expect 0 '"ok":true' "$patch" --json old delta -o new
+python3 -c 'import json,sys; j=json.load(open("out")); assert j["new_size"]==len(open("target").read()) and not j["authenticated"]' ||
+    complain 'JSON'
+"$patch" -q old delta -o new >out 2>&1 || complain "--quiet fails"
+[ ! -s out ] || complain "--quiet prints"
+expect 0 'dry run' "$patch" -n old delta
+[ ! -e new ] || complain "a dry run writes"
+expect 0 'chunks of' "$patch" -v old delta -o new
+"$patch" old - -o new <delta >/dev/null || complain "delta from a file as standard input"
+same new target
+(dd bs=1000 2>/dev/null) <delta | "$patch" old - -o new >/dev/null || complain "delta from a pipe"
+same new target
+cp old both
+"$patch" both delta -o both >/dev/null || complain "new over old"
+same both target
+cp old plain
+ln -s plain link
+chmod 640 plain
+"$patch" old delta -o link >/dev/null || complain "new over a link"
+[ -L link ] && same plain target
+[ "$(stat -c %a plain)" = 640 ] || complain "permissions are not kept"
+expect 0 'kerf-patch' "$patch" --version
+expect 0 'Usage' "$patch" --help
+
+# --- Usage.
+expect 2 'missing' "$patch"
+expect 2 'NEW is missing' "$patch" old delta
+expect 2 'too many' "$patch" old delta third -o new
+expect 2 'unknown option' "$patch" --nonsense old delta -o new
+expect 2 'unknown option' "$patch" -x old delta -o new
+expect 2 'needs a value' "$patch" old delta -o
+expect 2 'takes no value' "$patch" --json=1 old delta -o new
+expect 2 'expect' "$patch" old delta -o new --expect 1234
+expect 2 'expect' "$patch" old delta -o new --expect "${digest%?}g"
+expect 2 'old image' "$patch" delta -o new
+expect 2 'pipe' "$patch" - delta -o new
+expect 2 'pipe' "$patch" old delta -o -
+cp delta new-delta
+expect 2 'is the delta' "$patch" old new-delta -o new-delta
+same new-delta delta
+
+# --- A delta that is damaged, or none.
+expect 3 'not a Kerf' "$patch" old target -o new
+expect 3 'ends after 0' "$patch" old empty -o new
+for cut in 1 6 7 20 60 100 4000 4096 4200 20000; do
+    head -c $cut delta >bad
+    expect 3 'ends after' "$patch" old bad -o new
+done
+{ cat delta; printf 'x'; } >bad
+expect 3 'more follow' "$patch" old bad -o new
+{ cat delta delta; } >bad
+expect 3 'more follow' "$patch" old bad -o new
+for at in 7 30 60 100 5000 20000; do
+    cp delta bad
+    byte=$(od -An -tu1 -j $at -N 1 delta | tr -d ' ')
+    printf "\\$(printf %o $((byte ^ 4)))" | dd of=bad bs=1 seek=$at conv=notrunc 2>/dev/null
+    "$patch" old bad -o new >out 2>err
+    code=$?
+    checks=$((checks + 1))
+    case $code in
+    3 | 4 | 7) ;;
+    *) complain "byte $at changed: exit $code" ;;
+    esac
+    [ ! -e new ] || complain "byte $at changed: a new image"
+    [ $at -lt 7 ] || expect 6 'not the delta' "$patch" old bad -o new --expect "$false_digest"
+done
+printf 'KRF\001\000\007\000' >bad
+expect 3 'version' "$patch" old bad -o new
+printf 'KRF\000\000\007\000' >bad
+expect 3 'header' "$patch" old bad -o new
+expect 6 'not the delta' "$patch" old delta -o new --expect "$false_digest"
+expect 6 'not the delta' "$patch" old delta -o new --expect "$half$(echo "$false_digest" | cut -c33-)"
+expect 3 '' "$patch" old huge -o new
+expect 3 'ends after 0' "$patch" --json old /dev/null -o new
+grep -q '"error":"truncated","exit":3' out || complain "JSON of a failure: $(cat out)"
+
+# --- A wrong old image.
+expect 4 'not the image' "$patch" wrong delta -o new
+expect 4 'bytes, but' "$patch" longer delta -o new
+expect 4 'bytes, but' "$patch" empty delta -o new
+expect 4 'bytes, but' "$patch" /dev/null delta -o new
+expect 4 'not the image' "$patch" -n wrong delta
+
+# --- Files.
+expect 5 "can't read 'nowhere': No such file" "$patch" nowhere delta -o new
+expect 5 "can't read 'nowhere': No such file" "$patch" old nowhere -o new
+expect 5 'Is a directory' "$patch" . delta -o new
+expect 5 'Is a directory' "$patch" old . -o new
+expect 5 "can't write" "$patch" old delta -o nowhere/new
+expect 5 'not a regular file' "$patch" old delta -o .
+expect 5 'not a regular file' "$patch" old delta -o /dev/null
+mkfifo pipe
+(cat old >pipe &)
+expect 5 'pipe' "$patch" pipe delta -o new
+"$patch" old delta -o new >/dev/full 2>err
+[ $? -eq 5 ] || complain "full standard output"
+rm -f new
+(
+    ulimit -f 8
+    trap '' XFSZ
+    "$patch" old delta -o new >out 2>err
+) && complain "no error over the file size limit"
+[ ! -e new ] && [ -z "$(find . -name '.kerf-*')" ] || complain "something is left after the file size limit"
+if [ "$(id -u)" -eq 0 ]; then
+    mkdir full-disk
+    if mount -t tmpfs -o size=16k none full-disk 2>/dev/null; then
+        mounted=$dir/full-disk
+        expect 5 'No space left' "$patch" old delta -o full-disk/new
+        [ -z "$(ls -A full-disk)" ] || complain "something is left on a full disk"
+    else
+        echo "SKIPPED: full disk: no permission to mount a tmpfs" >&2
+    fi
+else
+    echo "SKIPPED: full disk: needs root to mount a tmpfs" >&2
+fi
+
+# --- Interrupted: nothing is left, and the signal is what ended it.
+mkfifo slow
+"$patch" old slow -o new >out 2>err &
+pid=$!
+exec 3>slow
+head -c 5000 delta >&3
+sleep 0.3
+kill -TERM $pid
+wait $pid
+[ $? -eq 143 ] || complain "not ended by the signal"
+exec 3>&-
+[ ! -e new ] && [ -z "$(find . -name '.kerf-*')" ] || complain "something is left after an interruption"
+
+echo "$checks checks, $failures failures"
+[ $failures -eq 0 ]

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Applies any bytes as a container: first as they are, then with a header and digests mended so that the payload reaches
+ * the decoder. The port checks that nothing outside of the images is asked for, the sanitizers the rest.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/sha256.h"
+#include "tests/memory_port.h"
+#include "tests/pack.h"
+
+#define IMAGE_MAX 8192
+#define WORKSPACE_MAX ((size_t)1 << 20)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* The old image is the same for every input: half of it noise, half words that look like pointers and calls. */
+static const uint8_t *old_image(void)
+{
+    static uint8_t image[IMAGE_MAX];
+
+    if (image[0] == 0) {
+        kerf_pack_noise(image, sizeof image, 7);
+        for (size_t i = 0; i < sizeof image; i += 8) {
+            image[i + 1] = 0xf0; /* Thumb BL */
+            image[i + 3] = 0xf8;
+            image[i + 6] = 0x00;
+            image[i + 7] = 0x08; /* 0x08000000 */
+        }
+        image[0] = 1;
+    }
+    return image;
+}
+
+static void apply(const uint8_t *delta, size_t len, size_t piece)
+{
+    struct memory_port m;
+    size_t workspace_len;
+
+    memory_port_init(&m, old_image(), IMAGE_MAX, IMAGE_MAX, 64, 256);
+    workspace_len = memory_port_workspace(&m, delta, len);
+    if (workspace_len <= WORKSPACE_MAX) {
+        (void)memory_port_apply(&m, delta, len, piece, NULL, 0, workspace_len, NULL);
+    }
+    memory_port_free(&m);
+}
+
+/* The same header and payload with sizes and digests that hold. */
+static void apply_mended(const uint8_t *data, size_t len, size_t piece)
+{
+    struct kerf_header h;
+    struct kerf_region regions[KERF_MAX_REGIONS];
+    struct kerf_range ranges[KERF_MAX_RANGES];
+    struct kerf_sha256_digest digest;
+    const uint8_t *payload;
+    size_t payload_len;
+    uint8_t *delta;
+
+    if (kerf_header_parse(data, len, &h) != KERF_OK || h.old_size > IMAGE_MAX || h.new_size > IMAGE_MAX ||
+        kerf_header_tables(data, &h, regions, ranges) != KERF_OK) {
+        return;
+    }
+    payload = data + h.header_len;
+    payload_len = len - h.header_len;
+    if (h.codec == KERF_CODEC_STORED) {
+        h.new_size = (kerf_pos)payload_len;
+    }
+    kerf_pack_digest(old_image(), h.old_size, &digest);
+    memcpy(h.old_digest.b, digest.b, KERF_DIGEST_LEN);
+    delta = kerf_pack(&h, regions, ranges, payload, payload_len, &len);
+    if (delta != NULL) {
+        apply(delta, len, piece);
+        free(delta);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    /* The last byte says how the input is cut; it stays part of it. */
+    size_t piece = len > 0 ? (size_t)data[len - 1] * 4 + 1 : 1;
+
+    apply(data, len, piece);
+    apply_mended(data, len, piece);
+    return 0;
+}

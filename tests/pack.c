@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/sha256.h"
+
+void kerf_pack_digest(const uint8_t *data, size_t len, struct kerf_sha256_digest *digest)
+{
+    struct kerf_sha256 s;
+
+    kerf_sha256_init(&s);
+    if (len > 0) {
+        kerf_sha256_add(&s, data, len);
+    }
+    kerf_sha256_end(&s, digest);
+}
+
+void kerf_pack_noise(uint8_t *buf, size_t len, uint32_t seed)
+{
+    uint32_t x = seed * 2654435761u + 1;
+
+    for (size_t i = 0; i < len; i++) {
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        buf[i] = (uint8_t)(x >> 11);
+    }
+}
+
+bool kerf_pack_seal(uint8_t *container, size_t len)
+{
+    struct kerf_header h;
+    struct kerf_chunk first;
+    struct kerf_sha256_digest digest;
+    size_t start;
+    size_t end = len;
+
+    if (kerf_header_parse(container, len, &h) != KERF_OK || kerf_chunk_first(&h, &first) != KERF_OK ||
+        first.len > len) {
+        return false;
+    }
+    if (first.last || len == first.len) {
+        return true;
+    }
+    /* From the last chunk back to the second: its digest goes to the front of the one before it. */
+    for (start = first.len + (len - 1 - first.len) / h.chunk_size * h.chunk_size; start > first.len;
+         start -= h.chunk_size) {
+        kerf_pack_digest(container + start, end - start, &digest);
+        memcpy(container + start - h.chunk_size, digest.b, KERF_DIGEST_LEN);
+        end = start;
+    }
+    kerf_pack_digest(container + start, end - start, &digest);
+    memcpy(container + h.header_len, digest.b, KERF_DIGEST_LEN);
+    return true;
+}
+
+uint8_t *kerf_pack(struct kerf_header *header, const struct kerf_region *regions, const struct kerf_range *ranges,
+                   const uint8_t *payload, size_t payload_len, size_t *len)
+{
+    struct kerf_chunk chunk;
+    uint8_t *file = malloc(512 + payload_len + payload_len / (KERF_CHUNK_MIN - KERF_DIGEST_LEN) * KERF_DIGEST_LEN);
+    size_t pos;
+    size_t left = payload_len;
+
+    header->payload_size = (kerf_pos)payload_len;
+    header->chunk0_len = 0;
+    if (file == NULL || kerf_header_write(header, regions, ranges, file, 256, &pos) != KERF_OK ||
+        kerf_chunk_first(header, &chunk) != KERF_OK) {
+        free(file);
+        return NULL;
+    }
+    for (;;) {
+        if (!chunk.last) {
+            memset(file + pos, 0, KERF_DIGEST_LEN);
+            pos += KERF_DIGEST_LEN;
+        }
+        if (chunk.payload_len > 0) {
+            memcpy(file + pos, payload + (payload_len - left), chunk.payload_len);
+        }
+        pos += chunk.payload_len;
+        left -= chunk.payload_len;
+        if (chunk.last) {
+            break;
+        }
+        kerf_chunk_next(header, (kerf_pos)left, &chunk);
+    }
+    *len = pos;
+    if (!kerf_pack_seal(file, pos)) {
+        abort();
+    }
+    return file;
+}
+
+uint8_t *kerf_pack_stored(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+                          uint32_t chunk_size, size_t *len)
+{
+    struct kerf_header h;
+    struct kerf_sha256_digest digest;
+
+    memset(&h, 0, sizeof h);
+    h.codec = KERF_CODEC_STORED;
+    h.old_size = (kerf_pos)old_len;
+    h.new_size = (kerf_pos)new_len;
+    h.chunk_size = chunk_size;
+    kerf_pack_digest(old_image, old_len, &digest);
+    memcpy(h.old_digest.b, digest.b, KERF_DIGEST_LEN);
+    kerf_pack_digest(new_image, new_len, &digest);
+    memcpy(h.new_digest.b, digest.b, KERF_DIGEST_LEN);
+    return kerf_pack(&h, NULL, NULL, new_image, new_len, len);
+}
