@@ -65,7 +65,7 @@ enum kerf_standing {
     KERF_STANDING_FOREIGN, /* neither version nor digest is known */
 };
 
-/* Beside the answer: for the log and the store. */
+/* Beside the answer: for the log and the database. */
 struct kerf_resolver_notes {
     enum kerf_standing standings[KERF_MAX_COMPONENTS]; /* by index of request->components */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server-tools/store.h"
+#include "server-tools/fleet.h"
 
 #include <limits.h>
 #include <sqlite3.h>
@@ -63,15 +63,15 @@ static const char *const sql[SQL_STATEMENTS] = {
                    " (SELECT count(*) FROM report), (SELECT count(*) FROM failure)",
 };
 
-struct kerf_store {
+struct kerf_fleet {
     sqlite3 *db;
     sqlite3_stmt *statements[SQL_STATEMENTS];
     bool open; /* a transaction has begun */
 };
 
-static kerf_err fail(const struct kerf_store *store, struct kerf_why *why)
+static kerf_err fail(const struct kerf_fleet *fleet, struct kerf_why *why)
 {
-    kerf_why_set(why, "database: %s: check the disk and the file", sqlite3_errmsg(store->db));
+    kerf_why_set(why, "database: %s: check the disk and the file", sqlite3_errmsg(fleet->db));
     return KERF_ERR_FLASH;
 }
 
@@ -98,37 +98,37 @@ static void bind_digest(sqlite3_stmt *s, int index, bool known, const struct ker
 }
 
 /* Runs a statement that gives no rows; it can be bound anew afterwards. */
-static kerf_err run(const struct kerf_store *store, enum statement which, struct kerf_why *why)
+static kerf_err run(const struct kerf_fleet *fleet, enum statement which, struct kerf_why *why)
 {
-    const int result = sqlite3_step(store->statements[which]);
-    const kerf_err err = result == SQLITE_DONE ? KERF_OK : fail(store, why); /* before reset changes the message */
+    const int result = sqlite3_step(fleet->statements[which]);
+    const kerf_err err = result == SQLITE_DONE ? KERF_OK : fail(fleet, why); /* before reset changes the message */
 
-    (void)sqlite3_reset(store->statements[which]);
+    (void)sqlite3_reset(fleet->statements[which]);
     return err;
 }
 
-static kerf_err begin(struct kerf_store *store, struct kerf_why *why)
+static kerf_err begin(struct kerf_fleet *fleet, struct kerf_why *why)
 {
     kerf_err err = KERF_OK;
 
-    if (!store->open) {
-        err = run(store, SQL_BEGIN, why);
-        store->open = err == KERF_OK;
+    if (!fleet->open) {
+        err = run(fleet, SQL_BEGIN, why);
+        fleet->open = err == KERF_OK;
     }
     return err;
 }
 
-kerf_err kerf_store_flush(struct kerf_store *store, struct kerf_why *why)
+kerf_err kerf_fleet_flush(struct kerf_fleet *fleet, struct kerf_why *why)
 {
     kerf_err err = KERF_OK;
 
-    if (store->open) {
-        err = run(store, SQL_COMMIT, why);
+    if (fleet->open) {
+        err = run(fleet, SQL_COMMIT, why);
         if (err != KERF_OK) {
             /* Not committed is not acknowledged: what was pending is dropped, so that the next call can start anew. */
-            (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+            (void)sqlite3_exec(fleet->db, "ROLLBACK", NULL, NULL, NULL);
         }
-        store->open = false;
+        fleet->open = false;
     }
     return err;
 }
@@ -142,42 +142,42 @@ static int read_version(void *version, int count, char **values, char **names)
     return 0;
 }
 
-static kerf_err prepare(struct kerf_store *store, const char *path, struct kerf_why *why)
+static kerf_err prepare(struct kerf_fleet *fleet, const char *path, struct kerf_why *why)
 {
     int version = INT_MAX;
 
-    (void)sqlite3_busy_timeout(store->db, BUSY_MS);
-    if (sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY", NULL,
+    (void)sqlite3_busy_timeout(fleet->db, BUSY_MS);
+    if (sqlite3_exec(fleet->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY", NULL,
                      NULL, NULL) != SQLITE_OK ||
-        sqlite3_exec(store->db, "PRAGMA user_version", read_version, &version, NULL) != SQLITE_OK) {
+        sqlite3_exec(fleet->db, "PRAGMA user_version", read_version, &version, NULL) != SQLITE_OK) {
         kerf_why_set(why, "can't open database '%s': %s: check the path, or name another file", path,
-                     sqlite3_errmsg(store->db));
+                     sqlite3_errmsg(fleet->db));
         return KERF_ERR_FLASH;
     }
     if (version > SCHEMA_VERSION) {
         kerf_why_set(why, "database '%s' is of a later version: use the program that made it, or name another file", path);
         return KERF_ERR_VERSION;
     }
-    if (version == 0 && sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
-        kerf_why_set(why, "can't make database '%s': %s", path, sqlite3_errmsg(store->db));
+    if (version == 0 && sqlite3_exec(fleet->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
+        kerf_why_set(why, "can't make database '%s': %s", path, sqlite3_errmsg(fleet->db));
         return KERF_ERR_FLASH;
     }
     for (int i = 0; i < SQL_STATEMENTS; i++) {
-        if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL) !=
+        if (sqlite3_prepare_v3(fleet->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &fleet->statements[i], NULL) !=
             SQLITE_OK) {
-            kerf_why_set(why, "'%s' is not a Kerf database: %s: name another file", path, sqlite3_errmsg(store->db));
+            kerf_why_set(why, "'%s' is not a Kerf database: %s: name another file", path, sqlite3_errmsg(fleet->db));
             return KERF_ERR_FLASH;
         }
     }
     return KERF_OK;
 }
 
-kerf_err kerf_store_open(struct kerf_store **store, const char *path, struct kerf_why *why)
+kerf_err kerf_fleet_open(struct kerf_fleet **fleet, const char *path, struct kerf_why *why)
 {
-    struct kerf_store *opened = calloc(1, sizeof *opened);
+    struct kerf_fleet *opened = calloc(1, sizeof *opened);
     kerf_err err;
 
-    *store = NULL;
+    *fleet = NULL;
     if (opened == NULL) {
         kerf_why_set(why, "no memory for the database");
         return KERF_ERR_RAM;
@@ -186,37 +186,37 @@ kerf_err kerf_store_open(struct kerf_store **store, const char *path, struct ker
         SQLITE_OK) {
         kerf_why_set(why, "can't open database '%s': %s: check the path and its permissions", path,
                      sqlite3_errmsg(opened->db));
-        kerf_store_close(opened);
+        kerf_fleet_close(opened);
         return KERF_ERR_FLASH;
     }
     err = prepare(opened, path, why);
     if (err != KERF_OK) {
-        kerf_store_close(opened);
+        kerf_fleet_close(opened);
         return err;
     }
-    *store = opened;
+    *fleet = opened;
     return KERF_OK;
 }
 
-void kerf_store_close(struct kerf_store *store)
+void kerf_fleet_close(struct kerf_fleet *fleet)
 {
-    if (store == NULL) {
+    if (fleet == NULL) {
         return;
     }
-    (void)!kerf_store_flush(store, NULL);
+    (void)!kerf_fleet_flush(fleet, NULL);
     for (int i = 0; i < SQL_STATEMENTS; i++) {
-        (void)sqlite3_finalize(store->statements[i]);
+        (void)sqlite3_finalize(fleet->statements[i]);
     }
-    (void)sqlite3_close(store->db);
-    free(store);
+    (void)sqlite3_close(fleet->db);
+    free(fleet);
 }
 
 /* --- Reports --- */
 
-static kerf_err insert_report(struct kerf_store *store, const char *device, const struct kerf_report *r, uint64_t now,
+static kerf_err insert_report(struct kerf_fleet *fleet, const char *device, const struct kerf_report *r, uint64_t now,
                               bool *is_new, struct kerf_why *why)
 {
-    sqlite3_stmt *s = store->statements[SQL_REPORT];
+    sqlite3_stmt *s = fleet->statements[SQL_REPORT];
     kerf_err err;
 
     bind_text(s, 1, device);
@@ -232,27 +232,27 @@ static kerf_err insert_report(struct kerf_store *store, const char *device, cons
     bind_number(s, 11, r->bytes);
     bind_number(s, 12, r->ms);
     bind_number(s, 13, r->ram);
-    err = run(store, SQL_REPORT, why);
-    *is_new = err == KERF_OK && sqlite3_changes(store->db) > 0;
+    err = run(fleet, SQL_REPORT, why);
+    *is_new = err == KERF_OK && sqlite3_changes(fleet->db) > 0;
     if (*is_new && r->from_known && r->to_known && kerf_report_blames_payload(r->mode, r->code)) {
-        s = store->statements[SQL_FAILURE];
+        s = fleet->statements[SQL_FAILURE];
         bind_text(s, 1, device);
         bind_digest(s, 2, true, &r->from);
         bind_digest(s, 3, true, &r->to);
         bind_number(s, 4, now);
-        err = run(store, SQL_FAILURE, why);
+        err = run(fleet, SQL_FAILURE, why);
     }
     return err;
 }
 
-kerf_err kerf_store_report(struct kerf_store *store, const struct kerf_report_batch *batch, uint64_t now,
+kerf_err kerf_fleet_report(struct kerf_fleet *fleet, const struct kerf_report_batch *batch, uint64_t now,
                            struct kerf_report_answer *answer, struct kerf_why *why)
 {
-    kerf_err err = begin(store, why);
+    kerf_err err = begin(fleet, why);
 
     memset(answer, 0, sizeof *answer);
     if (err == KERF_OK) {
-        err = run(store, SQL_SAVEPOINT, why);
+        err = run(fleet, SQL_SAVEPOINT, why);
     }
     if (err != KERF_OK) {
         return err;
@@ -260,26 +260,26 @@ kerf_err kerf_store_report(struct kerf_store *store, const struct kerf_report_ba
     for (size_t i = 0; i < batch->count && err == KERF_OK; i++) {
         bool is_new = false;
 
-        err = insert_report(store, batch->device_id, &batch->reports[i], now, &is_new, why);
+        err = insert_report(fleet, batch->device_id, &batch->reports[i], now, &is_new, why);
         answer->stored += is_new;
         answer->known += !is_new;
     }
     if (err != KERF_OK) {
-        (void)!run(store, SQL_UNDO, NULL);
-        (void)!run(store, SQL_RELEASE, NULL);
+        (void)!run(fleet, SQL_UNDO, NULL);
+        (void)!run(fleet, SQL_RELEASE, NULL);
         return err;
     }
-    err = run(store, SQL_RELEASE, why);
-    return err != KERF_OK ? err : kerf_store_flush(store, why);
+    err = run(fleet, SQL_RELEASE, why);
+    return err != KERF_OK ? err : kerf_fleet_flush(fleet, why);
 }
 
 /* --- Devices --- */
 
-kerf_err kerf_store_check(struct kerf_store *store, const struct kerf_check_request *request,
+kerf_err kerf_fleet_check(struct kerf_fleet *fleet, const struct kerf_check_request *request,
                           const struct kerf_resolver_notes *notes, uint64_t now, struct kerf_why *why)
 {
-    sqlite3_stmt *s = store->statements[SQL_DEVICE];
-    kerf_err err = begin(store, why);
+    sqlite3_stmt *s = fleet->statements[SQL_DEVICE];
+    kerf_err err = begin(fleet, why);
 
     if (err != KERF_OK) {
         return err;
@@ -292,39 +292,39 @@ kerf_err kerf_store_check(struct kerf_store *store, const struct kerf_check_requ
     bind_number(s, 6, request->boot_count);
     bind_number(s, 7, request->boot_confirmed);
     bind_number(s, 8, now);
-    err = run(store, SQL_DEVICE, why);
+    err = run(fleet, SQL_DEVICE, why);
     for (size_t i = 0; i < request->component_count && err == KERF_OK; i++) {
         const struct kerf_check_component *c = &request->components[i];
 
-        s = store->statements[SQL_COMPONENT];
+        s = fleet->statements[SQL_COMPONENT];
         bind_text(s, 1, request->device.id);
         bind_text(s, 2, c->name);
         bind_text(s, 3, c->ver);
         bind_digest(s, 4, c->digest_known, &c->digest);
         bind_number(s, 5, (uint64_t)notes->standings[i]);
         bind_number(s, 6, now);
-        err = run(store, SQL_COMPONENT, why);
+        err = run(fleet, SQL_COMPONENT, why);
     }
     if (err == KERF_OK) {
-        s = store->statements[SQL_COMPONENT_GONE];
+        s = fleet->statements[SQL_COMPONENT_GONE];
         bind_text(s, 1, request->device.id);
         bind_number(s, 2, now);
-        err = run(store, SQL_COMPONENT_GONE, why);
+        err = run(fleet, SQL_COMPONENT_GONE, why);
     }
     return err;
 }
 
-kerf_err kerf_store_failures(struct kerf_store *store, const char *device_id,
-                             struct kerf_pair_failures failures[KERF_STORE_MAX_FAILURES], size_t *count,
+kerf_err kerf_fleet_failures(struct kerf_fleet *fleet, const char *device_id,
+                             struct kerf_pair_failures failures[KERF_FLEET_MAX_FAILURES], size_t *count,
                              struct kerf_why *why)
 {
-    sqlite3_stmt *s = store->statements[SQL_FAILURES];
+    sqlite3_stmt *s = fleet->statements[SQL_FAILURES];
     int result;
 
     *count = 0;
     bind_text(s, 1, device_id);
-    bind_number(s, 2, KERF_STORE_MAX_FAILURES);
-    while ((result = sqlite3_step(s)) == SQLITE_ROW && *count < KERF_STORE_MAX_FAILURES) {
+    bind_number(s, 2, KERF_FLEET_MAX_FAILURES);
+    while ((result = sqlite3_step(s)) == SQLITE_ROW && *count < KERF_FLEET_MAX_FAILURES) {
         struct kerf_pair_failures *f = &failures[*count];
         const sqlite3_int64 times = sqlite3_column_int64(s, 2);
 
@@ -336,7 +336,7 @@ kerf_err kerf_store_failures(struct kerf_store *store, const char *device_id,
         }
     }
     if (result != SQLITE_DONE && result != SQLITE_ROW) {
-        const kerf_err err = fail(store, why);
+        const kerf_err err = fail(fleet, why);
 
         (void)sqlite3_reset(s);
         return err;
@@ -345,9 +345,9 @@ kerf_err kerf_store_failures(struct kerf_store *store, const char *device_id,
     return KERF_OK;
 }
 
-kerf_err kerf_store_count(struct kerf_store *store, struct kerf_store_counts *counts, struct kerf_why *why)
+kerf_err kerf_fleet_count(struct kerf_fleet *fleet, struct kerf_fleet_counts *counts, struct kerf_why *why)
 {
-    sqlite3_stmt *s = store->statements[SQL_COUNTS];
+    sqlite3_stmt *s = fleet->statements[SQL_COUNTS];
     kerf_err err = KERF_OK;
 
     memset(counts, 0, sizeof *counts);
@@ -358,7 +358,7 @@ kerf_err kerf_store_count(struct kerf_store *store, struct kerf_store_counts *co
         counts->reports = (uint64_t)sqlite3_column_int64(s, 2);
         counts->failed_pairs = (uint64_t)sqlite3_column_int64(s, 3);
     } else {
-        err = fail(store, why);
+        err = fail(fleet, why);
     }
     (void)sqlite3_reset(s);
     return err;
