@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * detect.h - what image.c asks of an image: its container, its instruction set, its load address, its RAM.
+ *
+ * Everything is a function of the bytes alone, in integer arithmetic, in time linear in the image up to 16 MiB and
+ * constant above (samples). No allocation but for detect_base.c's tables, which it frees before it returns.
+ */
+#ifndef KERF_DIFFGEN_DETECT_H
+#define KERF_DIFFGEN_DETECT_H
+
+#include "common/container.h"
+#include "common/isa/isa.h"
+
+/* Stretches that a container may list; those past the end are left out. */
+#define KERF_MAX_SPANS 48
+/* More RAM windows than that are not worth their header bytes. */
+#define KERF_MAX_WINDOWS 4
+
+/* A stretch of one image that is loaded as a whole. */
+struct kerf_span {
+    uint64_t pos;  /* in the image */
+    uint64_t len;  /* bytes, > 0; pos + len is within the image */
+    uint64_t addr; /* load address of pos */
+    bool code;     /* may hold instructions */
+};
+
+/* How the image is laid out: by its header, or one span over everything. */
+struct kerf_layout {
+    const char *container; /* for people; NULL: none was recognised */
+    bool addressed;        /* spans and their addresses come from the container */
+    bool big_endian;       /* data words are */
+    uint8_t isa;           /* the container says this instruction set; KERF_ISA_COUNT: it says nothing */
+    unsigned span_count;
+    unsigned window_count;
+    struct kerf_span spans[KERF_MAX_SPANS]; /* sorted by pos, not overlapping */
+    struct kerf_range
+        windows[KERF_MAX_WINDOWS]; /* RAM of this chip, sorted; what words don't point to is left out later */
+};
+
+/* --- containers.c, containers_esp.c --- */
+
+/* Reads the container's header, if it is one that is known; else one span over the whole image at address 0. */
+void kerf_container_read(const uint8_t *image, size_t len, struct kerf_layout *layout);
+
+/* ESP8266 and ESP32-family images, also behind a boot loader; false: it is none, and *layout is unchanged. */
+bool kerf_container_read_esp(const uint8_t *image, size_t len, struct kerf_layout *layout);
+
+/* Appends a span, cut to the image; nothing where none of it is inside. Spans may come in any order. */
+void kerf_layout_add(struct kerf_layout *layout, size_t image_len, uint64_t pos, uint64_t len, uint64_t addr,
+                     bool code);
+
+/* Sorts the spans by position and cuts those that overlap the one before. */
+void kerf_layout_finish(struct kerf_layout *layout);
+
+/* --- detect_isa.c --- */
+
+/* Direct calls whose target begins like a function, by instruction set. */
+struct kerf_votes {
+    uint64_t looked_at; /* bytes */
+    uint64_t of[KERF_ISA_COUNT];
+};
+
+/* Adds the votes of the stretch p[0 .. len) to *votes. */
+void kerf_detect_votes(const uint8_t *p, size_t len, struct kerf_votes *votes);
+
+/* The instruction set with the most votes, KERF_ISA_NONE where they are too few. */
+unsigned kerf_detect_isa(const struct kerf_votes *votes);
+
+/* True if a function of this instruction set seems to start at p (at least 4 bytes readable). */
+bool kerf_detect_prologue(unsigned isa, const uint8_t *p);
+
+/* Positions of instructions are multiples of this. */
+unsigned kerf_detect_alignment(unsigned isa);
+
+/* Windows that stand for a large image: [*from, *to) of number i; false past the last. */
+bool kerf_detect_window(size_t len, unsigned i, size_t *from, size_t *to);
+
+/* --- detect_base.c --- */
+
+/*
+ * The address of p[0] by the votes of words that point to functions. False: no address is plausible. `wide`: words are 8
+ * bytes. KERF_ERR_RAM when memory is short.
+ */
+KERF_MUST_USE kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
+                                        bool *found, uint64_t *base);
+
+/* --- detect_ram.c --- */
+
+/*
+ * The address windows outside the image to which enough of its aligned words point: candidates come from the layout
+ * (a known chip), else from the instruction set. Sorted, at most KERF_MAX_RANGES; returns how many.
+ */
+unsigned kerf_detect_ram(unsigned isa, const uint8_t *image, size_t len, const struct kerf_layout *layout,
+                         struct kerf_range *ranges);
+
+#endif

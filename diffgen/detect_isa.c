@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which instruction set: each one's direct calls are decoded wherever their bit pattern occurs, and those whose target
+ * begins like a function are its votes. Patterns alone occur in anything; a call that meets a function start by chance is
+ * rare enough (at most one in 80 KB of noise, for windowed Xtensa) that real code stands out by a factor of 50.
+ */
+#include "common/bytes.h"
+#include "diffgen/detect.h"
+
+/* A large image is judged by this many windows of this size. */
+#define WINDOW_LEN ((size_t)256 << 10)
+#define WINDOW_COUNT 64u
+
+/* Fewer votes than MIN_VOTES + bytes / BYTES_PER_VOTE are noise. */
+#define MIN_VOTES 10u
+#define BYTES_PER_VOTE 8192u
+
+/* x86 calls further than this are taken for chance: a 32-bit distance fits nearly anywhere in an image. */
+#define X86_REACH 0x100000
+
+/* The largest AVR has 384 KiB of flash. */
+#define AVR_MAX_LEN ((size_t)512 << 10)
+
+/* What one voter sees: a stretch, and the part of it to look at; 4 bytes after `to` are readable. */
+struct stretch {
+    const uint8_t *p;
+    size_t len; /* at least 8 */
+    size_t from, to;
+};
+
+static int64_t sign_extend(uint32_t v, unsigned bits)
+{
+    uint32_t sign = (uint32_t)1 << (bits - 1);
+
+    return (int64_t)(v & (sign - 1)) - (int64_t)(v & sign);
+}
+
+/* Does a function start at this distance from `pos`? 8 bytes at a target are always readable. */
+static bool hits(const struct stretch *s, unsigned isa, int64_t target)
+{
+    return target >= 0 && target <= (int64_t)s->len - 8 && kerf_detect_prologue(isa, s->p + target);
+}
+
+static bool thumb_starts(uint32_t h)
+{
+    /* PUSH {.., LR}; PUSH.W (STMDB SP!) */
+    return (h & 0xff00) == 0xb500 || h == 0xe92d;
+}
+
+static bool aarch64_starts(uint32_t w)
+{
+    /* STP X29, X30, [SP, #-n]!; SUB SP, SP, #n; PACIASP; BTI C; another STP with writeback to SP */
+    return (w & 0xffc07fff) == 0xa9807bfd || (w & 0xff8003ff) == 0xd10003ff || w == 0xd503233f || w == 0xd503245f ||
+           (w & 0xffc003e0) == 0xa98003e0;
+}
+
+static bool a32_starts(uint32_t w)
+{
+    /* STMDB SP!, {..}; SUB SP, SP, #n; MOV IP, SP; STR Rt, [SP, #-4]! */
+    return (w & 0xffff0000) == 0xe92d0000 || (w & 0xfffff000) == 0xe24dd000 || w == 0xe1a0c00d ||
+           (w & 0xffff0fff) == 0xe52d0004;
+}
+
+static bool riscv_starts(uint32_t w)
+{
+    uint32_t h = w & 0xffff;
+
+    /* C.ADDI16SP -n; C.ADDI SP, -n; ADDI SP, SP, -n */
+    return ((h & 0xef83) == 0x6101 && (h & 0x1000) != 0) || (h & 0xff83) == 0x1101 || h == 0x1141 ||
+           ((w & 0x000fffff) == 0x00010113 && (w & 0x80000000u) != 0);
+}
+
+static bool avr_starts(uint32_t h)
+{
+    /* PUSH Rr; MOVW; LDI */
+    return (h & 0xfe0f) == 0x920f || (h & 0xff00) == 0x0100 || (h & 0xf000) == 0xe000;
+}
+
+static bool x86_starts(const uint8_t *p)
+{
+    /* PUSH EBP, EBX, ESI, EDI (or RBP ..) */
+    return p[0] == 0x55 || p[0] == 0x53 || p[0] == 0x56 || p[0] == 0x57;
+}
+
+static bool x86_64_starts(const uint8_t *p)
+{
+    /* MOV or SUB SP and the like with REX.W; PUSH with REX; PUSH R12 .. R15; ENDBR64 */
+    return (p[0] == 0x48 && (p[1] == 0x89 || p[1] == 0x83 || p[1] == 0x8b || p[1] == 0x81)) ||
+           (p[0] == 0x40 && (p[1] & 0xf8) == 0x50) || (p[0] == 0x41 && (p[1] & 0xfc) == 0x54) ||
+           kerf_load_le32(p) == 0xfa1e0ff3;
+}
+
+static bool mips_starts(uint32_t w)
+{
+    /* ADDIU SP, SP, -n */
+    return (w & 0xffff8000) == 0x27bd8000;
+}
+
+bool kerf_detect_prologue(unsigned isa, const uint8_t *p)
+{
+    switch (isa) {
+    case KERF_ISA_THUMB:
+        return thumb_starts(kerf_load_le16(p));
+    case KERF_ISA_A32:
+        return a32_starts(kerf_load_le32(p));
+    case KERF_ISA_AARCH64:
+        return aarch64_starts(kerf_load_le32(p));
+    case KERF_ISA_XTENSA_CALL0: /* ADDI A1, A1, n */
+        return p[0] == 0x12 && p[1] == 0xc1;
+    case KERF_ISA_XTENSA_WINDOWED: /* ENTRY A1, n */
+        return p[0] == 0x36 && (p[1] & 15) == 1;
+    case KERF_ISA_RISCV32:
+    case KERF_ISA_RISCV64:
+        return riscv_starts(kerf_load_le32(p));
+    case KERF_ISA_X86:
+        return x86_starts(p);
+    case KERF_ISA_X86_64:
+        return x86_64_starts(p);
+    case KERF_ISA_AVR:
+        return avr_starts(kerf_load_le16(p));
+    case KERF_ISA_MIPS32_LE:
+        return mips_starts(kerf_load_le32(p));
+    case KERF_ISA_MIPS32_BE:
+        return mips_starts(kerf_load_be32(p));
+    default:
+        return false;
+    }
+}
+
+unsigned kerf_detect_alignment(unsigned isa)
+{
+    switch (isa) {
+    case KERF_ISA_X86:
+    case KERF_ISA_X86_64:
+        return 1;
+    case KERF_ISA_THUMB:
+    case KERF_ISA_RISCV32:
+    case KERF_ISA_RISCV64:
+    case KERF_ISA_AVR:
+        return 2;
+    default: /* Xtensa functions start at multiples of 4 */
+        return 4;
+    }
+}
+
+bool kerf_detect_window(size_t len, unsigned i, size_t *from, size_t *to)
+{
+    if (len <= WINDOW_LEN * WINDOW_COUNT) {
+        *from = 0;
+        *to = len;
+        return i == 0;
+    }
+    *from = len / WINDOW_COUNT * i & ~(size_t)4095;
+    *to = *from + WINDOW_LEN;
+    return i < WINDOW_COUNT;
+}
+
+static uint64_t vote_thumb(const struct stretch *s)
+{
+    uint64_t votes = 0;
+
+    for (size_t i = s->from; i < s->to; i += 2) {
+        uint32_t h1 = kerf_load_le16(s->p + i);
+
+        if ((h1 & 0xf800) != 0xf000) {
+            continue;
+        }
+        uint32_t h2 = kerf_load_le16(s->p + i + 2);
+
+        if ((h2 & 0xd000) == 0xd000) {
+            uint32_t sign = h1 >> 10 & 1;
+            uint32_t i1 = (h2 >> 13 ^ sign ^ 1) & 1;
+            uint32_t i2 = (h2 >> 11 ^ sign ^ 1) & 1;
+            uint32_t d = sign << 24 | i1 << 23 | i2 << 22 | (h1 & 0x3ff) << 12 | (h2 & 0x7ff) << 1;
+
+            votes += hits(s, KERF_ISA_THUMB, (int64_t)i + 4 + sign_extend(d, 25));
+        }
+    }
+    return votes;
+}
+
+/* AArch64 and A32. */
+static void vote_arm(const struct stretch *s, struct kerf_votes *votes)
+{
+    for (size_t i = s->from; i < s->to; i += 4) {
+        uint32_t w = kerf_load_le32(s->p + i);
+
+        if ((w & 0xfc000000) == 0x94000000) {
+            votes->of[KERF_ISA_AARCH64] += hits(s, KERF_ISA_AARCH64, (int64_t)i + 4 * sign_extend(w & 0x3ffffff, 26));
+        } else if ((w & 0xff000000) == 0xeb000000) {
+            votes->of[KERF_ISA_A32] += hits(s, KERF_ISA_A32, (int64_t)i + 8 + 4 * sign_extend(w & 0xffffff, 24));
+        }
+    }
+}
+
+/* CALL0 and CALL4/8/12, of an image whose position 0 is at an address that is `phase` modulo 4. */
+static void vote_xtensa(const struct stretch *s, unsigned phase, struct kerf_votes *votes)
+{
+    for (size_t i = s->from; i < s->to; i++) {
+        if ((s->p[i] & 15) != 5) {
+            continue;
+        }
+        uint32_t w = kerf_load_le24(s->p + i);
+        int64_t target = (int64_t)((i + phase) & ~(size_t)3) - phase + 4 + 4 * sign_extend(w >> 6, 18);
+        unsigned isa = (w >> 4 & 3) != 0 ? KERF_ISA_XTENSA_WINDOWED : KERF_ISA_XTENSA_CALL0;
+
+        votes->of[isa] += hits(s, isa, target);
+    }
+}
+
+/* A function that saves RA as 8 or as 4 bytes soon after it has moved SP tells RV64 and RV32 apart. */
+static unsigned riscv_width(const uint8_t *p, size_t left)
+{
+    for (size_t i = 2; i <= 8 && i + 4 <= left; i += 2) {
+        uint32_t w = kerf_load_le32(p + i);
+
+        if ((w & 0xe07f) == 0xe006 || (w & 0x01fff07f) == 0x00113023) { /* C.SDSP RA; SD RA, n(SP) */
+            return KERF_ISA_RISCV64;
+        }
+        if ((w & 0xe07f) == 0xc006 || (w & 0x01fff07f) == 0x00112023) { /* C.SWSP RA; SW RA, n(SP) */
+            return KERF_ISA_RISCV32;
+        }
+    }
+    return KERF_ISA_NONE;
+}
+
+/* JAL RA, and AUIPC RA with JALR RA. All votes go to the width that has more. */
+static void vote_riscv(const struct stretch *s, struct kerf_votes *votes)
+{
+    uint64_t all = 0;
+    uint64_t wide = 0;
+    uint64_t narrow = 0;
+
+    for (size_t i = s->from; i < s->to; i += 2) {
+        uint32_t w = kerf_load_le32(s->p + i);
+        int64_t target;
+
+        if ((w & 0xfff) == 0x0ef) {
+            target = (int64_t)i + sign_extend((w >> 31 & 1) << 20 | (w >> 12 & 0xff) << 12 | (w >> 20 & 1) << 11 |
+                                                  (w >> 21 & 0x3ff) << 1,
+                                              21);
+        } else if ((w & 0xfff) == 0x097 && i + 8 <= s->len && (kerf_load_le32(s->p + i + 4) & 0xfffff) == 0x80e7) {
+            target = (int64_t)i + sign_extend(w & 0xfffff000, 32) + sign_extend(kerf_load_le32(s->p + i + 4) >> 20, 12);
+        } else {
+            continue;
+        }
+        if (hits(s, KERF_ISA_RISCV32, target)) {
+            unsigned isa = riscv_width(s->p + target, s->len - (size_t)target);
+
+            all++;
+            wide += isa == KERF_ISA_RISCV64;
+            narrow += isa == KERF_ISA_RISCV32;
+        }
+    }
+    votes->of[wide > narrow ? KERF_ISA_RISCV64 : KERF_ISA_RISCV32] += all;
+}
+
+static uint64_t vote_avr(const struct stretch *s)
+{
+    uint64_t votes = 0;
+
+    if (s->len > AVR_MAX_LEN) {
+        return 0;
+    }
+    for (size_t i = s->from; i < s->to; i += 2) {
+        uint32_t h = kerf_load_le16(s->p + i);
+
+        if ((h & 0xfe0e) == 0x940e) {
+            uint32_t word = (h >> 4 & 31) << 17 | (h & 1) << 16 | kerf_load_le16(s->p + i + 2);
+
+            votes += hits(s, KERF_ISA_AVR, (int64_t)word * 2);
+        }
+    }
+    return votes;
+}
+
+/* CALL rel32. All votes go to the mode in which more of the targets make sense alone. */
+static void vote_x86(const struct stretch *s, struct kerf_votes *votes)
+{
+    uint64_t common = 0;
+    uint64_t long_mode = 0;
+
+    for (size_t i = s->from; i < s->to && i + 5 <= s->len; i++) {
+        if (s->p[i] != 0xe8) {
+            continue;
+        }
+        int64_t d = sign_extend(kerf_load_le32(s->p + i + 1), 32);
+
+        if (d > -X86_REACH && d < X86_REACH) {
+            common += hits(s, KERF_ISA_X86, (int64_t)i + 5 + d);
+            long_mode += hits(s, KERF_ISA_X86_64, (int64_t)i + 5 + d);
+        }
+    }
+    votes->of[long_mode * 4 > common ? KERF_ISA_X86_64 : KERF_ISA_X86] += common + long_mode;
+}
+
+void kerf_detect_votes(const uint8_t *p, size_t len, struct kerf_votes *votes)
+{
+    struct stretch s = {p, len, 0, 0};
+
+    if (len < 16) {
+        return;
+    }
+    for (unsigned i = 0; kerf_detect_window(len, i, &s.from, &s.to); i++) {
+        votes->looked_at += s.to - s.from;
+        s.to = s.to < len - 4 ? s.to : len - 4;
+        votes->of[KERF_ISA_THUMB] += vote_thumb(&s);
+        vote_arm(&s, votes);
+        vote_xtensa(&s, 0, votes);
+        vote_riscv(&s, votes);
+        votes->of[KERF_ISA_AVR] += vote_avr(&s);
+        vote_x86(&s, votes);
+    }
+}
+
+unsigned kerf_detect_isa(const struct kerf_votes *votes)
+{
+    unsigned best = KERF_ISA_NONE;
+
+    for (unsigned isa = 1; isa < KERF_ISA_COUNT; isa++) {
+        if (votes->of[isa] > votes->of[best]) {
+            best = isa;
+        }
+    }
+    return votes->of[best] >= MIN_VOTES + votes->looked_at / BYTES_PER_VOTE ? best : KERF_ISA_NONE;
+}

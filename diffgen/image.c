@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the two images are. Each is laid out by its header, or as one stretch; stretches are paired; the instruction set is
+ * voted for over both images; a stretch without an address gets one by votes; RAM is where words point to.
+ */
+#include "diffgen/image.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "diffgen/detect.h"
+
+/* A shorter region costs more header than it can save. */
+#define MIN_REGION 64u
+/* Regions that follow each other at one displacement become one across a gap of at most this: headers, padding. */
+#define MAX_GAP 4096u
+
+#define BIT(kind) (1u << (kind))
+#define BRANCHES (BIT(KERF_REF_CALL) | BIT(KERF_REF_JUMP) | BIT(KERF_REF_BRANCH) | BIT(KERF_REF_BRANCH2))
+#define PAIRS (BIT(KERF_REF_PAIR) | BIT(KERF_REF_LOW) | BIT(KERF_REF_PAIR2))
+#define LITERALS BIT(KERF_REF_LITERAL)
+#define WORDS (BIT(KERF_REF_WORD) | BIT(KERF_REF_RAM))
+#define WORDS8 BIT(KERF_REF_WORD8)
+#define BIG_ENDIAN_WORDS BIT(KERF_REF_BIG_ENDIAN)
+
+struct isa {
+    const char *name;   /* as --isa takes it */
+    const char *people; /* as reports call it */
+    uint16_t kinds;     /* references that its instructions hold */
+    uint16_t words;     /* and its pointers */
+};
+
+static const struct isa isas[KERF_ISA_COUNT] = {
+    [KERF_ISA_NONE] = {"none", "data", 0, WORDS},
+    [KERF_ISA_THUMB] = {"thumb", "Thumb-2", BRANCHES | LITERALS | PAIRS, WORDS},
+    [KERF_ISA_A32] = {"a32", "A32", BRANCHES | LITERALS | PAIRS, WORDS},
+    [KERF_ISA_AARCH64] = {"aarch64", "AArch64", BRANCHES | LITERALS | PAIRS, WORDS8},
+    [KERF_ISA_XTENSA_CALL0] = {"xtensa-call0", "Xtensa (call0)", BRANCHES | LITERALS, WORDS},
+    [KERF_ISA_XTENSA_WINDOWED] = {"xtensa", "Xtensa (windowed)", BRANCHES | LITERALS, WORDS},
+    [KERF_ISA_RISCV32] = {"riscv32", "RISC-V 32", BRANCHES | LITERALS | PAIRS, WORDS},
+    [KERF_ISA_RISCV64] = {"riscv64", "RISC-V 64", BRANCHES | LITERALS | PAIRS, WORDS8},
+    [KERF_ISA_X86] = {"x86", "x86", BRANCHES | LITERALS, WORDS},
+    [KERF_ISA_X86_64] = {"x86-64", "x86-64", BRANCHES | LITERALS, WORDS8},
+    [KERF_ISA_AVR] = {"avr", "AVR", BRANCHES | LITERALS | PAIRS, WORDS},
+    [KERF_ISA_MIPS32_LE] = {"mips32le", "MIPS32", BRANCHES | LITERALS | PAIRS, WORDS},
+    [KERF_ISA_MIPS32_BE] = {"mips32be", "MIPS32 (big-endian)", BRANCHES | LITERALS | PAIRS, WORDS | BIG_ENDIAN_WORDS},
+};
+
+/* One image while it is looked at. */
+struct side {
+    const uint8_t *p;
+    size_t len;
+    struct kerf_layout layout;
+};
+
+/* Stretches of the two images that belong together. */
+struct pair {
+    struct kerf_span old_span, new_span;
+};
+
+struct pairs {
+    unsigned count;
+    struct pair at[KERF_MAX_SPANS];
+};
+
+const char *kerf_isa_name(unsigned isa)
+{
+    return isa < KERF_ISA_COUNT ? isas[isa].name : NULL;
+}
+
+static bool is_big_endian(unsigned isa, const struct kerf_layout *layout)
+{
+    return layout->big_endian || (isas[isa].words & BIG_ENDIAN_WORDS) != 0;
+}
+
+static unsigned isa_by_name(const char *name)
+{
+    unsigned isa = 0;
+
+    while (isa < KERF_ISA_COUNT && strcmp(name, isas[isa].name) != 0) {
+        isa++;
+    }
+    return isa;
+}
+
+static void one_span(struct side *side, uint64_t addr)
+{
+    side->layout.container = NULL;
+    side->layout.addressed = false;
+    side->layout.big_endian = false;
+    side->layout.span_count = 0;
+    side->layout.window_count = 0;
+    side->layout.isa = KERF_ISA_COUNT;
+    kerf_layout_add(&side->layout, side->len, 0, side->len, addr, true);
+}
+
+static void vote(const struct side *side, struct kerf_votes *votes)
+{
+    for (unsigned i = 0; i < side->layout.span_count; i++) {
+        const struct kerf_span *span = &side->layout.spans[i];
+
+        if (span->code) {
+            kerf_detect_votes(side->p + span->pos, (size_t)span->len, votes);
+        }
+    }
+}
+
+/* How well two stretches fit: 0 not at all. */
+static unsigned likeness(const struct kerf_span *a, const struct kerf_span *b)
+{
+    uint64_t distance = a->addr > b->addr ? a->addr - b->addr : b->addr - a->addr;
+
+    if (a->code != b->code) {
+        return distance == 0;
+    }
+    return distance == 0 ? 4 : distance < 0x10000 ? 3 : distance < 0x400000 ? 2 : 0;
+}
+
+/* Pairs stretches in order such that likeness adds up to the most. */
+static void pair_spans(const struct kerf_layout *old_layout, const struct kerf_layout *new_layout, struct pairs *pairs)
+{
+    static const uint16_t zeros[KERF_MAX_SPANS + 1];
+    uint16_t best[KERF_MAX_SPANS + 1][KERF_MAX_SPANS + 1]; /* of the spans from i and from j on */
+    unsigned n = old_layout->span_count;
+    unsigned m = new_layout->span_count;
+    unsigned i = 0;
+    unsigned j = 0;
+
+    memcpy(best[n], zeros, sizeof zeros);
+    for (i = n; i-- > 0;) {
+        best[i][m] = 0;
+        for (j = m; j-- > 0;) {
+            unsigned like = likeness(&old_layout->spans[i], &new_layout->spans[j]);
+            unsigned v = best[i + 1][j] > best[i][j + 1] ? best[i + 1][j] : best[i][j + 1];
+
+            best[i][j] = (uint16_t)(like > 0 && best[i + 1][j + 1] + like > v ? best[i + 1][j + 1] + like : v);
+        }
+    }
+    pairs->count = 0;
+    for (i = 0, j = 0; i < n && j < m;) {
+        if (best[i][j] == best[i + 1][j]) {
+            i++;
+        } else if (best[i][j] == best[i][j + 1]) {
+            j++;
+        } else {
+            pairs->at[pairs->count++] = (struct pair){old_layout->spans[i++], new_layout->spans[j++]};
+        }
+    }
+}
+
+static bool continues(const struct kerf_span *a, const struct kerf_span *b)
+{
+    return a->code == b->code && b->addr - a->addr == b->pos - a->pos && b->pos - a->pos - a->len <= MAX_GAP;
+}
+
+static void remove_pair(struct pairs *pairs, unsigned i)
+{
+    pairs->count--;
+    memmove(&pairs->at[i], &pairs->at[i + 1], (pairs->count - i) * sizeof pairs->at[0]);
+}
+
+/* Joins what is one stretch, drops what is tiny, and then the smallest until they fit the header. */
+static void reduce(struct pairs *pairs)
+{
+    for (unsigned i = 0; i + 1 < pairs->count;) {
+        struct pair *a = &pairs->at[i];
+        const struct pair *b = &pairs->at[i + 1];
+
+        if (continues(&a->old_span, &b->old_span) && continues(&a->new_span, &b->new_span)) {
+            a->old_span.len = b->old_span.pos + b->old_span.len - a->old_span.pos;
+            a->new_span.len = b->new_span.pos + b->new_span.len - a->new_span.pos;
+            remove_pair(pairs, i + 1);
+        } else {
+            i++;
+        }
+    }
+    while (pairs->count > 0) {
+        unsigned small = 0;
+
+        for (unsigned i = 1; i < pairs->count; i++) {
+            if (pairs->at[i].old_span.len + pairs->at[i].new_span.len <
+                pairs->at[small].old_span.len + pairs->at[small].new_span.len) {
+                small = i;
+            }
+        }
+        if (pairs->count <= KERF_MAX_REGIONS && (pairs->at[small].old_span.len >= MIN_REGION || pairs->count == 1)) {
+            break;
+        }
+        remove_pair(pairs, small);
+    }
+}
+
+/* Finds the load addresses of images without a header that says them. *known: found for one of them at least. */
+static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new_side, bool *known)
+{
+    struct side *sides[2] = {old_side, new_side};
+    uint64_t base[2] = {0, 0};
+    bool found[2] = {false, false};
+    bool wide = (isas[isa].words & WORDS8) != 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        kerf_err err = kerf_detect_base(isa, wide, is_big_endian(isa, &sides[i]->layout), sides[i]->p, sides[i]->len,
+                                        &found[i], &base[i]);
+
+        if (err != KERF_OK) {
+            return err;
+        }
+    }
+    *known = found[0] || found[1];
+    for (unsigned i = 0; i < 2; i++) {
+        sides[i]->layout.spans[0].addr = found[i] ? base[i] : base[1 - i];
+    }
+    return KERF_OK;
+}
+
+/* Addresses are modulo 2^32 unless the container is wide. */
+static kerf_pos address(uint64_t addr, bool wide)
+{
+    return (kerf_pos)(wide ? addr : addr & UINT32_MAX);
+}
+
+static void make_regions(struct kerf_image *image, const struct pairs *pairs, unsigned isa, bool words, bool big_endian,
+                         bool wide)
+{
+    image->region_count = pairs->count;
+    for (unsigned i = 0; i < pairs->count; i++) {
+        const struct pair *pair = &pairs->at[i];
+        struct kerf_region *r = &image->regions[i];
+        bool code = pair->old_span.code || pair->new_span.code;
+        unsigned kinds = code ? isas[isa].kinds : 0;
+
+        if (words) {
+            kinds |= isas[isa].words | (big_endian ? BIG_ENDIAN_WORDS : 0);
+        }
+        r->old_pos = (kerf_pos)pair->old_span.pos;
+        r->old_len = (kerf_pos)pair->old_span.len;
+        r->old_addr = address(pair->old_span.addr, wide);
+        r->new_pos = (kerf_pos)pair->new_span.pos;
+        r->new_len = (kerf_pos)pair->new_span.len;
+        r->new_addr = address(pair->new_span.addr, wide);
+        r->isa = (uint8_t)(code ? isa : KERF_ISA_NONE);
+        r->kinds = (uint16_t)kinds;
+    }
+}
+
+/* Ranges as the header takes them: within the address space, ascending, apart from each other. */
+static void make_ranges(struct kerf_image *image, struct kerf_range *ranges, unsigned count, bool wide)
+{
+    uint64_t end = wide ? UINT64_MAX : UINT32_MAX;
+
+    image->range_count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct kerf_range range = {address(ranges[i].start, wide), ranges[i].len};
+        const struct kerf_range *last = &image->ranges[image->range_count > 0 ? image->range_count - 1 : 0];
+
+        if (range.len == 0 || range.len - 1 > end - range.start ||
+            (image->range_count > 0 && range.start < last->start + last->len)) {
+            continue;
+        }
+        image->ranges[image->range_count++] = range;
+    }
+}
+
+/* Appends to the line for people. */
+static void say(struct kerf_image *image, const char *format, ...)
+{
+    size_t used = strlen(image->recognised);
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(image->recognised + used, sizeof image->recognised - used, format, args);
+    va_end(args);
+}
+
+static void describe(struct kerf_image *image, unsigned isa, const struct kerf_layout *layout, bool words)
+{
+    if (layout->container != NULL) {
+        say(image, "%s, ", layout->container);
+    }
+    say(image, "%s", isas[isa].people);
+    if (image->region_count > 1) {
+        say(image, " in %u regions", image->region_count);
+    } else if (words || image->regions[0].old_addr != 0) {
+        say(image, " at 0x%08" PRIx64, (uint64_t)image->regions[0].old_addr);
+        if (image->regions[0].new_addr != image->regions[0].old_addr) {
+            say(image, " (new: 0x%08" PRIx64 ")", (uint64_t)image->regions[0].new_addr);
+        }
+    } else {
+        say(image, ", load address unknown");
+    }
+    for (unsigned i = 0; i < image->range_count; i++) {
+        say(image, "%s 0x%08" PRIx64 "+0x%" PRIx64, i == 0 ? ", RAM" : ",", (uint64_t)image->ranges[i].start,
+            (uint64_t)image->ranges[i].len);
+    }
+}
+
+kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+                              const struct kerf_diff_options *options, struct kerf_image *image)
+{
+    struct side old_side = {old_image, old_len, {0}};
+    struct side new_side = {new_image, new_len, {0}};
+    struct kerf_range ranges[KERF_MAX_RANGES];
+    struct kerf_votes votes = {0};
+    struct pairs pairs;
+    unsigned isa = KERF_ISA_COUNT;
+    bool wide = (uint64_t)old_len >> 32 != 0 || (uint64_t)new_len >> 32 != 0;
+    bool words = true;
+
+    memset(image, 0, sizeof *image);
+    if (options->isa != NULL) {
+        isa = isa_by_name(options->isa);
+        if (isa == KERF_ISA_COUNT) {
+            return KERF_ERR_ARGUMENT;
+        }
+    }
+    if (isa == KERF_ISA_NONE || old_len == 0 || new_len == 0) {
+        say(image, isa == KERF_ISA_NONE ? "not looked at; general model" : "nothing recognised; general model");
+        return KERF_OK;
+    }
+    kerf_container_read(old_image, old_len, &old_side.layout);
+    kerf_container_read(new_image, new_len, &new_side.layout);
+    if (options->base_known || old_side.layout.container != new_side.layout.container) {
+        one_span(&old_side, options->base_known ? options->base : 0);
+        one_span(&new_side, options->base_known ? options->base : 0);
+    }
+    if (isa == KERF_ISA_COUNT) {
+        isa = old_side.layout.isa;
+    }
+    if (isa == KERF_ISA_COUNT) {
+        vote(&old_side, &votes);
+        vote(&new_side, &votes);
+        isa = kerf_detect_isa(&votes);
+    }
+    if (!old_side.layout.addressed && !options->base_known) {
+        kerf_err err = find_bases(isa, &old_side, &new_side, &words);
+
+        if (err != KERF_OK) {
+            return err;
+        }
+    }
+    if (isa == KERF_ISA_NONE && !old_side.layout.addressed) {
+        say(image, "nothing recognised; general model");
+        return KERF_OK;
+    }
+    pair_spans(&old_side.layout, &new_side.layout, &pairs);
+    reduce(&pairs);
+    make_regions(image, &pairs, isa, words, is_big_endian(isa, &old_side.layout), wide);
+    make_ranges(image, ranges, kerf_detect_ram(isa, old_image, old_len, &old_side.layout, ranges), wide);
+    describe(image, isa, &old_side.layout, words);
+    return KERF_OK;
+}
