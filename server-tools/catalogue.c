@@ -215,8 +215,8 @@ static kerf_err load_releases(struct loading *l)
     return err;
 }
 
-kerf_err kerf_catalogue_load(struct kerf_catalogue *catalogue, const struct kerf_repository *repo, const char *product,
-                             bool *found, struct kerf_why *why)
+static kerf_err load(struct kerf_catalogue *catalogue, const struct kerf_repository *repo, const char *product,
+                     bool roots_only, bool *found, struct kerf_why *why)
 {
     struct loading l = {.catalogue = catalogue, .repo = repo, .product = product, .why = why};
     uint8_t *scratch = NULL;
@@ -232,7 +232,7 @@ kerf_err kerf_catalogue_load(struct kerf_catalogue *catalogue, const struct kerf
         return no_memory(why);
     }
     kerf_err err = load_roots(&l);
-    if (err == KERF_OK) {
+    if (err == KERF_OK && !roots_only) {
         err = load_fresh(&l, found);
     }
     if (err == KERF_OK && *found) {
@@ -240,10 +240,24 @@ kerf_err kerf_catalogue_load(struct kerf_catalogue *catalogue, const struct kerf
     }
     free(l.chain);
     free(scratch);
-    if (err != KERF_OK) {
+    if (err != KERF_OK || (!roots_only && !*found)) {
         kerf_catalogue_free(catalogue);
     }
     return err;
+}
+
+kerf_err kerf_catalogue_load(struct kerf_catalogue *catalogue, const struct kerf_repository *repo, const char *product,
+                             bool *found, struct kerf_why *why)
+{
+    return load(catalogue, repo, product, false, found, why);
+}
+
+kerf_err kerf_catalogue_load_roots(struct kerf_catalogue *catalogue, const struct kerf_repository *repo,
+                                   const char *product, struct kerf_why *why)
+{
+    bool found;
+
+    return load(catalogue, repo, product, true, &found, why);
 }
 
 void kerf_catalogue_free(struct kerf_catalogue *catalogue)

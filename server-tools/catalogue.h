@@ -38,14 +38,18 @@ struct kerf_catalogue {
 };
 
 /*
- * Loads a product. *found says whether anything is published of it; false is no error: the catalogue then holds the root
- * chain, if there is one, and no release. The root chain is checked from version 1, which is taken as trusted. The current release and `fresh` must be signed under
+ * Loads a product. *found says whether anything is published of it; false is no error and leaves the catalogue empty. The
+ * root chain is checked from version 1, which is taken as trusted. The current release and `fresh` must be signed under
  * the newest root, earlier releases under any root of the chain. Expiry isn't looked at. Releases later than the current
  * one (left by an interrupted publish) are not loaded. Errors of kerf_*_open(), KERF_ERR_MISMATCH (fresh doesn't name the
  * release), KERF_ERR_FLASH, KERF_ERR_RAM; then the catalogue is empty.
  */
 KERF_MUST_USE kerf_err kerf_catalogue_load(struct kerf_catalogue *catalogue, const struct kerf_repository *repo,
                                            const char *product, bool *found, struct kerf_why *why);
+
+/* Loads and checks the root chain alone: for a product of which nothing is published yet. None: root_count 0. */
+KERF_MUST_USE kerf_err kerf_catalogue_load_roots(struct kerf_catalogue *catalogue, const struct kerf_repository *repo,
+                                                 const char *product, struct kerf_why *why);
 
 /* Releases it; safe on {0} and twice. */
 void kerf_catalogue_free(struct kerf_catalogue *catalogue);

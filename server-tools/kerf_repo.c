@@ -321,7 +321,7 @@ static int run_verify(const struct kerf_repo_command *c)
                                        (json_int_t)audit.payloads, "images", (json_int_t)audit.images, "bytes",
                                        (json_int_t)audit.bytes, "unused", (json_int_t)audit.unused));
     }
-    (void)printf("Good: %zu products, %zu releases, %zu payloads, %zu images, %" PRIu64 " bytes; %zu files unused\n",
+    (void)printf("Good. Products %zu, releases %zu, payloads %zu, images %zu, bytes %" PRIu64 ", files unused %zu\n",
                  audit.products, audit.releases, audit.payloads, audit.images, audit.bytes, audit.unused);
     return KERF_EXIT_OK;
 }

@@ -284,6 +284,9 @@ static kerf_err prepare(struct publishing *p)
     size_t kept = 0;
     kerf_err err = kerf_catalogue_load(&p->catalogue, p->repo, p->product, &p->published, p->why);
 
+    if (err == KERF_OK && !p->published) { /* an interrupted publish may have left a root */
+        err = kerf_catalogue_load_roots(&p->catalogue, p->repo, p->product, p->why);
+    }
     if (err == KERF_OK) {
         err = kerf_repository_staged(p->repo, p->product, &p->staged, &p->staged_count, p->why);
     }
