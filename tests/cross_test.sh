@@ -35,10 +35,9 @@ pair() {
     "$diff" "$old" "$new" -o "$dir/delta.krf" >/dev/null
     want=$(sha256sum <"$new" | cut -d' ' -f1)
     for kind in native pos32 i686 mips; do
-        for piece in 1000 1; do
-            got=$(replay "$kind" "$old" "$dir/delta.krf" "$piece") || fail "$name on $kind, by $piece"
-            [ "$got" = "$want" ] || fail "$name on $kind, by $piece: $got instead of $want"
-        done
+        # Odd pieces: the cut moves through all that is read at once.
+        got=$(replay "$kind" "$old" "$dir/delta.krf" 977) || fail "$name on $kind"
+        [ "$got" = "$want" ] || fail "$name on $kind: $got instead of $want"
     done
     printf '%-24s %8d -> %8d bytes, delta %7d: native, pos32, i686, mips agree\n' "$name" "$(wc -c <"$old")" \
         "$(wc -c <"$new")" "$(wc -c <"$dir/delta.krf")"
