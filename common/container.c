@@ -6,7 +6,6 @@
 
 #include "common/bytes.h"
 #include "common/codec.h"
-#include "common/varint.h"
 
 #define CHUNK_CODE_MIN 0x40u /* 256 bytes */
 #define CHUNK_CODE_MAX 0xC0u /* 65536 bytes */
@@ -24,29 +23,13 @@ struct cursor {
     bool bad;
 };
 
-static uint64_t take_any(struct cursor *c)
-{
-    uint64_t v = 0;
-
-    if (c->bad || kerf_varint_get(c->buf, c->len, &c->pos, &v) != KERF_OK) {
-        c->bad = true;
-    }
-    return v;
-}
-
-static kerf_pos limit(struct cursor *c, uint64_t v, kerf_pos max)
+static kerf_pos within(struct cursor *c, kerf_pos v, kerf_pos max)
 {
     if (v > max) {
         c->bad = true;
         return 0;
     }
-    return (kerf_pos)v;
-}
-
-/* A number of 0 .. max. */
-static kerf_pos take(struct cursor *c, kerf_pos max)
-{
-    return limit(c, take_any(c), max);
+    return v;
 }
 
 static uint8_t take_byte(struct cursor *c)
@@ -58,10 +41,33 @@ static uint8_t take_byte(struct cursor *c)
     return c->buf[c->pos++];
 }
 
+/* A varint of at most max. By itself, not through varint.h, so that devices get by without 64-bit arithmetic. */
+static kerf_pos take(struct cursor *c, kerf_pos max)
+{
+    kerf_pos v = 0;
+    unsigned shift = 0;
+    uint8_t b;
+
+    do {
+        b = take_byte(c);
+        if (shift > KERF_POS_BITS - 1 || (kerf_pos)(b & 0x7f) > KERF_POS_MAX >> shift || (b == 0 && shift > 0)) {
+            c->bad = true;
+        }
+        if (c->bad) {
+            return 0;
+        }
+        v |= (kerf_pos)(b & 0x7f) << shift;
+        shift += 7;
+    } while (b >= 0x80);
+    return within(c, v, max);
+}
+
 /* base + a signed number, which must come out as 0 .. max. */
 static kerf_pos take_near(struct cursor *c, kerf_pos base, kerf_pos max)
 {
-    return limit(c, (base + (kerf_pos)kerf_unzigzag(take_any(c))) & c->address_max, max);
+    kerf_pos z = take(c, c->address_max);
+
+    return within(c, (base + (z >> 1 ^ (~(z & 1) + 1))) & c->address_max, max);
 }
 
 static void take_digest(struct cursor *c, struct kerf_digest *digest)
@@ -301,6 +307,7 @@ void kerf_chunk_next(const struct kerf_header *header, kerf_pos payload_left, st
 }
 
 #if KERF_ENCODER
+#include "common/varint.h"
 
 /* Appends to a header; the first thing that does not fit sticks. */
 struct writer {

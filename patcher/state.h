@@ -35,24 +35,25 @@ enum stage {
 #define STATE_TARGET_KNOWN 4u
 #define STATE_LAST_CHUNK 8u /* no chunk follows the one in progress */
 
+/* In this order because Thumb-1 reaches the first 32 bytes and the first 32 words of a struct with one short instruction. */
 struct kerf_patcher {
-    struct kerf_header header;        /* zeros until it is known */
-    struct kerf_digest next;          /* what the chunk in progress must have */
-    struct kerf_sha256_digest source; /* of old, once it is known */
-    struct kerf_sha256_digest target; /* of new: what is expected, where that is known; what was found, in the end */
-    kerf_pos delta_pos;               /* bytes of the container taken */
-    kerf_pos payload_left;            /* bytes of payload behind the chunk in progress */
-    kerf_pos hashed;                  /* bytes that went into the hash in progress */
-    kerf_pos page_pos;                /* where in new the page begins; all before is written */
-    kerf_pos erased_end;              /* up to here the slot is erased */
+    int8_t err;                       /* kerf_err that ended the apply, or 0 */
+    uint8_t stage;                    /* enum stage */
+    uint8_t flags;                    /* STATE_ */
     uint32_t workspace_len;           /* bytes, all of the workspace */
     uint32_t codec_len;               /* bytes of the codec's state */
     uint32_t page_len;                /* bytes in the page buffer; over page_size: by at most KERF_STEP_OUT */
     uint32_t chunk_len, chunk_have;   /* bytes of the chunk in progress, and those received */
     uint32_t in_pos, in_end;          /* payload to decode: buffer_of()[in_pos .. in_end) */
-    int8_t err;                       /* kerf_err that ended the apply, or 0 */
-    uint8_t stage;                    /* enum stage */
-    uint8_t flags;                    /* STATE_ */
+    kerf_pos delta_pos;               /* bytes of the container taken */
+    kerf_pos payload_left;            /* bytes of payload behind the chunk in progress */
+    kerf_pos hashed;                  /* bytes that went into the hash in progress */
+    kerf_pos page_pos;                /* where in new the page begins; all before is written */
+    kerf_pos erased_end;              /* up to here the slot is erased */
+    struct kerf_header header;        /* zeros until it is known */
+    struct kerf_digest next;          /* what the chunk in progress must have */
+    struct kerf_sha256_digest source; /* of old, once it is known */
+    struct kerf_sha256_digest target; /* of new: what is expected, where that is known; what was found, in the end */
 };
 
 _Static_assert(sizeof(struct kerf_patcher) <= KERF_WORKSPACE_STATE, "FORMAT.md: Workspace");
