@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the steps of the native payload share: numbers in their contexts, and the bytes of a segment's source. */
+#include "common/run.h"
+
+#include <string.h>
+
+kerf_err kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos *v)
+{
+    unsigned cap = run->sizes->num_cap;
+
+    return kerf_model_number(run->k, run->numbers + (size_t)which * 2 * cap, cap, v);
+}
+
+static kerf_err read_source(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    if (!run->c->from_new) {
+        return run->io->read_old(run->io->ctx, pos, buf, len);
+    }
+    /* What this call produced is not yet where read_new() finds it. */
+    size_t stored = pos < run->out_pos ? (size_t)(run->out_pos - pos) : 0;
+
+    if (stored > len) {
+        stored = len;
+    }
+    if (stored > 0) {
+        kerf_err err = run->io->read_new(run->io->ctx, pos, buf, stored);
+
+        if (err != KERF_OK) {
+            return err;
+        }
+    }
+    if (stored < len) {
+        memcpy(buf + stored, run->out + (pos + stored - run->out_pos), len - stored);
+    }
+    return KERF_OK;
+}
+
+static kerf_err load_window(struct kerf_run *run)
+{
+    struct kerf_codec *c = run->c;
+    kerf_pos end = c->from_new ? c->new_pos : c->old_size;
+    size_t len = end - c->src_pos < KERF_CODEC_WINDOW ? (size_t)(end - c->src_pos) : KERF_CODEC_WINDOW;
+
+    c->window_pos = c->src_pos;
+    c->window_len = (uint8_t)len;
+    c->window_is_new = c->from_new;
+    memset(c->window + len, 0, KERF_CODEC_WINDOW - len);
+    return read_source(run, c->src_pos, c->window, len);
+}
+
+kerf_err kerf_run_view(struct kerf_run *run, const uint8_t **view)
+{
+    struct kerf_codec *c = run->c;
+    kerf_pos at = c->src_pos - c->window_pos;
+    /* From new, a byte is enough, and no more may be there yet. Past the end of old the window holds zeros. */
+    kerf_pos need = c->from_new ? 1 : KERF_ISA_VIEW_LEN;
+    kerf_pos have = c->from_new || c->window_pos + c->window_len < c->old_size ? c->window_len : KERF_CODEC_WINDOW;
+
+    if (c->window_is_new != c->from_new || at >= have || have - at < need) {
+        kerf_err err = load_window(run);
+
+        if (err != KERF_OK) {
+            return err;
+        }
+        at = 0;
+    }
+    *view = c->window + (size_t)at;
+    return KERF_OK;
+}
+
+kerf_err kerf_run_old_byte(struct kerf_run *run, kerf_pos old_pos, uint8_t *byte)
+{
+    struct kerf_codec *c = run->c;
+
+    *byte = 0;
+    old_pos = kerf_run_addr(run, old_pos);
+    if (old_pos >= c->old_size) {
+        return KERF_OK;
+    }
+    if (!c->window_is_new && old_pos - c->window_pos < c->window_len) {
+        *byte = c->window[(size_t)(old_pos - c->window_pos)];
+        return KERF_OK;
+    }
+    return run->io->read_old(run->io->ctx, old_pos, byte, 1);
+}
