@@ -8,6 +8,8 @@
 #include "common/run.h"
 #include "common/varint.h"
 
+#define WORD_REACH 31 /* bytes; wider reaches lost 1-2 %, narrower ones 1 % of a release's delta */
+
 /* Which of the two learned tables. */
 enum { LEARNED_CODE, LEARNED_RAM };
 
@@ -109,19 +111,23 @@ static uint8_t *learned_table(const struct kerf_run *run, unsigned which)
     return run->learned + which * pair * run->c->learned_cap;
 }
 
+/* Nearest learned neighbours of a target, below and above. */
+struct neighbour {
+    bool known;
+    kerf_addr distance;
+    kerf_shift shift;
+};
+
 /*
- * The learned shift of `target`: exact, or for RAM that of the nearest neighbours. Returns 2: exact; 1: the neighbours on
- * both sides agree; 0: one neighbour's, or nothing (*shift stays).
+ * The learned shift of `target`: exact, or that of a neighbour at most `reach` away. Returns 2: exact; 1: neighbours on
+ * both sides agree, or a word's neighbour is near; 0: one neighbour's, or nothing (*shift stays).
  */
-static unsigned learned_find(const struct kerf_run *run, unsigned which, kerf_addr target, kerf_shift *shift)
+static unsigned learned_find(const struct kerf_run *run, unsigned which, kerf_addr target, kerf_addr reach,
+                             kerf_shift *shift)
 {
     const uint8_t *table = learned_table(run, which);
-    kerf_addr below = 0;
-    kerf_addr above = 0;
-    kerf_shift below_shift = 0;
-    kerf_shift above_shift = 0;
-    bool has_below = false;
-    bool has_above = false;
+    struct neighbour below = {false, 0, 0};
+    struct neighbour above = {false, 0, 0};
 
     for (unsigned i = 0; i < run->c->learned_len[which]; i++) {
         kerf_addr key;
@@ -132,27 +138,22 @@ static unsigned learned_find(const struct kerf_run *run, unsigned which, kerf_ad
             *shift = s;
             return 2;
         }
-        if (key < target) {
-            if (!has_below || key > below) {
-                below = key;
-                below_shift = s;
-                has_below = true;
-            }
-        } else if (!has_above || key < above) {
-            above = key;
-            above_shift = s;
-            has_above = true;
+        struct neighbour *side = key < target ? &below : &above;
+        kerf_addr distance = key < target ? target - key : key - target;
+
+        if (distance <= reach && (!side->known || distance < side->distance)) {
+            *side = (struct neighbour){true, distance, s};
         }
     }
+    if (below.known && (!above.known || below.distance <= above.distance)) {
+        *shift = below.shift;
+    } else if (above.known) {
+        *shift = above.shift;
+    }
     if (which == LEARNED_CODE) {
-        return 0;
+        return below.known || above.known;
     }
-    if (has_below && (!has_above || target - below <= above - target)) {
-        *shift = below_shift;
-    } else if (has_above) {
-        *shift = above_shift;
-    }
-    return has_below && has_above && below_shift == above_shift;
+    return below.known && above.known && below.shift == above.shift;
 }
 
 static void learned_put(struct kerf_run *run, unsigned which, kerf_addr target, kerf_shift shift)
@@ -181,10 +182,13 @@ static void learned_put(struct kerf_run *run, unsigned which, kerf_addr target, 
     c->learned_next[which] = (uint16_t)(at + 1 < c->learned_cap ? at + 1 : 0);
 }
 
-static void predict(const struct kerf_run *run, kerf_addr target, bool ram, struct prediction *pr)
+static void predict(const struct kerf_run *run, unsigned kind, kerf_addr target, bool ram, struct prediction *pr)
 {
     kerf_shift shift = 0;
     kerf_addr key = target & ~(kerf_addr)1; /* a Thumb function and the pointer to it differ in bit 0 */
+
+    /* Strings and tables move together: what a word points to moves with what lies right beside it. */
+    kerf_addr reach = ram ? KERF_POS_MAX : kind == KERF_REF_WORD || kind == KERF_REF_WORD8 ? WORD_REACH : 0;
 
     pr->confidence = 0;
     pr->history = NULL;
@@ -196,7 +200,7 @@ static void predict(const struct kerf_run *run, kerf_addr target, bool ram, stru
             pr->confidence = 3 - (*pr->history & 1u) - (*pr->history >> 1 & 1u);
         }
     }
-    pr->source = learned_find(run, ram ? LEARNED_RAM : LEARNED_CODE, key, &shift);
+    pr->source = learned_find(run, ram ? LEARNED_RAM : LEARNED_CODE, key, reach, &shift);
     if (pr->source == 2) {
         pr->history = NULL;
     }
@@ -303,6 +307,10 @@ kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct 
     unsigned step = 0;
 
     found = pair_find(run, ref) || word_find(run, &view, ref);
+    /* A word that would come to lie unaligned is none. */
+    if (found && ref->kind != KERF_REF_LOW && (kerf_run_new_addr(run, c->new_pos) & (ref->len - 1u)) != 0) {
+        found = false;
+    }
     if (!found) {
         step = kerf_isa_scan(r->isa, &view, ref);
         if (ref->kind != KERF_REF_NONE) {
@@ -493,7 +501,7 @@ kerf_err kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const s
         return err;
     }
     if (ref->kind != KERF_REF_LOW) {
-        predict(run, ref->target, ram, &pr);
+        predict(run, ref->kind, ref->target, ram, &pr);
     }
     memcpy(out, view, ref->len);
     kerf_isa_put(region->isa, ref->form, out, pc, pr.target);
@@ -525,6 +533,9 @@ kerf_err kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const s
             target = kerf_run_addr(run, target + (kerf_addr)fix.error);
             kerf_isa_put(region->isa, ref->form, out, pc, target);
             target_known = true;
+        } else if (fix.fix == FIX_UNCHANGED && ref->kind != KERF_REF_PAIR) {
+            target_known = kerf_isa_get(region->isa, ref, out, pc, &target);
+            target = kerf_run_addr(run, target);
         }
     }
     if (target_known && learns(ref->kind)) {

@@ -84,14 +84,14 @@ static unsigned rounds_of(int level)
 {
     static const uint8_t rounds[10] = {0, 0, 1, 2, 2, 3, 3, 4, 5, 6};
 
-    return rounds[level];
+    return rounds[level == 0 ? KERF_DIFF_LEVEL_DEFAULT : level];
 }
 
 /* The best plan that a few rounds find; each round's prices are what the round before really cost. */
 static kerf_err find_plan(struct kerf_work *w, struct kerf_header *header, size_t map_cap, struct plan *best)
 {
     struct plan plan = {0};
-    unsigned rounds = w->options->level == 0 ? rounds_of(KERF_DIFF_LEVEL_DEFAULT) : rounds_of(w->options->level);
+    unsigned rounds = rounds_of(w->options->level);
     kerf_err err = kerf_match_greedy(w, &best->segments);
 
     if (err == KERF_OK) {
@@ -99,9 +99,6 @@ static kerf_err find_plan(struct kerf_work *w, struct kerf_header *header, size_
     }
     struct kerf_prices prices = best->encoding.prices;
 
-    if (err == KERF_OK && rounds > 0 && w->literal_cost == NULL) {
-        err = kerf_encode_literal_costs(w);
-    }
     const struct kerf_map *map = &best->map;
     struct kerf_map last_map = {0};
 
@@ -163,40 +160,74 @@ static void set_kinds(struct kerf_image *image, const struct kerf_image *all, un
     }
 }
 
+/* Scans with the kinds less `drop`, and prices bsdiff's plan, or with `planned` one by cost. */
+static kerf_err try_kinds(struct kerf_work *w, struct kerf_header *header, size_t map_cap, const struct kerf_image *all,
+                          unsigned drop, bool planned, kerf_cost *cost)
+{
+    struct plan plan = {0};
+
+    set_kinds(&w->image, all, drop);
+    kerf_err err = scan(w);
+
+    if (err == KERF_OK) {
+        err = kerf_match_greedy(w, &plan.segments);
+    }
+    if (err == KERF_OK) {
+        err = price(w, header, map_cap, &plan);
+    }
+    if (err == KERF_OK && planned) {
+        struct kerf_map map = plan.map;
+        struct kerf_prices prices = plan.encoding.prices;
+
+        err = kerf_plan_by_cost(w, &prices, &map, &plan.segments);
+        plan.map.list = NULL;
+        if (err == KERF_OK) {
+            err = price(w, header, map_cap, &plan);
+        }
+        free(map.list);
+    }
+    *cost = plan.encoding.total;
+    plan_free(&plan);
+    return err;
+}
+
+#define DROP_ALL 0x7fffu
+
 /*
- * Which kinds of reference pay differs from product to product: tries a few sets by their cost under bsdiff's plan, and
- * none at all.
+ * Which kinds of reference pay differs from product to product: tries a few sets, and none at all, by what bsdiff's plan
+ * costs with them; those that come near the best also by a planned round, which may turn the order around.
  */
 static kerf_err choose_kinds(struct kerf_work *w, struct kerf_header *header, size_t map_cap)
 {
     const unsigned branches = 1u << KERF_REF_BRANCH | 1u << KERF_REF_BRANCH2;
     const unsigned literals = 1u << KERF_REF_LITERAL;
-    const unsigned drops[] = {0, branches, branches | literals, 0x7fff};
+    const unsigned drops[] = {0, branches, branches | literals, DROP_ALL};
+    const size_t count = sizeof drops / sizeof drops[0];
     struct kerf_image all = w->image;
-    unsigned best_drop = 0;
-    kerf_cost best = UINT64_MAX;
+    kerf_cost costs[sizeof drops / sizeof drops[0]];
+    size_t best = 0;
     kerf_err err = KERF_OK;
 
-    for (size_t i = 0; err == KERF_OK && i < sizeof drops / sizeof drops[0]; i++) {
-        struct plan plan = {0};
-
-        tell(w, "kinds of reference", i, sizeof drops / sizeof drops[0]);
-        set_kinds(&w->image, &all, drops[i]);
-        err = scan(w);
-        if (err == KERF_OK) {
-            err = kerf_match_greedy(w, &plan.segments);
+    for (size_t i = 0; err == KERF_OK && i < count; i++) {
+        tell(w, "kinds of reference", i, 2 * count);
+        err = try_kinds(w, header, map_cap, &all, drops[i], false, &costs[i]);
+        if (costs[i] < costs[best]) {
+            best = i;
         }
-        if (err == KERF_OK) {
-            err = price(w, header, map_cap, &plan);
-        }
-        if (err == KERF_OK && plan.encoding.total < best) {
-            best = plan.encoding.total;
-            best_drop = drops[i];
-        }
-        plan_free(&plan);
     }
-    set_kinds(&w->image, &all, best_drop);
-    if (best_drop == 0x7fff) {
+    kerf_cost limit = costs[best] + costs[best] / 16;
+
+    for (size_t i = 0; err == KERF_OK && i < count && rounds_of(w->options->level) > 1; i++) {
+        tell(w, "kinds of reference", count + i, 2 * count);
+        if (costs[i] <= limit) {
+            err = try_kinds(w, header, map_cap, &all, drops[i], true, &costs[i]);
+        }
+        if (costs[i] < costs[best]) {
+            best = i;
+        }
+    }
+    set_kinds(&w->image, &all, drops[best]);
+    if (drops[best] == DROP_ALL) {
         w->image.region_count = 0;
         w->image.range_count = 0;
         header->region_count = 0;
@@ -213,6 +244,9 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
     kerf_err err = fill_header(w, ram, header, report);
     size_t map_cap = header->model.map_cap;
 
+    if (err == KERF_OK && rounds_of(w->options->level) > 0) {
+        err = kerf_encode_literal_costs(w);
+    }
     if (err == KERF_OK) {
         err = w->image.region_count > 0 ? choose_kinds(w, header, map_cap) : scan(w);
     }
@@ -281,6 +315,11 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
     }
     if (err == KERF_OK && old_len > 0) {
         err = kerf_image_recognise(old_image, old_len, new_image, new_len, options, &w.image);
+    }
+    for (unsigned i = 0; i < w.image.region_count; i++) {
+        if (!kerf_isa_known(w.image.regions[i].isa)) {
+            w.image.regions[i].isa = KERF_ISA_NONE;
+        }
     }
     if (err == KERF_OK) {
         err = make_native(&w, options->ram == 0 ? KERF_DIFF_RAM_DEFAULT : options->ram, &header, delta, delta_len, report);

@@ -82,7 +82,9 @@ static void close_books(const struct books *b, struct kerf_prices *p)
     p->ref_right = mean(&b->ref_right, 20, 50);
     p->ref_wrong = mean(&b->ref_wrong, 1400, 50);
     p->ref_ram = mean(&b->ref_ram, 100, 50);
-    p->literal_scale = (uint32_t)((b->literal + 500 * KERF_BIT) * 1024 / (b->literal_estimate + 480 * KERF_BIT));
+    p->literal_scale = b->literal_estimate == 0
+                           ? 1100
+                           : (uint32_t)((b->literal + 500 * KERF_BIT) * 1024 / (b->literal_estimate + 480 * KERF_BIT));
 }
 
 /* What one encoding works with. */
@@ -245,7 +247,7 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w)
     size_t len = w->new_side.len;
     struct kerf_codec_io io = {w, read_old, read_new};
     struct kerf_header header = {.codec = KERF_CODEC_NATIVE,
-                                 .model = {.table_bits = 16, .flag_class = 2},
+                                 .model = {.table_bits = 12, .flag_class = 2},
                                  .old_size = 0,
                                  .new_size = len};
     uint8_t head[256];
