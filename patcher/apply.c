@@ -84,9 +84,6 @@ kerf_err kerf_apply_begin(struct kerf_patcher *p, const struct kerf_port *port)
     if (p->header.codec == KERF_CODEC_NATIVE) {
         err = kerf_codec_init(codec_of(p), chunk0, &p->header);
     }
-    if (p->header.old_size > 0) {
-        p->stage = STAGE_SOURCE;
-    }
     return err;
 }
 
@@ -120,12 +117,8 @@ kerf_err kerf_apply_decode(struct kerf_patcher *p, const struct kerf_port *port)
     size_t out_len = 0;
     kerf_err err;
 
-    if (p->page_len >= port->page_size) {
-        return kerf_writer_step(p, port);
-    }
     if (p->in_end - p->in_pos < KERF_STEP_MAX && (p->flags & STATE_LAST_CHUNK) == 0) {
-        kerf_input_next(p);
-        return KERF_MORE_WORK;
+        return KERF_MORE_INPUT;
     }
     err = decode(p, port, &in_used, &out_len);
     if (err < KERF_OK) {
@@ -142,7 +135,6 @@ kerf_err kerf_apply_decode(struct kerf_patcher *p, const struct kerf_port *port)
             p->page_len != p->header.new_size - p->page_pos) {
             return KERF_ERR_CORRUPT;
         }
-        p->stage = STAGE_DRAIN;
     }
-    return KERF_MORE_WORK;
+    return err;
 }

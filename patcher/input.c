@@ -48,34 +48,26 @@ kerf_err kerf_input_collect(struct kerf_patcher *p, const uint8_t *data, size_t 
 kerf_err kerf_input_authenticate(struct kerf_patcher *p, const struct kerf_port *port)
 {
     struct kerf_sha256_digest digest;
-    bool first = p->header.header_len == 0;
-    size_t skip = 0; /* what is in the chunk before its payload */
-    uint8_t *buffer;
+    bool known = p->header.header_len != 0 || (p->flags & STATE_CHUNK0_KNOWN) != 0;
     kerf_err err = kerf_digest_more(p, port, chunk_of(p), NULL, p->chunk_len, &digest);
 
-    if (err != KERF_OK) {
-        return err;
+    if (err == KERF_OK && known && memcmp(digest.b, p->next.b, KERF_DIGEST_LEN) != 0) {
+        err = KERF_ERR_CHUNK;
     }
-    if ((!first || (p->flags & STATE_CHUNK0_KNOWN) != 0) && memcmp(digest.b, p->next.b, KERF_DIGEST_LEN) != 0) {
-        return KERF_ERR_CHUNK;
-    }
-    p->stage = STAGE_DECODE;
-    if (first) {
-        err = kerf_apply_begin(p, port);
-        if (err != KERF_OK) {
-            return err;
-        }
-        skip = p->header.header_len;
-    }
-    buffer = buffer_of(p);
+    return err;
+}
+
+void kerf_input_open(struct kerf_patcher *p, size_t payload_pos)
+{
+    uint8_t *buffer = buffer_of(p);
+
     if ((p->flags & STATE_LAST_CHUNK) == 0) {
-        memcpy(p->next.b, buffer + KERF_STEP_MAX + skip, KERF_DIGEST_LEN);
-        skip += KERF_DIGEST_LEN;
+        memcpy(p->next.b, buffer + KERF_STEP_MAX + payload_pos, KERF_DIGEST_LEN);
+        payload_pos += KERF_DIGEST_LEN;
     }
-    memmove(buffer + p->in_pos + skip, buffer + p->in_pos, KERF_STEP_MAX - p->in_pos);
-    p->in_pos += (uint32_t)skip;
+    memmove(buffer + p->in_pos + payload_pos, buffer + p->in_pos, KERF_STEP_MAX - p->in_pos);
+    p->in_pos += (uint32_t)payload_pos;
     p->in_end = KERF_STEP_MAX + p->chunk_len;
-    return KERF_MORE_WORK;
 }
 
 void kerf_input_next(struct kerf_patcher *p)
@@ -93,5 +85,4 @@ void kerf_input_next(struct kerf_patcher *p)
     if (chunk.last) {
         p->flags |= STATE_LAST_CHUNK;
     }
-    p->stage = STAGE_COLLECT;
 }

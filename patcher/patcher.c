@@ -52,6 +52,42 @@ kerf_err kerf_patcher_init(void *workspace, size_t workspace_len, const struct k
     return KERF_OK;
 }
 
+static kerf_err authenticate(struct kerf_patcher *p, const struct kerf_port *port)
+{
+    bool first = p->header.header_len == 0;
+    kerf_err err = kerf_input_authenticate(p, port);
+
+    if (err == KERF_OK && first) {
+        err = kerf_apply_begin(p, port);
+    }
+    if (err != KERF_OK) {
+        return err;
+    }
+    kerf_input_open(p, first ? p->header.header_len : 0);
+    p->stage = first && p->header.old_size > 0 ? STAGE_SOURCE : STAGE_DECODE;
+    return KERF_MORE_WORK;
+}
+
+static kerf_err decode(struct kerf_patcher *p, const struct kerf_port *port)
+{
+    kerf_err err;
+
+    if (p->page_len >= port->page_size) {
+        return kerf_writer_step(p, port);
+    }
+    err = kerf_apply_decode(p, port);
+    if (err < KERF_OK) {
+        return err;
+    }
+    if (err == KERF_MORE_INPUT) {
+        kerf_input_next(p);
+        p->stage = STAGE_COLLECT;
+    } else if (err == KERF_END) {
+        p->stage = STAGE_DRAIN;
+    }
+    return KERF_MORE_WORK;
+}
+
 static kerf_err check_source(struct kerf_patcher *p, const struct kerf_port *port)
 {
     kerf_err err = kerf_digest_more(p, port, NULL, port->read_old, p->header.old_size, &p->source);
@@ -111,11 +147,11 @@ static kerf_err work(struct kerf_patcher *p, const struct kerf_port *port, const
     case STAGE_COLLECT:
         return kerf_input_collect(p, data, len, used);
     case STAGE_AUTHENTICATE:
-        return kerf_input_authenticate(p, port);
+        return authenticate(p, port);
     case STAGE_SOURCE:
         return check_source(p, port);
     case STAGE_DECODE:
-        return kerf_apply_decode(p, port);
+        return decode(p, port);
     case STAGE_DRAIN:
         return drain(p, port);
     case STAGE_VERIFY:

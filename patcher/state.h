@@ -87,9 +87,14 @@ kerf_err kerf_digest_more(struct kerf_patcher *p, const struct kerf_port *port, 
 
 /* --- input.c --- */
 
-/* The stages COLLECT and AUTHENTICATE. */
+/* The stages COLLECT and AUTHENTICATE; the latter says KERF_OK once the chunk's digest is right. */
 kerf_err kerf_input_collect(struct kerf_patcher *p, const uint8_t *data, size_t len, size_t *used);
 kerf_err kerf_input_authenticate(struct kerf_patcher *p, const struct kerf_port *port);
+/*
+ * An authenticated chunk: keeps the digest of the next, which lies payload_pos bytes into it, and puts what was left of the
+ * payload before in front of its payload.
+ */
+void kerf_input_open(struct kerf_patcher *p, size_t payload_pos);
 /* Begins the chunk that follows: what was not decoded of this one is kept. */
 void kerf_input_next(struct kerf_patcher *p);
 
@@ -97,7 +102,10 @@ void kerf_input_next(struct kerf_patcher *p);
 
 /* Chunk 0 is authenticated: reads the header, checks that this device can do it, lays out the workspace. */
 kerf_err kerf_apply_begin(struct kerf_patcher *p, const struct kerf_port *port);
-/* The stage DECODE. */
+/*
+ * The stage DECODE, while the page is not full. KERF_OK: a piece was decoded. KERF_END: that was the last.
+ * KERF_MORE_INPUT: the next chunk is needed.
+ */
 kerf_err kerf_apply_decode(struct kerf_patcher *p, const struct kerf_port *port);
 
 /* --- writer.c --- */

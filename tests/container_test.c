@@ -46,8 +46,8 @@ static size_t assert_round_trip(struct kerf_header *h, const struct kerf_region 
     uint8_t buf[HEADER_CAP];
     size_t len;
     struct kerf_header back;
-    struct kerf_region back_regions[KERF_MAX_REGIONS];
-    struct kerf_range back_ranges[KERF_MAX_RANGES];
+    struct kerf_region back_regions[KERF_MAX_REGIONS] = {{0}};
+    struct kerf_range back_ranges[KERF_MAX_RANGES] = {{0}};
 
     assert_int_equal(kerf_header_write(h, regions, ranges, buf, sizeof buf, &len), KERF_OK);
     assert_int_equal(kerf_header_parse(buf, len, &back), KERF_OK);
@@ -83,8 +83,8 @@ static size_t assert_round_trip(struct kerf_header *h, const struct kerf_region 
 static void an_ordinary_header_takes_under_70_bytes(void **state)
 {
     struct kerf_header h;
-    struct kerf_region regions[1];
-    struct kerf_range ranges[1];
+    struct kerf_region regions[1] = {{0}};
+    struct kerf_range ranges[1] = {{0}};
 
     (void)state;
     sample(&h, regions, ranges);
@@ -106,8 +106,8 @@ static void a_full_image_has_no_old_digest(void **state)
 static void regions_in_another_order_and_odd_addresses_survive(void **state)
 {
     struct kerf_header h;
-    struct kerf_region regions[KERF_MAX_REGIONS];
-    struct kerf_range ranges[KERF_MAX_RANGES];
+    struct kerf_region regions[KERF_MAX_REGIONS] = {{0}};
+    struct kerf_range ranges[KERF_MAX_RANGES] = {{0}};
 
     (void)state;
     sample(&h, regions, ranges);
@@ -124,8 +124,8 @@ static void regions_in_another_order_and_odd_addresses_survive(void **state)
 static void in_place_fields_and_limits_survive(void **state)
 {
     struct kerf_header h;
-    struct kerf_region regions[1];
-    struct kerf_range ranges[1];
+    struct kerf_region regions[1] = {{0}};
+    struct kerf_range ranges[1] = {{0}};
 
     (void)state;
     sample(&h, regions, ranges);
@@ -141,8 +141,8 @@ static void in_place_fields_and_limits_survive(void **state)
 static void wide_images_survive(void **state)
 {
     struct kerf_header h;
-    struct kerf_region regions[1];
-    struct kerf_range ranges[1];
+    struct kerf_region regions[1] = {{0}};
+    struct kerf_range ranges[1] = {{0}};
 
     (void)state;
     sample(&h, regions, ranges);
@@ -159,9 +159,9 @@ static void the_writer_refuses_contradictions(void **state)
 {
     struct kerf_header good;
     struct kerf_header h;
-    struct kerf_region regions[2];
+    struct kerf_region regions[2] = {{0}};
     struct kerf_region r;
-    struct kerf_range ranges[2];
+    struct kerf_range ranges[2] = {{0}};
     uint8_t buf[HEADER_CAP];
     size_t len;
 
@@ -224,8 +224,8 @@ static void the_writer_refuses_contradictions(void **state)
 static void every_changed_byte_is_refused_or_means_something_else(void **state)
 {
     struct kerf_header h;
-    struct kerf_region regions[KERF_MAX_REGIONS];
-    struct kerf_range ranges[KERF_MAX_RANGES];
+    struct kerf_region regions[KERF_MAX_REGIONS] = {{0}};
+    struct kerf_range ranges[KERF_MAX_RANGES] = {{0}};
     uint8_t buf[HEADER_CAP];
     uint8_t again[HEADER_CAP];
     size_t len;

@@ -482,17 +482,18 @@ static int report_success(const struct run *r)
     char new_hex[2 * KERF_SHA256_LEN + 1];
     char chunk0_hex[2 * KERF_SHA256_LEN + 1];
     size_t workspace = kerf_header_workspace(h);
+    size_t buffers = r->workspace_len - workspace + KERF_POSIX_MEMORY + INPUT_CAP;
 
     kerf_patcher_status(r->patcher, &s);
     (void)kerf_cli_format_hex(s.target_digest.b, KERF_SHA256_LEN, new_hex);
     (void)kerf_cli_format_hex(r->posix.chunk0_digest.b, KERF_SHA256_LEN, chunk0_hex);
     if (o->json) {
-        return kerf_cli_json(json_pack(
-            "{s:b, s:b, s:s?, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:s}", "ok", 1, "dry_run", (int)o->dry_run,
-            "output", o->dry_run ? NULL : o->new_path, "old_size", (json_int_t)h->old_size, "delta_size",
-            (json_int_t)s.delta_pos, "new_size", (json_int_t)s.new_size, "sha256", new_hex, "delta_digest", chunk0_hex,
-            "authenticated", o->expect_len > 0, "workspace", (json_int_t)workspace, "buffers",
-            (json_int_t)(r->workspace_len - workspace + KERF_POSIX_MEMORY + INPUT_CAP), "codec", codec_name(h)));
+        return kerf_cli_json(json_pack("{s:b, s:b, s:s?, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:s}", "ok", 1,
+                                       "dry_run", (int)o->dry_run, "output", o->dry_run ? NULL : o->new_path,
+                                       "old_size", (json_int_t)h->old_size, "delta_size", (json_int_t)s.delta_pos,
+                                       "new_size", (json_int_t)s.new_size, "sha256", new_hex, "delta_digest",
+                                       chunk0_hex, "authenticated", o->expect_len > 0, "workspace",
+                                       (json_int_t)workspace, "buffers", (json_int_t)buffers, "codec", codec_name(h)));
     }
     if (o->quiet) {
         return KERF_EXIT_OK;
