@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kerf-diff: makes a delta between two files. docs/man/kerf-diff.1 */
+#define _POSIX_C_SOURCE 200809L
+#define _FILE_OFFSET_BITS 64
+#include "diffgen/kerf_diff.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/host/cli.h"
+#include "common/host/file.h"
+#include "common/host/progress.h"
+#include "diffgen/image.h"
+
+/* The command line. */
+struct options {
+    const char *old_path; /* NULL: a full payload */
+    const char *new_path;
+    const char *delta_path; /* "-": standard output */
+    struct kerf_diff_options diff;
+    bool full, json, quiet, verbose;
+};
+
+/* One run. */
+struct run {
+    const struct options *options;
+    uint8_t *old_image, *new_image, *delta;
+    size_t delta_len;
+    struct kerf_progress progress;
+    struct kerf_diff_result result;
+    struct kerf_why why; /* of the first failure; empty: kerf_cli_err_text() says enough */
+    int exit_code;       /* of the first failure where it is not the usual one; -1: the usual one */
+};
+
+/* Names for --ram beside sizes. */
+static const struct {
+    const char *name;
+    uint64_t ram;
+} profiles[] = {
+    {"tiny", 2048},    {"small", 4096},  {"default", KERF_DIFF_RAM_DEFAULT},
+    {"medium", 16384}, {"large", 65536}, {"host", 1u << 20},
+};
+
+static int help(void)
+{
+    (void)fputs("Usage: kerf-diff OLD NEW -o DELTA\n"
+                "       kerf-diff --full NEW -o PAYLOAD\n"
+                "       kerf-diff info DELTA [--old OLD] [--json]\n"
+                "Makes a delta that turns OLD into NEW, applies it with the decoder that devices run, in the memory "
+                "that they have,\n"
+                "and only then lets it appear. Or makes a full payload of NEW; or says what is in a delta.\n"
+                "\n"
+                "  -o, --output DELTA  where the delta goes; - is standard output\n"
+                "  -r, --ram SIZE      workspace that the decoder may take: bytes, K, M, or tiny (2K), small (4K), "
+                "default (8K),\n"
+                "                      medium (16K), large (64K), host (1M); at least 2K\n"
+                "  -1 .. -9            fast .. small; 6 by default\n"
+                "      --full          a full payload: needs no old image\n"
+                "      --isa NAME      instruction set, where it is not recognised: ",
+                stdout);
+    for (unsigned isa = 0; kerf_isa_name(isa) != NULL; isa++) {
+        (void)printf("%s%s", isa == 0 ? "" : isa % 6 == 0 ? ",\n                      " : ", ", kerf_isa_name(isa));
+    }
+    (void)fputs("\n"
+                "      --base ADDRESS  load address of both images, in hexadecimal, where it is not recognised\n"
+                "      --no-new        the decoder must not read back what it has written\n"
+                "      --old OLD       info: decode the payload too, and count where its bytes went\n"
+                "      --json          print the result as one JSON object\n"
+                "  -q, --quiet         print nothing but errors and warnings\n"
+                "  -v, --verbose       print where the bytes went, and compare with a full payload\n"
+                "  -h, --help          print this\n"
+                "      --version       print the version\n"
+                "\n"
+                "Exit codes: 0 done, 1 internal error or out of memory, 2 usage, 3 damaged delta (info), 4 not its old "
+                "image (info),\n"
+                "5 file or disk error, 7 does not fit: --ram too small, image too large.\n",
+                stdout);
+    return KERF_EXIT_OK;
+}
+
+/* Returns -1 to go on, else an exit code. */
+static int parse_ram(struct options *o, const char *text)
+{
+    for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
+        if (strcmp(text, profiles[i].name) == 0) {
+            o->diff.ram = profiles[i].ram;
+            return -1;
+        }
+    }
+    if (kerf_cli_parse_size(text, &o->diff.ram) != KERF_OK) {
+        return kerf_cli_usage("--ram takes a size such as 8K, or the name of a profile, not '%s'", text);
+    }
+    if (o->diff.ram < KERF_DIFF_RAM_MIN) {
+        return kerf_cli_fail(KERF_EXIT_LIMIT, "--ram %s is too little for any decoder: give at least %uK", text,
+                             KERF_DIFF_RAM_MIN / 1024);
+    }
+    return -1;
+}
+
+static int parse_isa(struct options *o, const char *text)
+{
+    for (unsigned isa = 0; kerf_isa_name(isa) != NULL; isa++) {
+        if (strcmp(text, kerf_isa_name(isa)) == 0) {
+            o->diff.isa = text;
+            return -1;
+        }
+    }
+    return kerf_cli_usage("--isa: no instruction set '%s'", text);
+}
+
+static int parse_base(struct options *o, const char *text)
+{
+    char *end;
+
+    errno = 0;
+    o->diff.base = strtoull(text, &end, 16);
+    o->diff.base_known = true;
+    /* strtoull would take signs and spaces. */
+    if (strspn(text, "0123456789abcdefABCDEFxX") != strlen(text) || end == text || *end != '\0' || errno != 0) {
+        return kerf_cli_usage("--base takes an address in hexadecimal such as 0x08000000, not '%s'", text);
+    }
+    return -1;
+}
+
+static int parse_paths(struct options *o, int argc, char **argv)
+{
+    int want = o->full ? 1 : 2;
+    int count = argc - optind;
+
+    if (count < want) {
+        return kerf_cli_usage(o->full ? "NEW is missing" : count == 1 ? "NEW is missing" : "OLD and NEW are missing");
+    }
+    if (count > want) {
+        return kerf_cli_usage(o->full ? "--full takes one image, so '%s' is too many"
+                                      : "too many arguments, from '%s' on",
+                              argv[optind + want]);
+    }
+    if (o->delta_path == NULL) {
+        return kerf_cli_usage("-o DELTA is missing");
+    }
+    o->old_path = o->full ? NULL : argv[optind];
+    o->new_path = argv[optind + want - 1];
+    if (!o->full && strcmp(o->old_path, "-") == 0 && strcmp(o->new_path, "-") == 0) {
+        return kerf_cli_usage("only one of the two images can come from standard input");
+    }
+    if (strcmp(o->delta_path, "-") == 0 && o->json) {
+        return kerf_cli_usage("the delta goes to standard output, where --json prints: name a file with -o");
+    }
+    if (strcmp(o->delta_path, "-") == 0 && isatty(STDOUT_FILENO) == 1) {
+        return kerf_cli_usage("a delta is no text for a terminal: name a file with -o");
+    }
+    return -1;
+}
+
+enum {
+    OPT_FULL = 256,
+    OPT_ISA,
+    OPT_BASE,
+    OPT_NO_NEW,
+    OPT_JSON,
+    OPT_VERSION
+};
+
+/* One option. Returns -1 to go on, else an exit code. */
+static int parse_option(struct options *o, int c, char **argv)
+{
+    switch (c) {
+    case 'o':
+        o->delta_path = optarg;
+        return -1;
+    case 'r':
+        return parse_ram(o, optarg);
+    case OPT_FULL:
+        o->full = true;
+        return -1;
+    case OPT_ISA:
+        return parse_isa(o, optarg);
+    case OPT_BASE:
+        return parse_base(o, optarg);
+    case OPT_NO_NEW:
+        o->diff.no_new = true;
+        return -1;
+    case OPT_JSON:
+        o->json = true;
+        return -1;
+    case 'q':
+        o->quiet = true;
+        return -1;
+    case 'v':
+        o->verbose = true;
+        return -1;
+    case 'h':
+        return help();
+    case OPT_VERSION:
+        (void)kerf_cli_version();
+        (void)printf("format %d\n", KERF_FORMAT_VERSION);
+        return KERF_EXIT_OK;
+    default:
+        if (c >= '1' && c <= '9') {
+            o->diff.level = c - '0';
+            return -1;
+        }
+        return kerf_cli_bad_option(c, argv);
+    }
+}
+
+static int parse_options(struct options *o, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"ram", required_argument, NULL, 'r'},
+        {"full", no_argument, NULL, OPT_FULL},
+        {"isa", required_argument, NULL, OPT_ISA},
+        {"base", required_argument, NULL, OPT_BASE},
+        {"no-new", no_argument, NULL, OPT_NO_NEW},
+        {"json", no_argument, NULL, OPT_JSON},
+        {"quiet", no_argument, NULL, 'q'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"version", no_argument, NULL, OPT_VERSION},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int code = -1;
+    int c;
+
+    opterr = 0;
+    while (code < 0 && (c = getopt_long(argc, argv, ":o:r:qvh123456789", longs, NULL)) != -1) {
+        code = parse_option(o, c, argv);
+    }
+    return code < 0 ? parse_paths(o, argc, argv) : code;
+}
+
+static bool same_file(const char *a_path, const char *b_path)
+{
+    struct stat a;
+    struct stat b;
+
+    return a_path != NULL && stat(a_path, &a) == 0 && stat(b_path, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/*
+ * Can the delta be written, once it is made? Better to hear of it now. The temporary file is gone before this returns,
+ * and no signal leaves it behind.
+ */
+static kerf_err check_output(struct run *r)
+{
+    const struct options *o = r->options;
+    struct kerf_file_writer writer = KERF_FILE_WRITER_NONE;
+    sigset_t all;
+    sigset_t before;
+
+    if (strcmp(o->delta_path, "-") == 0) {
+        return KERF_OK;
+    }
+    if (same_file(o->old_path, o->delta_path) || same_file(o->new_path, o->delta_path)) {
+        kerf_why_set(&r->why, "'%s' is one of the images: give the delta another name", o->delta_path);
+        return KERF_ERR_ARGUMENT;
+    }
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_BLOCK, &all, &before);
+    kerf_err err = kerf_file_writer_begin(&writer, o->delta_path, 0, &r->why);
+
+    kerf_file_writer_abort(&writer);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return err;
+}
+
+static kerf_err read_images(struct run *r)
+{
+    const struct options *o = r->options;
+    kerf_err err = KERF_OK;
+
+    if (o->old_path != NULL) {
+        err = kerf_file_read(o->old_path, KERF_DIFF_IMAGE_MAX, &r->old_image, &r->result.old_len, &r->why);
+    }
+    if (err == KERF_OK) {
+        err = kerf_file_read(o->new_path, KERF_DIFF_IMAGE_MAX, &r->new_image, &r->result.new_len, &r->why);
+    }
+    return err;
+}
+
+/* The line and the exit code for an error of kerf_diff_create(). */
+static void explain_create(struct run *r, kerf_err err)
+{
+    if (err == KERF_ERR_RAM) {
+        kerf_why_set(
+            &r->why,
+            "out of memory, images of %zu and %zu bytes need about %zu MB: free some memory, or use a lower level",
+            r->result.old_len, r->result.new_len, (r->result.old_len + r->result.new_len) / 1000000 * 16 + 20);
+        r->exit_code = KERF_EXIT_INTERNAL;
+    } else if (err == KERF_ERR_STATE) {
+        kerf_why_set(&r->why, "the delta failed its own check, so it was thrown away; this is a bug: please report it "
+                              "with the two images");
+    }
+}
+
+/*
+ * Is a full payload as good? It is made to compare with only where that is likely, or asked for. One that is nearly as small
+ * is the better choice: it needs no old image, so every device can take it.
+ */
+static kerf_err compare_full(struct run *r)
+{
+    const struct options *o = r->options;
+    struct kerf_diff_report full_report;
+    uint8_t *full;
+    size_t full_len;
+
+    if (r->result.old_len == 0 || !(o->verbose || r->delta_len > r->result.new_len / 2)) {
+        return KERF_OK;
+    }
+    kerf_err err = kerf_diff_create(NULL, 0, r->new_image, r->result.new_len, &o->diff, &full, &full_len, &full_report);
+
+    if (err == KERF_OK) {
+        free(full);
+        r->result.full_len = full_len;
+        r->result.report.full_is_better = r->delta_len >= full_len - full_len / 10;
+    }
+    return err;
+}
+
+static double now(void)
+{
+    struct timespec t = {0, 0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static kerf_err make(struct run *r)
+{
+    const struct options *o = r->options;
+    double start = now();
+    kerf_err err = kerf_diff_create(r->old_image, r->result.old_len, r->new_image, r->result.new_len, &o->diff,
+                                    &r->delta, &r->delta_len, &r->result.report);
+
+    r->result.seconds = now() - start;
+    if (err == KERF_OK) {
+        err = compare_full(r);
+    }
+    kerf_progress_end(&r->progress);
+    if (err != KERF_OK) {
+        explain_create(r, err);
+    }
+    return err;
+}
+
+static kerf_err write_delta(struct run *r)
+{
+    const struct options *o = r->options;
+
+    if (strcmp(o->delta_path, "-") != 0) {
+        return kerf_file_write(o->delta_path, 0, r->delta, r->delta_len, &r->why);
+    }
+    errno = 0;
+    if (fwrite(r->delta, 1, r->delta_len, stdout) != r->delta_len || fflush(stdout) != 0) {
+        kerf_why_errno(&r->why, "write", "-", errno == 0 ? EIO : errno);
+        clearerr(stdout); /* it was said */
+        return KERF_ERR_FLASH;
+    }
+    return KERF_OK;
+}
+
+static int report_failure(const struct run *r, kerf_err err)
+{
+    const char *text = r->why.text[0] != '\0' ? r->why.text : kerf_cli_err_text(err);
+    int code = kerf_cli_fail(r->exit_code >= 0 ? (enum kerf_exit)r->exit_code : kerf_cli_err_exit(err), "%s", text);
+
+    if (r->options->json) {
+        (void)kerf_cli_json(json_pack("{s:b, s:s, s:i, s:o?}", "ok", 0, "error", kerf_cli_err_name(err), "exit", code,
+                                      "message", json_string(text)));
+    }
+    return code;
+}
+
+static int diff(struct options *o)
+{
+    struct run r;
+    int code;
+
+    memset(&r, 0, sizeof r);
+    r.options = o;
+    r.exit_code = -1;
+    kerf_progress_begin(&r.progress, o->quiet);
+    o->diff.progress = kerf_progress_show;
+    o->diff.progress_ctx = &r.progress;
+    r.result.output = o->delta_path;
+    r.result.ram = o->diff.ram;
+    r.result.level = o->diff.level;
+    kerf_err err = check_output(&r);
+
+    if (err == KERF_OK) {
+        err = read_images(&r);
+    }
+    if (err == KERF_OK) {
+        err = make(&r);
+    }
+    if (err == KERF_OK) {
+        kerf_cli_catch_signals(); /* so that no temporary file is left */
+        err = write_delta(&r);
+    }
+    if (err != KERF_OK) {
+        code = report_failure(&r, err);
+    } else if (o->json) {
+        code = kerf_diff_show_json(&r.result);
+    } else {
+        code = kerf_diff_show(&r.result, o->verbose, o->quiet);
+    }
+    free(r.old_image);
+    free(r.new_image);
+    free(r.delta);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+    int code;
+
+    memset(&o, 0, sizeof o);
+    o.diff.codec = -1;
+    o.diff.ram = KERF_DIFF_RAM_DEFAULT;
+    o.diff.level = KERF_DIFF_LEVEL_DEFAULT;
+    kerf_cli_begin("kerf-diff");
+    if (argc > 1 && strcmp(argv[1], "info") == 0) {
+        return kerf_cli_end(kerf_diff_info(argc - 1, argv + 1));
+    }
+    code = parse_options(&o, argc, argv);
+    if (code < 0) {
+        code = diff(&o);
+    }
+    return kerf_cli_end(code);
+}

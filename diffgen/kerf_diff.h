@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kerf_diff.h - the parts of the command kerf-diff; not for others.
+ */
+#ifndef KERF_DIFFGEN_KERF_DIFF_H
+#define KERF_DIFFGEN_KERF_DIFF_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "diffgen/diffgen.h"
+
+/* Images that the suffix array takes at most, in bytes. */
+#define KERF_DIFF_IMAGE_MAX ((size_t)INT32_MAX)
+
+/* What a created delta is reported by. */
+struct kerf_diff_result {
+    const char *output;      /* as named; "-": standard output */
+    size_t old_len, new_len; /* bytes */
+    uint64_t full_len;       /* bytes of a full payload of new; 0: none was made to compare with */
+    uint64_t ram;            /* bytes asked for */
+    int level;
+    double seconds; /* spent on making and checking it */
+    struct kerf_diff_report report;
+};
+
+/* report.c: the result as text or as JSON; both return an exit code. `quiet` leaves the text out, not the warning. */
+int kerf_diff_show(const struct kerf_diff_result *result, bool verbose, bool quiet);
+int kerf_diff_show_json(const struct kerf_diff_result *result);
+/* Where the bytes went: as lines of text, and as members of a JSON object. */
+void kerf_diff_show_parts(FILE *to, const struct kerf_diff_report *report);
+void kerf_diff_add_parts(json_t *object, const struct kerf_diff_report *report);
+
+/* info.c: `kerf-diff info ...`; argv[0] is "info". Returns an exit code. */
+int kerf_diff_info(int argc, char **argv);
+
+/*
+ * recount.c: what an existing delta's payload is made of. Decodes `delta` (a whole container whose chain was checked) from
+ * old, and codes what it found once more with the books open; the payload comes out the same, or KERF_ERR_STATE says that
+ * it was made by another encoder and can't be counted. Fills part_cost, segments, literals, refs and refs_wrong of *report.
+ * KERF_ERR_CORRUPT, KERF_ERR_RAM and so on as the decoder says.
+ */
+KERF_MUST_USE kerf_err kerf_diff_recount(const uint8_t *old_image, size_t old_len, const uint8_t *delta,
+                                         size_t delta_len, struct kerf_diff_report *report);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What kerf-diff says about the delta it made. */
+#define _POSIX_C_SOURCE 200809L
+#include "diffgen/kerf_diff.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/host/cli.h"
+
+static const struct {
+    const char *name, *text;
+} parts[KERF_PART_COUNT] = {
+    [KERF_PART_MAP] = {"map", "address map"},
+    [KERF_PART_SEGMENTS] = {"segments", "segments"},
+    [KERF_PART_LITERALS] = {"literals", "literals"},
+    [KERF_PART_EQUAL] = {"equal", "bytes as in old"},
+    [KERF_PART_RESIDUES] = {"residues", "bytes that differ"},
+    [KERF_PART_REFS] = {"refs", "references"},
+};
+
+/* 2^-16 bits to bytes. */
+static double part_bytes(const struct kerf_diff_report *report, unsigned part)
+{
+    return (double)report->part_cost[part] / 65536 / 8;
+}
+
+void kerf_diff_show_parts(FILE *to, const struct kerf_diff_report *report)
+{
+    for (unsigned i = 0; i < KERF_PART_COUNT; i++) {
+        (void)fprintf(to, "  %-18s %10.1f bytes\n", parts[i].text, part_bytes(report, i));
+    }
+    (void)fprintf(to,
+                  "  %" PRIu64 " segments, %" PRIu64 " bytes of literals, %" PRIu64 " references, %" PRIu64
+                  " of them corrected\n",
+                  report->segments, report->literals, report->refs, report->refs_wrong);
+}
+
+void kerf_diff_add_parts(json_t *object, const struct kerf_diff_report *report)
+{
+    json_t *costs = json_object();
+
+    for (unsigned i = 0; i < KERF_PART_COUNT; i++) {
+        (void)json_object_set_new(costs, parts[i].name, json_real(part_bytes(report, i)));
+    }
+    (void)json_object_set_new(object, "part_bytes", costs);
+    (void)json_object_set_new(object, "segments", json_integer((json_int_t)report->segments));
+    (void)json_object_set_new(object, "literals", json_integer((json_int_t)report->literals));
+    (void)json_object_set_new(object, "refs", json_integer((json_int_t)report->refs));
+    (void)json_object_set_new(object, "refs_wrong", json_integer((json_int_t)report->refs_wrong));
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
+}
+
+static void show_text(FILE *to, const struct kerf_diff_result *result, bool verbose)
+{
+    const struct kerf_diff_report *report = &result->report;
+    char chunk0_hex[2 * KERF_SHA256_LEN + 1];
+    char old_hex[2 * KERF_SHA256_LEN + 1];
+    char new_hex[2 * KERF_SHA256_LEN + 1];
+
+    (void)fprintf(to, "%s: %" PRIu64 " bytes, ", strcmp(result->output, "-") == 0 ? "standard output" : result->output,
+                  report->delta_len);
+    if (result->new_len > 0) {
+        (void)fprintf(to, "%.*f %% (1:%.*f) of ", percent(report->delta_len, result->new_len) < 1 ? 3 : 1,
+                      percent(report->delta_len, result->new_len), result->new_len / 100 < report->delta_len ? 1 : 0,
+                      (double)result->new_len / (double)report->delta_len);
+    } else {
+        (void)fputs("for ", to);
+    }
+    (void)fprintf(to, "new's %zu, ", result->new_len);
+    if (result->old_len > 0) {
+        (void)fprintf(to, "from old's %zu", result->old_len);
+    } else {
+        (void)fputs("a full payload", to);
+    }
+    (void)fprintf(to, "; workspace %" PRIu64 " of %" PRIu64 " bytes; %.2f s\n", report->workspace, result->ram,
+                  result->seconds);
+    if (report->recognised[0] != '\0') {
+        (void)fprintf(to, "recognised: %s\n", report->recognised);
+    }
+    if (verbose) {
+        (void)fprintf(to, "  %-18s %8" PRIu64 "   bytes\n  %-18s %8" PRIu64 "\n", "header", report->header_len,
+                      "chunk digests", report->chain_len);
+        kerf_diff_show_parts(to, report);
+        if (result->full_len > 0) {
+            (void)fprintf(to, "  a full payload has %" PRIu64 " bytes\n", result->full_len);
+        }
+        (void)fprintf(to, "old sha256 %s\nnew sha256 %s\n",
+                      kerf_cli_format_hex(report->old_digest.b, KERF_SHA256_LEN, old_hex),
+                      kerf_cli_format_hex(report->new_digest.b, KERF_SHA256_LEN, new_hex));
+    }
+    (void)fprintf(to, "to authenticate it: kerf-patch --expect %s\n",
+                  kerf_cli_format_hex(report->chunk0_digest.b, KERF_SHA256_LEN, chunk0_hex));
+}
+
+static void warn_full(const struct kerf_diff_result *result)
+{
+    if (result->report.full_is_better) {
+        (void)fflush(stdout);
+        (void)fprintf(stderr,
+                      "kerf-diff: warning: the images have little in common, a full payload has %" PRIu64
+                      " bytes and needs no old image: use --full\n",
+                      result->full_len);
+    }
+}
+
+int kerf_diff_show(const struct kerf_diff_result *result, bool verbose, bool quiet)
+{
+    if (!quiet) {
+        show_text(strcmp(result->output, "-") == 0 ? stderr : stdout, result, verbose);
+    }
+    warn_full(result);
+    return KERF_EXIT_OK;
+}
+
+int kerf_diff_show_json(const struct kerf_diff_result *result)
+{
+    const struct kerf_diff_report *report = &result->report;
+    char chunk0_hex[2 * KERF_SHA256_LEN + 1];
+    char old_hex[2 * KERF_SHA256_LEN + 1];
+    char new_hex[2 * KERF_SHA256_LEN + 1];
+
+    (void)kerf_cli_format_hex(report->old_digest.b, KERF_SHA256_LEN, old_hex);
+    (void)kerf_cli_format_hex(report->new_digest.b, KERF_SHA256_LEN, new_hex);
+    (void)kerf_cli_format_hex(report->chunk0_digest.b, KERF_SHA256_LEN, chunk0_hex);
+    warn_full(result);
+    json_t *object = json_pack(
+        "{s:b, s:o?, s:I, s:I, s:I, s:I, s:I, s:i, s:s?, s:s, s:s, s:s, s:I, s:I, s:I, s:f}", "ok", 1, "output",
+        json_string(result->output), "delta_size", (json_int_t)report->delta_len, "old_size",
+        (json_int_t)result->old_len, "new_size", (json_int_t)result->new_len, "workspace",
+        (json_int_t)report->workspace, "ram", (json_int_t)result->ram, "level", result->level, "old_sha256",
+        result->old_len > 0 ? old_hex : NULL, "new_sha256", new_hex, "delta_digest", chunk0_hex, "recognised",
+        report->recognised, "header_size", (json_int_t)report->header_len, "chain_size", (json_int_t)report->chain_len,
+        "payload_size", (json_int_t)(report->delta_len - report->header_len - report->chain_len), "seconds",
+        result->seconds);
+
+    if (object != NULL) {
+        kerf_diff_add_parts(object, report);
+    }
+    if (object != NULL && result->full_len > 0) {
+        (void)json_object_set_new(object, "full_size", json_integer((json_int_t)result->full_len));
+        (void)json_object_set_new(object, "full_is_better", json_boolean(report->full_is_better));
+    }
+    return kerf_cli_json(object);
+}
