@@ -345,7 +345,7 @@ static kerf_err find_quiet(struct kerf_run *run, bool *quiet)
         struct kerf_ref ref = {0};
         const struct kerf_region *region;
         const uint8_t *view;
-        size_t n = 1;
+        kerf_pos n = 1;
 
         if (!c->from_new && plain > 0) {
             err = kerf_ref_find(run, &ref, &region);

@@ -372,7 +372,7 @@ static unsigned code_wrong(struct kerf_run *run, unsigned kind, const struct pre
 
     c->ref_history = (uint8_t)(h << 1 | bit);
     if (pr->history != NULL) {
-        *pr->history = (uint8_t)(*pr->history << 1 | bit);
+        *pr->history = (uint8_t)((unsigned)*pr->history << 1 | bit);
     }
     return bit;
 }
