@@ -12,23 +12,33 @@
 
 #define HEADER_CAP 256
 
+/* What a header says. */
+struct sample {
+    struct kerf_header h;
+    struct kerf_region regions[KERF_MAX_REGIONS];
+    struct kerf_range ranges[KERF_MAX_RANGES];
+};
+
 /* A delta with every kind of field, as an ordinary small firmware has it. */
-static void sample(struct kerf_header *h, struct kerf_region *regions, struct kerf_range *ranges)
+static struct sample ordinary(void)
 {
-    memset(h, 0, sizeof *h);
-    h->codec = KERF_CODEC_NATIVE;
-    h->flags = KERF_FLAG_READS_NEW;
-    h->old_size = 320000;
-    h->new_size = 321416;
-    h->payload_size = 9000;
-    h->chunk_size = 384;
-    h->model = (struct kerf_model_params){7, 1, 64, 32};
-    h->region_count = 1;
-    h->range_count = 1;
-    kerf_pack_noise(h->old_digest.b, KERF_DIGEST_LEN, 1);
-    kerf_pack_noise(h->new_digest.b, KERF_DIGEST_LEN, 2);
-    regions[0] = (struct kerf_region){0, 320000, 0, 321416, 0x08000000, 0x08000000, 1, 0x1fe};
-    ranges[0] = (struct kerf_range){0x20000000, 0x20000};
+    struct sample s;
+
+    memset(&s, 0, sizeof s);
+    s.h.codec = KERF_CODEC_NATIVE;
+    s.h.flags = KERF_FLAG_READS_NEW;
+    s.h.old_size = 320000;
+    s.h.new_size = 321416;
+    s.h.payload_size = 9000;
+    s.h.chunk_size = 384;
+    s.h.model = (struct kerf_model_params){7, 1, 64, 32};
+    s.h.region_count = 1;
+    s.h.range_count = 1;
+    kerf_pack_noise(s.h.old_digest.b, KERF_DIGEST_LEN, 1);
+    kerf_pack_noise(s.h.new_digest.b, KERF_DIGEST_LEN, 2);
+    s.regions[0] = (struct kerf_region){0, 320000, 0, 321416, 0x08000000, 0x08000000, 1, 0x1fe};
+    s.ranges[0] = (struct kerf_range){0x20000000, 0x20000};
+    return s;
 }
 
 static void assert_same_region(const struct kerf_region *a, const struct kerf_region *b)
@@ -40,207 +50,190 @@ static void assert_same_region(const struct kerf_region *a, const struct kerf_re
     assert_int_equal(a->kinds, b->kinds);
 }
 
-static size_t assert_round_trip(struct kerf_header *h, const struct kerf_region *regions,
-                                const struct kerf_range *ranges)
+static size_t assert_round_trip(struct sample *s)
 {
     uint8_t buf[HEADER_CAP];
     size_t len;
-    struct kerf_header back;
-    struct kerf_region back_regions[KERF_MAX_REGIONS] = {{0}};
-    struct kerf_range back_ranges[KERF_MAX_RANGES] = {{0}};
+    struct sample back;
+    struct kerf_header cut_header;
 
-    assert_int_equal(kerf_header_write(h, regions, ranges, buf, sizeof buf, &len), KERF_OK);
-    assert_int_equal(kerf_header_parse(buf, len, &back), KERF_OK);
-    assert_int_equal(back.flags, h->flags);
-    assert_int_equal(back.codec, h->codec);
-    assert_true(back.old_size == h->old_size && back.new_size == h->new_size);
-    assert_true(back.payload_size == h->payload_size);
-    assert_int_equal(back.chunk_size, h->chunk_size);
-    assert_int_equal(back.chunk0_len, h->chunk0_len);
-    assert_int_equal(back.header_len, len);
-    assert_int_equal(back.model.table_bits, h->model.table_bits);
-    assert_int_equal(back.model.flag_class, h->model.flag_class);
-    assert_int_equal(back.model.map_cap, h->model.map_cap);
-    assert_int_equal(back.model.learned_cap, h->model.learned_cap);
-    assert_int_equal(back.sector_log2, h->sector_log2);
-    assert_int_equal(back.scratch, h->scratch);
-    assert_int_equal(back.group, h->group);
-    assert_memory_equal(&back.new_digest, &h->new_digest, sizeof back.new_digest);
-    assert_int_equal(kerf_header_tables(buf, &back, back_regions, back_ranges), KERF_OK);
-    for (unsigned i = 0; i < h->region_count; i++) {
-        assert_same_region(&regions[i], &back_regions[i]);
+    memset(&back, 0, sizeof back);
+    assert_int_equal(kerf_header_write(&s->h, s->regions, s->ranges, buf, sizeof buf, &len), KERF_OK);
+    assert_int_equal(kerf_header_parse(buf, len, &back.h), KERF_OK);
+    assert_int_equal(back.h.flags, s->h.flags);
+    assert_int_equal(back.h.codec, s->h.codec);
+    assert_true(back.h.old_size == s->h.old_size && back.h.new_size == s->h.new_size);
+    assert_true(back.h.payload_size == s->h.payload_size);
+    assert_int_equal(back.h.chunk_size, s->h.chunk_size);
+    assert_int_equal(back.h.chunk0_len, s->h.chunk0_len);
+    assert_int_equal(back.h.header_len, len);
+    assert_int_equal(back.h.model.table_bits, s->h.model.table_bits);
+    assert_int_equal(back.h.model.flag_class, s->h.model.flag_class);
+    assert_int_equal(back.h.model.map_cap, s->h.model.map_cap);
+    assert_int_equal(back.h.model.learned_cap, s->h.model.learned_cap);
+    assert_int_equal(back.h.sector_log2, s->h.sector_log2);
+    assert_int_equal(back.h.scratch, s->h.scratch);
+    assert_int_equal(back.h.group, s->h.group);
+    assert_int_equal(back.h.region_count, s->h.region_count);
+    assert_int_equal(back.h.range_count, s->h.range_count);
+    assert_memory_equal(&back.h.old_digest, &s->h.old_digest, KERF_DIGEST_LEN);
+    assert_memory_equal(&back.h.new_digest, &s->h.new_digest, KERF_DIGEST_LEN);
+    assert_int_equal(kerf_header_tables(buf, &back.h, back.regions, back.ranges), KERF_OK);
+    for (unsigned i = 0; i < KERF_MAX_REGIONS; i++) {
+        assert_same_region(&s->regions[i], &back.regions[i]);
     }
-    for (unsigned i = 0; i < h->range_count; i++) {
-        assert_true(ranges[i].start == back_ranges[i].start && ranges[i].len == back_ranges[i].len);
+    for (unsigned i = 0; i < KERF_MAX_RANGES; i++) {
+        assert_true(s->ranges[i].start == back.ranges[i].start && s->ranges[i].len == back.ranges[i].len);
     }
     /* Every shorter piece of it is refused. */
     for (size_t cut = 0; cut < len; cut++) {
-        assert_int_equal(kerf_header_parse(buf, cut, &back), KERF_ERR_FORMAT);
+        assert_int_equal(kerf_header_parse(buf, cut, &cut_header), KERF_ERR_FORMAT);
     }
     return len;
 }
 
 static void an_ordinary_header_takes_under_70_bytes(void **state)
 {
-    struct kerf_header h;
-    struct kerf_region regions[1] = {{0}};
-    struct kerf_range ranges[1] = {{0}};
+    struct sample s = ordinary();
 
     (void)state;
-    sample(&h, regions, ranges);
-    assert_in_range(assert_round_trip(&h, regions, ranges), 1, 69);
+    assert_in_range(assert_round_trip(&s), 1, 69);
 }
 
 static void a_full_image_has_no_old_digest(void **state)
 {
-    struct kerf_header h;
+    struct sample s;
 
     (void)state;
-    memset(&h, 0, sizeof h);
-    h.codec = KERF_CODEC_STORED;
-    h.new_size = h.payload_size = 100000;
-    h.chunk_size = 65536;
-    assert_int_equal(assert_round_trip(&h, NULL, NULL), 7 + 2 + 1 + 3 + 3 + 16 + 1);
+    memset(&s, 0, sizeof s);
+    s.h.codec = KERF_CODEC_STORED;
+    s.h.new_size = s.h.payload_size = 100000;
+    s.h.chunk_size = 65536;
+    assert_int_equal(assert_round_trip(&s), 7 + 2 + 1 + 3 + 3 + 16 + 1);
 }
 
 static void regions_in_another_order_and_odd_addresses_survive(void **state)
 {
-    struct kerf_header h;
-    struct kerf_region regions[KERF_MAX_REGIONS] = {{0}};
-    struct kerf_range ranges[KERF_MAX_RANGES] = {{0}};
+    struct sample s = ordinary();
 
     (void)state;
-    sample(&h, regions, ranges);
-    h.region_count = 3;
-    regions[0] = (struct kerf_region){24, 1000, 5000, 900, 0x400D0018, 0x400D0020, 5, 0x80};
-    regions[1] = (struct kerf_region){1024, 4000, 0, 5000, 0x3F400020, 0xFFFFFFC0, 0, 0x8006};
-    regions[2] = (struct kerf_region){300000, 20000, 300008, 21408, 0, 0xFFFFFFFF, 255, 0};
-    h.range_count = 2;
-    ranges[0] = (struct kerf_range){1, 0x100};
-    ranges[1] = (struct kerf_range){0xFFFFFF00, 0x100};
-    (void)assert_round_trip(&h, regions, ranges);
+    s.h.region_count = 3;
+    s.regions[0] = (struct kerf_region){24, 1000, 5000, 900, 0x400D0018, 0x400D0020, 5, 0x80};
+    s.regions[1] = (struct kerf_region){1024, 4000, 0, 5000, 0x3F400020, 0xFFFFFFC0, 0, 0x8006};
+    s.regions[2] = (struct kerf_region){300000, 20000, 300008, 21408, 0, 0xFFFFFFFF, 255, 0};
+    s.h.range_count = 2;
+    s.ranges[0] = (struct kerf_range){1, 0x100};
+    s.ranges[1] = (struct kerf_range){0xFFFFFF00, 0x100};
+    (void)assert_round_trip(&s);
 }
 
 static void in_place_fields_and_limits_survive(void **state)
 {
-    struct kerf_header h;
-    struct kerf_region regions[1] = {{0}};
-    struct kerf_range ranges[1] = {{0}};
+    struct sample s = ordinary();
 
     (void)state;
-    sample(&h, regions, ranges);
-    h.flags |= KERF_FLAG_IN_PLACE;
-    h.sector_log2 = 12;
-    h.scratch = UINT16_MAX;
-    h.group = 1;
-    h.model = (struct kerf_model_params){22, 2, KERF_MAX_MAP, KERF_MAX_LEARNED};
-    h.chunk_size = KERF_CHUNK_MIN;
-    (void)assert_round_trip(&h, regions, ranges);
+    s.h.flags |= KERF_FLAG_IN_PLACE;
+    s.h.sector_log2 = 12;
+    s.h.scratch = UINT16_MAX;
+    s.h.group = 1;
+    s.h.model = (struct kerf_model_params){22, 2, KERF_MAX_MAP, KERF_MAX_LEARNED};
+    s.h.chunk_size = KERF_CHUNK_MIN;
+    (void)assert_round_trip(&s);
 }
 
 static void wide_images_survive(void **state)
 {
-    struct kerf_header h;
-    struct kerf_region regions[1] = {{0}};
-    struct kerf_range ranges[1] = {{0}};
+    struct sample s = ordinary();
 
     (void)state;
-    sample(&h, regions, ranges);
-    h.flags |= KERF_FLAG_WIDE;
-    h.new_size = (kerf_pos)5 << 32;
-    regions[0].new_len = h.new_size;
-    regions[0].old_addr = 0xFFFFFFC008000000;
-    regions[0].new_addr = 0x1000;
-    ranges[0] = (struct kerf_range){0xFFFFFFFFFFFFFF00, 0x100};
-    (void)assert_round_trip(&h, regions, ranges);
+    s.h.flags |= KERF_FLAG_WIDE;
+    s.h.new_size = (kerf_pos)5 << 32;
+    s.regions[0].new_len = s.h.new_size;
+    s.regions[0].old_addr = 0xFFFFFFC008000000;
+    s.regions[0].new_addr = 0x1000;
+    s.ranges[0] = (struct kerf_range){0xFFFFFFFFFFFFFF00, 0x100};
+    (void)assert_round_trip(&s);
 }
 
 static void the_writer_refuses_contradictions(void **state)
 {
-    struct kerf_header good;
-    struct kerf_header h;
-    struct kerf_region regions[2] = {{0}};
-    struct kerf_region r;
-    struct kerf_range ranges[2] = {{0}};
+    struct kerf_region r = ordinary().regions[0];
+    struct sample s;
     uint8_t buf[HEADER_CAP];
     size_t len;
 
 #define REFUSED(change)                                                                                                \
     do {                                                                                                               \
-        sample(&h, regions, ranges);                                                                                   \
+        s = ordinary();                                                                                                \
         change;                                                                                                        \
-        assert_int_equal(kerf_header_write(&h, regions, ranges, buf, sizeof buf, &len), KERF_ERR_ARGUMENT);            \
+        assert_int_equal(kerf_header_write(&s.h, s.regions, s.ranges, buf, sizeof buf, &len), KERF_ERR_ARGUMENT);      \
     } while (0)
 
     (void)state;
-    sample(&good, regions, ranges);
-    r = regions[0];
-    REFUSED(h.flags = 8);
-    REFUSED(h.codec = 3);
-    REFUSED(h.new_size = (kerf_pos)1 << 32);
-    REFUSED(h.old_size = KERF_POS_MAX; h.flags |= KERF_FLAG_WIDE);
-    REFUSED(h.payload_size = (kerf_pos)1 << 32);
-    REFUSED(h.codec = KERF_CODEC_STORED);                                  /* and reads new back */
-    REFUSED(h.codec = KERF_CODEC_STORED; h.flags = 0);                     /* payload is not new_size */
-    REFUSED(h.flags = KERF_FLAG_IN_PLACE);                                 /* no sector */
-    REFUSED(h.flags = KERF_FLAG_IN_PLACE; h.sector_log2 = 3; h.group = 1); /* a sector of 8 bytes */
-    REFUSED(h.flags = KERF_FLAG_IN_PLACE; h.sector_log2 = 12; h.group = 0);
-    REFUSED(h.chunk_size = 255);
-    REFUSED(h.chunk_size = 257);
-    REFUSED(h.chunk_size = 65536 + 4096);
-    REFUSED(h.model.table_bits = 3);
-    REFUSED(h.model.table_bits = 23);
-    REFUSED(h.model.table_bits = 32 + 7);
-    REFUSED(h.model.flag_class = 3);
-    REFUSED(h.model.map_cap = KERF_MAX_MAP + 1);
-    REFUSED(h.model.learned_cap = KERF_MAX_LEARNED + 1);
-    REFUSED(h.region_count = KERF_MAX_REGIONS + 1);
-    REFUSED(h.range_count = KERF_MAX_RANGES + 1);
-    REFUSED(h.chunk0_len = 385);                       /* over chunk_size */
-    REFUSED(h.chunk0_len = 10);                        /* under the header */
-    REFUSED(h.chunk0_len = 80);                        /* no room for the digest of the next */
-    REFUSED(h.payload_size = 100; h.chunk0_len = 300); /* more than the payload */
-    REFUSED(regions[0].old_len = 0);
-    REFUSED(regions[0].new_len = 0);
-    REFUSED(regions[0].old_len++);
-    REFUSED(regions[0].new_len++);
-    REFUSED(regions[0].old_pos = 1);
-    REFUSED(regions[0].new_pos = 1);
-    REFUSED(regions[0].old_addr = (kerf_pos)1 << 32);
-    REFUSED(regions[0].new_addr = (kerf_pos)1 << 32);
-    REFUSED(h.region_count = 2; regions[1] = r); /* twice the same */
-    REFUSED(h.region_count = 2; regions[0].old_len = 10; regions[1] = r; regions[1].old_pos = 10;
-            regions[1].old_len -= 10); /* apart in old, overlapping in new */
-    REFUSED(ranges[0].len = 0);
-    REFUSED(ranges[0].len = 0x101);
-    REFUSED(ranges[0].start = 0xFFFFFF01); /* over the highest address */
-    REFUSED(h.range_count = 2; ranges[1] = ranges[0]);
+    REFUSED(s.h.flags = 8);
+    REFUSED(s.h.codec = 3);
+    REFUSED(s.h.new_size = (kerf_pos)1 << 32);
+    REFUSED(s.h.old_size = KERF_POS_MAX; s.h.flags |= KERF_FLAG_WIDE);
+    REFUSED(s.h.payload_size = (kerf_pos)1 << 32);
+    REFUSED(s.h.codec = KERF_CODEC_STORED);                                      /* and reads new back */
+    REFUSED(s.h.codec = KERF_CODEC_STORED; s.h.flags = 0);                       /* payload is not new_size */
+    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE);                                     /* no sector */
+    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 3; s.h.group = 1); /* a sector of 8 bytes */
+    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 12; s.h.group = 0);
+    REFUSED(s.h.chunk_size = 255);
+    REFUSED(s.h.chunk_size = 257);
+    REFUSED(s.h.chunk_size = 65536 + 4096);
+    REFUSED(s.h.model.table_bits = 3);
+    REFUSED(s.h.model.table_bits = 23);
+    REFUSED(s.h.model.table_bits = 32 + 7);
+    REFUSED(s.h.model.flag_class = 3);
+    REFUSED(s.h.model.map_cap = KERF_MAX_MAP + 1);
+    REFUSED(s.h.model.learned_cap = KERF_MAX_LEARNED + 1);
+    REFUSED(s.h.region_count = KERF_MAX_REGIONS + 1);
+    REFUSED(s.h.range_count = KERF_MAX_RANGES + 1);
+    REFUSED(s.h.chunk0_len = 385);                         /* over chunk_size */
+    REFUSED(s.h.chunk0_len = 10);                          /* under the header */
+    REFUSED(s.h.chunk0_len = 80);                          /* no room for the digest of the next */
+    REFUSED(s.h.payload_size = 100; s.h.chunk0_len = 300); /* more than the payload */
+    REFUSED(s.regions[0].old_len = 0);
+    REFUSED(s.regions[0].new_len = 0);
+    REFUSED(s.regions[0].old_len++);
+    REFUSED(s.regions[0].new_len++);
+    REFUSED(s.regions[0].old_pos = 1);
+    REFUSED(s.regions[0].new_pos = 1);
+    REFUSED(s.regions[0].old_addr = (kerf_pos)1 << 32);
+    REFUSED(s.regions[0].new_addr = (kerf_pos)1 << 32);
+    REFUSED(s.h.region_count = 2; s.regions[1] = r); /* twice the same */
+    REFUSED(s.h.region_count = 2; s.regions[0].old_len = 10; s.regions[1] = r; s.regions[1].old_pos = 10;
+            s.regions[1].old_len -= 10); /* apart in old, overlapping in new */
+    REFUSED(s.ranges[0].len = 0);
+    REFUSED(s.ranges[0].len = 0x101);
+    REFUSED(s.ranges[0].start = 0xFFFFFF01); /* over the highest address */
+    REFUSED(s.h.range_count = 2; s.ranges[1] = s.ranges[0]);
 #undef REFUSED
-    h = good;
-    assert_int_equal(kerf_header_write(&h, &r, ranges, buf, 20, &len), KERF_ERR_SPACE);
+    s = ordinary();
+    assert_int_equal(kerf_header_write(&s.h, s.regions, s.ranges, buf, 20, &len), KERF_ERR_SPACE);
 }
 
 /* Whatever byte is changed: refused, or read as something that is written back the same way. */
 static void every_changed_byte_is_refused_or_means_something_else(void **state)
 {
-    struct kerf_header h;
-    struct kerf_region regions[KERF_MAX_REGIONS] = {{0}};
-    struct kerf_range ranges[KERF_MAX_RANGES] = {{0}};
+    struct sample s = ordinary();
     uint8_t buf[HEADER_CAP];
     uint8_t again[HEADER_CAP];
     size_t len;
     size_t again_len;
 
     (void)state;
-    sample(&h, regions, ranges);
-    assert_int_equal(kerf_header_write(&h, regions, ranges, buf, sizeof buf, &len), KERF_OK);
+    assert_int_equal(kerf_header_write(&s.h, s.regions, s.ranges, buf, sizeof buf, &len), KERF_OK);
     for (size_t i = 0; i < len; i++) {
         for (unsigned flip = 1; flip < 256; flip++) {
             buf[i] ^= (uint8_t)flip;
-            if (kerf_header_parse(buf, len, &h) == KERF_OK) {
-                assert_int_equal(kerf_header_tables(buf, &h, regions, ranges), KERF_OK);
-                assert_true(kerf_header_workspace(&h) > KERF_WORKSPACE_STATE);
-                assert_int_equal(kerf_header_write(&h, regions, ranges, again, sizeof again, &again_len), KERF_OK);
+            if (kerf_header_parse(buf, len, &s.h) == KERF_OK) {
+                assert_int_equal(kerf_header_tables(buf, &s.h, s.regions, s.ranges), KERF_OK);
+                assert_true(kerf_header_workspace(&s.h) > KERF_WORKSPACE_STATE);
+                assert_int_equal(kerf_header_write(&s.h, s.regions, s.ranges, again, sizeof again, &again_len),
+                                 KERF_OK);
                 assert_true(again_len <= len);
             }
             buf[i] ^= (uint8_t)flip;
