@@ -18,7 +18,7 @@
 #include "common/host/cli.h"
 #include "common/host/file.h"
 #include "common/host/progress.h"
-#include "diffgen/image.h"
+#include "diffgen/work.h"
 
 /* The command line. */
 struct options {
@@ -288,18 +288,47 @@ static kerf_err read_images(struct run *r)
     return err;
 }
 
+/* The least --ram, from the one given on, that makes a decoder for these images; the one given where it is enough. */
+static uint64_t ram_needed(const struct run *r)
+{
+    const struct kerf_diff_options *diff = &r->options->diff;
+    uint64_t ram = diff->ram;
+    struct kerf_image image = {0};
+
+    if (r->result.old_len > 0 && kerf_image_recognise(r->old_image, r->result.old_len, r->new_image, r->result.new_len,
+                                                      diff, &image) != KERF_OK) {
+        return ram;
+    }
+    for (; ram < UINT32_MAX; ram += 16) {
+        struct kerf_header header = {.codec = KERF_CODEC_NATIVE,
+                                     .region_count = (uint8_t)image.region_count,
+                                     .range_count = (uint8_t)image.range_count};
+
+        if (kerf_params_choose(ram, 0, &header) == KERF_OK) {
+            break;
+        }
+    }
+    return ram;
+}
+
 /* The line and the exit code for an error of kerf_diff_create(). */
 static void explain_create(struct run *r, kerf_err err)
 {
-    if (err == KERF_ERR_RAM) {
-        kerf_why_set(
-            &r->why,
-            "out of memory, images of %zu and %zu bytes need about %zu MB: free some memory, or use a lower level",
-            r->result.old_len, r->result.new_len, (r->result.old_len + r->result.new_len) / 1000000 * 16 + 20);
+    uint64_t ram = r->options->diff.ram;
+    uint64_t needed = err == KERF_ERR_RAM ? ram_needed(r) : ram;
+
+    if (needed > ram) {
+        kerf_why_set(&r->why, "--ram: %" PRIu64 " bytes are too few for these images: give at least %" PRIu64, ram,
+                     needed);
+    } else if (err == KERF_ERR_RAM) {
+        kerf_why_set(&r->why,
+                     "out of memory with images of %zu and %zu bytes: free some memory, or use a larger machine",
+                     r->result.old_len, r->result.new_len);
         r->exit_code = KERF_EXIT_INTERNAL;
     } else if (err == KERF_ERR_STATE) {
-        kerf_why_set(&r->why, "the delta failed its own check, so it was thrown away; this is a bug: please report it "
-                              "with the two images");
+        kerf_why_set(&r->why,
+                     "the delta failed its own check and was thrown away, which is a bug: please report it with "
+                     "the two images");
     }
 }
 

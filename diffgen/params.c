@@ -12,10 +12,21 @@ struct split {
 
 /* Measured on the real pairs of the design study (docs/DESIGN.md, "RAM"). */
 static const struct split splits[] = {
-    {4u << 20, 20, 2, 2048, 65536}, {1u << 20, 17, 2, 1024, 32768}, {256u << 10, 15, 2, 512, 16384},
-    {128u << 10, 13, 2, 512, 8192}, {60u << 10, 12, 2, 256, 4096}, {28u << 10, 10, 2, 128, 3072},
-    {15u << 10, 9, 2, 64, 2048},    {7800, 8, 1, 32, 768},         {4000, 6, 0, 32, 640},
-    {3000, 5, 0, 24, 512},          {0, 4, 0, 8, 256},
+    {12u << 20, 20, 2, 2048, 65536},
+    {6u << 20, 19, 2, 2048, 65536},
+    {3u << 20, 18, 2, 1024, 32768},
+    {1536u << 10, 17, 2, 1024, 32768},
+    {800u << 10, 16, 2, 1024, 16384},
+    {448u << 10, 15, 2, 512, 16384},
+    {256u << 10, 14, 2, 512, 16384},
+    {128u << 10, 13, 2, 512, 8192},
+    {60u << 10, 12, 2, 256, 4096},
+    {28u << 10, 10, 2, 128, 3072},
+    {15u << 10, 9, 2, 64, 2048},
+    {7800, 8, 1, 32, 768},
+    {4000, 6, 0, 32, 640},
+    {3000, 5, 0, 24, 512},
+    {0, 4, 0, 8, 256},
 };
 
 kerf_err kerf_params_choose(uint64_t ram, uint64_t payload_len, struct kerf_header *header)
@@ -34,6 +45,11 @@ kerf_err kerf_params_choose(uint64_t ram, uint64_t payload_len, struct kerf_head
 
     size_t base = kerf_header_workspace(header);
 
+    /* Regions and ranges take their share of the smallest budgets. */
+    while (base > ram && header->model.learned_cap > 0) {
+        header->model.learned_cap--;
+        base = kerf_header_workspace(header);
+    }
     if (base > ram) {
         return KERF_ERR_RAM;
     }

@@ -66,13 +66,16 @@ static void show_text(FILE *to, const struct kerf_diff_result *result, bool verb
     (void)fprintf(to, "%s: %" PRIu64 " bytes, ", strcmp(result->output, "-") == 0 ? "standard output" : result->output,
                   report->delta_len);
     if (result->new_len > 0) {
-        (void)fprintf(to, "%.*f %% (1:%.*f) of ", percent(report->delta_len, result->new_len) < 1 ? 3 : 1,
-                      percent(report->delta_len, result->new_len), result->new_len / 100 < report->delta_len ? 1 : 0,
-                      (double)result->new_len / (double)report->delta_len);
+        double share = percent(report->delta_len, result->new_len);
+
+        (void)fprintf(to, "%.*f %% of new's %zu, ", share < 1 ? 3 : 1, share, result->new_len);
     } else {
-        (void)fputs("for ", to);
+        (void)fputs("new is empty, ", to);
     }
-    (void)fprintf(to, "new's %zu, ", result->new_len);
+    if (result->new_len > report->delta_len) {
+        (void)fprintf(to, "%.*f times smaller, ", result->new_len / 100 < report->delta_len ? 1 : 0,
+                      (double)result->new_len / (double)report->delta_len);
+    }
     if (result->old_len > 0) {
         (void)fprintf(to, "from old's %zu", result->old_len);
     } else {
@@ -81,7 +84,7 @@ static void show_text(FILE *to, const struct kerf_diff_result *result, bool verb
     (void)fprintf(to, "; workspace %" PRIu64 " of %" PRIu64 " bytes; %.2f s\n", report->workspace, result->ram,
                   result->seconds);
     if (report->recognised[0] != '\0') {
-        (void)fprintf(to, "recognised: %s\n", report->recognised);
+        (void)fprintf(to, "images: %s\n", report->recognised);
     }
     if (verbose) {
         (void)fprintf(to, "  %-18s %8" PRIu64 "   bytes\n  %-18s %8" PRIu64 "\n", "header", report->header_len,
@@ -103,8 +106,7 @@ static void warn_full(const struct kerf_diff_result *result)
     if (result->report.full_is_better) {
         (void)fflush(stdout);
         (void)fprintf(stderr,
-                      "kerf-diff: warning: the images have little in common, a full payload has %" PRIu64
-                      " bytes and needs no old image: use --full\n",
+                      "kerf-diff: warning: a full payload has %" PRIu64 " bytes and needs no old image: use --full\n",
                       result->full_len);
     }
 }
