@@ -361,8 +361,8 @@ kerf_err kerf_fetch_get(struct kerf_fetch *fetch, const char *url, uint64_t size
             return s.err;
         }
         fruitless = s.pos - begin >= PROGRESS_MIN ? 1 : fruitless + 1;
-        if (info->http_status == 416 && use_range) {
-            use_range = false; /* it denies that the rest exists: try the whole */
+        if (use_range && (info->http_status == 416 || (info->http_status == 206 && s.wrong))) {
+            use_range = false; /* it denies that the rest exists, or sends another part: try the whole */
         } else if (s.pos < s.size && is_final(info->http_status)) {
             break;
         }

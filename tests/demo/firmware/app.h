@@ -23,6 +23,8 @@ double sensor_celsius(double ohms);
 #if FIRMWARE_RELEASE >= 3
 /* Adds a reading; the average of the newest readings, the older the lighter. */
 double sensor_smooth(double celsius);
+/* Least, mean and greatest of these readings, and how far they scatter; how many there are. */
+unsigned sensor_statistics(double *least, double *mean, double *greatest, double *deviation);
 #endif
 
 /* events.c: the log in RAM; the newest entries are kept. */
@@ -38,10 +40,8 @@ int64_t clock_parse(const char *text);
 /* display.c: fits a UTF-8 text into a line of `columns` characters, centred. 0, or -1 for text that isn't UTF-8. */
 int display_line(const char *text, unsigned columns, char *line, size_t cap);
 
-#if FIRMWARE_RELEASE >= 3
 /* calc.c: the value of an expression such as "2*(3+sin(1))". 0, or -1 with *value untouched. */
 int calc_value(const char *expression, double *value);
-#endif
 
 /* update.c: applies what the loader staged with Kerf's patcher; prints what came of it. 0: the new slot is complete. */
 int update_run(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * calc.c - new in release 3: the service menu's calculator, by recursive descent.
+ * calc.c - the service menu's calculator, by recursive descent. Release 3 knows more functions.
  */
 #include "board.h"
 
@@ -10,8 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if FIRMWARE_RELEASE >= 3
 
 #define DEPTH_MAX 24 /* brackets within each other */
 
@@ -25,10 +23,12 @@ static const struct {
     const char *name;
     double (*of)(double);
 } functions[] = {
-    {"sin", sin},     {"cos", cos},     {"tan", tan},   {"asin", asin}, {"acos", acos},    {"atan", atan},
-    {"exp", exp},     {"log", log},     {"sqrt", sqrt}, {"cbrt", cbrt}, {"gamma", tgamma}, {"erf", erf},
-    {"sinh", sinh},   {"cosh", cosh},   {"tanh", tanh}, {"j0", j0},     {"j1", j1},        {"y0", y0},
-    {"log10", log10}, {"round", round}, {"abs", fabs},
+    {"sin", sin},      {"cos", cos},     {"tan", tan},     {"asin", asin}, {"acos", acos}, {"atan", atan},
+    {"exp", exp},      {"log", log},     {"sqrt", sqrt},   {"cbrt", cbrt}, {"sinh", sinh}, {"cosh", cosh},
+    {"tanh", tanh},    {"log10", log10}, {"round", round}, {"abs", fabs},
+#if FIRMWARE_RELEASE >= 3
+    {"gamma", tgamma}, {"erf", erf},
+#endif
 };
 
 static double calc_sum(struct calc *c);
@@ -132,5 +132,3 @@ int calc_value(const char *expression, double *value)
     *value = result;
     return 0;
 }
-
-#endif

@@ -23,8 +23,10 @@ static const char *const power_on[] = {
     "temperature 12345",
     "date 2026-02-30 08:00:00",
     "show Gr\xc3\xbc\xc3\x9f Gott",
-#if FIRMWARE_RELEASE >= 3
     "calc 2*(3+sin(1))^2",
+#if FIRMWARE_RELEASE >= 3
+    "temperature 11980",
+    "statistics",
 #endif
     "find ^.*: ok$",
 };

@@ -11,10 +11,29 @@
 #if FIRMWARE_RELEASE >= 3
 #define READINGS 16
 
+static double readings[READINGS];
+static unsigned count;
+
+unsigned sensor_statistics(double *least, double *mean, double *greatest, double *deviation)
+{
+    const unsigned used = count < READINGS ? count : READINGS;
+    double sum = 0;
+    double squares = 0;
+    *least = HUGE_VAL;
+    *greatest = -HUGE_VAL;
+    for (unsigned i = 0; i < used; i++) {
+        *least = fmin(*least, readings[i]);
+        *greatest = fmax(*greatest, readings[i]);
+        sum += readings[i];
+        squares += readings[i] * readings[i];
+    }
+    *mean = used > 0 ? sum / used : 0;
+    *deviation = used > 1 ? sqrt(fmax(0, (squares - sum * *mean) / (used - 1))) : 0;
+    return used;
+}
+
 double sensor_smooth(double celsius)
 {
-    static double readings[READINGS];
-    static unsigned count;
     readings[count++ % READINGS] = celsius;
     const unsigned used = count < READINGS ? count : READINGS;
     double sum = 0;

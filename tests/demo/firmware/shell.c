@@ -99,7 +99,6 @@ static int run_update(const char *argument)
     return update_run();
 }
 
-#if FIRMWARE_RELEASE >= 3
 static int run_calc(const char *argument)
 {
     double value = 0;
@@ -109,14 +108,37 @@ static int run_calc(const char *argument)
     printf("calc     %s = %.9g\n", argument, value);
     return 0;
 }
+
+#if FIRMWARE_RELEASE >= 3
+static int run_statistics(const char *argument)
+{
+    double least = 0;
+    double mean = 0;
+    double greatest = 0;
+    double deviation = 0;
+    (void)argument;
+    const unsigned used = sensor_statistics(&least, &mean, &greatest, &deviation);
+    if (used == 0) {
+        printf("stats    no readings yet\n");
+        return 0;
+    }
+    printf("stats    %u readings: %.2f / %.2f / %.2f C, deviation %.3f\n", used, least, mean, greatest, deviation);
+    return 0;
+}
 #endif
 
 static const struct command commands[] = {
-    {"amount", run_amount}, {"tariff", run_tariff}, {"temperature", run_temperature},
-    {"date", run_date},     {"show", run_show},     {"find", run_find},
-    {"image", run_image},   {"update", run_update},
-#if FIRMWARE_RELEASE >= 3
+    {"amount", run_amount},
+    {"tariff", run_tariff},
+    {"temperature", run_temperature},
+    {"date", run_date},
+    {"show", run_show},
+    {"find", run_find},
+    {"image", run_image},
+    {"update", run_update},
     {"calc", run_calc},
+#if FIRMWARE_RELEASE >= 3
+    {"statistics", run_statistics},
 #endif
 };
 
