@@ -56,8 +56,9 @@ static const char *const sql[SQL_STATEMENTS] = {
     [SQL_FAILURES] = "SELECT source, target, count FROM failure WHERE device = ?1 ORDER BY last DESC LIMIT ?2",
     [SQL_DEVICE] = "INSERT INTO device VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT DO UPDATE SET model = ?2, hw = ?3,"
                    " client = ?4, release = ?5, boot = ?6, confirmed = ?7, seen = ?8",
-    [SQL_COMPONENT] = "INSERT INTO component VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT DO UPDATE SET ver = ?3, digest = ?4,"
-                      " standing = ?5, seen = ?6",
+    [SQL_COMPONENT] =
+        "INSERT INTO component VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT DO UPDATE SET ver = ?3, digest = ?4,"
+        " standing = ?5, seen = ?6",
     [SQL_COMPONENT_GONE] = "DELETE FROM component WHERE device = ?1 AND seen < ?2",
     [SQL_COUNTS] = "SELECT (SELECT count(*) FROM device), (SELECT count(*) FROM component WHERE standing = ?1),"
                    " (SELECT count(*) FROM report), (SELECT count(*) FROM failure)",
@@ -147,15 +148,16 @@ static kerf_err prepare(struct kerf_fleet *fleet, const char *path, struct kerf_
     int version = INT_MAX;
 
     (void)sqlite3_busy_timeout(fleet->db, BUSY_MS);
-    if (sqlite3_exec(fleet->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY", NULL,
-                     NULL, NULL) != SQLITE_OK ||
+    if (sqlite3_exec(fleet->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY",
+                     NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(fleet->db, "PRAGMA user_version", read_version, &version, NULL) != SQLITE_OK) {
         kerf_why_set(why, "can't open database '%s': %s: check the path, or name another file", path,
                      sqlite3_errmsg(fleet->db));
         return KERF_ERR_FLASH;
     }
     if (version > SCHEMA_VERSION) {
-        kerf_why_set(why, "database '%s' is of a later version: use the program that made it, or name another file", path);
+        kerf_why_set(why, "database '%s' is of a later version: use the program that made it, or name another file",
+                     path);
         return KERF_ERR_VERSION;
     }
     if (version == 0 && sqlite3_exec(fleet->db, schema, NULL, NULL, NULL) != SQLITE_OK) {

@@ -53,7 +53,8 @@ struct kerf_fleet_counts {
     uint64_t failed_pairs; /* device and pair */
 };
 
-KERF_MUST_USE kerf_err kerf_fleet_count(struct kerf_fleet *fleet, struct kerf_fleet_counts *counts, struct kerf_why *why);
+KERF_MUST_USE kerf_err kerf_fleet_count(struct kerf_fleet *fleet, struct kerf_fleet_counts *counts,
+                                        struct kerf_why *why);
 
 #ifdef __cplusplus
 }

@@ -52,7 +52,7 @@ struct kerf_http {
     struct kerf_http_connection *connections; /* list */
     unsigned connection_count;
     uint16_t port;
-    bool full;     /* the listener is off because of too many connections */
+    bool full; /* the listener is off because of too many connections */
     bool stopping;
     uint64_t stop_ms; /* when patience ends; only while stopping */
 };
@@ -320,8 +320,8 @@ static kerf_err listen_on(struct kerf_http *http, struct kerf_why *why)
     errno = 0;
     bound = evhttp_bind_socket_with_handle(http->evhttp, http->config.host, http->config.port);
     if (bound == NULL) {
-        kerf_why_set(why, "can't listen on %s port %u: %s: choose another address or port (--listen)", http->config.host,
-                     http->config.port, errno == 0 ? "no such address" : strerror(errno));
+        kerf_why_set(why, "can't listen on %s port %u: %s: choose another address or port (--listen)",
+                     http->config.host, http->config.port, errno == 0 ? "no such address" : strerror(errno));
         return KERF_ERR_ARGUMENT;
     }
     http->listener = evhttp_bound_socket_get_listener(bound);

@@ -32,9 +32,9 @@ typedef void kerf_http_handler(void *ctx, struct kerf_http_request *request);
 typedef void kerf_http_event(void *ctx);
 
 struct kerf_http_limits {
-    unsigned connections;      /* at once; lowered to what the process may open */
-    unsigned header_bytes;     /* of a request, all lines together */
-    unsigned body_bytes;       /* of a request; beyond it the answer is a bare 413 */
+    unsigned connections;  /* at once; lowered to what the process may open */
+    unsigned header_bytes; /* of a request, all lines together */
+    unsigned body_bytes;   /* of a request; beyond it the answer is a bare 413 */
     unsigned request_seconds;
     unsigned stall_seconds;
     unsigned stop_seconds; /* that answers in progress get after kerf_http_stop() */
@@ -43,8 +43,8 @@ struct kerf_http_limits {
 extern const struct kerf_http_limits kerf_http_limits_default;
 
 struct kerf_http_config {
-    const char *host; /* address or name to listen on */
-    uint16_t port;    /* 0: any free one */
+    const char *host;      /* address or name to listen on */
+    uint16_t port;         /* 0: any free one */
     const char *cert_path; /* PEM, the chain from the server's certificate up */
     const char *key_path;  /* PEM, not encrypted */
     bool tls12;            /* true: TLS 1.2 too; false: 1.3 only */
@@ -58,13 +58,15 @@ struct kerf_http_config {
  * certificate or key can't be read or don't belong together. KERF_ERR_ARGUMENT: host or port can't be listened on.
  * KERF_ERR_RAM. `why` may be NULL.
  */
-KERF_MUST_USE kerf_err kerf_http_open(struct kerf_http **http, const struct kerf_http_config *config, struct kerf_why *why);
+KERF_MUST_USE kerf_err kerf_http_open(struct kerf_http **http, const struct kerf_http_config *config,
+                                      struct kerf_why *why);
 
 /* Reads certificate and key again, for connections from now on. On an error the old ones stay. */
 KERF_MUST_USE kerf_err kerf_http_reload(struct kerf_http *http, struct kerf_why *why);
 
 /* Calls back when the process gets a signal, and every so often. Before kerf_http_run(); at most 8 of both. */
-KERF_MUST_USE kerf_err kerf_http_on_signal(struct kerf_http *http, int signal_number, kerf_http_event *event, void *ctx);
+KERF_MUST_USE kerf_err kerf_http_on_signal(struct kerf_http *http, int signal_number, kerf_http_event *event,
+                                           void *ctx);
 KERF_MUST_USE kerf_err kerf_http_every(struct kerf_http *http, unsigned seconds, kerf_http_event *event, void *ctx);
 
 /* Serves until kerf_http_stop(), and then until the last answer is out or limits.stop_seconds are over. */

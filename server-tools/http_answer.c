@@ -85,8 +85,7 @@ void kerf_http_answer_text(struct kerf_http_request *request, int status, const 
     request->answered = true;
     kerf_http_answer_header(request, "Content-Type", content_type);
     answer_length(request, len);
-    if (body == NULL ||
-        (kerf_http_request_method(request) != KERF_HTTP_HEAD && evbuffer_add(body, text, len) != 0)) {
+    if (body == NULL || (kerf_http_request_method(request) != KERF_HTTP_HEAD && evbuffer_add(body, text, len) != 0)) {
         kerf_http_connection_cut(request->connection); /* no memory: no answer is better than half of one */
     }
     evhttp_send_reply(request->evreq, status, NULL, body);

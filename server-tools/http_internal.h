@@ -16,9 +16,9 @@
 
 /* A file on its way out. */
 struct kerf_http_stream {
-    int fd;                        /* -1: none */
-    uint64_t pos;                  /* of the next byte to read */
-    uint64_t left;                 /* bytes to read */
+    int fd;                         /* -1: none */
+    uint64_t pos;                   /* of the next byte to read */
+    uint64_t left;                  /* bytes to read */
     struct evhttp_request *request; /* ours until the stream ends */
 };
 

@@ -23,7 +23,7 @@ struct options {
     char host[256];
     uint16_t port;
     uint64_t poll_after; /* seconds */
-    uint64_t connections;
+    uint64_t connections, request_seconds;
     bool tls12, full_on_metered, json_log;
 };
 
@@ -51,14 +51,17 @@ static int help(void)
         "      --poll SECONDS      when devices ask again, 14400 by default\n"
         "      --full-on-metered   offer full payloads over metered links too\n"
         "      --connections N     at once, at most, 4096 by default\n"
+        "      --request-seconds N a request must be complete within this time, 30 by default\n"
         "      --tls12             accept TLS 1.2 too; by default 1.3 only\n"
         "      --json-log          log lines (standard error) are JSON\n"
         "  -h, --help              print this\n"
         "      --version           print the version\n"
         "\n"
-        "Prints its address on standard output when it is ready. SIGTERM and SIGINT end it once answers in progress are\n"
+        "Prints its address on standard output when it is ready. SIGTERM and SIGINT end it once answers in progress "
+        "are\n"
         "out; SIGHUP loads repository and certificate anew. A publish is noticed by itself.\n"
-        "Exit codes: 0 stopped, 1 internal error, 2 usage, 3 damaged repository, 5 file or disk error, 6 signature check\n"
+        "Exit codes: 0 stopped, 1 internal error, 2 usage, 3 damaged repository, 5 file or disk error, 6 signature "
+        "check\n"
         "failed, 8 can't listen.\n",
         stdout);
     return KERF_EXIT_OK;
@@ -74,8 +77,8 @@ static kerf_err parse_listen(struct options *o)
     size_t host_len;
     uint64_t port = 0;
 
-    if (colon == NULL || strspn(colon + 1, "0123456789") != strlen(colon + 1) || kerf_cli_parse_size(colon + 1, &port) != KERF_OK ||
-        port > UINT16_MAX) {
+    if (colon == NULL || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+        kerf_cli_parse_size(colon + 1, &port) != KERF_OK || port > UINT16_MAX) {
         return KERF_ERR_ARGUMENT;
     }
     host_len = (size_t)(colon - host);
@@ -138,6 +141,7 @@ enum {
     OPT_POLL,
     OPT_METERED,
     OPT_CONNECTIONS,
+    OPT_REQUEST_SECONDS,
     OPT_TLS12,
     OPT_JSON_LOG,
     OPT_VERSION
@@ -154,6 +158,7 @@ static const struct option long_options[] = {
     {"poll", required_argument, NULL, OPT_POLL},
     {"full-on-metered", no_argument, NULL, OPT_METERED},
     {"connections", required_argument, NULL, OPT_CONNECTIONS},
+    {"request-seconds", required_argument, NULL, OPT_REQUEST_SECONDS},
     {"tls12", no_argument, NULL, OPT_TLS12},
     {"json-log", no_argument, NULL, OPT_JSON_LOG},
     {"help", no_argument, NULL, 'h'},
@@ -199,6 +204,10 @@ static int take_option(struct options *o, int c, char **argv)
         return parse_number(optarg, 1, 1000000, &o->connections)
                    ? -1
                    : kerf_cli_usage("--connections takes a number from 1 to 1000000, not '%s'", optarg);
+    case OPT_REQUEST_SECONDS:
+        return parse_number(optarg, 1, 3600, &o->request_seconds)
+                   ? -1
+                   : kerf_cli_usage("--request-seconds takes a number from 1 to 3600, not '%s'", optarg);
     case OPT_TLS12:
         o->tls12 = true;
         return -1;
@@ -285,12 +294,10 @@ static kerf_err open_parts(struct server *server, struct kerf_why *why)
     kerf_err err = kerf_repository_open(&service->repo, o->repo_dir, why);
 
     config.limits.connections = (unsigned)o->connections;
+    config.limits.request_seconds = (unsigned)o->request_seconds;
     if (err == KERF_OK && o->fresh_key_path != NULL) {
         err = kerf_signing_key_load(&server->fresh_key, o->fresh_key_path, why);
         service->fresh_key = &server->fresh_key;
-    }
-    if (err == KERF_OK) {
-        err = kerf_service_reload(service, why);
     }
     if (err == KERF_OK) {
         err = kerf_fleet_open(&service->fleet, o->db_path, why);
@@ -299,7 +306,8 @@ static kerf_err open_parts(struct server *server, struct kerf_why *why)
         err = kerf_http_open(&server->http, &config, why);
     }
     service->http = server->http;
-    return err;
+    /* Last, as it is what logs: whoever connects meanwhile waits in the listener's queue. */
+    return err == KERF_OK ? kerf_service_reload(service, why) : err;
 }
 
 static kerf_err add_events(struct server *server)
@@ -325,8 +333,8 @@ static void announce(const struct server *server)
     (void)snprintf(url, sizeof url, "https://%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "",
                    kerf_http_port(server->http));
     if (server->options.json_log) {
-        (void)kerf_cli_json(json_pack("{s:s, s:s, s:i}", "event", "ready", "url", url, "port",
-                                      (int)kerf_http_port(server->http)));
+        (void)kerf_cli_json(
+            json_pack("{s:s, s:s, s:i}", "event", "ready", "url", url, "port", (int)kerf_http_port(server->http)));
     } else {
         (void)printf("kerf-server: listening on %s\n", url);
     }
@@ -352,7 +360,8 @@ static int run(struct server *server)
     }
     if (err != KERF_OK) {
         /* An address that can't be listened on is the network's fault, not the command line's. */
-        const bool network = !serving && err == KERF_ERR_ARGUMENT && server->service.fleet != NULL;
+        const bool network = !serving && err == KERF_ERR_ARGUMENT && server->service.fleet != NULL &&
+                             server->http == NULL;
 
         return kerf_cli_fail(network ? KERF_EXIT_NETWORK : kerf_cli_err_exit(err), "%s",
                              why.text[0] != '\0' ? why.text : kerf_cli_err_text(err));
@@ -370,6 +379,7 @@ int main(int argc, char **argv)
     server.options.listen = "127.0.0.1:8443";
     server.options.url_base = "";
     server.options.poll_after = kerf_policy_default.poll_after;
+    server.options.request_seconds = kerf_http_limits_default.request_seconds;
     server.options.connections = kerf_http_limits_default.connections;
     code = parse_options(&server.options, argc, argv);
     if (code >= 0) {

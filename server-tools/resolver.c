@@ -90,7 +90,8 @@ bool kerf_report_blames_payload(enum kerf_mode mode, enum kerf_report_code code)
     return false;
 }
 
-static enum kerf_standing standing_of(const struct kerf_resolver_view *view, const struct kerf_check_component *component)
+static enum kerf_standing standing_of(const struct kerf_resolver_view *view,
+                                      const struct kerf_check_component *component)
 {
     const struct kerf_span name = span_of(component->name);
     const struct kerf_span version = span_of(component->ver);

@@ -27,7 +27,8 @@ static uint64_t now_seconds(void)
     return now < 0 ? 0 : (uint64_t)now;
 }
 
-void kerf_service_refuse(struct kerf_service *service, struct kerf_http_request *request, int status, const char *message)
+void kerf_service_refuse(struct kerf_service *service, struct kerf_http_request *request, int status,
+                         const char *message)
 {
     char *text = NULL;
     size_t len = 0;
@@ -48,7 +49,8 @@ void kerf_service_refuse(struct kerf_service *service, struct kerf_http_request 
 }
 
 /* Answers 200 with a text that is freed, or 503 without one. */
-static void answer_json(struct kerf_service *service, struct kerf_http_request *request, kerf_err err, char *text, size_t len)
+static void answer_json(struct kerf_service *service, struct kerf_http_request *request, kerf_err err, char *text,
+                        size_t len)
 {
     if (err != KERF_OK) {
         kerf_service_refuse(service, request, 503, "no memory for the answer");
@@ -434,8 +436,9 @@ kerf_err kerf_service_reload(struct kerf_service *service, struct kerf_why *why)
 
         kerf_log_event(&service->log, "loaded",
                        json_pack("{s:s, s:I, s:I, s:b}", "product", catalogue->product, "release",
-                                 (json_int_t)catalogue->fresh.seq, "fresh_expires", (json_int_t)catalogue->fresh.expires,
-                                 "fresh_expired", catalogue->fresh.expires <= now_seconds()));
+                                 (json_int_t)catalogue->fresh.seq, "fresh_expires",
+                                 (json_int_t)catalogue->fresh.expires, "fresh_expired",
+                                 catalogue->fresh.expires <= now_seconds()));
     }
     return KERF_OK;
 }

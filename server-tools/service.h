@@ -31,9 +31,10 @@ struct kerf_service {
     struct kerf_snapshot_stamp stamp;
     struct kerf_fleet *fleet;
     struct kerf_policy policy;
-    const char *url_base;              /* prefix of payload URLs, without a slash at its end; "": this server */
-    const struct kerf_signing_key *fresh_key; /* signs a fresh document per answer, nonce included; NULL: the published one */
-    uint64_t fresh_seconds;            /* for which such a document is valid */
+    const char *url_base; /* prefix of payload URLs, without a slash at its end; "": this server */
+    const struct kerf_signing_key
+        *fresh_key;         /* signs a fresh document per answer, nonce included; NULL: the published one */
+    uint64_t fresh_seconds; /* for which such a document is valid */
     struct kerf_log log;
     const struct kerf_http *http; /* for the state of the server */
     struct kerf_service_counts counts;

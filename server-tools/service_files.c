@@ -60,11 +60,13 @@ void kerf_service_payload(struct kerf_service *service, struct kerf_http_request
     char hex[2 * KERF_SHA256_LEN + 1];
     int fd;
 
-    if (strspn(name, "0123456789abcdef") != strlen(name) || kerf_cli_parse_hex(name, digest.b, sizeof digest.b) != KERF_OK) {
+    if (strspn(name, "0123456789abcdef") != strlen(name) ||
+        kerf_cli_parse_hex(name, digest.b, sizeof digest.b) != KERF_OK) {
         kerf_service_refuse(service, request, 404, "payloads are /p/ and 64 lower-case hexadecimal digits");
         return;
     }
-    fd = open_file(service, request, kerf_repository_object_path(&service->repo, KERF_STORE_PAYLOAD, &digest, path), &st);
+    fd = open_file(service, request, kerf_repository_object_path(&service->repo, KERF_STORE_PAYLOAD, &digest, path),
+                   &st);
     if (fd < 0) {
         return;
     }
@@ -117,7 +119,8 @@ static const char *document_path(const struct kerf_service *service, const char 
     }
     if (strncmp(name, "release.", 8) == 0) {
         number = parse_number(name + 8);
-        return number == 0 ? NULL : kerf_repository_document_path(&service->repo, product, KERF_DOC_RELEASE, number, path);
+        return number == 0 ? NULL
+                           : kerf_repository_document_path(&service->repo, product, KERF_DOC_RELEASE, number, path);
     }
     return NULL;
 }
@@ -143,8 +146,10 @@ void kerf_service_metadata(struct kerf_service *service, struct kerf_http_reques
     }
     /* These files are replaced by a rename, never changed: identity and time name the content. */
     (void)snprintf(etag, sizeof etag, "\"%llx-%llx-%llx.%lx\"", (unsigned long long)st.st_ino,
-                   (unsigned long long)st.st_size, (unsigned long long)st.st_mtim.tv_sec, (unsigned long)st.st_mtim.tv_nsec);
+                   (unsigned long long)st.st_size, (unsigned long long)st.st_mtim.tv_sec,
+                   (unsigned long)st.st_mtim.tv_nsec);
     log_file(service, request, "metadata", name, 0);
     kerf_http_answer_header(request, "Cache-Control", immutable ? IMMUTABLE : "no-cache");
-    (void)kerf_http_answer_file(request, fd, (uint64_t)st.st_size, etag, current ? "application/json" : "application/cbor");
+    (void)kerf_http_answer_file(request, fd, (uint64_t)st.st_size, etag,
+                                current ? "application/json" : "application/cbor");
 }

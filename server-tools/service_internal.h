@@ -8,7 +8,8 @@
 #include "server-tools/service.h"
 
 /* Answers with an error and logs it. 429 and 503 get their Retry-After. */
-void kerf_service_refuse(struct kerf_service *service, struct kerf_http_request *request, int status, const char *message);
+void kerf_service_refuse(struct kerf_service *service, struct kerf_http_request *request, int status,
+                         const char *message);
 
 /* `name` is what follows "/p/" or "/metadata/" in the path. */
 void kerf_service_payload(struct kerf_service *service, struct kerf_http_request *request, const char *name);

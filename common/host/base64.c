@@ -12,8 +12,8 @@ void kerf_base64_encode(const uint8_t *data, size_t len, char *text)
 {
     while (len > 0) {
         const size_t n = len < 3 ? len : 3;
-        const uint32_t v =
-            (uint32_t)data[0] << 16 | (uint32_t)(n > 1 ? data[1] : 0) << 8 | (uint32_t)(n > 2 ? data[2] : 0);
+        const uint32_t v = (uint32_t)data[0] << 16 | (uint32_t)(n > 1 ? data[1] : 0) << 8 |
+                           (uint32_t)(n > 2 ? data[2] : 0);
 
         text[0] = base64_alphabet[v >> 18];
         text[1] = base64_alphabet[v >> 12 & 63];

@@ -182,7 +182,8 @@ bool kerf_json_uint(struct kerf_json *json, const struct kerf_json_at *at, const
     return true;
 }
 
-bool kerf_json_uint32(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required, uint32_t *value)
+bool kerf_json_uint32(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required,
+                      uint32_t *value)
 {
     uint64_t wide = 0;
 
@@ -234,7 +235,8 @@ bool kerf_json_digest(struct kerf_json *json, const struct kerf_json_at *at, con
         return false;
     }
     /* json_string_value() is NULL for another type; a NUL can't be inside, so the text has the length it seems to have. */
-    if (!json_is_string(found) || kerf_cli_parse_hex(json_string_value(found), digest->b, sizeof digest->b) != KERF_OK) {
+    if (!json_is_string(found) ||
+        kerf_cli_parse_hex(json_string_value(found), digest->b, sizeof digest->b) != KERF_OK) {
         kerf_json_fail(json, at, key, "64 hexadecimal digits (a SHA-256) expected");
         return false;
     }
@@ -329,8 +331,8 @@ bool kerf_json_object(struct kerf_json *json, const struct kerf_json_at *at, con
     return true;
 }
 
-json_t *kerf_json_array(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required, size_t min,
-                        size_t max, size_t *count)
+json_t *kerf_json_array(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required,
+                        size_t min, size_t max, size_t *count)
 {
     json_t *found = get(json, at, key, required);
 
@@ -349,8 +351,8 @@ json_t *kerf_json_array(struct kerf_json *json, const struct kerf_json_at *at, c
     return found;
 }
 
-void kerf_json_element(struct kerf_json *json, const struct kerf_json_at *at, const char *key, json_t *array, size_t index,
-                       struct kerf_json_at *inner)
+void kerf_json_element(struct kerf_json *json, const struct kerf_json_at *at, const char *key, json_t *array,
+                       size_t index, struct kerf_json_at *inner)
 {
     json_t *found = json_array_get(array, index);
 
@@ -375,8 +377,8 @@ void kerf_json_text_element(struct kerf_json *json, const struct kerf_json_at *a
     memcpy(text, json_string_value(found), json_string_length(found) + 1);
 }
 
-void kerf_json_base64_element(struct kerf_json *json, const struct kerf_json_at *at, const char *key, const json_t *array,
-                              size_t index, size_t max_len, uint8_t **data, size_t *len)
+void kerf_json_base64_element(struct kerf_json *json, const struct kerf_json_at *at, const char *key,
+                              const json_t *array, size_t index, size_t max_len, uint8_t **data, size_t *len)
 {
     const char *error = decode_base64(json_array_get(array, index), max_len, data, len);
 

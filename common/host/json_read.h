@@ -53,7 +53,8 @@ bool kerf_json_text(struct kerf_json *json, const struct kerf_json_at *at, const
 bool kerf_json_uint(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required, uint64_t min,
                     uint64_t max, uint64_t *value);
 /* The same for 32 bits. */
-bool kerf_json_uint32(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required, uint32_t *value);
+bool kerf_json_uint32(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required,
+                      uint32_t *value);
 bool kerf_json_bool(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required, bool *value);
 /* An integer or real number within 0 .. 1. */
 bool kerf_json_fraction(struct kerf_json *json, const struct kerf_json_at *at, const char *key, double *value);
@@ -70,17 +71,17 @@ bool kerf_json_base64(struct kerf_json *json, const struct kerf_json_at *at, con
 bool kerf_json_object(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required,
                       struct kerf_json_at *inner);
 /* An array of min .. max elements; NULL when there is none. *count is then 0. */
-json_t *kerf_json_array(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required, size_t min,
-                        size_t max, size_t *count);
+json_t *kerf_json_array(struct kerf_json *json, const struct kerf_json_at *at, const char *key, bool required,
+                        size_t min, size_t max, size_t *count);
 /* Element `index` of such an array as an object. */
-void kerf_json_element(struct kerf_json *json, const struct kerf_json_at *at, const char *key, json_t *array, size_t index,
-                       struct kerf_json_at *inner);
+void kerf_json_element(struct kerf_json *json, const struct kerf_json_at *at, const char *key, json_t *array,
+                       size_t index, struct kerf_json_at *inner);
 /* Element `index` of such an array as a text. */
 void kerf_json_text_element(struct kerf_json *json, const struct kerf_json_at *at, const char *key, const json_t *array,
                             size_t index, char *text, size_t cap);
 /* Element `index` of such an array as base64. */
-void kerf_json_base64_element(struct kerf_json *json, const struct kerf_json_at *at, const char *key, const json_t *array,
-                              size_t index, size_t max_len, uint8_t **data, size_t *len);
+void kerf_json_base64_element(struct kerf_json *json, const struct kerf_json_at *at, const char *key,
+                              const json_t *array, size_t index, size_t max_len, uint8_t **data, size_t *len);
 
 /*
  * Writing: sets object[key] and takes over `value`; a NULL value, or no memory, drops the whole object: *object becomes

@@ -16,8 +16,8 @@ const char *const kerf_phase_words[KERF_PHASE_WORDS] = {
 };
 
 const char *const kerf_code_words[KERF_CODE_WORDS] = {
-    "",         "NET",      "TLS",     "SIG",    "EXPIRED", "ROLLBACK", "SRC_MISMATCH", "DELTA_BAD", "CHUNK_HASH",
-    "DST_HASH", "NO_SPACE", "NO_RAM",  "FLASH",  "BATTERY", "TIMEOUT",  "CANCELLED",    "BOOT_FAIL",
+    "",         "NET",      "TLS",    "SIG",   "EXPIRED", "ROLLBACK", "SRC_MISMATCH", "DELTA_BAD", "CHUNK_HASH",
+    "DST_HASH", "NO_SPACE", "NO_RAM", "FLASH", "BATTERY", "TIMEOUT",  "CANCELLED",    "BOOT_FAIL",
 };
 
 const char *kerf_mode_name(enum kerf_mode mode)

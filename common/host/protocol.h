@@ -129,9 +129,9 @@ uint32_t kerf_features_mask(const struct kerf_client_info *client);
 
 /* One component as the device has it now. */
 struct kerf_check_component {
-    char name[KERF_NAME_CAP]; /* required; each name once */
-    char ver[KERF_NAME_CAP];  /* what the device believes; may be empty */
-    bool digest_known;        /* false: nothing installed, or not known: full payloads only */
+    char name[KERF_NAME_CAP];         /* required; each name once */
+    char ver[KERF_NAME_CAP];          /* what the device believes; may be empty */
+    bool digest_known;                /* false: nothing installed, or not known: full payloads only */
     struct kerf_sha256_digest digest; /* SHA-256 of the image as it lies there */
     uint64_t size;                    /* bytes of that image */
     uint64_t slot;                    /* bytes that a new image may take; 0: not given, no limit */
@@ -157,8 +157,8 @@ struct kerf_check_request {
     bool boot_confirmed;
     uint32_t boot_count;
     char boot_why[KERF_NAME_CAP];
-    uint64_t root_version; /* newest root document the device trusts; 0: none */
-    uint64_t release_seq; /* newest release it has accepted; 0: none */
+    uint64_t root_version;  /* newest root document the device trusts; 0: none */
+    uint64_t release_seq;   /* newest release it has accepted; 0: none */
     size_t component_count; /* required, at least 1 */
     struct kerf_check_component components[KERF_MAX_COMPONENTS];
     struct kerf_last_attempt last;
@@ -187,8 +187,8 @@ enum kerf_check_status {
 struct kerf_option {
     enum kerf_mode kind;
     char format[KERF_TAG_CAP];
-    uint64_t size; /* bytes to fetch */
-    uint64_t ram;  /* bytes of workspace the decoder needs, the port's page buffer apart */
+    uint64_t size;                    /* bytes to fetch */
+    uint64_t ram;                     /* bytes of workspace the decoder needs, the port's page buffer apart */
     struct kerf_sha256_digest digest; /* of the whole payload file; the release document says the rest */
     size_t url_count;                 /* at least 1 */
     char *urls[KERF_MAX_URLS];        /* owned by the answer; absolute, or "/p/..." on the server that answered */
@@ -201,10 +201,10 @@ struct kerf_update {
     struct kerf_sha256_digest from;
     char to_ver[KERF_NAME_CAP];
     struct kerf_sha256_digest to;
-    uint64_t to_size; /* bytes of the new image */
+    uint64_t to_size;    /* bytes of the new image */
     size_t option_count; /* at least 1, best first */
     struct kerf_option options[KERF_MAX_OPTIONS];
-    uint32_t tries_delta, tries_full; /* times to try each kind before the next option */
+    uint32_t tries_delta, tries_full;   /* times to try each kind before the next option */
     uint32_t backoff_base, backoff_max; /* seconds between tries: base, doubled each time, up to max */
     bool full_on_metered;               /* false: no full payload over a metered link */
 };
