@@ -66,17 +66,17 @@ enum kerf_isa_id {
  */
 enum kerf_ref_kind {
     KERF_REF_NONE = 0,
-    KERF_REF_WORD = 1,      /* aligned word that points into the image */
-    KERF_REF_RAM = 2,       /* aligned word (or pair) that points into one of the header's ranges */
-    KERF_REF_CALL = 3,      /* direct call */
-    KERF_REF_JUMP = 4,      /* long unconditional jump */
-    KERF_REF_BRANCH = 5,    /* conditional or short branch */
-    KERF_REF_BRANCH2 = 6,   /* the shortest ones */
-    KERF_REF_LITERAL = 7,   /* PC-relative load or address of a literal */
-    KERF_REF_PAIR = 8,      /* first half of a two-instruction address; its target is coded here in full */
-    KERF_REF_LOW = 9,       /* second half: follows from the first */
-    KERF_REF_PAIR2 = 10,    /* a first half whose second was not found */
-    KERF_REF_WORD8 = 11,    /* aligned 8-byte word that points into the image */
+    KERF_REF_WORD = 1,    /* aligned word that points into the image */
+    KERF_REF_RAM = 2,     /* aligned word (or pair) that points into one of the header's ranges */
+    KERF_REF_CALL = 3,    /* direct call */
+    KERF_REF_JUMP = 4,    /* long unconditional jump */
+    KERF_REF_BRANCH = 5,  /* conditional or short branch */
+    KERF_REF_BRANCH2 = 6, /* the shortest ones */
+    KERF_REF_LITERAL = 7, /* PC-relative load or address of a literal */
+    KERF_REF_PAIR = 8,    /* first half of a two-instruction address; its target is coded here in full */
+    KERF_REF_LOW = 9,     /* second half: follows from the first */
+    KERF_REF_PAIR2 = 10,  /* a first half whose second was not found */
+    KERF_REF_WORD8 = 11,  /* aligned 8-byte word that points into the image */
     KERF_REF_KINDS = 12,
     KERF_REF_BIG_ENDIAN = 15, /* not a kind: bit 15 of `kinds` says that words are big-endian */
 };
@@ -91,9 +91,9 @@ typedef kerf_pos kerf_addr;
 #define KERF_REF_LOWS 3
 
 struct kerf_ref {
-    uint8_t kind; /* enum kerf_ref_kind */
-    uint8_t form; /* which encoding; the instruction set's own number */
-    uint8_t len;  /* bytes, 2 .. 8 */
+    uint8_t kind;  /* enum kerf_ref_kind */
+    uint8_t form;  /* which encoding; the instruction set's own number */
+    uint8_t len;   /* bytes, 2 .. 8 */
     uint8_t scale; /* log2 of the unit by which targets differ from each other */
     /* KERF_REF_PAIR: the instructions that complete it, at most KERF_REF_LOWS, the one that `target` includes first. */
     uint8_t low_count;
@@ -138,6 +138,35 @@ bool kerf_isa_known(unsigned isa);
 unsigned kerf_thumb_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
 bool kerf_thumb_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
 void kerf_thumb_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+/* `wide`, `windowed`, `big`: the second of the two numbers that share a file. */
+unsigned kerf_a32_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
+bool kerf_a32_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+void kerf_a32_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+unsigned kerf_aarch64_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
+bool kerf_aarch64_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+void kerf_aarch64_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+unsigned kerf_xtensa_scan(bool windowed, const struct kerf_isa_view *view, struct kerf_ref *ref);
+bool kerf_xtensa_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+void kerf_xtensa_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+unsigned kerf_riscv_scan(bool wide, const struct kerf_isa_view *view, struct kerf_ref *ref);
+bool kerf_riscv_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+void kerf_riscv_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+unsigned kerf_x86_scan(bool wide, const struct kerf_isa_view *view, struct kerf_ref *ref);
+bool kerf_x86_get(bool wide, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+void kerf_x86_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+unsigned kerf_avr_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
+bool kerf_avr_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+void kerf_avr_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+unsigned kerf_mips_scan(bool big, const struct kerf_isa_view *view, struct kerf_ref *ref);
+bool kerf_mips_get(bool big, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+void kerf_mips_put(bool big, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
 
 /* Pointer words (word.c): the codec asks for these where the instruction set found nothing. */
 void kerf_word_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);

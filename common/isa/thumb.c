@@ -105,7 +105,8 @@ bool kerf_thumb_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc
     case FORM_LDR_W:
         from &= ~(kerf_addr)3;
         *target = (h1 & 0x80) != 0 ? from + (h2 & 0xfff) : from - (h2 & 0xfff);
-        return (h1 & 0xff7f) == 0xf85f;
+        /* Not -0, which kerf_thumb_put() writes as +0. */
+        return (h1 & 0xff7f) == 0xf85f && ((h1 & 0x80) != 0 || (h2 & 0xfff) != 0);
     default:
         *target = mov_imm(p) | mov_imm(p + shape->low_at[0]) << 16;
         return is_mov_pair(p, p + shape->low_at[0]);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Instruction sets on any bytes: the first byte is the set, the next two the kinds, then four of address, then code. Each
+ * reference that a sweep finds must be read back as found, and writing its own target must change nothing.
+ */
+#include "common/isa/isa.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/bytes.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void require(bool ok)
+{
+    if (!ok) {
+        abort();
+    }
+}
+
+static void check(unsigned isa, const struct kerf_isa_view *view, const struct kerf_ref *ref)
+{
+    uint8_t again[KERF_ISA_VIEW_LEN];
+    kerf_addr target = 0;
+
+    require((view->kinds >> ref->kind & 1) != 0 && ref->len >= 2 && ref->len <= 8 && ref->low_count <= KERF_REF_LOWS);
+    require(kerf_isa_get(isa, ref, view->p, view->pc, &target) && target == ref->target);
+    memcpy(again, view->p, sizeof(again));
+    kerf_isa_put(isa, ref->form, again, view->pc, target);
+    for (unsigned i = 0; i < ref->low_count; i++) {
+        unsigned at = ref->low_at[i];
+        kerf_addr value = target - (ref->low_relative ? view->pc : 0) + (kerf_addr)(kerf_shift)ref->low_delta[i];
+
+        require(at >= ref->len && at + ref->len <= sizeof(again));
+        kerf_isa_put(isa, ref->low_form[i], again + at, view->pc + at, value);
+    }
+    require(memcmp(again, view->p, sizeof(again)) == 0);
+    /* Another target: reading it must not look further than the view either. */
+    kerf_isa_put(isa, ref->form, again, view->pc ^ 0x5a5a5a5au, ~target);
+    (void)kerf_isa_get(isa, ref, again, view->pc ^ 0x5a5a5a5au, &target);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    if (len < 7) {
+        return 0;
+    }
+    unsigned isa = data[0] % KERF_ISA_COUNT;
+    uint16_t kinds = (uint16_t)kerf_load_le16(data + 1);
+    kerf_addr pc = kerf_load_le32(data + 3);
+    size_t next = 7;
+
+    for (size_t pos = 7; pos < len; pos++) {
+        uint8_t view_bytes[KERF_ISA_VIEW_LEN] = {0};
+        size_t have = len - pos < sizeof(view_bytes) ? len - pos : sizeof(view_bytes);
+        const struct kerf_isa_view view = {view_bytes, pc + pos, kinds, pos >= next};
+        struct kerf_ref ref;
+
+        memcpy(view_bytes, data + pos, have);
+        unsigned step = kerf_isa_scan(isa, &view, &ref);
+
+        require(step >= 1 && step <= 8);
+        if (ref.kind != KERF_REF_NONE) {
+            check(isa, &view, &ref);
+        }
+        next = view.boundary ? pos + step : next;
+    }
+    return 0;
+}

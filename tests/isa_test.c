@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Instruction sets: known encodings, targets read and written, and that nothing but the view is looked at. */
+#include "common/isa/isa.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/bytes.h"
+
+#define ALL_KINDS 0xffffu
+
+/* A reference at `pc`. The bytes were assembled with GNU binutils, or by hand from the manuals and read back by objdump. */
+struct sample {
+    uint8_t isa;
+    uint8_t kind;
+    uint8_t len;
+    uint32_t pc;
+    uint32_t target;
+    const char *hex; /* the instructions from pc on */
+    uint8_t low_count;
+    uint8_t low_at[KERF_REF_LOWS];
+    int16_t low_delta[KERF_REF_LOWS];
+};
+
+/* A table: one reference a line. */
+/* clang-format off */
+#define ALONE 0, {0}, {0}
+
+static const struct sample samples[] = {
+    {KERF_ISA_THUMB, KERF_REF_CALL, 4, 0x1000, 0x1000, "fff7feff", ALONE},              /* bl . */
+    {KERF_ISA_THUMB, KERF_REF_PAIR, 4, 0, 0x12345678, "45f27866c1f23426", 1, {4}, {0}}, /* movw, movt r6 */
+
+    {KERF_ISA_A32, KERF_REF_CALL, 4, 0x100000, 0x0fffc0, "eeffffeb", ALONE},          /* bl */
+    {KERF_ISA_A32, KERF_REF_CALL, 4, 0x100000, 0x100008, "0000000b", ALONE},          /* bleq */
+    {KERF_ISA_A32, KERF_REF_CALL, 4, 0x100000, 0x100046, "0f0000fb", ALONE},          /* blx, to a halfword */
+    {KERF_ISA_A32, KERF_REF_JUMP, 4, 0x100000, 0x102008, "000800ea", ALONE},          /* b */
+    {KERF_ISA_A32, KERF_REF_BRANCH, 4, 0x100000, 0x0fffe0, "f6ffff1a", ALONE},        /* bne */
+    {KERF_ISA_A32, KERF_REF_LITERAL, 4, 0x114, 0xfc, "20301fe5", ALONE},              /* ldr r3, [pc, #-32] */
+    {KERF_ISA_A32, KERF_REF_LITERAL, 4, 0x118, 0x144, "24309fe5", ALONE},             /* ldr r3, [pc, #36] */
+    {KERF_ISA_A32, KERF_REF_LITERAL, 4, 0x11c, 0x128, "0410dfe5", ALONE},             /* ldrb r1, [pc, #4] */
+    {KERF_ISA_A32, KERF_REF_LITERAL, 4, 0x120, 0x120, "021b1fed", ALONE},             /* vldr d1, [pc, #-8] */
+    {KERF_ISA_A32, KERF_REF_PAIR, 4, 0, 0x12345678, "785605e3345241e3", 1, {4}, {0}}, /* movw, movt r5 */
+    {KERF_ISA_A32, KERF_REF_PAIR, 4, 0, 0x12345678, "785605e30000a0e1345241e3", 1, {8}, {0}},
+
+    {KERF_ISA_AARCH64, KERF_REF_CALL, 4, 0x100, 0xc0, "f0ffff97", ALONE},                      /* bl */
+    {KERF_ISA_AARCH64, KERF_REF_JUMP, 4, 0x104, 0x2104, "00080014", ALONE},                    /* b */
+    {KERF_ISA_AARCH64, KERF_REF_BRANCH, 4, 0x108, 0xe8, "01ffff54", ALONE},                    /* b.ne */
+    {KERF_ISA_AARCH64, KERF_REF_BRANCH, 4, 0x10c, 0x14c, "030200b4", ALONE},                   /* cbz x3 */
+    {KERF_ISA_AARCH64, KERF_REF_BRANCH2, 4, 0x110, 0xd0, "03fe2f37", ALONE},                   /* tbnz w3, #5 */
+    {KERF_ISA_AARCH64, KERF_REF_LITERAL, 4, 0x114, 0x178, "21030058", ALONE},                  /* ldr x1 */
+    {KERF_ISA_AARCH64, KERF_REF_LITERAL, 4, 0x118, 0xb4, "e1fcff9c", ALONE},                   /* ldr q1 */
+    {KERF_ISA_AARCH64, KERF_REF_LITERAL, 4, 0x120, 0x123, "00000070", ALONE},                  /* adr x0 */
+    {KERF_ISA_AARCH64, KERF_REF_PAIR, 4, 0x100000, 0xb01123, "015000b0218c0491", 1, {4}, {0}}, /* adrp, add x1 */
+    /* adrp x2 and four users: ldr, str q, ldrb, ldrh */
+    {KERF_ISA_AARCH64, KERF_REF_PAIR, 4, 0x100008, 0xffc03128,
+     "02d8fff0439440f9434c803d441c4039421c4079", 3, {4, 8, 12}, {0, 8, -289}},
+    {KERF_ISA_AARCH64, KERF_REF_PAIR, 4, 0x100000, 0xb01123, "015000b0218c0491228c4039", 1, {4}, {0}},
+    {KERF_ISA_AARCH64, KERF_REF_PAIR2, 4, 0x100000, 0xb01000, "015000b0418c0491", ALONE}, /* adrp x1; add x1, x2 */
+
+    {KERF_ISA_XTENSA_CALL0, KERF_REF_CALL, 3, 0x100000, 0x100000, "c5ffff", ALONE},       /* call0 */
+    {KERF_ISA_XTENSA_CALL0, KERF_REF_CALL, 3, 0x100003, 0x100000, "c5ffff", ALONE},       /* from the word of the pc */
+    {KERF_ISA_XTENSA_WINDOWED, KERF_REF_CALL, 3, 0x100000, 0x100000, "e5ffff", ALONE},    /* call8 */
+    {KERF_ISA_XTENSA_CALL0, KERF_REF_JUMP, 3, 0x100003, 0x0fffc0, "46eeff", ALONE},       /* j */
+    {KERF_ISA_XTENSA_CALL0, KERF_REF_BRANCH, 3, 0x100006, 0x0fffd0, "1663fc", ALONE},     /* beqz a3 */
+    {KERF_ISA_XTENSA_CALL0, KERF_REF_BRANCH2, 3, 0x100009, 0x100002, "2643f5", ALONE},    /* beqi a3, 4 */
+    {KERF_ISA_XTENSA_CALL0, KERF_REF_BRANCH2, 3, 0x10000c, 0x100002, "f653f2", ALONE},    /* bgeui a3, 5 */
+    {KERF_ISA_XTENSA_CALL0, KERF_REF_BRANCH2, 3, 0x10000f, 0x100002, "47b4ef", ALONE},    /* bgeu a4, a4 */
+    {KERF_ISA_XTENSA_CALL0, KERF_REF_BRANCH2, 2, 0x100012, 0x100019, "8c33", ALONE},      /* beqz.n a3 */
+    {KERF_ISA_XTENSA_WINDOWED, KERF_REF_BRANCH2, 3, 0x100000, 0x1000f4, "7683f0", ALONE}, /* loop a3 */
+    {KERF_ISA_XTENSA_WINDOWED, KERF_REF_LITERAL, 3, 0x100014, 0x0ffff8, "31f9ff", ALONE}, /* l32r a3 */
+    {KERF_ISA_XTENSA_WINDOWED, KERF_REF_LITERAL, 3, 0x100015, 0x0c0018, "310000", ALONE}, /* l32r, the farthest */
+
+    {KERF_ISA_RISCV32, KERF_REF_CALL, 4, 0x100000, 0x0fffc0, "eff01ffc", ALONE},                 /* jal ra */
+    {KERF_ISA_RISCV32, KERF_REF_JUMP, 4, 0x100004, 0x1ff800, "6ff0cf7f", ALONE},                 /* j */
+    {KERF_ISA_RISCV64, KERF_REF_BRANCH, 4, 0x100008, 0x1007f4, "6306b57e", ALONE},               /* beq a0, a1 */
+    {KERF_ISA_RISCV64, KERF_REF_BRANCH, 4, 0x10000c, 0x0ff82a, "e37fb580", ALONE},               /* bgeu a0, a1 */
+    {KERF_ISA_RISCV64, KERF_REF_BRANCH2, 2, 0x100010, 0x100096, "59c1", ALONE},                  /* c.beqz a0 */
+    {KERF_ISA_RISCV64, KERF_REF_BRANCH2, 2, 0x100012, 0x0fff12, "01d1", ALONE},                  /* c.beqz a0 */
+    {KERF_ISA_RISCV64, KERF_REF_BRANCH2, 2, 0x100014, 0x0ff824, "01b8", ALONE},                  /* c.j */
+    {KERF_ISA_RISCV32, KERF_REF_BRANCH2, 2, 0x100018, 0x100002, "ed37", ALONE},                  /* c.jal */
+    {KERF_ISA_RISCV64, KERF_REF_PAIR, 4, 0x100000, 0x12444ffb, "175534121305b5ff", 1, {4}, {0}}, /* auipc, addi a0 */
+    {KERF_ISA_RISCV64, KERF_REF_PAIR, 4, 0x100008, 0x0ff807, "17f3ffffe700f37f", 1, {4}, {0}},   /* auipc, jalr t1 */
+    /* auipc a1; lw 4(a1), sw -8(a1), addi a1 */
+    {KERF_ISA_RISCV64, KERF_REF_PAIR, 4, 0x100010, 0x101014,
+     "9715000003a6450023acc5fe93858500", 3, {4, 8, 12}, {0, -12, 4}},
+    {KERF_ISA_RISCV32, KERF_REF_PAIR, 4, 0, 0x7fffffff, "b707008003c7f7ff", 1, {4}, {0}}, /* lui a5; lbu -1(a5) */
+    {KERF_ISA_RISCV32, KERF_REF_PAIR, 4, 0, 0x7fffffff, "b7070080010003c7f7ff", 1, {6}, {0}},
+
+    {KERF_ISA_X86, KERF_REF_CALL, 5, 0x100, 0xc0, "e8bbffffff", ALONE},                 /* call */
+    {KERF_ISA_X86, KERF_REF_JUMP, 5, 0x105, 0x2104, "e9fa1f0000", ALONE},               /* jmp */
+    {KERF_ISA_X86_64, KERF_REF_BRANCH, 6, 0x100, 0x1106, "0f8500100000", ALONE},        /* jne */
+    {KERF_ISA_X86, KERF_REF_PAIR2, 5, 0, 0x12345678, "a178563412", ALONE},              /* mov 0x12345678, %eax */
+    {KERF_ISA_X86, KERF_REF_PAIR2, 5, 0, 0x12345678, "b978563412", ALONE},              /* mov $0x12345678, %ecx */
+    {KERF_ISA_X86, KERF_REF_PAIR2, 5, 0, 0x12345678, "6878563412", ALONE},              /* push $0x12345678 */
+    {KERF_ISA_X86, KERF_REF_PAIR2, 6, 0, 0x12345678, "c6057856341201", ALONE},          /* movb $1, 0x12345678 */
+    {KERF_ISA_X86, KERF_REF_PAIR2, 7, 0, 0x12345678, "0fb60578563412", ALONE},          /* movzbl 0x12345678, %eax */
+    {KERF_ISA_X86_64, KERF_REF_PAIR2, 6, 0x117, 0x1355, "c7053412000005000000", ALONE}, /* movl $5, 0x1234(%rip) */
+    {KERF_ISA_X86_64, KERF_REF_PAIR2, 6, 0x121, 0xf8, "803dd0ffffff05", ALONE},         /* cmpb $5, -0x30(%rip) */
+    {KERF_ISA_X86_64, KERF_REF_PAIR2, 6, 0x129, 0x173, "8d3d44000000", ALONE},          /* lea, behind its prefix */
+    {KERF_ISA_X86_64, KERF_REF_PAIR2, 6, 0x12f, 0x145, "ff1510000000", ALONE},          /* call *0x10(%rip) */
+    {KERF_ISA_X86_64, KERF_REF_PAIR2, 7, 0x135, 0x14c, "0fb60510000000", ALONE},        /* movzbl 0x10(%rip), %eax */
+    {KERF_ISA_X86_64, KERF_REF_PAIR2, 6, 0x13c, 0x153, "f6051000000001", ALONE},        /* testb $1, 0x10(%rip) */
+    {KERF_ISA_X86_64, KERF_REF_PAIR2, 6, 0x143, 0x15d, "f7051000000001000000", ALONE},  /* testl $1, 0x10(%rip) */
+    {KERF_ISA_X86_64, KERF_REF_PAIR2, 6, 0x14d, 0x163, "f71510000000", ALONE},          /* notl 0x10(%rip) */
+    {KERF_ISA_X86_64, KERF_REF_PAIR2, 6, 0x15b, 0x175, "69051000000000010000", ALONE},  /* imul $0x100 */
+
+    {KERF_ISA_AVR, KERF_REF_CALL, 4, 0x100, 0x40, "0e942000", ALONE},           /* call */
+    {KERF_ISA_AVR, KERF_REF_CALL, 4, 0x108, 0x7ffffe, "ff95ffff", ALONE},       /* call, the highest */
+    {KERF_ISA_AVR, KERF_REF_JUMP, 4, 0x104, 0x1fffe, "0c94ffff", ALONE},        /* jmp */
+    {KERF_ISA_AVR, KERF_REF_BRANCH, 2, 0x10c, 0xcc, "dfcf", ALONE},             /* rjmp */
+    {KERF_ISA_AVR, KERF_REF_BRANCH, 2, 0x10e, 0x150, "20d0", ALONE},            /* rcall */
+    {KERF_ISA_AVR, KERF_REF_BRANCH2, 2, 0x110, 0x122, "41f0", ALONE},           /* breq */
+    {KERF_ISA_AVR, KERF_REF_BRANCH2, 2, 0x112, 0x104, "c0f7", ALONE},           /* brcc */
+    {KERF_ISA_AVR, KERF_REF_RAM, 4, 0x114, 0x802345, "80914523", ALONE},        /* lds r24 */
+    {KERF_ISA_AVR, KERF_REF_RAM, 4, 0x118, 0x802345, "80934523", ALONE},        /* sts r24 */
+    {KERF_ISA_AVR, KERF_REF_PAIR, 2, 0, 0x802345, "85e493e2", 1, {2}, {0}},     /* ldi r24, r25 */
+    {KERF_ISA_AVR, KERF_REF_PAIR, 2, 0, 0x801234, "e4e325e0f2e1", 1, {4}, {0}}, /* ldi r30; r18; r31 */
+
+    {KERF_ISA_MIPS32_BE, KERF_REF_CALL, 4, 0x100000, 0x100040, "0c040010", ALONE},          /* jal */
+    {KERF_ISA_MIPS32_BE, KERF_REF_CALL, 4, 0x90100000, 0x90100040, "0c040010", ALONE},      /* in its 256 MiB */
+    {KERF_ISA_MIPS32_BE, KERF_REF_JUMP, 4, 0x100004, 0x100ffc, "080403ff", ALONE},          /* j */
+    {KERF_ISA_MIPS32_BE, KERF_REF_BRANCH, 4, 0x100008, 0x0fffcc, "1085fff0", ALONE},        /* beq a0, a1 */
+    {KERF_ISA_MIPS32_BE, KERF_REF_BRANCH, 4, 0x100010, 0x101010, "048003ff", ALONE},        /* bltz a0 */
+    {KERF_ISA_MIPS32_BE, KERF_REF_CALL, 4, 0x100014, 0x0fff94, "0411ffdf", ALONE},          /* bal */
+    {KERF_ISA_MIPS32_LE, KERF_REF_BRANCH, 4, 0x10000c, 0x100050, "10008014", ALONE},        /* bnez a0 */
+    {KERF_ISA_MIPS32_LE, KERF_REF_PAIR, 4, 0, 0x8000fff0, "0180043cf0ff8424", 1, {4}, {0}}, /* lui, addiu a0 */
+    /* lui a1; lw 16(a1), sw -16(a1), lbu 4(a1) to a1 */
+    {KERF_ISA_MIPS32_BE, KERF_REF_PAIR, 4, 0, 0x12340010,
+     "3c0512348ca60010aca6fff090a5000490a50008", 3, {4, 8, 12}, {0, -32, -12}},
+};
+/* clang-format on */
+#define SAMPLES (sizeof(samples) / sizeof(samples[0]))
+
+/* A view that ends where its block ends, so that a sanitizer sees a look beyond it. */
+static uint8_t *new_view(void)
+{
+    uint8_t *p = calloc(1, KERF_ISA_VIEW_LEN);
+
+    assert_non_null(p);
+    return p;
+}
+
+static void from_hex(const char *hex, uint8_t *p)
+{
+    for (size_t i = 0; hex[2 * i] != '\0'; i++) {
+        char byte[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+
+        p[i] = (uint8_t)strtoul(byte, NULL, 16);
+    }
+}
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    return *state;
+}
+
+/* What the codec does with second halves (refs.c): each is written with its target, and must come out as it was. */
+static void assert_lows_are_rewritten(unsigned isa, const struct kerf_ref *ref, const uint8_t *p, kerf_addr pc)
+{
+    for (unsigned i = 0; i < ref->low_count; i++) {
+        uint32_t value = (uint32_t)(ref->target - (ref->low_relative ? pc : 0)) + (uint32_t)(int32_t)ref->low_delta[i];
+        uint8_t again[8] = {0};
+
+        assert_true(ref->low_at[i] >= ref->len && ref->low_at[i] + ref->len <= KERF_ISA_VIEW_LEN);
+        memcpy(again, p + ref->low_at[i], ref->len);
+        kerf_isa_put(isa, ref->low_form[i], again, pc + ref->low_at[i], value);
+        assert_memory_equal(again, p + ref->low_at[i], ref->len);
+    }
+}
+
+/* Scans, and checks what holds for any bytes. */
+static unsigned scan(unsigned isa, const uint8_t *p, kerf_addr pc, unsigned kinds, bool boundary, struct kerf_ref *ref)
+{
+    const struct kerf_isa_view view = {p, pc, (uint16_t)kinds, boundary};
+
+    memset(ref, 0xa5, sizeof(*ref)); /* all that a scan leaves alone shows */
+    unsigned step = kerf_isa_scan(isa, &view, ref);
+
+    assert_in_range(step, 1, 8);
+    if (ref->kind != KERF_REF_NONE) {
+        uint8_t again[16];
+        kerf_addr target = 0;
+
+        assert_true((kinds >> ref->kind & 1) != 0 && ref->kind < KERF_REF_KINDS && ref->kind != KERF_REF_LOW);
+        assert_in_range(ref->len, 2, 8);
+        assert_in_range(ref->low_count, 0, KERF_REF_LOWS);
+        assert_true((ref->kind == KERF_REF_PAIR) == (ref->low_count > 0));
+        assert_true(kerf_isa_get(isa, ref, p, pc, &target));
+        assert_int_equal((uint32_t)target, (uint32_t)ref->target);
+        memset(again, 0x3c, sizeof(again));
+        memcpy(again, p, ref->len);
+        kerf_isa_put(isa, ref->form, again, pc, (uint32_t)target);
+        assert_memory_equal(again, p, ref->len);
+        for (size_t i = ref->len; i < sizeof(again); i++) {
+            assert_int_equal(again[i], 0x3c);
+        }
+        assert_lows_are_rewritten(isa, ref, p, pc);
+    }
+    return step;
+}
+
+static void known_encodings_are_found_with_their_targets(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        const struct sample *s = &samples[i];
+        uint8_t *p = new_view();
+        struct kerf_ref ref;
+
+        from_hex(s->hex, p);
+        unsigned step = scan(s->isa, p, s->pc, ALL_KINDS, true, &ref);
+
+        assert_int_equal(ref.kind, s->kind);
+        assert_int_equal(ref.len, s->len);
+        assert_int_equal((uint32_t)ref.target, s->target);
+        assert_int_equal(ref.low_count, s->low_count);
+        for (unsigned k = 0; k < s->low_count; k++) {
+            assert_int_equal(ref.low_at[k], s->low_at[k]);
+            assert_int_equal(ref.low_delta[k], s->low_delta[k]);
+        }
+        if (s->isa != KERF_ISA_X86 && s->isa != KERF_ISA_X86_64) {
+            assert_int_equal(step, s->len);
+        }
+        (void)scan(s->isa, p, s->pc, ALL_KINDS & ~(1u << s->kind), true, &ref);
+        assert_true(ref.kind == KERF_REF_NONE || ref.kind == KERF_REF_PAIR2);
+        free(p);
+    }
+}
+
+static void moved_code_keeps_its_targets(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        const struct sample *s = &samples[i];
+
+        for (int shift = -64; shift <= 64; shift += 32) {
+            uint8_t *p = new_view();
+            struct kerf_ref ref;
+            kerf_addr pc = s->pc + (kerf_addr)(kerf_shift)shift;
+            kerf_addr target;
+
+            from_hex(s->hex, p);
+            (void)scan(s->isa, p, s->pc, ALL_KINDS, true, &ref);
+            /* A second half that is relative counts from the place of the first. */
+            kerf_isa_put(s->isa, ref.form, p, pc, s->target);
+            for (unsigned k = 0; k < ref.low_count; k++) {
+                uint32_t value = (uint32_t)(s->target - (ref.low_relative ? pc : 0)) +
+                                 (uint32_t)(int32_t)ref.low_delta[k];
+
+                kerf_isa_put(s->isa, ref.low_form[k], p + ref.low_at[k], pc + ref.low_at[k], value);
+            }
+            assert_true(kerf_isa_get(s->isa, &ref, p, pc, &target));
+            /* The others don't reach that far. */
+            if (ref.kind != KERF_REF_BRANCH2 && ref.kind != KERF_REF_LITERAL) {
+                assert_int_equal((uint32_t)target, s->target);
+            }
+            free(p);
+        }
+    }
+}
+
+/* Any target that a form can hold is read back as it was written. */
+static void targets_written_are_read_back(void **state)
+{
+    uint32_t random = 1;
+
+    (void)state;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        const struct sample *s = &samples[i];
+        uint8_t *p = new_view();
+        struct kerf_ref ref;
+
+        from_hex(s->hex, p);
+        (void)scan(s->isa, p, s->pc, ALL_KINDS, true, &ref);
+        for (unsigned n = 0; n < 2000; n++) {
+            kerf_addr pc = (s->pc + (next_random(&random) & 0xffff0)) & UINT32_MAX;
+            uint32_t wanted = n < 40 ? (uint32_t)pc + (1u << n % 32) * (n < 32 ? 1 : UINT32_MAX) : next_random(&random);
+            kerf_addr held;
+            kerf_addr again;
+
+            kerf_isa_put(s->isa, ref.form, p, pc, wanted);
+            if (ref.kind == KERF_REF_PAIR || !kerf_isa_get(s->isa, &ref, p, pc, &held)) {
+                continue;
+            }
+            kerf_isa_put(s->isa, ref.form, p, pc, (uint32_t)held);
+            assert_true(kerf_isa_get(s->isa, &ref, p, pc, &again));
+            assert_int_equal((uint32_t)again, (uint32_t)held);
+        }
+        free(p);
+    }
+}
+
+static void any_bytes_are_safe_and_unchanged_by_their_own_target(void **state)
+{
+    uint32_t random = 2463534242u;
+
+    (void)state;
+    for (unsigned isa = 0; isa < KERF_ISA_COUNT; isa++) {
+        unsigned found = 0;
+
+        for (unsigned n = 0; n < 20000; n++) {
+            uint8_t *p = new_view();
+            struct kerf_ref ref;
+            uint32_t r = next_random(&random);
+
+            /* Plain random bytes, and ones of few values: registers agree more often. */
+            for (unsigned i = 0; i < KERF_ISA_VIEW_LEN; i += 4) {
+                kerf_store_le32(p + i, (r & 1) != 0 ? next_random(&random)
+                                                    : next_random(&random) & 0x9717709fu & next_random(&random));
+            }
+            kerf_addr pc = next_random(&random) & ((r & 2) != 0 ? ~3u : ~0u);
+
+            (void)scan(isa, p, pc, (r & 4) != 0 ? ALL_KINDS : r >> 16, (r & 8) == 0, &ref);
+            found += ref.kind != KERF_REF_NONE;
+            free(p);
+        }
+        assert_true((isa == KERF_ISA_NONE) == (found == 0));
+    }
+}
+
+/* With MOVs between, so that the second half lies as far as it may, and one further. */
+static void second_halves_are_looked_for_in_the_view_only(void **state)
+{
+    uint8_t *p = new_view();
+    struct kerf_ref ref;
+
+    (void)state;
+    for (unsigned at = 4; at < KERF_ISA_VIEW_LEN; at += 4) {
+        kerf_store_le32(p + at, 0xd503201f); /* nop */
+    }
+    kerf_store_le32(p, 0xb0005001);                         /* adrp x1 */
+    kerf_store_le32(p + KERF_ISA_VIEW_LEN - 4, 0x91048c20); /* add x0, x1, #0x123 */
+    (void)scan(KERF_ISA_AARCH64, p, 0x100000, ALL_KINDS, true, &ref);
+    assert_int_equal(ref.kind, KERF_REF_PAIR);
+    assert_int_equal(ref.low_at[0], KERF_ISA_VIEW_LEN - 4);
+    kerf_store_le32(p + 4, 0x90000001); /* adrp x1 again: what follows is its */
+    (void)scan(KERF_ISA_AARCH64, p, 0x100000, ALL_KINDS, true, &ref);
+    assert_int_equal(ref.kind, KERF_REF_PAIR2);
+    free(p);
+}
+
+static void odd_and_unaligned_positions_hold_no_aligned_instructions(void **state)
+{
+    static const uint8_t aligned[] = {KERF_ISA_A32,   KERF_ISA_AARCH64, KERF_ISA_MIPS32_LE, KERF_ISA_MIPS32_BE,
+                                      KERF_ISA_THUMB, KERF_ISA_RISCV32, KERF_ISA_RISCV64,   KERF_ISA_AVR};
+    struct kerf_ref ref;
+
+    (void)state;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        uint8_t *p = new_view();
+
+        from_hex(samples[i].hex, p);
+        for (size_t k = 0; k < sizeof(aligned); k++) {
+            if (samples[i].isa == aligned[k]) {
+                assert_int_equal(scan(aligned[k], p, samples[i].pc + 1u, ALL_KINDS, true, &ref), 1);
+                assert_int_equal(ref.kind, KERF_REF_NONE);
+            }
+        }
+        free(p);
+    }
+}
+
+static void unknown_instruction_sets_are_not_known(void **state)
+{
+    (void)state;
+    for (unsigned isa = 0; isa < KERF_ISA_COUNT; isa++) {
+        assert_true(kerf_isa_known(isa));
+    }
+    assert_false(kerf_isa_known(KERF_ISA_COUNT));
+    assert_false(kerf_isa_known(255));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(known_encodings_are_found_with_their_targets),
+        cmocka_unit_test(moved_code_keeps_its_targets),
+        cmocka_unit_test(targets_written_are_read_back),
+        cmocka_unit_test(any_bytes_are_safe_and_unchanged_by_their_own_target),
+        cmocka_unit_test(second_halves_are_looked_for_in_the_view_only),
+        cmocka_unit_test(odd_and_unaligned_positions_hold_no_aligned_instructions),
+        cmocka_unit_test(unknown_instruction_sets_are_not_known),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
