@@ -145,7 +145,7 @@ static unsigned code_differs(struct kerf_run *run, uint8_t source, unsigned diff
     case 0:
         i[0] = (g >> 1) * 4 + phase;
         i[1] = h;
-        i[2] = source >> 3;
+        i[2] = source >> 4;
         i[3] = (c->old_prev * 37u & 255) >> 4;
         break;
     case 1:

@@ -24,7 +24,7 @@ extern "C" {
 
 #define KERF_STEP_MAX 64      /* bytes of input that one decoding step takes at most */
 #define KERF_STEP_OUT 16      /* bytes of output that one decoding step writes at most */
-#define KERF_CODEC_STATE 432u /* bytes of workspace that the formula counts for struct kerf_codec */
+#define KERF_CODEC_STATE 336u /* bytes of workspace that the formula counts for struct kerf_codec */
 #define KERF_CODEC_WINDOW 64  /* bytes of the source kept for looking at */
 #define KERF_RECENT 4         /* recent distances between old and new */
 #define KERF_PAIRS 8          /* second halves waited for */

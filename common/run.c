@@ -8,7 +8,7 @@ kerf_err kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos 
 {
     unsigned cap = run->sizes->num_cap;
 
-    return kerf_model_number(run->k, run->numbers + (size_t)which * 2 * cap, cap, v);
+    return kerf_model_number(run->k, run->numbers + (size_t)run->sizes->num_of[which] * 2 * cap, cap, v);
 }
 
 static kerf_err read_source(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)

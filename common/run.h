@@ -36,8 +36,10 @@ enum kerf_number {
 
 /* Sizes of the counter tables of one flag class, in counters. */
 struct kerf_flag_sizes {
-    uint8_t num_cap;
-    uint8_t kinds; /* groups of reference kinds told apart */
+    uint8_t num_of[KERF_NUM_COUNT]; /* which run of counters a number uses: small classes share them */
+    uint8_t num_count;              /* runs, of two times */
+    uint8_t num_cap;                /* counters each */
+    uint8_t kinds;                  /* groups of reference kinds told apart */
     uint16_t ref[KERF_REF_TABLES];
     uint16_t equal[KERF_EQUAL_TABLES]; /* powers of two */
 };

@@ -193,6 +193,25 @@ static void offer_old(struct planner *p, size_t n, const struct state *best, int
     }
 }
 
+/* The best state fits the next SURE_LEN bytes: looking for another is a waste, and in long runs of one byte a slow one. */
+static bool goes_on(const struct kerf_work *w, size_t n, const struct state *best)
+{
+    const uint8_t *new_bytes = w->new_side.bytes;
+    int64_t at = (int64_t)n + best->distance;
+
+    if (w->new_side.len - n < SURE_LEN) {
+        return false;
+    }
+    if (best->source == SOURCE_OLD) {
+        return at >= 0 && (int64_t)w->old_side.len - at >= SURE_LEN &&
+               memcmp(w->old_side.masked + at, w->new_side.masked + n, SURE_LEN) == 0;
+    }
+    if (best->source == SOURCE_NEW) {
+        return memcmp(new_bytes + at, new_bytes + n, SURE_LEN) == 0;
+    }
+    return n > 0 && w->literal_cost[n] < KERF_BIT / 8 && memcmp(new_bytes + n - 1, new_bytes + n, SURE_LEN) == 0;
+}
+
 /* Offers everything that may begin at n. Never inside a reference of new. */
 static void offer_all(struct planner *p, size_t n)
 {
@@ -208,16 +227,9 @@ static void offer_all(struct planner *p, size_t n)
     if (n < p->search_from) {
         return;
     }
-    if (best.source == SOURCE_OLD) {
-        int64_t o = (int64_t)n + best.distance;
-        size_t left = w->new_side.len - n;
-        int64_t old_left = (int64_t)w->old_side.len - o;
-
-        if (o >= 0 && old_left >= SURE_LEN && left >= SURE_LEN &&
-            memcmp(w->old_side.masked + o, w->new_side.masked + n, SURE_LEN) == 0) {
-            p->search_from = n + SURE_SKIP;
-            return;
-        }
+    if (goes_on(w, n, &best)) {
+        p->search_from = n + SURE_SKIP;
+        return;
     }
     offer_old(p, n, &best, best.source == SOURCE_OLD ? best.distance : last_old_distance(p, best.node));
     if (!w->options->no_new && n + LZ_MIN <= w->new_side.len) {
