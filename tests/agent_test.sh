@@ -270,13 +270,14 @@ done
 
 test_case "an update that is killed leaves a device that boots, and the next one works"
 proxied K1
-mode "stall 30000"
+cp "$work/altered.bin" "$work/K1/slot-a"
+mode "stall 60000"
 "$bin/kerf-agent" update --json --config "$work/K1.conf" --server "$proxy_url" >"$work/killed.out" 2>&1 &
 killed=$!
 tries=0
 until [ -s "$work/K1/slot-b" ]; do
     tries=$((tries + 1))
-    [ "$tries" -lt 200 ] || break # a small delta may all be in one page: killed before the first write, then
+    [ "$tries" -lt 500 ] || fail "nothing was written"
     sleep 0.02
 done
 agent 5 K1 status
@@ -286,6 +287,7 @@ wait "$killed" 2>/dev/null || true
 mode pass
 agent 0 K1 status
 says '"active":"a","confirmed":true,"intact":true'
+says '"b":{[^}]*"valid":false}'
 agent 0 K1 update
 holds K1 b "$work/2.bin"
 
@@ -365,7 +367,7 @@ python3 - "$work" <<'EOF'
 import sys
 
 with open(f"{sys.argv[1]}/big.bin", "wb") as file:
-    for i in range(400000):
+    for i in range(100000):
         file.write(b"%08d line of a large image\n" % i)
 EOF
 "$bin/kerf-repo" add-release "$work/repo" big 1.0.0 "$work/big.bin" --quiet >"$work/repo.log" 2>&1 &&
@@ -377,7 +379,7 @@ agent 0 B1 update --product big --root "$work/repo/public/metadata/big/root.1"
 holds B1 b "$work/big.bin"
 added=$(sed -n 's/.*"download_and_apply":\([0-9]*\).*/\1/p' "$work/out")
 echo "  $(wc -c <"$work/big.bin") bytes of image, $added bytes of RAM"
-if [ -z "${KERF_SANITIZE:-}" ]; then
+if ! grep -q __asan_init "$bin/kerf-agent"; then # a sanitizer has memory of its own
     [ "$added" -lt 1048576 ] || fail "$added bytes are too many"
 fi
 
