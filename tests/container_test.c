@@ -34,8 +34,8 @@ static struct sample ordinary(void)
     s.h.model = (struct kerf_model_params){7, 1, 64, 32};
     s.h.region_count = 1;
     s.h.range_count = 1;
-    kerf_pack_noise(s.h.old_digest.b, KERF_DIGEST_LEN, 1);
-    kerf_pack_noise(s.h.new_digest.b, KERF_DIGEST_LEN, 2);
+    test_noise(s.h.old_digest.b, KERF_DIGEST_LEN, 1);
+    test_noise(s.h.new_digest.b, KERF_DIGEST_LEN, 2);
     s.regions[0] = (struct kerf_region){0, 320000, 0, 321416, 0x08000000, 0x08000000, 1, 0x1fe};
     s.ranges[0] = (struct kerf_range){0x20000000, 0x20000};
     return s;

@@ -198,9 +198,9 @@ static void hashes_agree_with_fips_180(void **state)
     assert_int_equal(kerf_hash_bytes((const uint8_t *)"abc", 3, &digest), KERF_OK);
     assert_string_equal(kerf_cli_format_hex(digest.b, KERF_SHA256_LEN, text), abc);
     for (unsigned again = 0; again < 2; again++) {
-        assert_int_equal(kerf_hash_hook(&hash, KERF_HASH_START, NULL, 0, NULL), KERF_OK);
-        assert_int_equal(kerf_hash_hook(&hash, KERF_HASH_ADD, (const uint8_t *)"a", 1, NULL), KERF_OK);
-        assert_int_equal(kerf_hash_hook(&hash, KERF_HASH_ADD, (const uint8_t *)"bc", 2, NULL), KERF_OK);
+        assert_int_equal(kerf_hash_hook(&hash, KERF_HASH_START, NULL, 0, &digest), KERF_OK);
+        assert_int_equal(kerf_hash_hook(&hash, KERF_HASH_ADD, (const uint8_t *)"a", 1, &digest), KERF_OK);
+        assert_int_equal(kerf_hash_hook(&hash, KERF_HASH_ADD, (const uint8_t *)"bc", 2, &digest), KERF_OK);
         assert_int_equal(kerf_hash_hook(&hash, KERF_HASH_END, NULL, 0, &digest), KERF_OK);
         assert_string_equal(kerf_cli_format_hex(digest.b, KERF_SHA256_LEN, text), abc);
     }

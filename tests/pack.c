@@ -6,7 +6,7 @@
 
 #include "common/sha256.h"
 
-void kerf_pack_digest(const uint8_t *data, size_t len, struct kerf_sha256_digest *digest)
+void test_digest(const uint8_t *data, size_t len, struct kerf_sha256_digest *digest)
 {
     struct kerf_sha256 s;
 
@@ -17,7 +17,7 @@ void kerf_pack_digest(const uint8_t *data, size_t len, struct kerf_sha256_digest
     kerf_sha256_end(&s, digest);
 }
 
-void kerf_pack_noise(uint8_t *buf, size_t len, uint32_t seed)
+void test_noise(uint8_t *buf, size_t len, uint32_t seed)
 {
     uint32_t x = seed * 2654435761u + 1;
 
@@ -29,7 +29,7 @@ void kerf_pack_noise(uint8_t *buf, size_t len, uint32_t seed)
     }
 }
 
-bool kerf_pack_seal(uint8_t *container, size_t len)
+bool test_pack_seal(uint8_t *container, size_t len)
 {
     struct kerf_header h;
     struct kerf_chunk first;
@@ -47,16 +47,16 @@ bool kerf_pack_seal(uint8_t *container, size_t len)
     /* From the last chunk back to the second: its digest goes to the front of the one before it. */
     for (start = first.len + (len - 1 - first.len) / h.chunk_size * h.chunk_size; start > first.len;
          start -= h.chunk_size) {
-        kerf_pack_digest(container + start, end - start, &digest);
+        test_digest(container + start, end - start, &digest);
         memcpy(container + start - h.chunk_size, digest.b, KERF_DIGEST_LEN);
         end = start;
     }
-    kerf_pack_digest(container + start, end - start, &digest);
+    test_digest(container + start, end - start, &digest);
     memcpy(container + h.header_len, digest.b, KERF_DIGEST_LEN);
     return true;
 }
 
-uint8_t *kerf_pack(struct kerf_header *header, const struct kerf_region *regions, const struct kerf_range *ranges,
+uint8_t *test_pack(struct kerf_header *header, const struct kerf_region *regions, const struct kerf_range *ranges,
                    const uint8_t *payload, size_t payload_len, size_t *len)
 {
     struct kerf_chunk chunk;
@@ -87,13 +87,13 @@ uint8_t *kerf_pack(struct kerf_header *header, const struct kerf_region *regions
         kerf_chunk_next(header, (kerf_pos)left, &chunk);
     }
     *len = pos;
-    if (!kerf_pack_seal(file, pos)) {
+    if (!test_pack_seal(file, pos)) {
         abort();
     }
     return file;
 }
 
-uint8_t *kerf_pack_stored(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+uint8_t *test_pack_stored(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
                           uint32_t chunk_size, size_t *len)
 {
     struct kerf_header h;
@@ -104,9 +104,9 @@ uint8_t *kerf_pack_stored(const uint8_t *old_image, size_t old_len, const uint8_
     h.old_size = (kerf_pos)old_len;
     h.new_size = (kerf_pos)new_len;
     h.chunk_size = chunk_size;
-    kerf_pack_digest(old_image, old_len, &digest);
+    test_digest(old_image, old_len, &digest);
     memcpy(h.old_digest.b, digest.b, KERF_DIGEST_LEN);
-    kerf_pack_digest(new_image, new_len, &digest);
+    test_digest(new_image, new_len, &digest);
     memcpy(h.new_digest.b, digest.b, KERF_DIGEST_LEN);
-    return kerf_pack(&h, NULL, NULL, new_image, new_len, len);
+    return test_pack(&h, NULL, NULL, new_image, new_len, len);
 }

@@ -9,19 +9,19 @@
  * Writes a container around a payload: header (payload_size and chunk0_len are filled in), chunks, digests. The result is
  * malloc'ed. NULL: the header can't be written.
  */
-uint8_t *kerf_pack(struct kerf_header *header, const struct kerf_region *regions, const struct kerf_range *ranges,
+uint8_t *test_pack(struct kerf_header *header, const struct kerf_region *regions, const struct kerf_range *ranges,
                    const uint8_t *payload, size_t payload_len, size_t *len);
 
 /* A container with a stored payload that turns old into new. */
-uint8_t *kerf_pack_stored(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+uint8_t *test_pack_stored(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
                           uint32_t chunk_size, size_t *len);
 
 /* Computes the chain of digests anew, after bytes of a container were changed; false: there is no valid header. */
-bool kerf_pack_seal(uint8_t *container, size_t len);
+bool test_pack_seal(uint8_t *container, size_t len);
 
-void kerf_pack_digest(const uint8_t *data, size_t len, struct kerf_sha256_digest *digest);
+void test_digest(const uint8_t *data, size_t len, struct kerf_sha256_digest *digest);
 
 /* Bytes that look like nothing, always the same for a seed. */
-void kerf_pack_noise(uint8_t *buf, size_t len, uint32_t seed);
+void test_noise(uint8_t *buf, size_t len, uint32_t seed);
 
 #endif

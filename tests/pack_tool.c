@@ -37,16 +37,16 @@ static uint8_t *pack(const char *mode, const uint8_t *old_image, size_t old_len,
     uint8_t *file;
 
     if (strcmp(mode, "stored") == 0) {
-        return kerf_pack_stored(old_image, old_len, new_image, new_len, CHUNK_SIZE, len);
+        return test_pack_stored(old_image, old_len, new_image, new_len, CHUNK_SIZE, len);
     }
     memset(&h, 0, sizeof h);
     h.codec = KERF_CODEC_LZMA2;
     h.old_size = old_len;
     h.new_size = new_len;
     h.chunk_size = CHUNK_SIZE;
-    kerf_pack_digest(old_image, old_len, &digest);
+    test_digest(old_image, old_len, &digest);
     memcpy(h.old_digest.b, digest.b, KERF_DIGEST_LEN);
-    kerf_pack_digest(new_image, new_len, &digest);
+    test_digest(new_image, new_len, &digest);
     memcpy(h.new_digest.b, digest.b, KERF_DIGEST_LEN);
     payload = malloc(payload_cap);
     if (payload == NULL || lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, new_image, new_len, payload, &payload_len,
@@ -57,7 +57,7 @@ static uint8_t *pack(const char *mode, const uint8_t *old_image, size_t old_len,
         h.flags = KERF_FLAG_WIDE;
         h.new_size = INT64_MAX;
     }
-    file = kerf_pack(&h, NULL, NULL, payload, payload_len, len);
+    file = test_pack(&h, NULL, NULL, payload, payload_len, len);
     free(payload);
     return file;
 }
@@ -87,7 +87,7 @@ int main(int argc, char **argv)
         kerf_file_write(argv[4], 0, file, len, NULL) != KERF_OK) {
         return kerf_cli_fail(KERF_EXIT_INTERNAL, "no container could be made");
     }
-    kerf_pack_digest(file, h.chunk0_len, &digest);
+    test_digest(file, h.chunk0_len, &digest);
     (void)puts(kerf_cli_format_hex(digest.b, KERF_SHA256_LEN, hex));
     free(file);
     free(old_image);

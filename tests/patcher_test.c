@@ -27,16 +27,16 @@ struct fixture {
 static void setup(struct fixture *f, size_t old_len, size_t new_len, uint32_t chunk_size)
 {
     memset(f, 0, sizeof *f);
-    kerf_pack_noise(f->old_image, OLD_LEN, 1);
-    kerf_pack_noise(f->new_image, NEW_LEN, 2);
-    f->delta = kerf_pack_stored(f->old_image, old_len, f->new_image, new_len, chunk_size, &f->delta_len);
+    test_noise(f->old_image, OLD_LEN, 1);
+    test_noise(f->new_image, NEW_LEN, 2);
+    f->delta = test_pack_stored(f->old_image, old_len, f->new_image, new_len, chunk_size, &f->delta_len);
     assert_non_null(f->delta);
     struct kerf_header h;
     assert_int_equal(kerf_header_parse(f->delta, f->delta_len, &h), KERF_OK);
     f->expect.chunk0_known = true;
     f->expect.target_known = true;
-    kerf_pack_digest(f->delta, h.chunk0_len, &f->expect.chunk0_digest);
-    kerf_pack_digest(f->new_image, new_len, &f->expect.target_digest);
+    test_digest(f->delta, h.chunk0_len, &f->expect.chunk0_digest);
+    test_digest(f->new_image, new_len, &f->expect.target_digest);
 }
 
 static void teardown(struct fixture *f)
@@ -423,7 +423,7 @@ static void what_this_build_cannot_do_is_refused(void **state)
     h.new_size = 100;
     h.chunk_size = 256;
     h.codec = KERF_CODEC_LZMA2; /* the port has no unpack */
-    f.delta = kerf_pack(&h, NULL, NULL, payload, sizeof payload, &f.delta_len);
+    f.delta = test_pack(&h, NULL, NULL, payload, sizeof payload, &f.delta_len);
     assert_non_null(f.delta);
     memory_port_init(&m, f.old_image, OLD_LEN, SLOT, 64, 128);
     assert_int_equal(apply(&f, &m, 1000, NULL, NULL), KERF_ERR_UNSUPPORTED);
@@ -432,7 +432,7 @@ static void what_this_build_cannot_do_is_refused(void **state)
     h.flags = KERF_FLAG_IN_PLACE;
     h.sector_log2 = 12;
     h.group = 1;
-    f.delta = kerf_pack(&h, NULL, NULL, payload, sizeof payload, &f.delta_len);
+    f.delta = test_pack(&h, NULL, NULL, payload, sizeof payload, &f.delta_len);
     assert_non_null(f.delta);
     assert_int_equal(apply(&f, &m, 1000, NULL, NULL), KERF_ERR_UNSUPPORTED);
     teardown(&f);

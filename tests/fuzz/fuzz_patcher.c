@@ -21,7 +21,7 @@ static const uint8_t *old_image(void)
     static uint8_t image[IMAGE_MAX];
 
     if (image[0] == 0) {
-        kerf_pack_noise(image, sizeof image, 7);
+        test_noise(image, sizeof image, 7);
         for (size_t i = 0; i < sizeof image; i += 8) {
             image[i + 1] = 0xf0; /* Thumb BL */
             image[i + 3] = 0xf8;
@@ -66,9 +66,9 @@ static void apply_mended(const uint8_t *data, size_t len, size_t piece)
     if (h.codec == KERF_CODEC_STORED) {
         h.new_size = (kerf_pos)payload_len;
     }
-    kerf_pack_digest(old_image(), h.old_size, &digest);
+    test_digest(old_image(), h.old_size, &digest);
     memcpy(h.old_digest.b, digest.b, KERF_DIGEST_LEN);
-    delta = kerf_pack(&h, regions, ranges, payload, payload_len, &len);
+    delta = test_pack(&h, regions, ranges, payload, payload_len, &len);
     if (delta != NULL) {
         apply(delta, len, piece);
         free(delta);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The patcher with native payloads, as diffgen makes them: whole, in pieces, damaged, and on devices that fail. */
+#include "diffgen/diffgen.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/bytes.h"
+#include "tests/memory_port.h"
+#include "tests/pack.h"
+
+#define LEN_CAP 12000
+#define SLOT 16384
+#define BASE 0x08000000u
+
+static uint8_t old_image[LEN_CAP];
+static uint8_t new_image[LEN_CAP];
+static size_t new_len;
+static uint8_t *delta;
+static size_t delta_len;
+static struct kerf_patcher_expect expected;
+
+/* Bytes like Thumb code: functions that call each other and end in pointers. `shift`: how far those after `from` moved. */
+static size_t make_image(uint8_t *image, size_t len, size_t from, size_t shift)
+{
+    size_t out = 0;
+
+    for (size_t pos = 0; pos < len; pos += 4) {
+        uint32_t word;
+
+        if (pos == from) {
+            test_noise(image + out, shift, 5);
+            out += shift;
+        }
+        test_noise((uint8_t *)&word, sizeof word, (uint32_t)pos / 40 * 7 + (uint32_t)pos % 40);
+        if (pos % 40 == 0) {
+            word = 0xb510b500; /* push {lr}; push {r4, lr} */
+        } else if (pos % 40 == 36) {
+            uint32_t target = (uint32_t)(pos * 7 % len) & ~3u;
+
+            word = BASE + target + (target >= from ? (uint32_t)shift : 0) + 1;
+        }
+        kerf_store_le32(image + out, word);
+        out += 4;
+    }
+    return out;
+}
+
+static int make_delta(void **state)
+{
+    struct kerf_diff_options options;
+    struct kerf_diff_report report;
+    struct kerf_sha256_digest digest;
+    size_t old_len = make_image(old_image, 8000, SIZE_MAX, 0);
+
+    (void)state;
+    new_len = make_image(new_image, 8000, 2000, 24);
+    memset(&options, 0, sizeof options);
+    options.ram = KERF_DIFF_RAM_MIN;
+    options.codec = -1;
+    if (kerf_diff_create(old_image, old_len, new_image, new_len, &options, &delta, &delta_len, &report) != KERF_OK) {
+        return -1;
+    }
+    test_digest(new_image, new_len, &digest);
+    expected.chunk0_known = true;
+    expected.target_known = true;
+    expected.chunk0_digest = report.chunk0_digest;
+    expected.target_digest = digest;
+    return memcmp(&digest, &report.new_digest, sizeof digest);
+}
+
+static int free_delta(void **state)
+{
+    (void)state;
+    free(delta);
+    return 0;
+}
+
+static kerf_err apply(struct memory_port *m, size_t piece, const struct kerf_patcher_expect *expect)
+{
+    return memory_port_apply(m, delta, delta_len, piece, expect, 0, memory_port_workspace(m, delta, delta_len), NULL);
+}
+
+static void any_pieces_and_pages_give_the_new_image(void **state)
+{
+    static const size_t pieces[] = {1, 2, 3, 17, 63, 64, 65, 1000, 1000000};
+    static const uint32_t pages[] = {1, 8, 100, 256, 4096};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        for (size_t j = 0; j < sizeof pages / sizeof pages[0]; j++) {
+            struct memory_port m;
+
+            memory_port_init(&m, old_image, 8000, SLOT, pages[j], pages[j] * 4);
+            assert_int_equal(apply(&m, pieces[i], &expected), KERF_END);
+            assert_true(m.written == new_len);
+            assert_memory_equal(m.new_image, new_image, new_len);
+            memory_port_free(&m);
+        }
+    }
+}
+
+static void a_delta_for_2_kib_fits_into_2_kib(void **state)
+{
+    struct kerf_header h;
+
+    (void)state;
+    assert_int_equal(kerf_header_parse(delta, delta_len, &h), KERF_OK);
+    assert_in_range(kerf_header_workspace(&h), 1, KERF_DIFF_RAM_MIN);
+}
+
+/* Damage that digests would find, with the digests mended: the decoder must cope, and a wrong image is never accepted. */
+static void every_flipped_bit_is_survived_by_the_decoder(void **state)
+{
+    struct kerf_header good;
+    uint8_t *damaged = malloc(delta_len);
+
+    (void)state;
+    assert_non_null(damaged);
+    assert_int_equal(kerf_header_parse(delta, delta_len, &good), KERF_OK);
+    for (size_t bit = 0; bit < delta_len * 8; bit++) {
+        struct memory_port m;
+        kerf_err err;
+
+        memcpy(damaged, delta, delta_len);
+        damaged[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        (void)test_pack_seal(damaged, delta_len);
+        memory_port_init(&m, old_image, 8000, SLOT, 256, 1024);
+        err = memory_port_apply(&m, damaged, delta_len, 500, NULL, 0, 65536, NULL);
+        if (err == KERF_END) {
+            /* Bits of a digest of old or new are never among these: they are checked. */
+            assert_true(m.written == new_len);
+            assert_memory_equal(m.new_image, new_image, new_len);
+        }
+        memory_port_free(&m);
+    }
+    free(damaged);
+}
+
+static void every_cut_is_truncated(void **state)
+{
+    (void)state;
+    for (size_t cut = 0; cut < delta_len; cut++) {
+        struct memory_port m;
+
+        memory_port_init(&m, old_image, 8000, SLOT, 256, 1024);
+        assert_int_equal(memory_port_apply(&m, delta, cut, 500, NULL, 0, 4096, NULL), KERF_ERR_TRUNCATED);
+        memory_port_free(&m);
+    }
+}
+
+static void any_callback_may_fail(void **state)
+{
+    struct memory_port m;
+    unsigned calls;
+
+    (void)state;
+    memory_port_init(&m, old_image, 8000, SLOT, 256, 1024);
+    assert_int_equal(apply(&m, 500, &expected), KERF_END);
+    calls = m.calls;
+    memory_port_free(&m);
+    for (unsigned at = 1; at <= calls; at++) {
+        memory_port_init(&m, old_image, 8000, SLOT, 256, 1024);
+        m.fail_at = at;
+        assert_int_equal(apply(&m, 500, &expected), KERF_ERR_FLASH);
+        memory_port_free(&m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_pieces_and_pages_give_the_new_image),
+        cmocka_unit_test(a_delta_for_2_kib_fits_into_2_kib),
+        cmocka_unit_test(every_flipped_bit_is_survived_by_the_decoder),
+        cmocka_unit_test(every_cut_is_truncated),
+        cmocka_unit_test(any_callback_may_fail),
+    };
+
+    return cmocka_run_group_tests(tests, make_delta, free_delta);
+}
