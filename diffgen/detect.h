@@ -77,20 +77,27 @@ bool kerf_detect_window(size_t len, unsigned i, size_t *from, size_t *to);
 
 /* --- detect_base.c --- */
 
+enum kerf_base_found {
+    KERF_BASE_UNKNOWN,  /* no address is plausible */
+    KERF_BASE_OF_JUMPS, /* right for jumps that hold a part of their target's address (MIPS), not for pointers */
+    KERF_BASE_FOUND,
+};
+
 /*
- * The address of p[0] by the votes of words that point to functions. False: no address is plausible. `wide`: words are 8
- * bytes. KERF_ERR_RAM when memory is short.
+ * The address of p[0] by the votes of words that point to functions or strings; 0 where none is found. `wide`: words are
+ * 8 bytes. KERF_ERR_RAM when memory is short (7 MB).
  */
 KERF_MUST_USE kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
-                                        bool *found, uint64_t *base);
+                                        enum kerf_base_found *found, uint64_t *base);
 
 /* --- detect_ram.c --- */
 
 /*
- * The address windows outside the image to which enough of its aligned words point: candidates come from the layout
- * (a known chip), else from the instruction set. Sorted, at most KERF_MAX_RANGES; returns how many.
+ * The addresses outside the image at which its variables seem to lie: RAM that the container knows and words point to,
+ * else where the addresses that instructions load cluster. Ascending, apart from each other, multiples of 256; at most
+ * KERF_MAX_RANGES. KERF_ERR_RAM when memory is short (1 MB).
  */
-unsigned kerf_detect_ram(unsigned isa, const uint8_t *image, size_t len, const struct kerf_layout *layout,
-                         struct kerf_range *ranges);
+KERF_MUST_USE kerf_err kerf_detect_ram(unsigned isa, const uint8_t *image, size_t len, const struct kerf_layout *layout,
+                                       struct kerf_range *ranges, unsigned *count);
 
 #endif

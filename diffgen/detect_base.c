@@ -1,38 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where an image is loaded: each pair of a data word and a function start votes for the address that would make the word
- * point to the function. Wrong addresses get a few votes each, the right one as many as there are function pointers.
+ * Where an image is loaded: each pair of a data word and a place that pointers point to (the start of a function or of a
+ * string) votes for the address that would bring them together. Wrong addresses get a few votes each, the right one as
+ * many as there are pointers.
  *
- * Only multiples of GRANULE are counted: then a word and a start need to be compared only if their low bytes agree.
+ * Multiples of a granule are counted only: then a word and a place need to be compared only if they agree modulo it.
  */
 #include "diffgen/detect.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/bytes.h"
 
-#define GRANULE 256u
-/* Samples; at the limit 1 million pairs are compared, twice. */
-#define MAX_WORDS 65536u
-#define MAX_STARTS 4096u
 /* Distinct words are told apart in a table of twice their number, without chains: what collides is left out. */
+#define MAX_WORDS 65536u
 #define SEEN_BITS 17
+#define MAX_STARTS 8192u
+#define MAX_GRANULE 256u
 #define COUNT_BITS 20
 /* The fullest counters, whose votes are then counted one by one. */
 #define TOP 8u
 #define MAX_BALLOTS 65536u
+/* Votes that are enough for an address that the vector table agrees with. */
+#define MIN_WITH_VECTORS 3u
+/* Printable characters of what is taken for a string. */
+#define MIN_STRING 5u
+#define MAX_STRING 200u
+/* Smaller words are numbers. */
+#define MIN_POINTER 0x400u
 
-/* An address needs this many votes, and half as many again as the next. */
-#define MIN_VOTES 8u
+/* What is sampled and what convinces. */
+struct rules {
+    unsigned granule;     /* a power of two, at most MAX_GRANULE */
+    size_t words, starts; /* at most; words x starts / granule pairs are compared, twice */
+    size_t min_votes;
+    unsigned lead; /* the winner has lead / 2 times the votes of the next */
+};
+
+static const struct rules coarse = {256, MAX_WORDS, MAX_STARTS, 8, 3};
+/* For images behind a header of any length. More addresses get chance votes, so more is asked of the winner. */
+static const struct rules fine = {4, MAX_WORDS / 4, MAX_STARTS / 8, 24, 4};
+/* For words of unknown processors. */
+static const struct rules blind = {256, MAX_WORDS, MAX_STARTS, 16, 4};
 
 struct tables {
     uint64_t seen[(size_t)1 << SEEN_BITS];
-    uint64_t words[MAX_WORDS];   /* grouped by low byte */
-    uint64_t starts[MAX_STARTS]; /* likewise */
+    uint64_t words[MAX_WORDS];   /* grouped modulo the granule */
+    uint64_t starts[MAX_STARTS]; /* likewise: what a pointer to them would be, were the image loaded at 0 */
     uint64_t scratch[MAX_WORDS];
     uint64_t ballots[MAX_BALLOTS];
     uint32_t counts[(size_t)1 << COUNT_BITS];
-    uint32_t word_first[GRANULE + 1], start_first[GRANULE + 1];
+    uint32_t word_first[MAX_GRANULE + 1], start_first[MAX_GRANULE + 1];
 };
 
 struct candidate {
@@ -46,6 +65,7 @@ struct source {
     size_t len;
     unsigned isa;
     bool wide, big_endian;
+    bool calls; /* the words are the targets of MIPS jumps, modulo 2^28 */
 };
 
 static uint32_t hash(uint64_t v, unsigned bits)
@@ -53,25 +73,25 @@ static uint32_t hash(uint64_t v, unsigned bits)
     return (uint32_t)(v * 0x9e3779b97f4a7c15u >> (64 - bits));
 }
 
-/* The word at position i, if it might be a function's address. */
+/* The word at position i, if it might be a pointer. */
 static bool word_at(const struct source *s, size_t i, uint64_t *word)
 {
-    uint64_t v;
-
     if (s->wide) {
-        v = kerf_load_le64(s->p + i);
+        *word = kerf_load_le64(s->p + i);
     } else {
-        v = s->big_endian ? kerf_load_be32(s->p + i) : kerf_load_le32(s->p + i);
+        *word = s->big_endian ? kerf_load_be32(s->p + i) : kerf_load_le32(s->p + i);
     }
-    if (s->isa == KERF_ISA_THUMB) { /* bit 0 of a pointer to Thumb code is set */
-        v ^= 1;
+    if (s->calls) {
+        bool jal = *word >> 26 == 3;
+
+        *word = (*word & 0x3ffffff) << 2;
+        return jal;
     }
-    *word = v;
-    return v != 0 && v % kerf_detect_alignment(s->isa) == 0;
+    return *word >= MIN_POINTER;
 }
 
 /* Takes one word of `rate`, chosen by value: all copies of a word or none, wherever they are. */
-static size_t collect_words(const struct source *s, struct tables *t)
+static size_t collect_words(const struct source *s, struct tables *t, size_t max)
 {
     size_t step = s->wide ? 8 : 4;
     size_t from;
@@ -85,8 +105,9 @@ static size_t collect_words(const struct source *s, struct tables *t)
             total += word_at(s, i, &word);
         }
     }
-    uint32_t rate = (uint32_t)((total + MAX_WORDS - 1) / MAX_WORDS);
+    uint32_t rate = (uint32_t)((total + max - 1) / max);
 
+    memset(t->seen, 0, sizeof t->seen);
     for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
         for (size_t i = from; i + step <= to; i += step) {
             if (!word_at(s, i, &word) || (rate > 1 && hash(word ^ word >> 32, 32) % rate != 0)) {
@@ -94,7 +115,7 @@ static size_t collect_words(const struct source *s, struct tables *t)
             }
             uint64_t *seen = &t->seen[hash(word, SEEN_BITS)];
 
-            if (*seen == 0 && count < MAX_WORDS) {
+            if (*seen == 0 && count < max) {
                 *seen = word;
                 t->words[count++] = word;
             }
@@ -103,60 +124,88 @@ static size_t collect_words(const struct source *s, struct tables *t)
     return count;
 }
 
-static size_t collect_starts(const struct source *s, struct tables *t)
+/* Printable characters between zeros. */
+static bool is_string(const struct source *s, size_t i)
 {
-    /* x86's short patterns mean something only where compilers align functions. */
-    unsigned step = kerf_detect_alignment(s->isa) == 1 ? 16 : kerf_detect_alignment(s->isa);
-    size_t total = 0;
+    size_t n = 0;
+
+    if (i == 0 || s->p[i - 1] != 0) {
+        return false;
+    }
+    while (n <= MAX_STRING && i + n < s->len && (s->p[i + n] >= 32 || (s->p[i + n] >= 9 && s->p[i + n] <= 13)) &&
+           s->p[i + n] < 127) {
+        n++;
+    }
+    return n >= MIN_STRING && i + n < s->len && s->p[i + n] == 0;
+}
+
+static bool is_function(const struct source *s, size_t i)
+{
+    unsigned alignment = kerf_detect_alignment(s->isa);
+
+    /* x86's patterns are too short to mean something alone. */
+    return alignment > 1 && i % alignment == 0 && kerf_detect_prologue(s->isa, s->p + i);
+}
+
+/* Half of the starts are functions, half are strings, each thinned evenly. */
+static size_t collect_starts(const struct source *s, struct tables *t, size_t max)
+{
+    bool (*const tests[2])(const struct source *, size_t) = {is_function, is_string};
+    /* Pointers to Thumb code have bit 0 set. */
+    uint64_t add[2] = {s->isa == KERF_ISA_THUMB, 0};
     size_t count = 0;
     size_t from;
     size_t to;
 
-    for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
-        for (size_t i = from; i + 8 <= to; i += step) {
-            total += kerf_detect_prologue(s->isa, s->p + i);
-        }
-    }
-    size_t rate = (total + MAX_STARTS - 1) / MAX_STARTS;
-    size_t n = 0;
+    /* The data of a 64-bit program are often elsewhere than its code, which then is not where its strings say. */
+    for (unsigned k = 0; k < (s->calls || s->wide ? 1 : 2); k++) {
+        size_t total = 0;
+        size_t n = 0;
+        size_t end = count + max / 2;
 
-    for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
-        for (size_t i = from; i + 8 <= to; i += step) {
-            if (kerf_detect_prologue(s->isa, s->p + i) && n++ % rate == 0 && count < MAX_STARTS) {
-                t->starts[count++] = i;
+        for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
+            for (size_t i = from; i + 8 <= to; i++) {
+                total += tests[k](s, i);
+            }
+        }
+        size_t rate = (total + max / 2 - 1) / (max / 2);
+
+        for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
+            for (size_t i = from; i + 8 <= to; i++) {
+                if (tests[k](s, i) && n++ % rate == 0 && count < end) {
+                    t->starts[count++] = i + add[k];
+                }
             }
         }
     }
     return count;
 }
 
-/* Sorts v[0 .. n) by low byte; first[b] .. first[b + 1] are those of byte b. */
-static void group(uint64_t *v, size_t n, uint64_t *scratch, uint32_t first[GRANULE + 1])
+/* Sorts v[0 .. n) by value modulo the granule; first[b] .. first[b + 1] are those of remainder b. */
+static void group(uint64_t *v, size_t n, unsigned granule, uint64_t *scratch, uint32_t first[MAX_GRANULE + 1])
 {
-    uint32_t next[GRANULE];
+    uint32_t next[MAX_GRANULE];
 
-    for (unsigned b = 0; b <= GRANULE; b++) {
-        first[b] = 0;
-    }
+    memset(first, 0, (granule + 1) * sizeof first[0]);
     for (size_t i = 0; i < n; i++) {
-        first[v[i] % GRANULE + 1]++;
+        first[v[i] % granule + 1]++;
         scratch[i] = v[i];
     }
-    for (unsigned b = 0; b < GRANULE; b++) {
+    for (unsigned b = 0; b < granule; b++) {
         first[b + 1] += first[b];
         next[b] = first[b];
     }
     for (size_t i = 0; i < n; i++) {
-        v[next[scratch[i] % GRANULE]++] = scratch[i];
+        v[next[scratch[i] % granule]++] = scratch[i];
     }
 }
 
 /* Counts all pairs (`top` NULL), or gathers the ballots of those that fall into one of the top counters. */
-static size_t count_pairs(struct tables *t, const uint32_t *top, unsigned top_count)
+static size_t count_pairs(struct tables *t, unsigned granule, const uint32_t *top, unsigned top_count)
 {
     size_t ballots = 0;
 
-    for (unsigned b = 0; b < GRANULE; b++) {
+    for (unsigned b = 0; b < granule; b++) {
         for (uint32_t i = t->start_first[b]; i < t->start_first[b + 1]; i++) {
             for (uint32_t j = t->word_first[b]; j < t->word_first[b + 1]; j++) {
                 if (t->words[j] < t->starts[i]) {
@@ -206,9 +255,20 @@ static int compare(const void *a, const void *b)
 }
 
 /* The two addresses with the most votes; the lower one first where they have as many. */
-static void elect(struct tables *t, size_t ballots, struct candidate best[2])
+static void elect(const struct source *s, struct tables *t, const struct rules *rules, struct candidate best[2])
 {
+    uint32_t top[TOP];
+
+    group(t->words, collect_words(s, t, rules->words), rules->granule, t->scratch, t->word_first);
+    group(t->starts, collect_starts(s, t, rules->starts), rules->granule, t->scratch, t->start_first);
+    memset(t->counts, 0, sizeof t->counts);
+    (void)count_pairs(t, rules->granule, NULL, 0);
+
+    unsigned top_count = find_top(t, top);
+    size_t ballots = count_pairs(t, rules->granule, top, top_count);
+
     qsort(t->ballots, ballots, sizeof t->ballots[0], compare);
+    best[0] = best[1] = (struct candidate){0, 0};
     for (size_t i = 0, n; i < ballots; i += n) {
         struct candidate c = {t->ballots[i], 0};
 
@@ -225,48 +285,63 @@ static void elect(struct tables *t, size_t ballots, struct candidate best[2])
 }
 
 /* A Cortex-M vector table: a stack pointer, and a reset vector inside the image. */
-static bool has_vectors(const struct source *s, uint64_t base)
+static bool has_vectors(const struct source *s, const struct candidate *c)
 {
     uint32_t stack = kerf_load_le32(s->p);
     uint32_t reset = kerf_load_le32(s->p + 4);
 
-    return stack % 4 == 0 && (reset & 1) != 0 && reset >= base && reset - base < s->len;
+    return s->isa == KERF_ISA_THUMB && c->votes >= MIN_WITH_VECTORS && stack % 4 == 0 && (reset & 1) != 0 &&
+           reset >= c->base && reset - c->base < s->len;
 }
 
-kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len, bool *found,
-                          uint64_t *base)
+static bool convinces(const struct rules *rules, const struct candidate best[2])
 {
-    struct source s = {p, len, isa, wide, big_endian};
-    struct candidate best[2] = {{0, 0}, {0, 0}};
-    uint32_t top[TOP];
+    return best[0].votes >= rules->min_votes && 2 * best[0].votes >= rules->lead * best[1].votes;
+}
 
-    *found = false;
-    if (len < 64 || isa == KERF_ISA_NONE || isa == KERF_ISA_AVR) {
+/* MIPS jumps hold 28 bits of their target: votes for those of the load address. */
+static bool find_by_jumps(struct source s, struct tables *t, uint64_t *base)
+{
+    struct candidate best[2];
+
+    s.calls = true;
+    elect(&s, t, &coarse, best);
+    *base = best[0].base;
+    return convinces(&coarse, best);
+}
+
+kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
+                          enum kerf_base_found *found, uint64_t *base)
+{
+    struct source s = {p, len, isa, wide, big_endian, false};
+    struct candidate best[2];
+    bool is_mips = isa == KERF_ISA_MIPS32_LE || isa == KERF_ISA_MIPS32_BE;
+
+    *found = KERF_BASE_UNKNOWN;
+    *base = 0;
+    if (len < 64 || isa == KERF_ISA_AVR) {
         return KERF_OK;
     }
-    struct tables *t = calloc(1, sizeof *t);
+    struct tables *t = malloc(sizeof *t);
 
     if (t == NULL) {
         return KERF_ERR_RAM;
     }
-    size_t words = collect_words(&s, t);
-    size_t starts = collect_starts(&s, t);
+    elect(&s, t, isa == KERF_ISA_NONE ? &blind : &coarse, best);
+    bool by_vectors = has_vectors(&s, &best[0]) || has_vectors(&s, &best[1]);
 
-    group(t->words, words, t->scratch, t->word_first);
-    group(t->starts, starts, t->scratch, t->start_first);
-    (void)count_pairs(t, NULL, 0);
-
-    unsigned top_count = find_top(t, top);
-
-    elect(t, count_pairs(t, top, top_count), best);
-    free(t);
-    if (best[0].votes >= MIN_VOTES &&
-        (2 * best[0].votes >= 3 * best[1].votes || (isa == KERF_ISA_THUMB && has_vectors(&s, best[0].base)))) {
-        *found = true;
-        *base = best[0].base;
-    } else if (best[1].votes >= MIN_VOTES && isa == KERF_ISA_THUMB && has_vectors(&s, best[1].base)) {
-        *found = true;
-        *base = best[1].base;
+    if (by_vectors || convinces(isa == KERF_ISA_NONE ? &blind : &coarse, best)) {
+        *found = KERF_BASE_FOUND;
+        *base = best[by_vectors && !has_vectors(&s, &best[0])].base;
+    } else if (is_mips && find_by_jumps(s, t, base)) {
+        *found = KERF_BASE_OF_JUMPS;
+    } else if (isa != KERF_ISA_NONE) {
+        elect(&s, t, &fine, best);
+        if (convinces(&fine, best)) {
+            *found = KERF_BASE_FOUND;
+            *base = best[0].base;
+        }
     }
+    free(t);
     return KERF_OK;
 }

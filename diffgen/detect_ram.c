@@ -1,23 +1,367 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which words outside the image are pointers to RAM: windows of address space that such chips have, kept where enough
- * aligned words lie in them.
+ * Which addresses outside the image are RAM: instructions load addresses of variables (literals, pairs), and those lie close
+ * together. A number that happens to look like an address stands alone. Words of code are not asked: MOVS R0, #0 and the
+ * halfword before it are the word 0x2000xxxx, in RAM on every Cortex-M.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "common/bytes.h"
 #include "diffgen/detect.h"
 
-/* Words that make a window worth its 4 to 6 bytes of header: each saves about a byte when it moves. */
-#define MIN_WORDS 16u
+/* Distinct values that are kept. */
+#define VALUE_BITS 16
+#define MAX_VALUES ((size_t)1 << VALUE_BITS)
 
-/* SRAM of Cortex-M parts: at 0x20000000, a part of it below on some; CCM or SRAM at 0x10000000. */
+/* Values further apart belong to different clusters; a cluster of fewer values is chance. */
+#define MAX_STEP 0x4000u
+#define MIN_VALUES 8u
+/* A page at either end of a cluster with fewer values is cut off. */
+#define PAGE 0x1000u
+#define MIN_EDGE 3u
+/* A cluster with less than this part of the largest one's values is dropped. */
+#define MIN_SHARE 32u
+/* Clusters this close are one range: another one would cost header bytes. */
+#define MAX_JOIN 0x100000u
+/* Words that point to a container's RAM and make its range worth the header bytes. */
+#define MIN_WORDS 16u
+/* What is below or above is a number. */
+#define LOWEST 0x20000u
+#define HIGHEST 0xfffff000u
+
+/* Bytes of a function that are looked at. */
+#define XTENSA_SWEEP 1024u
+/* The reach of a second half of a pair, in bytes. */
+#define PAIR_REACH 16u
+
+/* SRAM of Cortex-M parts: CCM or SRAM of some; nearly everyone's, a part of it below 0x20000000; banks of large STM32s. */
 static const struct kerf_range cortex_windows[] = {
-    {0x10000000, 0x10000},
-    {0x1fff0000, 0x110000},
+    {0x10000000, 0x100000},
+    {0x1ffe0000, 0x420000},
+    {0x24000000, 0x100000},
+    {0x30000000, 0x80000},
+};
+static const struct kerf_range all_addresses = {LOWEST, HIGHEST - LOWEST};
+
+/* Data space of AVRs as common/isa/avr.c has it: SRAM starts at one of these, above the I/O registers. */
+static const struct kerf_range avr_ranges[] = {
+    {0x800100, 0x4000}, /* classic ones */
+    {0x802000, 0x6000}, /* XMEGA */
 };
 
-static unsigned count_words(const uint8_t *image, size_t len, const struct kerf_range *windows, unsigned window_count,
-                            size_t *counts)
+struct values {
+    size_t count;
+    uint32_t seen[2 * MAX_VALUES];
+    uint32_t at[MAX_VALUES];
+};
+
+static void add(struct values *v, uint32_t value)
 {
+    uint32_t *seen = &v->seen[value * 0x9e3779b1u >> (31 - VALUE_BITS)];
+
+    if (value >= LOWEST && value < HIGHEST && *seen != value && v->count < MAX_VALUES) {
+        *seen = value;
+        v->at[v->count++] = value;
+    }
+}
+
+static void add_word(struct values *v, const uint8_t *p, size_t len, uint64_t pos)
+{
+    if (pos < len && len - pos >= 4) {
+        add(v, kerf_load_le32(p + pos));
+    }
+}
+
+static uint32_t thumb_immediate(const uint8_t *p)
+{
+    uint32_t h1 = kerf_load_le16(p);
+    uint32_t h2 = kerf_load_le16(p + 2);
+
+    return (h1 & 15) << 12 | (h1 >> 10 & 1) << 11 | (h2 >> 12 & 7) << 8 | (h2 & 0xff);
+}
+
+/* LDR literal, and MOVW with MOVT. All positions are taken: chance values don't cluster. */
+static void collect_thumb(struct values *v, const uint8_t *p, size_t from, size_t to, size_t len)
+{
+    for (size_t i = from; i + 4 <= to; i += 2) {
+        uint32_t h = kerf_load_le16(p + i);
+
+        if ((h & 0xf800) == 0x4800) {
+            add_word(v, p, len, (i & ~(size_t)3) + 4 + (h & 0xff) * 4);
+        } else if (h == 0xf8df) {
+            add_word(v, p, len, (i & ~(size_t)3) + 4 + (kerf_load_le16(p + i + 2) & 0xfff));
+        } else if ((h & 0xfbf0) == 0xf240) {
+            for (size_t k = i + 4; k <= i + PAIR_REACH && k + 4 <= to; k += 2) {
+                if ((kerf_load_le16(p + k) & 0xfbf0) == 0xf2c0 &&
+                    ((kerf_load_le16(p + k + 2) ^ kerf_load_le16(p + i + 2)) & 0x0f00) == 0) {
+                    add(v, thumb_immediate(p + i) | thumb_immediate(p + k) << 16);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+static void collect_a32(struct values *v, const uint8_t *p, size_t from, size_t to, size_t len)
+{
+    for (size_t i = from; i + 4 <= to; i += 4) {
+        uint32_t w = kerf_load_le32(p + i);
+
+        if ((w & 0x0fff0000) == 0x059f0000) { /* LDR Rt, [PC, #n] */
+            add_word(v, p, len, i + 8 + (w & 0xfff));
+        }
+    }
+}
+
+static void collect_aarch64(struct values *v, const uint8_t *p, size_t from, size_t to, size_t len)
+{
+    for (size_t i = from; i + 4 <= to; i += 4) {
+        uint32_t w = kerf_load_le32(p + i);
+
+        if ((w & 0xff000000) == 0x58000000 && (w & 0x00800000) == 0) { /* LDR Xt, ahead */
+            add_word(v, p, len, i + (uint64_t)(w >> 5 & 0x3ffff) * 4);
+        }
+    }
+}
+
+static bool xtensa_returns(const uint8_t *p)
+{
+    uint32_t w = kerf_load_le24(p);
+
+    /* RET.N, RETW.N; RET, RETW */
+    return (w & 0xffff) == 0xf00d || (w & 0xffff) == 0xf01d || w == 0x000080 || w == 0x000090;
+}
+
+/*
+ * L32R, which looks back up to 256 KiB: one byte of 16 looks like it, so only what is met on the way from a function's
+ * start to its first return counts.
+ */
+static void collect_xtensa(struct values *v, unsigned isa, const uint8_t *p, size_t from, size_t to, size_t len)
+{
+    for (size_t start = from; start + 4 <= to; start += 4) {
+        size_t i = start;
+
+        if (!kerf_detect_prologue(isa, p + i)) {
+            continue;
+        }
+        while (i < start + XTENSA_SWEEP && i + 4 <= to && !xtensa_returns(p + i)) {
+            size_t back = 0x40000 - (size_t)(kerf_load_le24(p + i) >> 8) * 4;
+            size_t next = (i + 3) & ~(size_t)3;
+
+            if ((p[i] & 15) == 1 && next >= back) {
+                add_word(v, p, len, next - back);
+            }
+            i += (p[i] & 15) >= 8 && (p[i] & 15) < 14 ? 2 : 3;
+        }
+    }
+}
+
+static uint32_t riscv_low(uint32_t w)
+{
+    uint32_t low = (w & 0x7f) == 0x23 ? (w >> 25) << 5 | (w >> 7 & 31) : w >> 20;
+
+    return low - (low >> 11 << 12);
+}
+
+/* LUI or AUIPC with ADDI, a load or a store. */
+static void collect_riscv(struct values *v, const uint8_t *p, size_t from, size_t to, uint32_t addr)
+{
+    for (size_t i = from; i + 4 <= to; i += 2) {
+        uint32_t w = kerf_load_le32(p + i);
+        uint32_t reg = w >> 7 & 31;
+
+        if ((w & 0x5f) != 0x17 || reg == 0) {
+            continue;
+        }
+        uint32_t high = (w & 0xfffff000) + ((w & 0x7f) == 0x17 ? addr + (uint32_t)i : 0);
+
+        for (size_t k = i + 4; k <= i + PAIR_REACH && k + 4 <= to; k += 2) {
+            uint32_t low = kerf_load_le32(p + k);
+
+            if (((low & 0x707f) == 0x13 || (low & 0x7f) == 0x03 || (low & 0x7f) == 0x23) && (low >> 15 & 31) == reg) {
+                add(v, high + riscv_low(low));
+                break;
+            }
+        }
+    }
+}
+
+/* LUI with ADDIU, a load or a store. */
+static void collect_mips(struct values *v, const uint8_t *p, size_t from, size_t to, bool big_endian)
+{
+    for (size_t i = from; i + 4 <= to; i += 4) {
+        uint32_t w = big_endian ? kerf_load_be32(p + i) : kerf_load_le32(p + i);
+
+        if ((w & 0xffe00000) != 0x3c000000) {
+            continue;
+        }
+        for (size_t k = i + 4; k <= i + PAIR_REACH && k + 4 <= to; k += 4) {
+            uint32_t low = big_endian ? kerf_load_be32(p + k) : kerf_load_le32(p + k);
+
+            if ((low >> 26 == 9 || low >> 29 >= 4) && (low >> 21 & 31) == (w >> 16 & 31)) {
+                add(v, (w << 16) + (low & 0xffff) - ((low & 0x8000) << 1));
+                break;
+            }
+        }
+    }
+}
+
+static void collect(struct values *v, unsigned isa, const uint8_t *p, const struct kerf_span *span)
+{
+    size_t len = (size_t)span->len;
+    size_t from;
+    size_t to;
+
+    p += span->pos;
+    for (unsigned i = 0; kerf_detect_window(len, i, &from, &to); i++) {
+        switch (isa) {
+        case KERF_ISA_THUMB:
+            collect_thumb(v, p, from, to, len);
+            break;
+        case KERF_ISA_A32:
+            collect_a32(v, p, from, to, len);
+            break;
+        case KERF_ISA_AARCH64:
+            collect_aarch64(v, p, from, to, len);
+            break;
+        case KERF_ISA_XTENSA_CALL0:
+        case KERF_ISA_XTENSA_WINDOWED:
+            collect_xtensa(v, isa, p, from, to, len);
+            break;
+        case KERF_ISA_RISCV32:
+        case KERF_ISA_RISCV64:
+            collect_riscv(v, p, from, to, (uint32_t)span->addr);
+            break;
+        case KERF_ISA_MIPS32_LE:
+        case KERF_ISA_MIPS32_BE:
+            collect_mips(v, p, from, to, isa == KERF_ISA_MIPS32_BE);
+            break;
+        default:
+            return;
+        }
+    }
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Sorts the values and drops those inside the image. */
+static void tidy(struct values *v, const struct kerf_layout *layout)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < v->count; i++) {
+        bool inside = false;
+
+        for (unsigned s = 0; s < layout->span_count; s++) {
+            inside = inside || v->at[i] - layout->spans[s].addr < layout->spans[s].len;
+        }
+        if (!inside) {
+            v->at[kept++] = v->at[i];
+        }
+    }
+    v->count = kept;
+    qsort(v->at, v->count, sizeof v->at[0], compare);
+}
+
+struct cluster {
+    uint32_t first, last; /* values */
+    size_t count;
+};
+
+/* The cluster of the sorted values at[0 .. count), without pages at its ends that hold next to nothing. */
+static struct cluster make_cluster(const uint32_t *at, size_t count)
+{
+    for (size_t n = 1; count >= MIN_VALUES; at += n, count -= n) {
+        for (n = 1; n < MIN_EDGE && at[n] / PAGE == at[0] / PAGE; n++) {
+        }
+        if (n == MIN_EDGE) {
+            break;
+        }
+    }
+    for (size_t n = 1; count >= MIN_VALUES; count -= n) {
+        for (n = 1; n < MIN_EDGE && at[count - 1 - n] / PAGE == at[count - 1] / PAGE; n++) {
+        }
+        if (n == MIN_EDGE) {
+            break;
+        }
+    }
+    return count >= MIN_VALUES ? (struct cluster){at[0], at[count - 1], count} : (struct cluster){0, 0, 0};
+}
+
+/* Puts the cluster among the largest ones, or joins it to the one before. Clusters come in ascending order. */
+static unsigned keep(struct cluster *kept, unsigned count, struct cluster c)
+{
+    unsigned small = 0;
+
+    if (c.count == 0) {
+        return count;
+    }
+    if (count > 0 && c.first - kept[count - 1].last <= MAX_JOIN) {
+        kept[count - 1].last = c.last;
+        kept[count - 1].count += c.count;
+        return count;
+    }
+    if (count < KERF_MAX_RANGES) {
+        kept[count] = c;
+        return count + 1;
+    }
+    for (unsigned i = 1; i < count; i++) {
+        small = kept[i].count < kept[small].count ? i : small;
+    }
+    if (c.count > kept[small].count) {
+        memmove(&kept[small], &kept[small + 1], (count - 1 - small) * sizeof kept[0]);
+        kept[count - 1] = c;
+    }
+    return count;
+}
+
+static unsigned cluster_values(const struct values *v, const struct kerf_range *windows, unsigned window_count,
+                               struct kerf_range *ranges)
+{
+    struct cluster kept[KERF_MAX_RANGES];
+    unsigned count = 0;
+    unsigned used = 0;
+    size_t most = 0;
+    size_t end = 0;
+
+    for (unsigned w = 0; w < window_count; w++) {
+        while (end < v->count && v->at[end] < windows[w].start) {
+            end++;
+        }
+        for (size_t start = end; end < v->count && v->at[end] - windows[w].start < windows[w].len; start = end) {
+            do {
+                end++;
+            } while (end < v->count && v->at[end] - windows[w].start < windows[w].len &&
+                     v->at[end] - v->at[end - 1] <= MAX_STEP);
+            count = keep(kept, count, make_cluster(&v->at[start], end - start));
+        }
+    }
+    for (unsigned k = 0; k < count; k++) {
+        most = kept[k].count > most ? kept[k].count : most;
+    }
+    for (unsigned k = 0; k < count; k++) {
+        uint64_t start = kept[k].first / PAGE * PAGE;
+
+        if (kept[k].count >= most / MIN_SHARE) {
+            ranges[used++] = (struct kerf_range){start, kept[k].last / PAGE * PAGE + PAGE - start};
+        }
+    }
+    return used;
+}
+
+/* Windows that the container knows, where enough aligned words point to them. */
+static unsigned used_windows(const uint8_t *image, size_t len, const struct kerf_layout *layout,
+                             struct kerf_range *ranges)
+{
+    size_t counts[KERF_MAX_WINDOWS] = {0};
+    unsigned count = 0;
     size_t from;
     size_t to;
 
@@ -25,31 +369,70 @@ static unsigned count_words(const uint8_t *image, size_t len, const struct kerf_
         for (size_t pos = from; pos + 4 <= to; pos += 4) {
             uint32_t word = kerf_load_le32(image + pos);
 
-            for (unsigned w = 0; w < window_count; w++) {
-                counts[w] += word - windows[w].start < windows[w].len;
+            for (unsigned w = 0; w < layout->window_count; w++) {
+                counts[w] += word - layout->windows[w].start < layout->windows[w].len;
             }
         }
     }
-    return window_count;
-}
-
-unsigned kerf_detect_ram(unsigned isa, const uint8_t *image, size_t len, const struct kerf_layout *layout,
-                         struct kerf_range *ranges)
-{
-    const struct kerf_range *windows = layout->windows;
-    unsigned window_count = layout->window_count;
-    size_t counts[KERF_MAX_WINDOWS] = {0};
-    unsigned count = 0;
-
-    if (window_count == 0 && isa == KERF_ISA_THUMB) {
-        windows = cortex_windows;
-        window_count = sizeof cortex_windows / sizeof cortex_windows[0];
-    }
-    (void)count_words(image, len, windows, window_count, counts);
-    for (unsigned i = 0; i < window_count && count < KERF_MAX_RANGES; i++) {
+    for (unsigned i = 0; i < layout->window_count && count < KERF_MAX_RANGES; i++) {
         if (counts[i] >= MIN_WORDS) {
-            ranges[count++] = windows[i];
+            ranges[count++] = layout->windows[i];
         }
     }
     return count;
+}
+
+/* LDS and STS tell where variables are: on an XMEGA, registers are below 0x1000 and SRAM starts at 0x2000. */
+static unsigned avr_ram(const uint8_t *image, size_t len, struct kerf_range *ranges)
+{
+    size_t low = 0;
+    size_t high = 0;
+
+    for (size_t i = 0; i + 4 <= len; i += 2) {
+        uint32_t at = kerf_load_le16(image + i + 2);
+
+        if ((kerf_load_le16(image + i) & 0xfc0f) == 0x9000) {
+            low += at >= 0x100 && at < 0x2000;
+            high += at >= 0x2000 && at < 0x8000;
+        }
+    }
+    if (low + high < MIN_WORDS) {
+        return 0;
+    }
+    ranges[0] = avr_ranges[high > low];
+    return 1;
+}
+
+kerf_err kerf_detect_ram(unsigned isa, const uint8_t *image, size_t len, const struct kerf_layout *layout,
+                         struct kerf_range *ranges, unsigned *count)
+{
+    const struct kerf_range *windows = &all_addresses;
+    unsigned window_count = 1;
+
+    if (layout->window_count > 0) {
+        *count = used_windows(image, len, layout, ranges);
+        return KERF_OK;
+    }
+    if (isa == KERF_ISA_AVR) {
+        *count = avr_ram(image, len, ranges);
+        return KERF_OK;
+    }
+    struct values *v = calloc(1, sizeof *v);
+
+    if (v == NULL) {
+        return KERF_ERR_RAM;
+    }
+    if (isa == KERF_ISA_THUMB) {
+        windows = cortex_windows;
+        window_count = sizeof cortex_windows / sizeof cortex_windows[0];
+    }
+    for (unsigned i = 0; i < layout->span_count; i++) {
+        if (layout->spans[i].code) {
+            collect(v, isa, image, &layout->spans[i]);
+        }
+    }
+    tidy(v, layout);
+    *count = cluster_values(v, windows, window_count, ranges);
+    free(v);
+    return KERF_OK;
 }

@@ -107,6 +107,19 @@ static void vote(const struct side *side, struct kerf_votes *votes)
     }
 }
 
+/* Drops what is too short for a region, unless nothing would be left. */
+static void drop_tiny(struct kerf_layout *layout)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < layout->span_count; i++) {
+        if (layout->spans[i].len >= MIN_REGION || (kept == 0 && i + 1 == layout->span_count)) {
+            layout->spans[kept++] = layout->spans[i];
+        }
+    }
+    layout->span_count = kept;
+}
+
 /* How well two stretches fit: 0 not at all. */
 static unsigned likeness(const struct kerf_span *a, const struct kerf_span *b)
 {
@@ -161,7 +174,7 @@ static void remove_pair(struct pairs *pairs, unsigned i)
     memmove(&pairs->at[i], &pairs->at[i + 1], (pairs->count - i) * sizeof pairs->at[0]);
 }
 
-/* Joins what is one stretch, drops what is tiny, and then the smallest until they fit the header. */
+/* Joins what is one stretch, and drops the smallest until they fit the header. */
 static void reduce(struct pairs *pairs)
 {
     for (unsigned i = 0; i + 1 < pairs->count;) {
@@ -176,7 +189,7 @@ static void reduce(struct pairs *pairs)
             i++;
         }
     }
-    while (pairs->count > 0) {
+    while (pairs->count > KERF_MAX_REGIONS) {
         unsigned small = 0;
 
         for (unsigned i = 1; i < pairs->count; i++) {
@@ -184,9 +197,6 @@ static void reduce(struct pairs *pairs)
                 pairs->at[small].old_span.len + pairs->at[small].new_span.len) {
                 small = i;
             }
-        }
-        if (pairs->count <= KERF_MAX_REGIONS && (pairs->at[small].old_span.len >= MIN_REGION || pairs->count == 1)) {
-            break;
         }
         remove_pair(pairs, small);
     }
@@ -197,7 +207,7 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
 {
     struct side *sides[2] = {old_side, new_side};
     uint64_t base[2] = {0, 0};
-    bool found[2] = {false, false};
+    enum kerf_base_found found[2];
     bool wide = (isas[isa].words & WORDS8) != 0;
 
     for (unsigned i = 0; i < 2; i++) {
@@ -208,9 +218,10 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
             return err;
         }
     }
-    *known = found[0] || found[1];
+    /* Few numbers of 8 bytes are less than the image's length by chance: they are worth a look even at address 0. */
+    *known = found[0] == KERF_BASE_FOUND || found[1] == KERF_BASE_FOUND || (wide && isa != KERF_ISA_NONE);
     for (unsigned i = 0; i < 2; i++) {
-        sides[i]->layout.spans[0].addr = found[i] ? base[i] : base[1 - i];
+        sides[i]->layout.spans[0].addr = found[i] >= found[1 - i] ? base[i] : base[1 - i];
     }
     return KERF_OK;
 }
@@ -304,6 +315,7 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
     struct kerf_range ranges[KERF_MAX_RANGES];
     struct kerf_votes votes = {0};
     struct pairs pairs;
+    unsigned range_count = 0;
     unsigned isa = KERF_ISA_COUNT;
     bool wide = (uint64_t)old_len >> 32 != 0 || (uint64_t)new_len >> 32 != 0;
     bool words = true;
@@ -340,14 +352,21 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
             return err;
         }
     }
-    if (isa == KERF_ISA_NONE && !old_side.layout.addressed) {
+    if (isa == KERF_ISA_NONE && !words) {
         say(image, "nothing recognised; general model");
         return KERF_OK;
     }
+    drop_tiny(&old_side.layout);
+    drop_tiny(&new_side.layout);
     pair_spans(&old_side.layout, &new_side.layout, &pairs);
     reduce(&pairs);
     make_regions(image, &pairs, isa, words, is_big_endian(isa, &old_side.layout), wide);
-    make_ranges(image, ranges, kerf_detect_ram(isa, old_image, old_len, &old_side.layout, ranges), wide);
-    describe(image, isa, &old_side.layout, words);
-    return KERF_OK;
+
+    kerf_err err = kerf_detect_ram(isa, old_image, old_len, &old_side.layout, ranges, &range_count);
+
+    if (err == KERF_OK) {
+        make_ranges(image, ranges, range_count, wide);
+        describe(image, isa, &old_side.layout, words);
+    }
+    return err;
 }
