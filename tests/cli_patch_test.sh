@@ -158,6 +158,8 @@ expect 4 'bytes, but' "$patch" longer delta -o new
 expect 4 'bytes, but' "$patch" empty delta -o new
 expect 4 'bytes, but' "$patch" /dev/null delta -o new
 expect 4 'not the image' "$patch" -n wrong delta
+expect 4 'bytes, but' "$patch" longer delta -o new --expect "$digest"
+expect 2 'old image' "$patch" delta -o new --expect "$digest"
 
 # --- Files.
 expect 5 "can't read 'nowhere': No such file" "$patch" nowhere delta -o new

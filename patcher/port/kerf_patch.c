@@ -305,31 +305,27 @@ static kerf_err peek(struct run *r)
     return KERF_OK;
 }
 
-/* A missing or wrong old image that can be told without hashing it. */
+/* What can be told of the old image without hashing it. */
 static kerf_err check_old(struct run *r)
 {
-    const char *old_path = r->options->old_path;
     uint64_t size;
     bool exact;
-    kerf_err err;
 
     if (r->header.old_size == 0) {
         return KERF_OK;
     }
-    if (old_path == NULL) {
-        kerf_why_set(&r->why, "'%s' is a delta, not a full payload: name the old image in front of it",
-                     r->options->delta_path);
-        return KERF_ERR_ARGUMENT;
+    if (r->options->old_path == NULL ||
+        kerf_posix_size(r->old_fd, r->options->old_path, &size, &exact, &r->why) != KERF_OK) {
+        return KERF_ERR_SOURCE;
     }
-    err = kerf_posix_size(r->old_fd, old_path, &size, &exact, &r->why);
-    if (err == KERF_OK && (size < r->header.old_size || (exact && size > r->header.old_size))) {
+    if (size < r->header.old_size || (exact && size > r->header.old_size)) {
         kerf_why_set(&r->why,
                      "'%s' has %" PRIu64 " bytes, but the delta was made from an image of %" PRIu64
                      ": use the delta for this image, or a full payload",
-                     old_path, size, (uint64_t)r->header.old_size);
+                     r->options->old_path, size, (uint64_t)r->header.old_size);
         return KERF_ERR_SOURCE;
     }
-    return err;
+    return KERF_OK;
 }
 
 static void show_progress(struct run *r)
@@ -353,6 +349,7 @@ static void show_progress(struct run *r)
 static kerf_err feed(struct run *r)
 {
     bool end = false;
+    bool old_checked = false;
     kerf_err err;
 
     for (;;) {
@@ -368,6 +365,12 @@ static kerf_err feed(struct run *r)
             return err;
         }
         r->input_pos += used;
+        if (!old_checked && r->posix.chunk0_hashed) { /* the header is accepted now */
+            old_checked = true;
+            if (check_old(r) != KERF_OK) {
+                return KERF_ERR_SOURCE;
+            }
+        }
         show_progress(r);
         if (err == KERF_MORE_WORK || r->input_pos < r->input_len) {
             continue;
@@ -404,10 +407,6 @@ static kerf_err apply(struct run *r)
     memcpy(expect.chunk0_digest.b, o->expect, o->expect_len);
     if (err == KERF_OK) {
         err = kerf_patcher_init(r->workspace, r->workspace_len, &r->posix.port, &expect, 0, &r->patcher);
-    }
-    /* By hand nothing vouches for the header, and the plain word about sizes helps most; else authenticity goes first. */
-    if (err == KERF_OK && !expect.chunk0_known) {
-        err = check_old(r);
     }
     if (err == KERF_OK) {
         err = feed(r);
