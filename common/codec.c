@@ -65,8 +65,7 @@ static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYT
             counters[i] = run->bytes + ((size_t)i << table_bits) + (x >> (32 - table_bits));
         }
         unsigned bit = kerf_model_mix(run->k, counters, KERF_BYTE_TABLES,
-                                      run->byte_weights + (size_t)set * (KERF_BYTE_TABLES + 1), adapt,
-                                      value >> 7 & 1);
+                                      run->byte_weights + (size_t)set * (KERF_BYTE_TABLES + 1), adapt, value >> 7 & 1);
 
         value <<= 1;
         node = node << 1 | bit;
@@ -263,7 +262,7 @@ static kerf_err code_jump(struct kerf_run *run, kerf_shift *distance)
     } else if (jump == JUMP_CONTINUE) {
         v = 0;
     }
-    *distance = jump == JUMP_MAP    ? by_map
+    *distance = jump == JUMP_MAP     ? by_map
                 : from < KERF_RECENT ? c->recent[from]
                                      : kerf_run_shift(run, end - c->new_pos + (kerf_pos)kerf_unzigzag(v));
     recent_use(c, from < KERF_RECENT ? from : KERF_RECENT - 1, *distance);

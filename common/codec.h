@@ -50,21 +50,21 @@ struct kerf_segment {
 
 /* What the next bytes of a segment turned out to be; for statistics. */
 enum kerf_step {
-    KERF_STEP_QUIET,       /* a byte that equals its source inside a quiet stretch */
-    KERF_STEP_EQUAL,       /* a byte that equals its source */
-    KERF_STEP_DIFFERENT,   /* a byte that does not */
-    KERF_STEP_REF,         /* a reference that was predicted right */
-    KERF_STEP_REF_WRONG,   /* a reference that was corrected, or left to plain bytes */
+    KERF_STEP_QUIET,     /* a byte that equals its source inside a quiet stretch */
+    KERF_STEP_EQUAL,     /* a byte that equals its source */
+    KERF_STEP_DIFFERENT, /* a byte that does not */
+    KERF_STEP_REF,       /* a reference that was predicted right */
+    KERF_STEP_REF_WRONG, /* a reference that was corrected, or left to plain bytes */
 };
 
 struct kerf_codec {
-    kerf_pos old_size, new_size; /* bytes */
-    kerf_pos new_pos;            /* bytes of new produced */
-    kerf_pos left;               /* bytes left of the gap or segment in progress */
-    kerf_pos src_pos;            /* next byte of the segment's source */
-    kerf_pos old_end;            /* where the last segment from old ended */
-    kerf_pos insn_end;           /* old position where the sweep expects the next instruction */
-    kerf_pos window_pos;         /* position of window[0] in the source */
+    kerf_pos old_size, new_size;    /* bytes */
+    kerf_pos new_pos;               /* bytes of new produced */
+    kerf_pos left;                  /* bytes left of the gap or segment in progress */
+    kerf_pos src_pos;               /* next byte of the segment's source */
+    kerf_pos old_end;               /* where the last segment from old ended */
+    kerf_pos insn_end;              /* old position where the sweep expects the next instruction */
+    kerf_pos window_pos;            /* position of window[0] in the source */
     kerf_shift recent[KERF_RECENT]; /* old_pos - new_pos of recent segments, newest first */
     struct kerf_pair pairs[KERF_PAIRS];
     int32_t last_fix[KERF_REF_KINDS]; /* newest correction of each kind; 0: none */

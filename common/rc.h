@@ -32,9 +32,9 @@ struct kerf_rc {
     uint8_t cache;    /* the byte that a carry may still change */
     bool cache_valid; /* false until the first byte is known */
     uint64_t low;
-    uint64_t carry_len; /* 0xff bytes after cache that a carry would turn over */
-    uint64_t cost;      /* bits * 2^-16 spent so far; needs no output */
-    uint64_t mark;      /* cost at a point inside a step that the codec marks, for statistics */
+    uint64_t carry_len;                    /* 0xff bytes after cache that a carry would turn over */
+    uint64_t cost;                         /* bits * 2^-16 spent so far; needs no output */
+    uint64_t mark;                         /* cost at a point inside a step that the codec marks, for statistics */
     void (*emit)(void *ctx, uint8_t byte); /* NULL: count the cost alone */
     void *emit_ctx;
 #endif

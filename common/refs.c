@@ -11,7 +11,10 @@
 #define WORD_REACH 31 /* bytes; wider reaches lost 1-2 %, narrower ones 1 % of a release's delta */
 
 /* Which of the two learned tables. */
-enum { LEARNED_CODE, LEARNED_RAM };
+enum {
+    LEARNED_CODE,
+    LEARNED_RAM
+};
 
 /* A prediction for a target, and how much it is to be believed. */
 struct prediction {
@@ -263,7 +266,7 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
 
     kerf_word_scan(view, ref);
     if (ref->kind == KERF_REF_WORD8 && !in_image(run, ref->target)) {
-        narrow.kinds &= (uint16_t)~(1u << KERF_REF_WORD8);
+        narrow.kinds &= (uint16_t) ~(1u << KERF_REF_WORD8);
         kerf_word_scan(&narrow, ref);
     }
     if (ref->kind == KERF_REF_NONE || kerf_run_addr(run, ref->target) != ref->target) {
@@ -394,7 +397,11 @@ static enum kerf_number fix_number(unsigned kind, bool ram)
 }
 
 /* How a reference was corrected. */
-enum fix { FIX_UNCHANGED, FIX_PLAIN, FIX_TARGET };
+enum fix {
+    FIX_UNCHANGED,
+    FIX_PLAIN,
+    FIX_TARGET
+};
 
 struct correction {
     enum fix fix;
@@ -453,7 +460,8 @@ static void find_fix(const struct kerf_run *run, const struct kerf_ref *ref, con
         kerf_isa_put(region->isa, ref->form, again, pc, target);
         same = memcmp(again, p, ref->len) == 0;
     }
-    *wrong = memcmp(predicted, p, ref->len) != 0 || (ref->kind == KERF_REF_PAIR && !(same && target == predicted_target));
+    *wrong = memcmp(predicted, p, ref->len) != 0 ||
+             (ref->kind == KERF_REF_PAIR && !(same && target == predicted_target));
     fix->fix = FIX_PLAIN;
     fix->error = 0;
     if (memcmp(p, view, ref->len) == 0 && memcmp(p, predicted, ref->len) != 0 &&

@@ -37,8 +37,7 @@ static void compress(struct kerf_sha256 *s, const uint8_t *block)
             uint32_t a = w[(t + 1) & 15];
             uint32_t b = w[(t + 14) & 15];
 
-            x = w[t & 15] + w[(t + 9) & 15] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) +
-                (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
+            x = w[t & 15] + w[(t + 9) & 15] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) + (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
         }
         w[t & 15] = x;
         x += v[7] + (ror(v[4], 6) ^ ror(v[4], 11) ^ ror(v[4], 25)) + ((v[4] & v[5]) ^ (~v[4] & v[6])) +

@@ -63,7 +63,8 @@ static const struct kerf_scanned *counterpart(const struct kerf_work *w, const s
     return r != NULL && r->pos == new_pos && r->form == old_ref->form ? r : NULL;
 }
 
-static size_t collect_votes(const struct kerf_work *w, const struct kerf_segments *segments, struct vote *votes, size_t cap)
+static size_t collect_votes(const struct kerf_work *w, const struct kerf_segments *segments, struct vote *votes,
+                            size_t cap)
 {
     const struct kerf_side *o = &w->old_side;
     size_t n = 0;

@@ -322,7 +322,8 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
         }
     }
     if (err == KERF_OK) {
-        err = make_native(&w, options->ram == 0 ? KERF_DIFF_RAM_DEFAULT : options->ram, &header, delta, delta_len, report);
+        err = make_native(&w, options->ram == 0 ? KERF_DIFF_RAM_DEFAULT : options->ram, &header, delta, delta_len,
+                          report);
     }
     if (err == KERF_OK) {
         tell(&w, "self-check", 0, 1);

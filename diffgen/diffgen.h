@@ -46,12 +46,12 @@ enum kerf_diff_part {
 struct kerf_diff_report {
     uint64_t delta_len; /* bytes of the whole container */
     uint64_t header_len;
-    uint64_t chain_len; /* bytes of chunk digests */
-    uint64_t workspace; /* bytes the decoder needs */
-    uint64_t part_cost[KERF_PART_COUNT]; /* bits * 2^-16 */
-    uint64_t segments, literals, refs, refs_wrong; /* counts; literals in bytes */
-    char recognised[256]; /* one line for people: ISA, load address, ranges */
-    bool full_is_better;  /* the delta is no smaller than a full image would be */
+    uint64_t chain_len;                               /* bytes of chunk digests */
+    uint64_t workspace;                               /* bytes the decoder needs */
+    uint64_t part_cost[KERF_PART_COUNT];              /* bits * 2^-16 */
+    uint64_t segments, literals, refs, refs_wrong;    /* counts; literals in bytes */
+    char recognised[256];                             /* one line for people: ISA, load address, ranges */
+    bool full_is_better;                              /* the delta is no smaller than a full image would be */
     struct kerf_sha256_digest old_digest, new_digest; /* in full */
     struct kerf_sha256_digest chunk0_digest;          /* what authenticates the delta: --expect */
 };
@@ -63,9 +63,9 @@ struct kerf_diff_report {
  * KERF_ERR_ARGUMENT: an option out of range. KERF_ERR_RAM: options.ram is under KERF_DIFF_RAM_MIN, or the host has no
  * memory. KERF_ERR_STATE: the self-check failed (a bug; no delta is returned).
  */
-KERF_MUST_USE kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
-                                        const struct kerf_diff_options *options, uint8_t **delta, size_t *delta_len,
-                                        struct kerf_diff_report *report);
+KERF_MUST_USE kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
+                                        size_t new_len, const struct kerf_diff_options *options, uint8_t **delta,
+                                        size_t *delta_len, struct kerf_diff_report *report);
 
 #ifdef __cplusplus
 }

@@ -138,7 +138,8 @@ static ptrdiff_t extend_backward(const struct greedy *g, ptrdiff_t scan, ptrdiff
 }
 
 /* Where the two extensions overlap, finds the best point to change over. */
-static void share_overlap(const struct greedy *g, ptrdiff_t scan, ptrdiff_t pos, ptrdiff_t *forward, ptrdiff_t *backward)
+static void share_overlap(const struct greedy *g, ptrdiff_t scan, ptrdiff_t pos, ptrdiff_t *forward,
+                          ptrdiff_t *backward)
 {
     ptrdiff_t overlap = g->last_scan + *forward - (scan - *backward);
     ptrdiff_t score = 0;
@@ -162,8 +163,8 @@ static void share_overlap(const struct greedy *g, ptrdiff_t scan, ptrdiff_t pos,
 
 kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segments)
 {
-    struct greedy g = {w->old_side.masked, w->new_side.masked, (ptrdiff_t)w->old_side.len, (ptrdiff_t)w->new_side.len,
-                       0, 0, 0};
+    struct greedy g = {
+        w->old_side.masked, w->new_side.masked, (ptrdiff_t)w->old_side.len, (ptrdiff_t)w->new_side.len, 0, 0, 0};
     ptrdiff_t scan = 0;
     ptrdiff_t len = 0;
     size_t pos = 0;

@@ -40,8 +40,8 @@ static kerf_err find_layout(const struct kerf_header *header, struct layout *lay
     return KERF_OK;
 }
 
-static kerf_err fill(const struct kerf_header *header, const struct layout *layout, const uint8_t *head, size_t head_len,
-                     const uint8_t *payload, uint8_t *file)
+static kerf_err fill(const struct kerf_header *header, const struct layout *layout, const uint8_t *head,
+                     size_t head_len, const uint8_t *payload, uint8_t *file)
 {
     size_t left = (size_t)header->payload_size;
     struct kerf_sha256_digest digest;
@@ -71,8 +71,8 @@ static kerf_err fill(const struct kerf_header *header, const struct layout *layo
     return KERF_OK;
 }
 
-kerf_err kerf_pack(struct kerf_header *header, const struct kerf_image *image, const uint8_t *payload, size_t payload_len,
-                   uint8_t **file, size_t *file_len)
+kerf_err kerf_pack(struct kerf_header *header, const struct kerf_image *image, const uint8_t *payload,
+                   size_t payload_len, uint8_t **file, size_t *file_len)
 {
     uint8_t head[256];
     size_t head_len;

@@ -9,17 +9,21 @@
 #include "diffgen/work.h"
 
 #define STATES_MAX 12
-#define RECENT_MAX 6     /* distances of states that were dropped a while ago: worth another try */
-#define SLACK_BITS 10    /* a state may be this much worse than the best one plus the price of a segment */
-#define SURE_LEN 48      /* the best state goes on for that long: no search for others, */
-#define SURE_SKIP 32     /* for so many bytes */
-#define LZ_MIN 4         /* shortest match into new that is looked for */
-#define LZ_CHAIN 24      /* candidates tried */
-#define LZ_LEN_MAX 512   /* longest match measured */
+#define RECENT_MAX 6   /* distances of states that were dropped a while ago: worth another try */
+#define SLACK_BITS 10  /* a state may be this much worse than the best one plus the price of a segment */
+#define SURE_LEN 48    /* the best state goes on for that long: no search for others, */
+#define SURE_SKIP 32   /* for so many bytes */
+#define LZ_MIN 4       /* shortest match into new that is looked for */
+#define LZ_CHAIN 24    /* candidates tried */
+#define LZ_LEN_MAX 512 /* longest match measured */
 #define LZ_HASH_BITS 18
 #define NO_NODE UINT32_MAX
 
-enum source { SOURCE_OLD, SOURCE_NEW, SOURCE_LITERAL };
+enum source {
+    SOURCE_OLD,
+    SOURCE_NEW,
+    SOURCE_LITERAL
+};
 
 struct state {
     int64_t cost;
@@ -82,7 +86,8 @@ static const struct state *best_state(const struct planner *p)
 }
 
 /* Offers a change from the best state to another source at `cost` in all. */
-static void offer(struct planner *p, size_t new_pos, enum source source, int64_t distance, int64_t cost, uint32_t parent)
+static void offer(struct planner *p, size_t new_pos, enum source source, int64_t distance, int64_t cost,
+                  uint32_t parent)
 {
     struct state *s = NULL;
 
@@ -419,7 +424,8 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, kerf_
             memset(w->match_len, 0xff, (new_len + 1) * sizeof *w->match_len);
         }
     }
-    if (*mapped == NULL || p->hash_head == NULL || p->hash_prev == NULL || w->match_len == NULL || w->match_pos == NULL) {
+    if (*mapped == NULL || p->hash_head == NULL || p->hash_prev == NULL || w->match_len == NULL ||
+        w->match_pos == NULL) {
         return KERF_ERR_RAM;
     }
     memset(p->hash_head, 0xff, ((size_t)1 << LZ_HASH_BITS) * sizeof *p->hash_head);

@@ -63,7 +63,8 @@ static kerf_err add_lows(struct kerf_side *side, unsigned isa, const struct kerf
                          const struct kerf_ref *ref, size_t end)
 {
     for (unsigned i = 0; i < ref->low_count; i++) {
-        struct kerf_scanned low = {first->pos + ref->low_at[i], KERF_REF_LOW, ref->low_form[i], ref->len, first->region, 0};
+        struct kerf_scanned low = {
+            first->pos + ref->low_at[i], KERF_REF_LOW, ref->low_form[i], ref->len, first->region, 0};
         size_t count = side->ref_count;
 
         if (low.pos + low.len > end) {
@@ -102,7 +103,7 @@ static kerf_err scan_region(struct kerf_side *side, const struct kerf_image *ima
         }
         kerf_word_scan(&view, &ref);
         if (ref.kind == KERF_REF_WORD8 && !kerf_scan_inside(image, is_new, ref.target)) {
-            view.kinds &= (uint16_t)~(1u << KERF_REF_WORD8);
+            view.kinds &= (uint16_t) ~(1u << KERF_REF_WORD8);
             kerf_word_scan(&view, &ref);
             view.kinds = r->kinds;
         }

@@ -49,7 +49,8 @@ static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t le
     return KERF_OK;
 }
 
-static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len, struct kerf_sha256_digest *digest)
+static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
+                     struct kerf_sha256_digest *digest)
 {
     struct memory_port *m = ctx;
 

@@ -47,9 +47,9 @@ struct kerf_map {
 
 /* Average prices from the coding of a plan; what the next plan is chosen by. */
 struct kerf_prices {
-    kerf_cost equal[16][2];  /* by gap class: equal, different */
+    kerf_cost equal[16][2]; /* by gap class: equal, different */
     kerf_cost residue;
-    uint32_t literal_scale;  /* real / estimated literal cost, * 2^-10 */
+    uint32_t literal_scale; /* real / estimated literal cost, * 2^-10 */
     kerf_cost segment_recent, segment_near, segment_far, segment_new;
     kerf_cost ref_right, ref_wrong, ref_ram;
 };
@@ -66,7 +66,7 @@ struct kerf_work {
     const struct kerf_diff_options *options;
     struct kerf_image image;
     struct kerf_side old_side, new_side;
-    int32_t *suffixes; /* suffix array of old_side.masked */
+    int32_t *suffixes;       /* suffix array of old_side.masked */
     kerf_cost *literal_cost; /* estimate for each byte of new; NULL until the plan needs it */
     uint32_t *match_pos;     /* for each byte of new: where the suffix array's longest match lies, */
     uint32_t *match_len;     /* and its length; UINT32_MAX: not looked up yet */
@@ -119,7 +119,7 @@ KERF_MUST_USE kerf_err kerf_pack(struct kerf_header *header, const struct kerf_i
                                  size_t payload_len, uint8_t **file, size_t *file_len);
 
 /* --- selfcheck.c: the shipped decoder makes new from old and the delta, in the declared workspace. --- */
-KERF_MUST_USE kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
-                                      const uint8_t *delta, size_t delta_len);
+KERF_MUST_USE kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
+                                      size_t new_len, const uint8_t *delta, size_t delta_len);
 
 #endif

@@ -161,8 +161,8 @@ static void show_installed(const json_t *event)
     (void)printf("  time           %10.2f s\n", (double)number_at(event, "ms") / 1000.0);
     (void)printf("  workspace      %10llu bytes, and %llu of page buffer\n", number_at(memory, "workspace"),
                  number_at(memory, "page"));
-    (void)printf("  peak RAM       %10llu KiB, %llu KiB over the start (TLS and JSON)\n", number_at(memory, "peak") / 1024,
-                 number_at(memory, "over_start") / 1024);
+    (void)printf("  peak RAM       %10llu KiB, %llu KiB over the start (TLS and JSON)\n",
+                 number_at(memory, "peak") / 1024, number_at(memory, "over_start") / 1024);
     (void)printf("  added          %10llu KiB by download and apply, whatever the image size\n",
                  number_at(memory, "download_and_apply") / 1024);
     (void)printf("  sha256         %s, read back and verified\n", text_at(event, "sha256"));
