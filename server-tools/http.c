@@ -177,15 +177,6 @@ static int connection_index(void)
     return slot;
 }
 
-void kerf_http_connection_cut(struct kerf_http_connection *connection)
-{
-    const evutil_socket_t fd = connection->bev == NULL ? -1 : bufferevent_getfd(connection->bev);
-
-    if (fd >= 0) {
-        (void)shutdown(fd, SHUT_RDWR);
-    }
-}
-
 /*
  * evhttp asks for the transport of a connection that it is about to accept. Without memory this returns NULL, evhttp takes
  * a transport without TLS, and on_request() refuses what comes over it.

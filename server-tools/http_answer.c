@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -14,6 +15,15 @@
 #include "server-tools/http_range.h"
 
 #define STREAM_PIECE 65536u /* bytes of a file in memory per connection */
+
+void kerf_http_connection_cut(struct kerf_http_connection *connection)
+{
+    const evutil_socket_t fd = connection->bev == NULL ? -1 : bufferevent_getfd(connection->bev);
+
+    if (fd >= 0) {
+        (void)shutdown(fd, SHUT_RDWR);
+    }
+}
 
 enum kerf_http_method kerf_http_request_method(const struct kerf_http_request *request)
 {

@@ -28,7 +28,7 @@ enum refusal {
     REFUSED_NOT, /* fits */
 };
 
-static const char *const refusal_words[REFUSED_NOT] = {"format", "feature", "ram", "metered"};
+static const char *const refusal_words[] = {"format", "feature", "ram", "metered", NULL};
 
 /* What one resolution works on. */
 struct resolution {

@@ -15,7 +15,6 @@
 #include "common/host/protocol.h"
 #include "server-tools/service_internal.h"
 
-#define RETRY_SECONDS "30"
 #define TXN_BYTES 16
 
 static const char *const standing_words[] = {"absent", "known", "renamed", "drift", "foreign"};
@@ -25,40 +24,6 @@ static uint64_t now_seconds(void)
     const time_t now = time(NULL);
 
     return now < 0 ? 0 : (uint64_t)now;
-}
-
-void kerf_service_refuse(struct kerf_service *service, struct kerf_http_request *request, int status,
-                         const char *message)
-{
-    char *text = NULL;
-    size_t len = 0;
-
-    service->counts.refused++;
-    kerf_log_event(&service->log, "refused",
-                   json_pack("{s:s, s:s, s:i, s:s}", "peer", kerf_http_request_peer(request), "path",
-                             kerf_http_request_path(request), "status", status, "error", message));
-    if (status == 429 || status == 503) {
-        kerf_http_answer_header(request, "Retry-After", RETRY_SECONDS);
-    }
-    if (kerf_error_write(message, &text, &len) == KERF_OK) {
-        kerf_http_answer_text(request, status, "application/json", text, len);
-    } else {
-        kerf_http_answer_text(request, status, "application/json", "", 0);
-    }
-    free(text);
-}
-
-/* Answers 200 with a text that is freed, or 503 without one. */
-static void answer_json(struct kerf_service *service, struct kerf_http_request *request, kerf_err err, char *text,
-                        size_t len)
-{
-    if (err != KERF_OK) {
-        kerf_service_refuse(service, request, 503, "no memory for the answer");
-        return;
-    }
-    kerf_http_answer_header(request, "Cache-Control", "no-store");
-    kerf_http_answer_text(request, 200, "application/json", text, len);
-    free(text);
 }
 
 /* Logs an error of the database: the server goes on without it where it can. */
@@ -216,7 +181,7 @@ static void answer_check(struct kerf_service *service, struct kerf_http_request 
     if (err == KERF_OK) {
         note_check(service, http_request, request, &notes, answer);
     }
-    answer_json(service, http_request, err, text, len);
+    kerf_service_answer(service, http_request, err, text, len);
 }
 
 static void handle_check(struct kerf_service *service, struct kerf_http_request *http_request)
@@ -294,7 +259,7 @@ static void handle_report(struct kerf_service *service, struct kerf_http_request
         log_report(service, http_request, batch.device_id, &batch.reports[i]);
     }
     err = kerf_report_answer_write(&answer, &text, &len);
-    answer_json(service, http_request, err, text, len);
+    kerf_service_answer(service, http_request, err, text, len);
 }
 
 /* --- GET /healthz --- */
@@ -326,7 +291,7 @@ static void handle_health(struct kerf_service *service, struct kerf_http_request
     kerf_json_put_uint(&top, "reports", service->counts.reports);
     kerf_json_put_uint(&top, "refused", service->counts.refused);
     err = kerf_json_dump(top, &text, &len);
-    answer_json(service, http_request, err, text, len);
+    kerf_service_answer(service, http_request, err, text, len);
 }
 
 /* --- Paths --- */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _POSIX_C_SOURCE 200809L
+#define _FILE_OFFSET_BITS 64
 #include "server-tools/snapshot.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A list of images that grows; what it holds is counted before it is made unique. */
 struct image_list {
@@ -184,15 +186,16 @@ void kerf_snapshot_stamp_take(struct kerf_snapshot_stamp *stamp, const struct ke
 
     memset(stamp, 0, sizeof *stamp);
     if (stat(kerf_repository_current_path(repo, path), &st) == 0) {
-        stamp->dev = st.st_dev;
-        stamp->ino = st.st_ino;
-        stamp->size = st.st_size;
-        stamp->mtime = st.st_mtim;
+        stamp->dev = (uint64_t)st.st_dev;
+        stamp->ino = (uint64_t)st.st_ino;
+        stamp->size = (uint64_t)st.st_size;
+        stamp->mtime_s = (int64_t)st.st_mtim.tv_sec;
+        stamp->mtime_ns = (int64_t)st.st_mtim.tv_nsec;
     }
 }
 
 bool kerf_snapshot_stamp_equal(const struct kerf_snapshot_stamp *a, const struct kerf_snapshot_stamp *b)
 {
-    return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec &&
-           a->mtime.tv_nsec == b->mtime.tv_nsec;
+    return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime_s == b->mtime_s &&
+           a->mtime_ns == b->mtime_ns;
 }

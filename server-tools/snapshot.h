@@ -5,8 +5,6 @@
 #ifndef KERF_SERVER_TOOLS_SNAPSHOT_H
 #define KERF_SERVER_TOOLS_SNAPSHOT_H
 
-#include <sys/stat.h>
-
 #include "server-tools/catalogue.h"
 #include "server-tools/resolver.h"
 
@@ -40,10 +38,8 @@ const struct kerf_snapshot_product *kerf_snapshot_find(const struct kerf_snapsho
 
 /* What is looked at to see that something was published: identity, size and time of public/metadata/current. */
 struct kerf_snapshot_stamp {
-    dev_t dev;
-    ino_t ino;
-    off_t size;
-    struct timespec mtime;
+    uint64_t dev, ino, size;
+    int64_t mtime_s, mtime_ns;
 };
 
 /* Takes the stamp; all zero when the file isn't there. Take it before loading: a change in between is then seen later. */

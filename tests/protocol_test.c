@@ -339,8 +339,7 @@ static void too_long_and_too_deep_messages_are_refused(void **state)
 
     (void)state;
     assert_non_null(text);
-    memset(text, ' ', cap);
-    memcpy(text, check_text, strlen(check_text));
+    (void)snprintf(text, cap + 1, "%-*s", (int)cap, check_text); /* blanks behind it */
     assert_int_equal(KERF_OK, read_check(text, KERF_CHECK_REQUEST_MAX, &why));
     assert_int_equal(KERF_ERR_FORMAT, read_check(text, KERF_CHECK_REQUEST_MAX + 1, &why));
     assert_non_null(strstr(why.text, "32768"));

@@ -61,7 +61,7 @@ static struct kerf_payload payload(char name, uint64_t size, uint64_t workspace,
 }
 
 static struct kerf_component_list component(const char *name, const char *version, char target, uint64_t order,
-                                            const struct kerf_payload *payloads, size_t count)
+                                            struct kerf_payload *payloads, size_t count)
 {
     struct kerf_component_list list;
 
@@ -78,13 +78,13 @@ static struct kerf_component_list component(const char *name, const char *versio
 
 static int make_release(void **state)
 {
-    const struct kerf_payload main_payloads[] = {
+    struct kerf_payload main_payloads[] = {
         payload('F', 1000, 8192, KERF_CODEC_NATIVE, THUMB, 0),  payload('G', 1200, 2048, KERF_CODEC_STORED, 0, 0),
         payload('H', 1000, 65536, KERF_CODEC_LZMA2, 0, 0),      payload('1', 100, 8192, KERF_CODEC_NATIVE, THUMB, 'a'),
         payload('2', 80, 16384, KERF_CODEC_NATIVE, THUMB, 'a'), payload('3', 60, 65536, KERF_CODEC_LZMA2, 0, 'a'),
         payload('4', 699, 8192, KERF_CODEC_NATIVE, THUMB, 'b'), payload('5', 700, 8192, KERF_CODEC_NATIVE, THUMB, 'c'),
     };
-    const struct kerf_payload modem_payloads[] = {
+    struct kerf_payload modem_payloads[] = {
         payload('I', 900, 2048, KERF_CODEC_NATIVE, 0, 0),
         payload('6', 50, 2048, KERF_CODEC_NATIVE, 0, 'a'),
     };
@@ -109,6 +109,7 @@ static int make_release(void **state)
 }
 
 /* What a device says; 0 and NULL: the usual (hardware A, release 9, 32 KiB, thumb, main 1.0 with image a, slot 8000). */
+/* In the order in which the table reads best. NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct device {
     const char *name;
     /* the request */
