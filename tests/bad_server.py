@@ -13,6 +13,7 @@ The mode file is read at each request; a mode that has changed starts its count 
     short               the first payload answer claims, and has, half of its bytes
     long                payload answers claim and have 1000 bytes too many
     shift               cut 2000; later Range requests get a Content-Range that begins 100 bytes too late
+    pad N               cut 2000; later Content-Ranges have N blanks too many
     busy                the first payload answer is 503 with Retry-After: 1
     missing             delta payloads are 404
     redirect            payload answers are 302 to http://
@@ -160,8 +161,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             at = int(mode[2]) - first
             if 0 <= at < len(body):
                 body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-        if mode[0] == "cut" or (mode[0] in ("cut-whole", "cut-deny", "shift") and count == 1):
-            keep = int(mode[1]) if len(mode) > 1 else 2000
+        if mode[0] == "cut" or (mode[0] in ("cut-whole", "cut-deny", "shift", "pad") and count == 1):
+            keep = int(mode[1]) if mode[0].startswith("cut") else 2000
             self.send(status, body[:keep], kept, length=len(body), hang_up=True)
         elif mode[0] == "stall" and count == 1:
             self.send(status, body[: int(mode[1])], kept, length=len(body))
@@ -171,6 +172,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(status, body[: len(body) // 2], kept, hang_up=True)
         elif mode[0] == "long":
             self.send(status, body + b"?" * 1000, kept, hang_up=True)
+        elif mode[0] == "pad" and ranged:
+            self.send(status, body, [("Content-Range", "bytes " + " " * int(mode[1]) + kept[0][1].split()[1])])
         elif mode[0] == "shift" and ranged:
             self.send(status, body[100:], [("Content-Range", f"bytes {first + 100}-{first + len(body) - 1}/*")])
         else:

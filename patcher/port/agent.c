@@ -290,7 +290,8 @@ void kerf_agent_send_reports(struct kerf_agent *agent)
     }
     const bool sent = err == KERF_OK;
     if (sent || is_refused(info.http_status)) {
-        err = kerf_reports_clear(agent->reports_path, &agent->reports, &why);
+        /* What can't be removed is sent again, which is harmless; `why` tells. */
+        (void)!kerf_reports_clear(agent->reports_path, &agent->reports, &why);
     }
     json_t *event = kerf_agent_event(sent ? "reported" : is_refused(info.http_status) ? "refused" : "waiting");
     kerf_json_put_uint(&event, "reports", count);

@@ -234,7 +234,7 @@ static size_t header_line(char *data, size_t unit, size_t count, void *ctx)
     if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
         s->range_known = false;
     }
-    if (len > sizeof name && len < sizeof name + sizeof value && strncasecmp(data, name, sizeof name - 1) == 0) {
+    if (len > sizeof name && len < sizeof name - 1 + sizeof value && strncasecmp(data, name, sizeof name - 1) == 0) {
         unsigned long long start = 0;
         const size_t value_len = len - (sizeof name - 1);
         memcpy(value, data + sizeof name - 1, value_len);

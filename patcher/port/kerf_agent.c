@@ -391,7 +391,7 @@ int main(int argc, char **argv)
     if (code >= 0) {
         return kerf_cli_end(code);
     }
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0] && options.command != NULL; i++) {
         if (strcmp(options.command, commands[i].name) == 0) {
             return kerf_cli_end(run(&options, &commands[i]));
         }

@@ -3,6 +3,7 @@
 # lib.sh - what demo.sh and the agent's tests share: certificates, a server on loopback, devices, checks that say what
 # failed. To be sourced; `bin` is the folder of the programs, `work` the folder for everything that is made.
 
+: "${bin:?}" "${work:?}"
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
 export LC_ALL=C
 
