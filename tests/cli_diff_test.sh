@@ -1,0 +1,270 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What kerf-diff answers on the command line: deltas that kerf-patch applies, the promises about small, equal and
+# incompressible images, and one clear line with the right exit code for every bad input.
+# Needs KERF_BIN (programs) and KERF_SRC (the tree); ctest sets both.
+set -u
+diff=$KERF_BIN/kerf-diff
+patch=$KERF_BIN/kerf-patch
+dir=$(mktemp -d) || exit 1
+mounted=
+clean() {
+    [ -z "$mounted" ] || umount "$mounted"
+    rm -rf "$dir"
+}
+trap clean EXIT
+cd "$dir" || exit 1
+failures=0
+checks=0
+
+complain() {
+    echo "FAILED: $*" >&2
+    failures=$((failures + 1))
+}
+
+# expect CODE TEXT COMMAND...: the exit code, one line on stderr that begins with the program and contains TEXT, no delta.
+expect() {
+    want=$1
+    text=$2
+    shift 2
+    checks=$((checks + 1))
+    rm -f delta
+    "$@" >out 2>err </dev/null
+    code=$?
+    [ $code -eq "$want" ] || complain "exit $code, not $want: $* ($(cat err))"
+    if [ "$want" -ne 0 ]; then
+        [ "$(wc -l <err)" -eq 1 ] || complain "not one line on stderr: $*: $(cat err)"
+        grep -q '^kerf-diff: ' err || complain "stderr without the program's name: $*: $(cat err)"
+        grep -q -- "$text" err || complain "stderr without '$text': $*: $(cat err)"
+        [ ! -e delta ] || complain "a delta after a failure: $*"
+    else
+        [ ! -s err ] || complain "something on stderr: $*: $(cat err)"
+        grep -q -- "$text" out || complain "stdout without '$text': $*: $(cat out)"
+    fi
+    [ -z "$(find . -name '.kerf-*')" ] || complain "a temporary file is left: $*"
+}
+
+size() {
+    wc -c <"$1"
+}
+
+# field NAME: of the JSON object in the file `out`; a number, true, false or a digest.
+field() {
+    sed -n 's/.*[{,]"'"$1"'":"\{0,1\}\([0-9a-z]*\).*/\1/p' out
+}
+
+# round OLD NEW [OPTION...]: makes `delta`, applies it as the one that --expect names, within the RAM it was made for.
+round() {
+    round_old=$1
+    round_new=$2
+    shift 2
+    checks=$((checks + 1))
+    rm -f delta made
+    "$diff" "$round_old" "$round_new" -o delta --json "$@" >out 2>err ||
+        complain "no delta from $round_old to $round_new $*: $(cat err)"
+    [ "$(field delta_size)" -eq "$(size delta)" ] || complain "JSON: delta_size"
+    [ "$(field workspace)" -le "$(field ram)" ] || complain "more workspace than --ram: $(cat out)"
+    "$patch" -q "$round_old" delta -o made --expect "$(field delta_digest)" || complain "$round_old to $round_new $*"
+    cmp -s made "$round_new" || complain "$round_old to $round_new $*: not the new image"
+    "$diff" info --old "$round_old" --json delta >out 2>err ||
+        complain "info of $round_old to $round_new $*: $(cat err)"
+    [ "$(field size)" -eq "$(size delta)" ] || complain "JSON of info: size"
+}
+
+# Deterministic images of about 20 and 30 KB, and others.
+seq 1 4000 >old
+seq 500 6000 >new
+: >empty
+printf a >one
+printf b >two
+printf '\377\377' >pair
+head -c 30000 /dev/zero >zeros
+head -c 30000 /dev/urandom >noise
+head -c 100000 /dev/urandom >noise2
+
+# --- Images of every size turn into each other.
+for a in empty one pair zeros noise; do
+    for b in empty one two new zeros noise; do
+        round $a $b -1
+    done
+done
+round old new
+python3 -m json.tool <out >/dev/null || complain "JSON"
+for ram in 4K 5000 16K 64K tiny small default medium large host 12M; do
+    round old new --ram $ram
+done
+for level in 2 3 4 5 7 8 9; do
+    round old new -$level
+done
+round old new --no-new
+[ "$(field reads_new)" = false ] || complain "--no-new reads new"
+round old new --isa thumb --base 0x8000000
+round old new --isa none
+
+# --- Promises.
+for image in empty one old zeros noise; do
+    round $image $image
+    [ "$(size delta)" -lt 100 ] || complain "$(size delta) bytes for two equal images ($image)"
+done
+# Incompressible input: at most 1 % and 64 bytes over xz, chunk digests not counted.
+for image in noise noise2; do
+    round old $image --ram 8K
+    payload=$(($(size delta) - $(field chain_size)))
+    most=$(($(xz -9e -c $image | wc -c) * 101 / 100 + 64))
+    [ "$payload" -le "$most" ] || complain "incompressible: $payload bytes without digests, at most $most"
+done
+"$diff" noise2 noise -o delta >out 2>err || complain "incompressible"
+grep -q 'warning: a full payload' err || complain "no warning where a full payload is better"
+"$diff" noise2 noise -q -o again >out 2>err || complain "quiet"
+[ ! -s out ] || complain "--quiet prints"
+cmp -s delta again || complain "the same images, another delta"
+
+# --- Full payloads.
+expect 0 'a full payload' "$diff" --full new -o delta
+"$patch" -q delta -o made && cmp -s made new || complain "full payload"
+cp delta full
+expect 0 'a full payload' "$diff" info full
+
+# --- Real programs, and firmware where there is a compiler for it.
+bin=/usr/bin/x86_64-linux-gnu
+if [ -f $bin-objcopy ] && [ -f $bin-strip ]; then
+    round $bin-objcopy $bin-strip
+    [ "$(size delta)" -lt "$(($(size $bin-strip) / 10))" ] || complain "objcopy to strip: $(size delta) bytes"
+    cp delta first
+    round $bin-objcopy $bin-strip
+    cmp -s delta first || complain "the same programs, another delta"
+    head -c 50 first >cut
+    expect 3 'ends after 50 bytes' "$diff" info cut
+else
+    echo "SKIPPED: real programs: no $bin-objcopy" >&2
+fi
+if command -v arm-none-eabi-gcc >/dev/null; then
+    for release in 1 2 3; do
+        "$KERF_SRC/tests/demo/firmware/build.sh" $release "$dir/firmware$release" 2>err || complain "firmware: $(cat err)"
+    done
+    for ram in 4K 8K 64K; do
+        round firmware1 firmware2 --ram $ram
+        round firmware2 firmware3 --ram $ram
+    done
+    round firmware3 firmware1
+    expect 0 'Thumb-2' "$diff" firmware1 firmware2 -o delta
+    expect 0 'references' "$diff" -v firmware1 firmware2 -o delta
+    cp delta first
+    expect 0 'region 0: *thumb' "$diff" info first
+else
+    echo "SKIPPED: firmware: no arm-none-eabi-gcc" >&2
+fi
+
+# --- Standard input and output.
+"$diff" old new -o - >piped 2>err || complain "delta to standard output"
+"$diff" old new -o delta >out || complain "delta to a file"
+cmp -s piped delta || complain "another delta on standard output"
+grep -q 'standard output: ' err || complain "no report on stderr beside a delta on stdout"
+"$diff" - new -o again <old >out && cmp -s again delta || complain "old image from standard input"
+"$diff" info - <delta >out && grep -q 'the chain is intact' out || complain "info on standard input"
+"$diff" old new -o - 2>err >/dev/full
+[ $? -eq 5 ] && [ "$(grep -c 'No space left' err)" -eq 1 ] || complain "full standard output: $(cat err)"
+"$diff" old new -o - 2>err | true
+python3 -c 'import pty,os,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$diff" old new -o - >out
+[ $? -eq 2 ] && grep -q 'terminal' out || complain "a delta on a terminal"
+
+# --- Help and version.
+expect 0 'Usage' "$diff" --help
+expect 0 'Usage' "$diff" info --help
+expect 0 'kerf-diff' "$diff" --version
+
+# --- Usage.
+expect 2 'OLD and NEW are missing' "$diff"
+expect 2 'NEW is missing' "$diff" old -o delta
+expect 2 'NEW is missing' "$diff" --full -o delta
+expect 2 'DELTA is missing' "$diff" old new
+expect 2 'too many' "$diff" old new third -o delta
+expect 2 'too many' "$diff" --full old new -o delta
+expect 2 'unknown option' "$diff" --nonsense old new -o delta
+expect 2 'unknown option' "$diff" -0 old new -o delta
+expect 2 'needs a value' "$diff" old new -o
+expect 2 'takes no value' "$diff" --json=1 old new -o delta
+expect 2 'ram' "$diff" --ram many old new -o delta
+expect 2 'ram' "$diff" --ram '' old new -o delta
+expect 2 'ram' "$diff" --ram -8K old new -o delta
+expect 2 'isa' "$diff" --isa z80 old new -o delta
+expect 2 'base' "$diff" --base here old new -o delta
+expect 2 'base' "$diff" --base -1 old new -o delta
+expect 2 'base' "$diff" --base 12345678123456789 old new -o delta
+expect 2 'standard input' "$diff" - - -o delta
+expect 2 'json' "$diff" old new --json -o -
+expect 2 'DELTA is missing' "$diff" info
+expect 2 'too many' "$diff" info one two
+cp old same
+expect 2 'is one of the images' "$diff" same new -o same
+expect 2 'is one of the images' "$diff" new same -o same
+ln same link
+expect 2 'is one of the images' "$diff" new same -o link
+cmp -s same old || complain "an image was overwritten"
+
+# --- Limits.
+expect 7 'at least 2K' "$diff" --ram 2047 old new -o delta
+expect 7 'at least 2K' "$diff" --ram 1K old new -o delta
+truncate -s 2200M huge
+expect 7 'larger than' "$diff" huge new -o delta
+rm huge
+
+# --- Files.
+expect 5 "can't read 'nowhere': No such file" "$diff" nowhere new -o delta
+expect 5 "can't read 'nowhere': No such file" "$diff" old nowhere -o delta
+expect 5 'Is a directory' "$diff" . new -o delta
+expect 5 'Is a directory' "$diff" old . -o delta
+expect 5 "can't write" "$diff" old new -o nowhere/delta
+expect 5 'not a regular file' "$diff" old new -o .
+expect 5 'not a regular file' "$diff" old new -o /dev/null
+expect 5 "can't read 'nowhere': No such file" "$diff" info nowhere
+expect 5 'Is a directory' "$diff" info .
+expect 5 'No such file' "$diff" --json old nowhere -o delta
+grep -q '"error":"flash","exit":5' out || complain "JSON of a failure: $(cat out)"
+if [ "$(id -u)" -eq 0 ]; then
+    mkdir full-disk
+    if mount -t tmpfs -o size=16k none full-disk 2>/dev/null; then
+        mounted=$dir/full-disk
+        expect 5 'No space left' "$diff" -1 old noise -o full-disk/delta
+        [ -z "$(ls -A full-disk)" ] || complain "something is left on a full disk"
+    else
+        echo "SKIPPED: full disk: no permission to mount a tmpfs" >&2
+    fi
+else
+    chmod 000 two
+    expect 5 'Permission denied' "$diff" old two -o delta
+    echo "SKIPPED: full disk: needs root to mount a tmpfs" >&2
+fi
+
+# --- info on what is damaged, or no delta.
+"$diff" -q -1 old noise2 -o big 2>/dev/null || complain "a delta of many chunks"
+expect 3 'not a Kerf' "$diff" info old
+expect 3 'ends after 0' "$diff" info empty
+for cut in 1 6 7 20 60 100 768 800 50000; do
+    head -c $cut big >bad
+    expect 3 "ends after $cut" "$diff" info bad
+done
+{ cat big; printf x; } >bad
+expect 3 'more follow' "$diff" info bad
+cp big bad
+printf 'XYZ' | dd of=bad bs=1 seek=50000 conv=notrunc 2>/dev/null
+expect 3 'damaged between' "$diff" info bad
+expect 4 'not the image' "$diff" info big --old new
+expect 3 'ends after' "$diff" info --json /dev/null
+grep -q '"error":"truncated","exit":3' out || complain "JSON of a failure of info: $(cat out)"
+
+# --- Interrupted: ends at once, and nothing is left.
+"$diff" noise2 noise -9 -o delta >out 2>err &
+pid=$!
+rm -f delta
+{
+    kill -TERM $pid
+    wait $pid
+} 2>/dev/null
+code=$?
+# It may have been quicker than the signal.
+[ $code -eq 143 ] || [ $code -eq 0 ] || complain "exit $code after a signal"
+[ -z "$(find . -name '.kerf-*')" ] || complain "a temporary file after a signal"
+
+echo "$checks checks, $failures failures"
+[ $failures -eq 0 ]
