@@ -168,7 +168,7 @@ static size_t collect_starts(const struct source *s, struct tables *t, size_t ma
                 total += tests[k](s, i);
             }
         }
-        size_t rate = (total + max / 2 - 1) / (max / 2);
+        size_t rate = total == 0 ? 1 : (total + max / 2 - 1) / (max / 2);
 
         for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
             for (size_t i = from; i + 8 <= to; i++) {

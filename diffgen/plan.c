@@ -452,6 +452,7 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
     if (err == KERF_OK) {
         p->states[0] = (struct state){0, 0, add_node(p, 0, SOURCE_LITERAL, 0, NO_NODE), SOURCE_LITERAL, 0};
         p->state_count = 1;
+        err = p->no_memory ? KERF_ERR_RAM : KERF_OK;
     }
     for (size_t n = 0; err == KERF_OK && n < w->new_side.len; n++) {
         offer_all(p, n);
