@@ -8,6 +8,7 @@ set -eu
 bin=${KERF_BIN:?the folder of the programs}
 src=${KERF_SRC:?the source tree}
 work=$(mktemp -d "${TMPDIR:-/tmp}/kerf-agent-test.XXXXXX")
+# shellcheck source=tests/demo/lib.sh
 . "$src/tests/demo/lib.sh"
 
 proxy_pid=

@@ -11,6 +11,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=$(cd "${1:-$root/build}" && pwd)/bin
 work=$(mktemp -d "${TMPDIR:-/tmp}/kerf-demo.XXXXXX")
+# shellcheck source=tests/demo/lib.sh
 . "$root/tests/demo/lib.sh"
 
 cleanup() {
@@ -77,10 +78,7 @@ boot() {
 echo "Kerf: three releases of a firmware, one server, devices on release 1. Folder: $work"
 
 step "Firmware: a car-park terminal for Cortex-M3, compiled from tests/demo/firmware"
-for release in 1 2 3; do
-    "$root/tests/demo/firmware/build.sh" "$release" "$work/terminal-$release.bin" >"$work/firmware.log" 2>&1 ||
-        fail "release $release of the firmware does not compile"
-done
+"$root/tests/demo/firmware/build.sh" "$work" >"$work/firmware.log" 2>&1 || fail "the firmware does not compile"
 echo "release 1: version 1.0.0, $(size "$work/terminal-1.bin") bytes"
 echo "release 2: version 1.1.0, $(size "$work/terminal-2.bin") bytes: bug fix (sign of small amounts), new tariffs"
 echo "release 3: version 1.2.0, $(size "$work/terminal-3.bin") bytes: better thermometer, statistics, a longer log"
@@ -142,6 +140,10 @@ run 10 "$bin/kerf-agent" update --config "$work/SN0001.conf"
 step "Clean stop"
 server_stop
 echo "kerf-server has ended, exit code 0"
+for name in SN0001 SN0002; do
+    grep -q "device=$name .*phase=confirmed" "$work/server.log" || fail "the server knows of no confirmation by $name"
+done
+echo "it knows from both devices that release 3 runs and is confirmed"
 grep -q stopped "$work/server.log" || fail "the server did not say that it stopped"
 
 step "What it took"

@@ -1,39 +1,46 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds the demo terminal's firmware: build.sh RELEASE OUT.bin, RELEASE 1, 2 or 3. The same sources, the same bytes.
-# CC (arm-none-eabi-gcc) and OBJCOPY (arm-none-eabi-objcopy) may be set.
+# Builds the demo terminal's firmware in its three releases: build.sh DIR makes DIR/terminal-1.bin, -2.bin and -3.bin.
+# The same sources, the same bytes. CC (arm-none-eabi-gcc) and OBJCOPY (arm-none-eabi-objcopy) may be set.
 set -eu
 
-if [ $# -ne 2 ]; then
-    echo "usage: build.sh RELEASE OUT.bin" >&2
+if [ $# -ne 1 ]; then
+    echo "usage: build.sh DIR" >&2
     exit 2
 fi
-release=$1
-out=$2
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../../.." && pwd)
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+root=$(cd "$(dirname "$0")/../../.." && pwd)
 : "${CC:=arm-none-eabi-gcc}" "${OBJCOPY:=arm-none-eabi-objcopy}"
 work=$(mktemp -d "${TMPDIR:-/tmp}/kerf-firmware.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 flags="-mcpu=cortex-m3 -mthumb -Os -std=gnu11 -ffunction-sections -fdata-sections -Wall -Wextra
-       -DFIRMWARE_RELEASE=$release -DKERF_POS_BITS=32 -DKERF_ENCODER=0 -ffile-prefix-map=$root=."
+       -DKERF_POS_BITS=32 -DKERF_ENCODER=0 -ffile-prefix-map=$root=. -I."
 cd "$root"
-objects=
+
 # Kerf's freestanding core goes in as it is: all of common/ and patcher/ but tests and ports.
-for source in tests/demo/firmware/*.c common/*.c common/isa/*.c patcher/*.c; do
+core=
+for source in common/*.c common/isa/*.c patcher/*.c; do
     case $source in
-    *_test.c | *\**) continue ;;
-    esac
-    strict=
-    case $source in
-    tests/*) strict=-Werror ;;
+    *_test.c) continue ;;
     esac
     object=$work/$(echo "$source" | tr / _).o
     # shellcheck disable=SC2086
-    $CC $flags $strict -I. -c "$source" -o "$object"
-    objects="$objects $object"
+    $CC $flags -c "$source" -o "$object"
+    core="$core $object"
 done
-# shellcheck disable=SC2086
-$CC $flags -nostartfiles -Wl,--gc-sections -Wl,-T,tests/demo/firmware/firmware.ld $objects -lm -o "$work/firmware.elf"
-$OBJCOPY -O binary "$work/firmware.elf" "$out"
+
+for release in 1 2 3; do
+    own=
+    for source in tests/demo/firmware/*.c; do
+        object=$work/$release-$(basename "$source").o
+        # shellcheck disable=SC2086
+        $CC $flags -Werror "-DFIRMWARE_RELEASE=$release" -c "$source" -o "$object"
+        own="$own $object"
+    done
+    # shellcheck disable=SC2086
+    $CC $flags -nostartfiles -Wl,--gc-sections -Wl,-T,tests/demo/firmware/firmware.ld $own $core -lm \
+        -o "$work/firmware.elf"
+    $OBJCOPY -O binary "$work/firmware.elf" "$out/terminal-$release.bin"
+done
