@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/run.h"
-#include "common/varint.h"
 
 enum state {
     STATE_START,
@@ -173,12 +172,6 @@ static unsigned code_differs(struct kerf_run *run, uint8_t source, unsigned diff
 
 /* --- Steps --- */
 
-/* A difference, wrapped as this container wraps positions, as a number. */
-static kerf_pos zigzag(const struct kerf_run *run, kerf_pos difference)
-{
-    return (kerf_pos)kerf_zigzag(kerf_run_shift(run, difference));
-}
-
 static kerf_err code_map(struct kerf_run *run, kerf_addr *start, kerf_shift *shift)
 {
     struct kerf_codec *c = run->c;
@@ -188,16 +181,16 @@ static kerf_err code_map(struct kerf_run *run, kerf_addr *start, kerf_shift *shi
     if (c->map_len > 0) {
         kerf_run_pair_get(run, run->map, c->map_len - 1u, &prev_start, &prev_shift);
     }
-    kerf_pos a = *start - prev_start;
-    kerf_pos b = zigzag(run, (kerf_pos)*shift - (kerf_pos)prev_shift);
-    kerf_err err = kerf_run_number(run, KERF_NUM_MAP_START, &a);
+    kerf_pos units = (*start - prev_start) / KERF_MAP_UNIT;
+    kerf_shift difference = kerf_run_shift(run, (kerf_pos)*shift - (kerf_pos)prev_shift);
+    kerf_err err = kerf_run_number(run, KERF_NUM_MAP_START, &units);
 
     if (err == KERF_OK) {
-        err = kerf_run_number(run, KERF_NUM_MAP_SHIFT, &b);
+        err = kerf_run_signed(run, KERF_NUM_MAP_SHIFT, &run->symbols[KERF_SYM_ALIGNED + 1], 0, &difference);
     }
-    *start = kerf_run_addr(run, prev_start + a);
-    *shift = kerf_run_shift(run, (kerf_pos)prev_shift + (kerf_pos)kerf_unzigzag(b));
-    if (err == KERF_OK && *start < prev_start) {
+    *start = kerf_run_addr(run, prev_start + units * KERF_MAP_UNIT);
+    *shift = kerf_run_shift(run, (kerf_pos)prev_shift + (kerf_pos)difference);
+    if (err == KERF_OK && (*start < prev_start || units > (KERF_POS_MAX - prev_start) / KERF_MAP_UNIT)) {
         err = KERF_ERR_CORRUPT;
     }
     kerf_run_pair_set(run, run->map, c->map_len, *start, *shift);
@@ -234,13 +227,13 @@ static kerf_err code_jump(struct kerf_run *run, kerf_shift *distance)
     kerf_shift by_map = 0;
     bool mapped = kerf_ref_map_distance(run, c->new_pos, &by_map);
     kerf_pos end = c->old_end;
-    kerf_pos v = zigzag(run, (kerf_pos)*distance + c->new_pos - end);
+    kerf_shift far = kerf_run_shift(run, (kerf_pos)*distance + c->new_pos - end);
     unsigned jump;
 
     for (jump = 0; jump < JUMP_COUNT - 1; jump++) {
         bool hit = recent_of[jump] < KERF_RECENT ? *distance == c->recent[recent_of[jump]]
                    : jump == JUMP_MAP            ? mapped && *distance == by_map
-                   : jump == JUMP_CONTINUE       ? v == 0
+                   : jump == JUMP_CONTINUE       ? far == 0
                                                  : true;
 
         if (jump == JUMP_FAR) {
@@ -254,17 +247,17 @@ static kerf_err code_jump(struct kerf_run *run, kerf_shift *distance)
     unsigned from = recent_of[jump];
 
     if (jump == JUMP_FAR) {
-        kerf_err err = kerf_run_number(run, KERF_NUM_JUMP, &v);
+        kerf_err err = kerf_run_signed(run, KERF_NUM_JUMP, &run->symbols[KERF_SYM_ALIGNED], 0, &far);
 
         if (err != KERF_OK) {
             return err;
         }
     } else if (jump == JUMP_CONTINUE) {
-        v = 0;
+        far = 0;
     }
     *distance = jump == JUMP_MAP     ? by_map
                 : from < KERF_RECENT ? c->recent[from]
-                                     : kerf_run_shift(run, end - c->new_pos + (kerf_pos)kerf_unzigzag(v));
+                                     : kerf_run_shift(run, end - c->new_pos + (kerf_pos)far);
     recent_use(c, from < KERF_RECENT ? from : KERF_RECENT - 1, *distance);
     return KERF_OK;
 }
@@ -322,6 +315,7 @@ static kerf_err code_length(struct kerf_run *run, kerf_pos len)
     c->raw_left = 0;
     c->old_prev = 0;
     if (!c->from_new) {
+        c->seg_start = c->src_pos;
         c->old_end = c->src_pos + c->left;
         if (c->src_pos > 0) {
             err = kerf_run_old_byte(run, c->src_pos - 1, &c->old_prev);

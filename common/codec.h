@@ -24,8 +24,9 @@ extern "C" {
 
 #define KERF_STEP_MAX 64      /* bytes of input that one decoding step takes at most */
 #define KERF_STEP_OUT 16      /* bytes of output that one decoding step writes at most */
-#define KERF_CODEC_STATE 336u /* bytes of workspace that the formula counts for struct kerf_codec */
+#define KERF_CODEC_STATE 344u /* bytes of workspace that the formula counts for struct kerf_codec */
 #define KERF_CODEC_WINDOW 64  /* bytes of the source kept for looking at */
+#define KERF_MAP_UNIT 8       /* starts of map entries are multiples of this */
 #define KERF_RECENT 4         /* recent distances between old and new */
 #define KERF_PAIRS 8          /* second halves waited for */
 
@@ -62,7 +63,7 @@ struct kerf_codec {
     kerf_pos new_pos;               /* bytes of new produced */
     kerf_pos left;                  /* bytes left of the gap or segment in progress */
     kerf_pos src_pos;               /* next byte of the segment's source */
-    kerf_pos old_end;               /* where the last segment from old ended */
+    kerf_pos seg_start, old_end;    /* old positions where the last segment from old starts and ends */
     kerf_pos insn_end;              /* old position where the sweep expects the next instruction */
     kerf_pos window_pos;            /* position of window[0] in the source */
     kerf_shift recent[KERF_RECENT]; /* old_pos - new_pos of recent segments, newest first */

@@ -185,7 +185,17 @@ static void learned_put(struct kerf_run *run, unsigned which, kerf_addr target, 
     c->learned_next[which] = (uint16_t)(at + 1 < c->learned_cap ? at + 1 : 0);
 }
 
-static void predict(const struct kerf_run *run, unsigned kind, kerf_addr target, bool ram, struct prediction *pr)
+/* A target inside the segment itself moves as the segment does. */
+static bool is_local(const struct kerf_run *run, const struct kerf_region *region, kerf_addr target)
+{
+    const struct kerf_codec *c = run->c;
+    kerf_pos at = kerf_run_addr(run, target - region->old_addr);
+
+    return at < region->old_len && region->old_pos + at >= c->seg_start && region->old_pos + at < c->old_end;
+}
+
+static void predict(const struct kerf_run *run, const struct kerf_region *region, unsigned kind, kerf_addr target,
+                    bool ram, kerf_addr pc, struct prediction *pr)
 {
     kerf_shift shift = 0;
     kerf_addr key = target & ~(kerf_addr)1; /* a Thumb function and the pointer to it differ in bit 0 */
@@ -195,6 +205,12 @@ static void predict(const struct kerf_run *run, unsigned kind, kerf_addr target,
 
     pr->confidence = 0;
     pr->history = NULL;
+    if (!ram && is_local(run, region, target)) {
+        pr->source = 1;
+        pr->confidence = 3;
+        pr->target = kerf_run_addr(run, target + (pc - kerf_run_addr(run, region->old_addr + (run->c->src_pos - region->old_pos))));
+        return;
+    }
     if (!ram) {
         int i = map_find(run, target, &shift);
 
@@ -415,9 +431,8 @@ struct correction {
 static kerf_err code_fix(struct kerf_run *run, const struct kerf_ref *ref, bool unchanged, bool ram,
                          struct correction *fix)
 {
-    uint16_t *how = run->symbols + KERF_SYM_HOW + 3 * (size_t)kind_group(run, ref->kind);
+    uint16_t *how = run->symbols + KERF_SYM_HOW + 4 * (size_t)kind_group(run, ref->kind);
     int32_t *last = &run->c->last_fix[ref->kind];
-    kerf_pos v = 0;
 
     if (!unchanged && kerf_model_bit(run->k, &how[0], fix->fix == FIX_UNCHANGED)) {
         fix->fix = FIX_UNCHANGED;
@@ -433,11 +448,9 @@ static kerf_err code_fix(struct kerf_run *run, const struct kerf_ref *ref, bool 
         return KERF_OK;
     }
     fix->fix = FIX_TARGET;
-    v = (kerf_pos)kerf_zigzag(fix->error >> ref->scale);
 
-    kerf_err err = kerf_run_number(run, fix_number(ref->kind, ram), &v);
+    kerf_err err = kerf_run_signed(run, fix_number(ref->kind, ram), &how[3], ref->scale, &fix->error);
 
-    fix->error = kerf_run_shift(run, (kerf_pos)((uint64_t)kerf_unzigzag(v) << ref->scale));
     *last = fix->error == (int32_t)fix->error ? (int32_t)fix->error : 0;
     return err;
 }
@@ -509,7 +522,7 @@ kerf_err kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const s
         return err;
     }
     if (ref->kind != KERF_REF_LOW) {
-        predict(run, ref->kind, ref->target, ram, &pr);
+        predict(run, region, ref->kind, ref->target, ram, pc, &pr);
     }
     memcpy(out, view, ref->len);
     kerf_isa_put(region->isa, ref->form, out, pc, pr.target);

@@ -4,11 +4,28 @@
 
 #include <string.h>
 
+#include "common/varint.h"
+
 kerf_err kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos *v)
 {
     unsigned cap = run->sizes->num_cap;
 
     return kerf_model_number(run->k, run->numbers + (size_t)run->sizes->num_of[which] * 2 * cap, cap, v);
+}
+
+kerf_err kerf_run_signed(struct kerf_run *run, enum kerf_number which, uint16_t *aligned, unsigned scale,
+                         kerf_shift *difference)
+{
+    kerf_shift d = kerf_run_shift(run, (kerf_pos)*difference);
+
+    if (scale < 2 && kerf_model_bit(run->k, aligned, (d & 3) == 0)) {
+        scale = 2;
+    }
+    kerf_pos v = (kerf_pos)kerf_zigzag(d >> scale);
+    kerf_err err = kerf_run_number(run, which, &v);
+
+    *difference = kerf_run_shift(run, (kerf_pos)((uint64_t)kerf_unzigzag(v) << scale));
+    return err;
 }
 
 static kerf_err read_source(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)

@@ -26,7 +26,8 @@ enum kerf_number {
 #define KERF_SYM_SOURCE 0 /* 2: by the source before */
 #define KERF_SYM_JUMP 2   /* 2 x 8: by the source before */
 #define KERF_SYM_QUIET 18 /* 2: by the source */
-#define KERF_SYM_HOW 20   /* 3 for each kind */
+#define KERF_SYM_ALIGNED 20 /* 2: far jumps, map shifts */
+#define KERF_SYM_HOW 22     /* 4 for each kind */
 
 #define KERF_BYTE_TABLES 5
 #define KERF_REF_TABLES 3
@@ -75,6 +76,13 @@ void kerf_run_reset(struct kerf_run *run);
 
 /* Codes the number *v in the context `which`. */
 KERF_MUST_USE kerf_err kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos *v);
+
+/*
+ * Codes a signed difference, a multiple of 2^scale (0 .. 2). Most are multiples of 4: `aligned` learns whether, and two bits
+ * are saved.
+ */
+KERF_MUST_USE kerf_err kerf_run_signed(struct kerf_run *run, enum kerf_number which, uint16_t *aligned, unsigned scale,
+                                       kerf_shift *difference);
 
 /* Entry i of a table of pairs: 4-byte fields, or 8-byte ones in wide containers. */
 void kerf_run_pair_get(const struct kerf_run *run, const uint8_t *table, unsigned i, kerf_addr *key, kerf_shift *shift);

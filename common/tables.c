@@ -20,7 +20,7 @@ static const struct kerf_flag_sizes flag_sizes[3] = {
 
 static unsigned symbol_count(const struct kerf_flag_sizes *sizes)
 {
-    return KERF_SYM_HOW + 3u * sizes->kinds;
+    return KERF_SYM_HOW + 4u * sizes->kinds;
 }
 
 static size_t weight_count(void)

@@ -8,9 +8,10 @@
 
 #include "diffgen/work.h"
 
-#define ENTRY_COST 22 /* bits for an entry, less what it saves where a segment's source is told through the map */
-#define WRONG_COST 11 /* bits for a target that is predicted wrong, the first time, */
-#define AGAIN_COST 3  /* and each of up to two more times: by then it is learned */
+/* In eighths of a bit. */
+#define ENTRY_COST 120 /* for an entry, less what it saves where a segment's source is told through the map */
+#define WRONG_COST 96  /* for a target that is predicted wrong, the first time, */
+#define AGAIN_COST 24  /* and each of up to two more times: by then it is learned */
 
 struct vote {
     kerf_addr target;
@@ -63,6 +64,15 @@ static const struct kerf_scanned *counterpart(const struct kerf_work *w, const s
     return r != NULL && r->pos == new_pos && r->form == old_ref->form ? r : NULL;
 }
 
+/* A target inside the segment itself needs no map. */
+static bool is_local(const struct kerf_work *w, const struct kerf_segment *s, const struct kerf_scanned *r)
+{
+    const struct kerf_region *region = &w->image.regions[r->region];
+    kerf_pos at = wrap(w, r->target - region->old_addr);
+
+    return at < region->old_len && region->old_pos + at >= s->src_pos && region->old_pos + at < s->src_pos + s->len;
+}
+
 static size_t collect_votes(const struct kerf_work *w, const struct kerf_segments *segments, struct vote *votes,
                             size_t cap)
 {
@@ -84,7 +94,7 @@ static size_t collect_votes(const struct kerf_work *w, const struct kerf_segment
             }
             const struct kerf_scanned *x = counterpart(w, r, s);
 
-            if (x != NULL && x->kind == r->kind && n < cap) {
+            if (x != NULL && x->kind == r->kind && n < cap && !is_local(w, s, r)) {
                 kerf_shift shift = (kerf_shift)wrap(w, x->target - r->target);
 
                 votes[n++] = (struct vote){r->target, is_wide(w) ? shift : (int32_t)(uint32_t)shift, 1};
@@ -129,7 +139,7 @@ static struct state *find_state(struct state *states, size_t mask, kerf_shift sh
 }
 
 /* The cheapest step function; *last is the choice it ends with, choices[0] the one before any entry (shift 0). */
-static size_t choose(const struct vote *votes, size_t n, int64_t entry_cost, struct state *states, size_t mask,
+static void choose(const struct vote *votes, size_t n, int64_t entry_cost, struct state *states, size_t mask,
                      struct choice *choices, size_t *last)
 {
     int64_t everybody = 0;
@@ -159,7 +169,18 @@ static size_t choose(const struct vote *votes, size_t n, int64_t entry_cost, str
         }
     }
     *last = best;
-    return count;
+}
+
+static size_t count_entries(struct choice *choices, size_t n, int64_t entry_cost, const struct vote *votes,
+                            struct state *states, size_t mask, size_t *last)
+{
+    size_t entries = 0;
+
+    choose(votes, n, entry_cost, states, mask, choices, last);
+    for (size_t c = *last; c != 0; c = choices[c].parent) {
+        entries++;
+    }
+    return entries;
 }
 
 /*
@@ -169,8 +190,12 @@ static size_t choose(const struct vote *votes, size_t n, int64_t entry_cost, str
 static kerf_addr place_start(const struct kerf_work *w, const struct kerf_segments *segments, kerf_addr after,
                              kerf_addr first, kerf_shift shift)
 {
-    kerf_addr best = first;
+    kerf_addr best = first - first % KERF_MAP_UNIT;
 
+    if (best < after) {
+        /* No multiple in between: the target before will be predicted by this entry too. */
+        return best;
+    }
     for (size_t i = 0; i < segments->count; i++) {
         const struct kerf_segment *s = &segments->list[i];
 
@@ -183,7 +208,10 @@ static kerf_addr place_start(const struct kerf_work *w, const struct kerf_segmen
             kerf_addr old_addr = wrap(w, r->old_addr + (s->src_pos - r->old_pos));
             kerf_addr new_addr = wrap(w, r->new_addr + (s->new_pos - r->new_pos));
 
-            if (old_addr >= after && old_addr < best && wrap(w, new_addr - old_addr) == wrap(w, (kerf_addr)shift)) {
+            bool moves = wrap(w, new_addr - old_addr) == wrap(w, (kerf_addr)shift);
+
+            old_addr -= old_addr % KERF_MAP_UNIT;
+            if (old_addr >= after && old_addr < best && moves) {
                 best = old_addr;
             }
         }
@@ -234,18 +262,24 @@ kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segmen
     map->count = 0;
     if (err == KERF_OK) {
         size_t n = join_votes(votes, collect_votes(w, segments, votes, most));
-        int64_t entry_cost = ENTRY_COST;
+        int64_t low = ENTRY_COST; /* too many entries, once raised */
+        int64_t high = ENTRY_COST;
         size_t last;
-        size_t entries;
 
-        do {
-            (void)choose(votes, n, entry_cost, states, mask, choices, &last);
-            entries = 0;
-            for (size_t c = last; c != 0; c = choices[c].parent) {
-                entries++;
+        while (count_entries(choices, n, high, votes, states, mask, &last) > cap) {
+            low = high;
+            high *= 2;
+        }
+        while (high - low > 1) {
+            int64_t middle = (low + high) / 2;
+
+            if (count_entries(choices, n, middle, votes, states, mask, &last) > cap) {
+                low = middle;
+            } else {
+                high = middle;
             }
-            entry_cost += entry_cost / 4 + 1;
-        } while (entries > cap);
+        }
+        (void)count_entries(choices, n, high, votes, states, mask, &last);
         err = build(w, segments, votes, choices, last, map);
     }
     free(votes);

@@ -236,22 +236,84 @@ static kerf_err choose_kinds(struct kerf_work *w, struct kerf_header *header, si
     return err == KERF_OK ? scan(w) : err;
 }
 
+/* What a payload of this cost takes in the file, chunk digests included. */
+static kerf_cost file_cost(const struct kerf_header *header, kerf_cost payload)
+{
+    return payload + payload / (header->chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
+}
+
+/* Which split of the budget fits this plan best: the same segments, with the map that each has room for. */
+static kerf_err choose_split(struct kerf_work *w, uint64_t ram, struct kerf_header *header, struct plan *plan)
+{
+    static const uint8_t attempts_of[10] = {0, 1, 2, 2, 3, 4, 5, 5, 6, 6};
+    unsigned attempts = attempts_of[w->options->level == 0 ? KERF_DIFF_LEVEL_DEFAULT : w->options->level];
+    struct kerf_header best = *header;
+    kerf_cost best_cost = file_cost(header, plan->encoding.total);
+
+    for (unsigned i = 0; i < attempts; i++) {
+        struct kerf_header tried = *header;
+        struct kerf_map map = plan->map;
+
+        tell(w, "sizes of tables", i, attempts);
+        if (kerf_params_choose(ram, i, &tried) != KERF_OK) {
+            break;
+        }
+        kerf_err err = price(w, &tried, tried.model.map_cap, plan);
+
+        if (err != KERF_OK) {
+            free(map.list);
+            return err;
+        }
+        kerf_cost cost = file_cost(&tried, plan->encoding.total);
+
+        if (cost < best_cost) {
+            best_cost = cost;
+            best = tried;
+            free(map.list);
+        } else {
+            free(plan->map.list);
+            plan->map = map;
+        }
+    }
+    *header = best;
+    return KERF_OK;
+}
+
 static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_header *header, uint8_t **delta,
                             size_t *delta_len, struct kerf_diff_report *report)
 {
     struct plan plan = {0};
     struct kerf_bytes payload = {0};
     kerf_err err = fill_header(w, ram, header, report);
-    size_t map_cap = header->model.map_cap;
 
     if (err == KERF_OK && rounds_of(w->options->level) > 0) {
         err = kerf_encode_literal_costs(w);
     }
     if (err == KERF_OK) {
-        err = w->image.region_count > 0 ? choose_kinds(w, header, map_cap) : scan(w);
+        err = scan(w);
+    }
+    /* The tables first, by bsdiff's plan: how much map there is room for decides which references pay. */
+    if (err == KERF_OK) {
+        err = kerf_match_greedy(w, &plan.segments);
+    }
+    if (err == KERF_OK) {
+        err = price(w, header, header->model.map_cap, &plan);
+    }
+    if (err == KERF_OK) {
+        err = choose_split(w, ram, header, &plan);
+    }
+    plan_free(&plan);
+
+    size_t map_cap = kerf_params_map_cap(ram, header);
+
+    if (err == KERF_OK && w->image.region_count > 0) {
+        err = choose_kinds(w, header, map_cap);
     }
     if (err == KERF_OK) {
         err = find_plan(w, header, map_cap, &plan);
+    }
+    if (err == KERF_OK) {
+        err = choose_split(w, ram, header, &plan);
     }
     if (err == KERF_OK) {
         tell(w, "encoding", 0, 1);

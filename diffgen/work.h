@@ -110,8 +110,13 @@ KERF_MUST_USE kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_h
 KERF_MUST_USE kerf_err kerf_encode_literal_costs(struct kerf_work *w);
 
 /* --- params.c: table sizes for a RAM budget. --- */
-/* Chooses chunk size, table_bits, flag class, learned targets for ~`payload_len` bytes of payload; map_cap is the most that fits. */
-KERF_MUST_USE kerf_err kerf_params_choose(uint64_t ram, uint64_t payload_len, struct kerf_header *header);
+/*
+ * Chooses chunk size, table_bits, flag class and learned targets, and the largest map_cap that fits beside. attempt 0 is
+ * the largest split of the budget, 1 the next smaller one, and so on. KERF_ERR_RAM: there is no such split.
+ */
+KERF_MUST_USE kerf_err kerf_params_choose(uint64_t ram, unsigned attempt, struct kerf_header *header);
+/* The most map entries that fit into the budget beside a header's other tables. */
+uint16_t kerf_params_map_cap(uint64_t ram, const struct kerf_header *header);
 
 /* --- pack.c: payload to container. --- */
 /* Fills in payload_size and chunk0_len; *file is malloc'ed and the caller's. */
