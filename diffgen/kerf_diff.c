@@ -32,6 +32,7 @@ struct options {
 /* One run. */
 struct run {
     const struct options *options;
+    struct kerf_diff_options diff; /* those of the command line, and the progress line */
     uint8_t *old_image, *new_image, *delta;
     size_t delta_len;
     struct kerf_progress progress;
@@ -291,7 +292,7 @@ static kerf_err read_images(struct run *r)
 /* The least --ram, from the one given on, that makes a decoder for these images; the one given where it is enough. */
 static uint64_t ram_needed(const struct run *r)
 {
-    const struct kerf_diff_options *diff = &r->options->diff;
+    const struct kerf_diff_options *diff = &r->diff;
     uint64_t ram = diff->ram;
     struct kerf_image image = {0};
 
@@ -314,7 +315,7 @@ static uint64_t ram_needed(const struct run *r)
 /* The line and the exit code for an error of kerf_diff_create(). */
 static void explain_create(struct run *r, kerf_err err)
 {
-    uint64_t ram = r->options->diff.ram;
+    uint64_t ram = r->diff.ram;
     uint64_t needed = err == KERF_ERR_RAM ? ram_needed(r) : ram;
 
     if (needed > ram) {
@@ -346,7 +347,7 @@ static kerf_err compare_full(struct run *r)
     if (r->result.old_len == 0 || !(o->verbose || r->delta_len > r->result.new_len / 2)) {
         return KERF_OK;
     }
-    kerf_err err = kerf_diff_create(NULL, 0, r->new_image, r->result.new_len, &o->diff, &full, &full_len, &full_report);
+    kerf_err err = kerf_diff_create(NULL, 0, r->new_image, r->result.new_len, &r->diff, &full, &full_len, &full_report);
 
     if (err == KERF_OK) {
         free(full);
@@ -366,9 +367,8 @@ static double now(void)
 
 static kerf_err make(struct run *r)
 {
-    const struct options *o = r->options;
     double start = now();
-    kerf_err err = kerf_diff_create(r->old_image, r->result.old_len, r->new_image, r->result.new_len, &o->diff,
+    kerf_err err = kerf_diff_create(r->old_image, r->result.old_len, r->new_image, r->result.new_len, &r->diff,
                                     &r->delta, &r->delta_len, &r->result.report);
 
     r->result.seconds = now() - start;
@@ -410,7 +410,7 @@ static int report_failure(const struct run *r, kerf_err err)
     return code;
 }
 
-static int diff(struct options *o)
+static int diff(const struct options *o)
 {
     struct run r;
     int code;
@@ -419,8 +419,9 @@ static int diff(struct options *o)
     r.options = o;
     r.exit_code = -1;
     kerf_progress_begin(&r.progress, o->quiet);
-    o->diff.progress = kerf_progress_show;
-    o->diff.progress_ctx = &r.progress;
+    r.diff = o->diff;
+    r.diff.progress = kerf_progress_show;
+    r.diff.progress_ctx = &r.progress;
     r.result.output = o->delta_path;
     r.result.ram = o->diff.ram;
     r.result.level = o->diff.level;
