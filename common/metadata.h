@@ -252,7 +252,7 @@ KERF_MUST_USE kerf_err kerf_fresh_parse(const uint8_t *payload, size_t len, stru
  */
 struct kerf_component_list {
     struct kerf_component component;
-    const struct kerf_payload *payloads;
+    struct kerf_payload *payloads; /* only read here; the owner may change and free them */
     size_t payload_count;
 };
 

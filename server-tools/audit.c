@@ -280,7 +280,7 @@ static kerf_err count_unused(struct auditing *a, const char *folder)
     memcpy(path + dir_len, folder, strlen(folder) + 1); /* struct kerf_repository leaves room */
     kerf_err err = kerf_repository_list(path, &list, a->why);
     for (size_t i = 0; err == KERF_OK && i < list.count; i++) {
-        struct kerf_sha256_digest digest;
+        struct kerf_sha256_digest digest = {{0}};
 
         if (kerf_cli_parse_hex(list.names[i], digest.b, KERF_SHA256_LEN) != KERF_OK || a->mentions->count == 0 ||
             bsearch(&digest, a->mentions->digests, a->mentions->count, sizeof digest, compare_digests) == NULL) {

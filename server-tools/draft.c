@@ -131,7 +131,7 @@ kerf_err kerf_draft_component(struct kerf_draft *draft, const struct kerf_compon
         i++;
     }
     if (i < draft->component_count && kerf_span_equal(list[i].component.name, component->name)) {
-        free((void *)(uintptr_t)list[i].payloads); /* owned here; const for the writer's sake */
+        free(list[i].payloads);
     } else {
         memmove(&list[i + 1], &list[i], (draft->component_count - i) * sizeof *list);
         draft->component_count++;
@@ -162,7 +162,7 @@ kerf_err kerf_draft_write(const struct kerf_draft *draft, uint8_t **data, size_t
 void kerf_draft_free(struct kerf_draft *draft)
 {
     for (size_t i = 0; i < draft->component_count; i++) {
-        free((void *)(uintptr_t)draft->components[i].payloads);
+        free(draft->components[i].payloads);
     }
     free(draft->components);
     free(draft->hardware);

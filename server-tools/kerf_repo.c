@@ -304,7 +304,7 @@ static int run_publish(const struct kerf_repo_command *c)
 static int run_verify(const struct kerf_repo_command *c)
 {
     struct kerf_repository repo;
-    struct kerf_audit audit;
+    struct kerf_audit audit = {0};
     struct kerf_why why = {""};
     int code = kerf_repo_open(c, &repo, NULL);
 

@@ -373,6 +373,42 @@ kerf_err kerf_repository_open(struct kerf_repository *repo, const char *dir, str
     return err;
 }
 
+/* Removes what interrupted writes left in a folder. What can't be removed does no harm. */
+static void sweep(const char *dir)
+{
+    const struct dirent *entry;
+    DIR *d = opendir(dir);
+
+    while (d != NULL && (entry = readdir(d)) != NULL) {
+        size_t len = strlen(entry->d_name);
+
+        if (len > 10 && strncmp(entry->d_name, ".kerf-", 6) == 0 && strcmp(entry->d_name + len - 4, ".tmp") == 0) {
+            (void)unlinkat(dirfd(d), entry->d_name, 0);
+        }
+    }
+    if (d != NULL) {
+        (void)closedir(d);
+    }
+}
+
+static void sweep_all(const struct kerf_repository *repo)
+{
+    char path[KERF_PATH_MAX];
+    struct kerf_name_list products;
+
+    sweep(repo->dir);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        sweep(path_in(repo, path, "%s", folders[i]));
+    }
+    if (kerf_repository_products(repo, true, &products, NULL) == KERF_OK) {
+        for (size_t i = 0; i < products.count; i++) {
+            sweep(kerf_repository_product_path(repo, products.names[i], false, path));
+            sweep(kerf_repository_product_path(repo, products.names[i], true, path));
+        }
+        kerf_name_list_free(&products);
+    }
+}
+
 kerf_err kerf_repository_lock(const struct kerf_repository *repo, int *fd, struct kerf_why *why)
 {
     char path[KERF_PATH_MAX];
@@ -394,6 +430,7 @@ kerf_err kerf_repository_lock(const struct kerf_repository *repo, int *fd, struc
         }
         return KERF_ERR_FLASH;
     }
+    sweep_all(repo); /* nobody else is writing now */
     return KERF_OK;
 }
 

@@ -36,7 +36,8 @@ KERF_MUST_USE kerf_err kerf_repository_init(const char *dir, struct kerf_why *wh
 KERF_MUST_USE kerf_err kerf_repository_open(struct kerf_repository *repo, const char *dir, struct kerf_why *why);
 
 /*
- * Keeps other writers out until kerf_repository_unlock(); readers need no lock. KERF_ERR_FLASH: another one is at work. A
+ * Keeps other writers out until kerf_repository_unlock(), and removes the temporary files of those that were interrupted.
+ * Readers need no lock. KERF_ERR_FLASH: another one is at work. A
  * lock ends with its process, however that ends.
  */
 KERF_MUST_USE kerf_err kerf_repository_lock(const struct kerf_repository *repo, int *fd, struct kerf_why *why);

@@ -141,12 +141,17 @@ static kerf_err sign(const struct kerf_signing_key *key, const uint8_t *message,
     return ok ? KERF_OK : KERF_ERR_STATE;
 }
 
-static int compare_keys(const void *a, const void *b)
+/* Copies a list of keys in ascending order of their ids. */
+static void sort_keys(const struct kerf_signing_key *const *keys, size_t count, const struct kerf_signing_key **sorted)
 {
-    const struct kerf_signing_key *const *x = a;
-    const struct kerf_signing_key *const *y = b;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = i;
 
-    return memcmp((*x)->id.b, (*y)->id.b, KERF_KEY_ID_LEN);
+        for (; at > 0 && memcmp(sorted[at - 1]->id.b, keys[i]->id.b, KERF_KEY_ID_LEN) > 0; at--) {
+            sorted[at] = sorted[at - 1];
+        }
+        sorted[at] = keys[i];
+    }
 }
 
 /* The signatures of `count` keys, sorted, then the envelope, into buf[0..cap). */
@@ -161,8 +166,7 @@ static kerf_err make_document(enum kerf_doc_type type, struct kerf_span payload,
     if (count == 0 || count > KERF_SIGNATURES_MAX || payload.len > KERF_METADATA_MAX_LEN) {
         return KERF_ERR_ARGUMENT;
     }
-    memcpy(sorted, keys, count * sizeof sorted[0]);
-    qsort(sorted, count, sizeof sorted[0], compare_keys);
+    sort_keys(keys, count, sorted);
     for (size_t i = 0; i < count; i++) {
         size_t message_len;
         kerf_err err = kerf_envelope_to_sign(type, payload, &sorted[i]->id, sorted[i]->alg, buf, cap, &message_len);

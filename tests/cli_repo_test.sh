@@ -78,7 +78,11 @@ json '[c["name"] for c in j["products"][0]["releases"][2]["components"]] == ["ma
 json 'j["products"][0]["releases"][2]["sc"] == 5 and j["products"][0]["fresh_expires"] == 1700000000 + 7 * 86400'
 expect 0 '' verify R --json
 json 'j["products"] == 1 and j["releases"] == 3 and j["unused"] == 0'
+for folder in p metadata metadata/T1; do
+    touch R/public/$folder/.kerf-0123456789abcdef.tmp
+done
 expect 0 'fresh for 30 days' publish R --fresh 30
+[ -z "$(find R -name '.kerf-*')" ] || complain "what an interrupted write left is still there"
 
 # Incompressible changes: a delta that isn't worth it is dropped.
 expect 0 '' init S

@@ -133,14 +133,14 @@ static size_t release_payload(uint8_t *buf, size_t cap, uint64_t seq, uint64_t s
                                    .sc = sc,
                                    .version = TEXT("2026.09 \xc3\xa4")};
     const struct kerf_span hardware[] = {TEXT("A"), TEXT("B")};
-    const struct kerf_payload full = {.digest = {{1}},
-                                      .size = 5000,
-                                      .chunk0 = {{2}},
-                                      .format = TEXT("kerf/0"),
-                                      .workspace = 8192,
-                                      .codec = 1,
-                                      .isas = 2};
-    const struct kerf_payload both[] = {
+    struct kerf_payload full = {.digest = {{1}},
+                                .size = 5000,
+                                .chunk0 = {{2}},
+                                .format = TEXT("kerf/0"),
+                                .workspace = 8192,
+                                .codec = 1,
+                                .isas = 2};
+    struct kerf_payload both[] = {
         full,
         {.digest = {{3}},
          .size = 70,
