@@ -325,6 +325,24 @@ says 'older'
 agent 6 O1 update
 holds O1 b "$work/3.bin"
 
+test_case "an answer that was signed for another question is refused"
+server_stop
+server_start "$work/repo" --listen "127.0.0.1:${server_url##*:}" --fresh-key "$work/repo/keys/fresh.pem"
+proxied N1
+mode "save $work/old-answer"
+agent 0 N1 check
+mode "replay $work/old-answer"
+agent 6 N1 check
+says 'fresh document is refused'
+
+test_case "a metered link takes deltas, and no full payload"
+device N2 "$work/1.bin" 1.0.0
+agent 0 N2 update --metered true
+says '"kind":"delta"'
+device N3 "$work/altered.bin" 1.0.0
+agent 10 N3 update --metered true
+says '"reason":"metered"'
+
 test_case "two releases at once: from the first to the third"
 device D6 "$work/1.bin" 1.0.0
 agent 0 D6 update
