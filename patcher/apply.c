@@ -40,6 +40,14 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
     return KERF_OK;
 }
 
+size_t kerf_patcher_workspace(const struct kerf_header *header, const struct kerf_port *port)
+{
+    size_t declared = kerf_header_workspace(header);
+    size_t page = (size_t)port->page_size + KERF_STEP_OUT;
+
+    return declared > SIZE_MAX - page ? SIZE_MAX : declared + page;
+}
+
 /* KERF_OK if this device can apply what the header says. */
 static kerf_err check(const struct kerf_patcher *p, const struct kerf_port *port)
 {

@@ -8,14 +8,6 @@
 
 #define PAGE_MAX 65536u
 
-size_t kerf_patcher_workspace(const struct kerf_header *header, const struct kerf_port *port)
-{
-    size_t declared = kerf_header_workspace(header);
-    size_t page = (size_t)port->page_size + KERF_STEP_OUT;
-
-    return declared > SIZE_MAX - page ? SIZE_MAX : declared + page;
-}
-
 size_t kerf_patcher_workspace_min(const struct kerf_port *port)
 {
     return (size_t)KERF_WORKSPACE_STATE + KERF_STEP_MAX + KERF_CHUNK_MIN + port->page_size + KERF_STEP_OUT;
