@@ -202,7 +202,8 @@ static kerf_err make_payload(struct planning *p, const struct kerf_component *fr
     struct kerf_release_payload *reported = &p->report->payloads[p->report->payload_count];
     struct kerf_diff_options options = {
         .ram = p->request->ram,
-        .codec = KERF_CODEC_NATIVE, /* every device has it; LZMA2 only some, so that it can't be the only full payload */
+        .codec =
+            KERF_CODEC_NATIVE, /* every device has it; LZMA2 only some, so that it can't be the only full payload */
         .progress = p->request->progress,
         .progress_ctx = p->request->progress_ctx,
     };
