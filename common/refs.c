@@ -208,7 +208,8 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
     if (!ram && is_local(run, region, target)) {
         pr->source = 1;
         pr->confidence = 3;
-        pr->target = kerf_run_addr(run, target + (pc - kerf_run_addr(run, region->old_addr + (run->c->src_pos - region->old_pos))));
+        pr->target = kerf_run_addr(
+            run, target + (pc - kerf_run_addr(run, region->old_addr + (run->c->src_pos - region->old_pos))));
         return;
     }
     if (!ram) {

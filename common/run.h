@@ -23,9 +23,9 @@ enum kerf_number {
     KERF_NUM_COUNT,
 };
 
-#define KERF_SYM_SOURCE 0 /* 2: by the source before */
-#define KERF_SYM_JUMP 2   /* 2 x 8: by the source before */
-#define KERF_SYM_QUIET 18 /* 2: by the source */
+#define KERF_SYM_SOURCE 0   /* 2: by the source before */
+#define KERF_SYM_JUMP 2     /* 2 x 8: by the source before */
+#define KERF_SYM_QUIET 18   /* 2: by the source */
 #define KERF_SYM_ALIGNED 20 /* 2: far jumps, map shifts */
 #define KERF_SYM_HOW 22     /* 4 for each kind */
 

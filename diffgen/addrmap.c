@@ -140,7 +140,7 @@ static struct state *find_state(struct state *states, size_t mask, kerf_shift sh
 
 /* The cheapest step function; *last is the choice it ends with, choices[0] the one before any entry (shift 0). */
 static void choose(const struct vote *votes, size_t n, int64_t entry_cost, struct state *states, size_t mask,
-                     struct choice *choices, size_t *last)
+                   struct choice *choices, size_t *last)
 {
     int64_t everybody = 0;
     int64_t best_cost = 0;
