@@ -24,8 +24,8 @@ check: setup ## set up, build, and run everything a commit must pass: checkers, 
 demo: setup all ## set up, build, and run the main job: publish three releases, serve them, update a device
 	@tests/demo/demo.sh build
 
-bench: setup all ## size, time and memory beside every rival on PATH; CORPUS=dir for more pairs
-	@benchmarks/bench.sh build $(CORPUS)
+bench: setup all ## size, time and memory beside every rival on PATH; CORPUS=dir for more pairs, RAM=8K ... (README there)
+	@benchmarks/bench.py --build build
 
 fuzz: setup ## run each fuzz target freely; SECONDS_EACH=60 TARGET=name
 	@tools/fuzz -j $(JOBS) -t $(or $(SECONDS_EACH),60) $(TARGET)

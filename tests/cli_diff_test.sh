@@ -139,16 +139,14 @@ else
     echo "SKIPPED: real programs: no $bin-objcopy" >&2
 fi
 if command -v arm-none-eabi-gcc >/dev/null; then
-    for release in 1 2 3; do
-        "$KERF_SRC/tests/demo/firmware/build.sh" $release "$dir/firmware$release" 2>err || complain "firmware: $(cat err)"
-    done
+    "$KERF_SRC/tests/demo/firmware/build.sh" "$dir" 2>err || complain "firmware: $(cat err)"
     for ram in 4K 8K 64K; do
-        round firmware1 firmware2 --ram $ram
-        round firmware2 firmware3 --ram $ram
+        round terminal-1.bin terminal-2.bin --ram $ram
+        round terminal-2.bin terminal-3.bin --ram $ram
     done
-    round firmware3 firmware1
-    expect 0 'Thumb-2' "$diff" firmware1 firmware2 -o delta
-    expect 0 'references' "$diff" -v firmware1 firmware2 -o delta
+    round terminal-3.bin terminal-1.bin
+    expect 0 'Thumb-2' "$diff" terminal-1.bin terminal-2.bin -o delta
+    expect 0 'references' "$diff" -v terminal-1.bin terminal-2.bin -o delta
     cp delta first
     expect 0 'region 0: *thumb' "$diff" info first
 else

@@ -59,11 +59,9 @@ pair 'text' "$dir/text1" "$dir/text2" 8192
 pair 'from nothing' "$dir/empty" "$dir/text2" 8192
 pair 'to nothing' "$dir/text1" "$dir/empty" 8192
 pair 'one byte' "$dir/one" "$dir/one" 8192
-for release in 1 2 3; do
-    "$src/tests/demo/firmware/build.sh" $release "$dir/firmware$release"
-done
-pair 'Thumb-2 firmware' "$dir/firmware1" "$dir/firmware2" 4096
-pair 'Thumb-2 firmware' "$dir/firmware2" "$dir/firmware3" 65536
+"$src/tests/demo/firmware/build.sh" "$dir"
+pair 'Thumb-2 firmware' "$dir/terminal-1.bin" "$dir/terminal-2.bin" 4096
+pair 'Thumb-2 firmware' "$dir/terminal-2.bin" "$dir/terminal-3.bin" 65536
 # The objects of one file for two optimisations: small programs of other machines.
 for cc in gcc i686-linux-gnu-gcc mips-linux-gnu-gcc; do
     for o in 1 2; do
