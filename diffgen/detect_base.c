@@ -257,7 +257,7 @@ static int compare(const void *a, const void *b)
 /* The two addresses with the most votes; the lower one first where they have as many. */
 static void elect(const struct source *s, struct tables *t, const struct rules *rules, struct candidate best[2])
 {
-    uint32_t top[TOP];
+    uint32_t top[TOP] = {0};
 
     group(t->words, collect_words(s, t, rules->words), rules->granule, t->scratch, t->word_first);
     group(t->starts, collect_starts(s, t, rules->starts), rules->granule, t->scratch, t->start_first);
