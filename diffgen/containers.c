@@ -34,6 +34,7 @@ static void add_window(struct kerf_layout *layout, uint64_t start, uint64_t len)
         layout->windows[at] = layout->windows[at - 1];
     }
     layout->windows[at] = window;
+    layout->exact_windows = true;
     layout->window_count++;
 }
 

@@ -3,8 +3,6 @@
  * Images that Espressif's ROMs and boot loaders load: a header with magic 0xE9, then segments of {address, length, bytes}.
  * Source: ESP-IDF, "App Image Format"; ESP8266 technical reference, and esptool's firmware image document.
  */
-#include <string.h>
-
 #include "common/bytes.h"
 #include "diffgen/detect.h"
 
@@ -14,6 +12,8 @@
 #define SECTOR ((size_t)4096)
 /* Merged flash images hold few of them; what follows is data. */
 #define MAX_IMAGES 4u
+/* Below, instructions can not be fetched. */
+#define FIRST_CODE 0x40000000u
 #define ESP8266_FLASH 0x40200000u
 
 /* A chip family: where its segments may go, and its RAM. */
@@ -22,66 +22,24 @@ struct chip {
     uint8_t isa;
     const char *name;
     uint32_t data_start, data_len; /* flash mapped for data alone; 0: none */
-    uint32_t dram_start, dram_len; /* RAM on the data bus alone */
-    struct kerf_range windows[KERF_MAX_WINDOWS];
+    uint32_t ram_start, ram_len;   /* RAM for data */
 };
 
 #define ESP8266 0xffff
 
+/* Only RAM for data counts: pointers to code in RAM point into the image, to ROM, or to what doesn't move. */
 static const struct chip chips[] = {
-    {ESP8266,
-     KERF_ISA_XTENSA_CALL0,
-     "ESP8266 image",
-     0,
-     0,
-     0x3ffe8000,
-     0x18000,
-     {{0x3ffe8000, 0x18000}, {0x40100000, 0x10000}}},
-    {0,
-     KERF_ISA_XTENSA_WINDOWED,
-     "ESP32 image",
-     0x3f400000,
-     0x400000,
-     0x3ff80000,
-     0x80000,
-     {{0x3f800000, 0x200000}, {0x3ffa0000, 0x60000}, {0x40070000, 0x50000}, {0x50000000, 0x2000}}},
-    {2,
-     KERF_ISA_XTENSA_WINDOWED,
-     "ESP32-S2 image",
-     0x3f000000,
-     0x400000,
-     0x3ff90000,
-     0x70000,
-     {{0x3f500000, 0xa80000}, {0x3ff9e000, 0x62000}, {0x40020000, 0x52000}, {0x50000000, 0x2000}}},
-    {9,
-     KERF_ISA_XTENSA_WINDOWED,
-     "ESP32-S3 image",
-     0x3c000000,
-     0x2000000,
-     0x3fc80000,
-     0x80000,
-     {{0x3fc80000, 0x80000}, {0x40370000, 0x70000}, {0x50000000, 0x2000}, {0x600fe000, 0x2000}}},
-    {5,
-     KERF_ISA_RISCV32,
-     "ESP32-C3 image",
-     0x3c000000,
-     0x800000,
-     0x3fc80000,
-     0x60000,
-     {{0x3fc80000, 0x60000}, {0x4037c000, 0x64000}, {0x50000000, 0x2000}}},
-    {12,
-     KERF_ISA_RISCV32,
-     "ESP32-C2 image",
-     0x3c000000,
-     0x400000,
-     0x3fca0000,
-     0x40000,
-     {{0x3fca0000, 0x40000}, {0x4037c000, 0x44000}}},
-    {13, KERF_ISA_RISCV32, "ESP32-C6 image", 0, 0, 0, 0, {{0x40800000, 0x80000}, {0x50000000, 0x4000}}},
-    {16, KERF_ISA_RISCV32, "ESP32-H2 image", 0, 0, 0, 0, {{0x40800000, 0x50000}, {0x50000000, 0x1000}}},
-    {18, KERF_ISA_RISCV32, "ESP32-P4 image", 0, 0, 0, 0, {{0x4ff00000, 0xc0000}, {0x50108000, 0x8000}}},
-    {20, KERF_ISA_RISCV32, "ESP32-C61 image", 0, 0, 0, 0, {{0x40800000, 0x50000}}},
-    {23, KERF_ISA_RISCV32, "ESP32-C5 image", 0, 0, 0, 0, {{0x40800000, 0x60000}, {0x50000000, 0x4000}}},
+    {ESP8266, KERF_ISA_XTENSA_CALL0, "ESP8266 image", 0, 0, 0x3ffe8000, 0x18000},
+    {0, KERF_ISA_XTENSA_WINDOWED, "ESP32 image", 0x3f400000, 0x400000, 0x3ffa0000, 0x60000},
+    {2, KERF_ISA_XTENSA_WINDOWED, "ESP32-S2 image", 0x3f000000, 0x400000, 0x3ff9e000, 0x62000},
+    {9, KERF_ISA_XTENSA_WINDOWED, "ESP32-S3 image", 0x3c000000, 0x2000000, 0x3fc80000, 0x80000},
+    {5, KERF_ISA_RISCV32, "ESP32-C3 image", 0x3c000000, 0x800000, 0x3fc80000, 0x60000},
+    {12, KERF_ISA_RISCV32, "ESP32-C2 image", 0x3c000000, 0x400000, 0x3fca0000, 0x40000},
+    {13, KERF_ISA_RISCV32, "ESP32-C6 image", 0, 0, 0x40800000, 0x80000},
+    {16, KERF_ISA_RISCV32, "ESP32-H2 image", 0, 0, 0x40800000, 0x50000},
+    {18, KERF_ISA_RISCV32, "ESP32-P4 image", 0, 0, 0x4ff00000, 0xc0000},
+    {20, KERF_ISA_RISCV32, "ESP32-C61 image", 0, 0, 0x40800000, 0x50000},
+    {23, KERF_ISA_RISCV32, "ESP32-C5 image", 0, 0, 0x40800000, 0x60000},
 };
 
 static const struct chip *find_chip(unsigned id)
@@ -96,7 +54,10 @@ static const struct chip *find_chip(unsigned id)
 
 static bool is_code(const struct chip *chip, uint32_t addr)
 {
-    return addr - chip->data_start >= chip->data_len && addr - chip->dram_start >= chip->dram_len;
+    bool in_ram = addr - chip->ram_start < chip->ram_len;
+
+    /* Chips without a bus for data alone keep code in the same RAM. */
+    return addr - chip->data_start >= chip->data_len && (!in_ram || chip->ram_start >= FIRST_CODE);
 }
 
 /*
@@ -208,11 +169,7 @@ bool kerf_container_read_esp(const uint8_t *image, size_t len, struct kerf_layou
     layout->container = chip->name;
     layout->addressed = true;
     layout->isa = chip->isa;
-    memcpy(layout->windows, chip->windows, sizeof layout->windows);
-    for (layout->window_count = 0; layout->window_count < KERF_MAX_WINDOWS; layout->window_count++) {
-        if (chip->windows[layout->window_count].len == 0) {
-            break;
-        }
-    }
+    layout->windows[0] = (struct kerf_range){chip->ram_start, chip->ram_len};
+    layout->window_count = 1;
     return true;
 }

@@ -29,12 +29,12 @@ struct kerf_layout {
     const char *container; /* for people; NULL: none was recognised */
     bool addressed;        /* spans and their addresses come from the container */
     bool big_endian;       /* data words are */
+    bool exact_windows;    /* the container lists the RAM in use, else it is to be looked for inside the windows */
     uint8_t isa;           /* the container says this instruction set; KERF_ISA_COUNT: it says nothing */
     unsigned span_count;
     unsigned window_count;
-    struct kerf_span spans[KERF_MAX_SPANS]; /* sorted by pos, not overlapping */
-    struct kerf_range
-        windows[KERF_MAX_WINDOWS]; /* RAM of this chip, sorted; what words don't point to is left out later */
+    struct kerf_span spans[KERF_MAX_SPANS];      /* sorted by pos, not overlapping */
+    struct kerf_range windows[KERF_MAX_WINDOWS]; /* RAM, sorted; none: unknown */
 };
 
 /* --- containers.c, containers_esp.c --- */

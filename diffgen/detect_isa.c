@@ -18,10 +18,13 @@
 /* x86 calls further than this are taken for chance: a 32-bit distance fits nearly anywhere in an image. */
 #define X86_REACH 0x100000
 
+/* Bytes of a MIPS function in which it saves RA. */
+#define MIPS_REACH 40u
+
 /* The largest AVR has 384 KiB of flash. */
 #define AVR_MAX_LEN ((size_t)512 << 10)
 
-/* What one voter sees: a stretch, and the part of it to look at; 4 bytes after `to` are readable. */
+/* What one voter sees: a stretch, and the part of it to look at; 4 bytes from `to` on are readable. */
 struct stretch {
     const uint8_t *p;
     size_t len; /* at least 8 */
@@ -294,6 +297,26 @@ static void vote_x86(const struct stretch *s, struct kerf_votes *votes)
     votes->of[long_mode * 4 > common ? KERF_ISA_X86_64 : KERF_ISA_X86] += common + long_mode;
 }
 
+/* Functions that save RA soon after they have moved SP: jumps hold no distance, and MIPS has few other direct calls. */
+static void vote_mips(const struct stretch *s, struct kerf_votes *votes)
+{
+    for (size_t i = s->from; i < s->to; i += 4) {
+        bool little = kerf_detect_prologue(KERF_ISA_MIPS32_LE, s->p + i);
+
+        if (!little && !kerf_detect_prologue(KERF_ISA_MIPS32_BE, s->p + i)) {
+            continue;
+        }
+        for (size_t k = i + 4; k <= i + MIPS_REACH && k + 4 <= s->len; k += 4) {
+            uint32_t w = little ? kerf_load_le32(s->p + k) : kerf_load_be32(s->p + k);
+
+            if ((w & 0xffff0000) == 0xafbf0000) { /* SW RA, n(SP) */
+                votes->of[little ? KERF_ISA_MIPS32_LE : KERF_ISA_MIPS32_BE]++;
+                break;
+            }
+        }
+    }
+}
+
 void kerf_detect_votes(const uint8_t *p, size_t len, struct kerf_votes *votes)
 {
     struct stretch s = {p, len, 0, 0};
@@ -310,6 +333,7 @@ void kerf_detect_votes(const uint8_t *p, size_t len, struct kerf_votes *votes)
         vote_riscv(&s, votes);
         votes->of[KERF_ISA_AVR] += vote_avr(&s);
         vote_x86(&s, votes);
+        vote_mips(&s, votes);
     }
 }
 

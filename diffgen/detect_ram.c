@@ -25,7 +25,7 @@
 /* Clusters this close are one range: another one would cost header bytes. */
 #define MAX_JOIN 0x100000u
 /* Words that point to a container's RAM and make its range worth the header bytes. */
-#define MIN_WORDS 16u
+#define MIN_WORDS 32u
 /* What is below or above is a number. */
 #define LOWEST 0x20000u
 #define HIGHEST 0xfffff000u
@@ -406,10 +406,10 @@ static unsigned avr_ram(const uint8_t *image, size_t len, struct kerf_range *ran
 kerf_err kerf_detect_ram(unsigned isa, const uint8_t *image, size_t len, const struct kerf_layout *layout,
                          struct kerf_range *ranges, unsigned *count)
 {
-    const struct kerf_range *windows = &all_addresses;
-    unsigned window_count = 1;
+    const struct kerf_range *windows = layout->windows;
+    unsigned window_count = layout->window_count;
 
-    if (layout->window_count > 0) {
+    if (layout->exact_windows) {
         *count = used_windows(image, len, layout, ranges);
         return KERF_OK;
     }
@@ -422,9 +422,12 @@ kerf_err kerf_detect_ram(unsigned isa, const uint8_t *image, size_t len, const s
     if (v == NULL) {
         return KERF_ERR_RAM;
     }
-    if (isa == KERF_ISA_THUMB) {
+    if (window_count == 0 && isa == KERF_ISA_THUMB) {
         windows = cortex_windows;
         window_count = sizeof cortex_windows / sizeof cortex_windows[0];
+    } else if (window_count == 0) {
+        windows = &all_addresses;
+        window_count = 1;
     }
     for (unsigned i = 0; i < layout->span_count; i++) {
         if (layout->spans[i].code) {

@@ -92,6 +92,7 @@ static void one_span(struct side *side, uint64_t addr)
     side->layout.big_endian = false;
     side->layout.span_count = 0;
     side->layout.window_count = 0;
+    side->layout.exact_windows = false;
     side->layout.isa = KERF_ISA_COUNT;
     kerf_layout_add(&side->layout, side->len, 0, side->len, addr, true);
 }
@@ -298,7 +299,7 @@ static void describe(struct kerf_image *image, unsigned isa, const struct kerf_l
         if (image->regions[0].new_addr != image->regions[0].old_addr) {
             say(image, " (new: 0x%08" PRIx64 ")", (uint64_t)image->regions[0].new_addr);
         }
-    } else {
+    } else if (isa != KERF_ISA_AVR) { /* which is always at 0 */
         say(image, ", load address unknown");
     }
     for (unsigned i = 0; i < image->range_count; i++) {
