@@ -90,7 +90,7 @@ for a in empty one pair zeros noise; do
 done
 round old new
 python3 -m json.tool <out >/dev/null || complain "JSON"
-for ram in 4K 5000 16K 64K tiny small default medium large host 12M; do
+for ram in 2K 4K 5000 16K 64K tiny small default medium large host 12M; do
     round old new --ram $ram
 done
 for level in 2 3 4 5 7 8 9; do
@@ -140,7 +140,7 @@ else
 fi
 if command -v arm-none-eabi-gcc >/dev/null; then
     "$KERF_SRC/tests/demo/firmware/build.sh" "$dir" 2>err || complain "firmware: $(cat err)"
-    for ram in 4K 8K 64K; do
+    for ram in 2K 4K 8K 64K; do
         round terminal-1.bin terminal-2.bin --ram $ram
         round terminal-2.bin terminal-3.bin --ram $ram
     done
