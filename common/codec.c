@@ -45,12 +45,18 @@ static void produced(struct kerf_codec *c, const uint8_t *bytes, size_t len)
 
 /* --- Bytes by mixed contexts --- */
 
+/* x * size / 2^32, without 64-bit arithmetic and without the lowest bits of x. */
+static uint32_t scale_hash(uint32_t x, uint32_t size)
+{
+    return size <= 0x10000 ? ((x >> 16) * size) >> 16 : ((x >> 12) * (size >> 8)) >> 12;
+}
+
 static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYTE_TABLES], unsigned set, unsigned value)
 {
-    unsigned table_bits = run->c->table_bits;
+    uint32_t table_size = kerf_table_size(run->c->table_code);
     uint32_t hash[KERF_BYTE_TABLES];
     uint16_t *counters[KERF_BYTE_TABLES];
-    enum kerf_adapt adapt = table_bits > 9 ? KERF_ADAPT_26 : KERF_ADAPT_18;
+    enum kerf_adapt adapt = table_size > 512 ? KERF_ADAPT_26 : KERF_ADAPT_18;
     unsigned node = 1;
 
     for (unsigned i = 0; i < KERF_BYTE_TABLES; i++) {
@@ -61,7 +67,8 @@ static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYT
         for (unsigned i = 0; i < KERF_BYTE_TABLES; i++) {
             uint32_t x = (hash[i] + node * 0x85ebca6bu) * 0x297a2d39u;
 
-            counters[i] = run->bytes + ((size_t)i << table_bits) + (x >> (32 - table_bits));
+            /* The upper bits of x, scaled to the table's size, which is at most 2^20. */
+            counters[i] = run->bytes + i * table_size + scale_hash(x, table_size);
         }
         unsigned bit = kerf_model_mix(run->k, counters, KERF_BYTE_TABLES,
                                       run->byte_weights + (size_t)set * (KERF_BYTE_TABLES + 1), adapt, value >> 7 & 1);
@@ -484,7 +491,7 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
     c->new_size = header->new_size;
     c->map_cap = header->model.map_cap;
     c->learned_cap = header->model.learned_cap;
-    c->table_bits = header->model.table_bits;
+    c->table_code = header->model.table_code;
     c->flag_class = header->model.flag_class;
     c->flags = header->flags;
     c->region_count = header->region_count;
@@ -496,6 +503,10 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
     kerf_run_reset(&run);
 
     kerf_err err = kerf_header_tables(chunk0, header, run.regions, run.ranges);
+
+#if KERF_POS_BITS == 64
+    kerf_run_keep_regions(&run);
+#endif
 
     for (unsigned i = 0; err == KERF_OK && i < c->region_count; i++) {
         if (!kerf_isa_known(run.regions[i].isa)) {

@@ -77,7 +77,7 @@ struct kerf_codec {
     uint16_t map_cap, learned_cap;
     uint16_t learned_len[2], learned_next[2]; /* of code targets, of RAM targets */
     uint8_t state;                            /* enum state in codec.c */
-    uint8_t table_bits, flag_class, region_count, range_count, flags;
+    uint8_t table_code, flag_class, region_count, range_count, flags;
     uint8_t window_len, window_is_new;
     uint8_t from_new;    /* the segment's source is new */
     uint8_t last_source; /* the source of the segment before */

@@ -156,14 +156,14 @@ static void take_model(struct cursor *c, struct kerf_header *h)
     uint8_t tables = take_byte(c);
     uint8_t counts;
 
-    h->model.table_bits = tables & 31;
-    h->model.flag_class = tables >> 5;
+    h->model.table_code = tables & 63;
+    h->model.flag_class = tables >> 6;
     h->model.map_cap = (uint16_t)take(c, KERF_MAX_MAP);
     h->model.learned_cap = (uint16_t)take(c, KERF_MAX_LEARNED);
     counts = take_byte(c);
     h->region_count = counts & 15;
     h->range_count = counts >> 4;
-    if (h->model.table_bits < 4 || h->model.table_bits > 22 || h->model.flag_class >= MODEL_CLASSES ||
+    if (h->model.flag_class >= MODEL_CLASSES ||
         h->region_count > KERF_MAX_REGIONS || h->range_count > KERF_MAX_RANGES) {
         c->bad = true;
     }
@@ -419,7 +419,7 @@ static void put_header(struct writer *w, struct kerf_header *h)
         put(w, h->group);
     }
     if (h->codec == KERF_CODEC_NATIVE) {
-        put_byte(w, h->model.table_bits | (unsigned)h->model.flag_class << 5);
+        put_byte(w, h->model.table_code | (unsigned)h->model.flag_class << 6);
         put(w, h->model.map_cap);
         put(w, h->model.learned_cap);
         put_byte(w, h->region_count | (unsigned)h->range_count << 4);
@@ -436,7 +436,7 @@ static bool reads_back(const uint8_t *buf, const struct kerf_header *h, const st
     struct kerf_range parsed_ranges[KERF_MAX_RANGES];
     bool same = kerf_header_parse(buf, h->header_len, &parsed) == KERF_OK && parsed.flags == h->flags &&
                 parsed.codec == h->codec && parsed.region_count == h->region_count &&
-                parsed.range_count == h->range_count && parsed.model.table_bits == h->model.table_bits &&
+                parsed.range_count == h->range_count && parsed.model.table_code == h->model.table_code &&
                 parsed.model.flag_class == h->model.flag_class &&
                 kerf_header_tables(buf, &parsed, parsed_regions, parsed_ranges) == KERF_OK;
 

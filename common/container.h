@@ -61,7 +61,7 @@ struct kerf_range {
 
 /* Sizes of the decoder's tables: all that --ram decides. */
 struct kerf_model_params {
-    uint8_t table_bits;   /* log2 of the counters in each byte-model table, 4 .. 22 */
+    uint8_t table_code;   /* counters in each byte-model table: kerf_table_size(), 0 .. 63 */
     uint8_t flag_class;   /* size class of the flag and number models: 0 tiny, 1 small, 2 large */
     uint16_t map_cap;     /* entries of the address map, 0 .. KERF_MAX_MAP */
     uint16_t learned_cap; /* learned targets kept, of code and as many of RAM, 0 .. KERF_MAX_LEARNED */
@@ -87,6 +87,12 @@ struct kerf_header {
     struct kerf_digest new_digest; /* of the new image */
     uint16_t tables_pos;           /* where in chunk 0 regions and ranges start: for kerf_header_tables() */
 };
+
+/* Counters that a table_code stands for: 16, 20, 24, 28, 32, 40 ... 917504. */
+static inline uint32_t kerf_table_size(unsigned table_code)
+{
+    return (4u + (table_code & 3u)) << ((table_code >> 2) + 2);
+}
 
 /*
  * Length of chunk 0, from the first KERF_PROLOGUE_LEN bytes of a file: what must be collected, and authenticated, before

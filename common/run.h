@@ -51,8 +51,13 @@ struct kerf_run {
     struct kerf_coder *k;
     const struct kerf_codec_io *io;
     const struct kerf_flag_sizes *sizes;
+#if KERF_POS_BITS == 64
+    struct kerf_region regions[KERF_MAX_REGIONS];
+    struct kerf_range ranges[KERF_MAX_RANGES];
+#else
     struct kerf_region *regions;
     struct kerf_range *ranges;
+#endif
     uint8_t *map;     /* pairs of start and shift, 4 or 8 bytes each */
     uint8_t *learned; /* code targets, then RAM targets: pairs of target and shift */
     uint8_t *map_history;
@@ -71,6 +76,10 @@ struct kerf_run {
 
 /* Resolves the tables of `c`. */
 void kerf_run_open(struct kerf_run *run, struct kerf_codec *c);
+#if KERF_POS_BITS == 64
+/* Writes run->regions and run->ranges to the workspace; where positions have 32 bits they are there. */
+void kerf_run_keep_regions(struct kerf_run *run);
+#endif
 /* Sets every counter and weight to its start value. */
 void kerf_run_reset(struct kerf_run *run);
 

@@ -5,12 +5,19 @@
 #include "common/run.h"
 
 /* The formula counts these for one entry, whatever the width of positions here. */
-#define REGION_BYTES 56u
-#define RANGE_BYTES 16u
+#define REGION_BYTES 28u
+#define RANGE_BYTES 8u
+#define WIDE_REGION_BYTES 56u
+#define WIDE_RANGE_BYTES 16u
 
 _Static_assert(sizeof(struct kerf_codec) <= KERF_CODEC_STATE, "the formula counts too little for the state");
-_Static_assert(sizeof(struct kerf_region) <= REGION_BYTES, "the formula counts too little for a region");
-_Static_assert(sizeof(struct kerf_range) <= RANGE_BYTES, "the formula counts too little for a range");
+#if KERF_POS_BITS == 32
+_Static_assert(sizeof(struct kerf_region) == REGION_BYTES, "used in place");
+_Static_assert(sizeof(struct kerf_range) == RANGE_BYTES, "used in place");
+#else
+_Static_assert(sizeof(struct kerf_region) <= WIDE_REGION_BYTES, "the formula counts too little for a region");
+_Static_assert(sizeof(struct kerf_range) <= WIDE_RANGE_BYTES, "the formula counts too little for a range");
+#endif
 
 static const struct kerf_flag_sizes flag_sizes[3] = {
     {{0, 1, 2, 2, 1, 3, 3, 4, 5, 5, 4}, 6, 8, 4, {12, 16, 24}, {32, 16, 16, 16}},
@@ -28,7 +35,7 @@ static size_t weight_count(void)
     return KERF_REF_TABLES + 1 + KERF_EQUAL_SETS * (KERF_EQUAL_TABLES + 1) + KERF_BYTE_SETS * (KERF_BYTE_TABLES + 1);
 }
 
-static size_t counter_count(unsigned table_bits, const struct kerf_flag_sizes *sizes)
+static size_t counter_count(unsigned table_code, const struct kerf_flag_sizes *sizes)
 {
     size_t n = (size_t)sizes->num_count * 2 * sizes->num_cap + symbol_count(sizes);
 
@@ -38,12 +45,22 @@ static size_t counter_count(unsigned table_bits, const struct kerf_flag_sizes *s
     for (unsigned i = 0; i < KERF_EQUAL_TABLES; i++) {
         n += sizes->equal[i];
     }
-    return n + ((size_t)KERF_BYTE_TABLES << table_bits);
+    return n + (size_t)KERF_BYTE_TABLES * kerf_table_size(table_code);
 }
 
 static size_t pair_bytes(unsigned flags)
 {
     return (flags & KERF_FLAG_WIDE) != 0 ? 16 : 8;
+}
+
+static size_t region_bytes(unsigned flags)
+{
+    return (flags & KERF_FLAG_WIDE) != 0 ? WIDE_REGION_BYTES : REGION_BYTES;
+}
+
+static size_t range_bytes(unsigned flags)
+{
+    return (flags & KERF_FLAG_WIDE) != 0 ? WIDE_RANGE_BYTES : RANGE_BYTES;
 }
 
 size_t kerf_codec_workspace(const struct kerf_header *header)
@@ -54,12 +71,68 @@ size_t kerf_codec_workspace(const struct kerf_header *header)
         return 0;
     }
     size_t pairs = (size_t)m->map_cap + 2 * (size_t)m->learned_cap;
-    size_t sum = KERF_CODEC_STATE + header->region_count * REGION_BYTES + header->range_count * RANGE_BYTES +
-                 pairs * pair_bytes(header->flags) +
-                 2 * (counter_count(m->table_bits, &flag_sizes[m->flag_class]) + weight_count()) + m->map_cap;
+    size_t sum = KERF_CODEC_STATE + header->region_count * region_bytes(header->flags) +
+                 header->range_count * range_bytes(header->flags) + pairs * pair_bytes(header->flags) +
+                 2 * (counter_count(m->table_code, &flag_sizes[m->flag_class]) + weight_count()) + m->map_cap;
 
     return (sum + 7) & ~(size_t)7;
 }
+
+#if KERF_POS_BITS == 64
+/* Containers that are not wide keep the tables in 32 bits, as a device does; here they are widened for the call. */
+static void load_regions(struct kerf_run *run, const uint8_t *p)
+{
+    const struct kerf_codec *c = run->c;
+
+    if ((c->flags & KERF_FLAG_WIDE) != 0) {
+        memcpy(run->regions, p, c->region_count * sizeof *run->regions);
+        memcpy(run->ranges, p + c->region_count * WIDE_REGION_BYTES, c->range_count * sizeof *run->ranges);
+        return;
+    }
+    for (unsigned i = 0; i < c->region_count; i++, p += REGION_BYTES) {
+        struct kerf_region *r = &run->regions[i];
+        uint32_t v[REGION_BYTES / 4];
+
+        memcpy(v, p, sizeof v);
+        *r = (struct kerf_region){v[0], v[1], v[2], v[3], v[4], v[5], (uint8_t)v[6], (uint16_t)(v[6] >> 16)};
+    }
+    for (unsigned i = 0; i < c->range_count; i++, p += RANGE_BYTES) {
+        uint32_t v[RANGE_BYTES / 4];
+
+        memcpy(v, p, sizeof v);
+        run->ranges[i] = (struct kerf_range){v[0], v[1]};
+    }
+}
+
+void kerf_run_keep_regions(struct kerf_run *run)
+{
+    const struct kerf_codec *c = run->c;
+    uint8_t *p = (uint8_t *)run->c + KERF_CODEC_STATE;
+
+    if ((c->flags & KERF_FLAG_WIDE) != 0) {
+        memcpy(p, run->regions, c->region_count * sizeof *run->regions);
+        memcpy(p + c->region_count * WIDE_REGION_BYTES, run->ranges, c->range_count * sizeof *run->ranges);
+        return;
+    }
+    for (unsigned i = 0; i < c->region_count; i++, p += REGION_BYTES) {
+        const struct kerf_region *r = &run->regions[i];
+        uint32_t v[REGION_BYTES / 4] = {(uint32_t)r->old_pos,
+                                        (uint32_t)r->old_len,
+                                        (uint32_t)r->new_pos,
+                                        (uint32_t)r->new_len,
+                                        (uint32_t)r->old_addr,
+                                        (uint32_t)r->new_addr,
+                                        r->isa | (uint32_t)r->kinds << 16};
+
+        memcpy(p, v, sizeof v);
+    }
+    for (unsigned i = 0; i < c->range_count; i++, p += RANGE_BYTES) {
+        uint32_t v[RANGE_BYTES / 4] = {(uint32_t)run->ranges[i].start, (uint32_t)run->ranges[i].len};
+
+        memcpy(p, v, sizeof v);
+    }
+}
+#endif
 
 void kerf_run_open(struct kerf_run *run, struct kerf_codec *c)
 {
@@ -69,16 +142,19 @@ void kerf_run_open(struct kerf_run *run, struct kerf_codec *c)
 
     run->c = c;
     run->sizes = sizes;
+#if KERF_POS_BITS == 64
+    load_regions(run, p);
+#else
     run->regions = (struct kerf_region *)(void *)p;
-    p += c->region_count * REGION_BYTES;
-    run->ranges = (struct kerf_range *)(void *)p;
-    p += c->range_count * RANGE_BYTES;
+    run->ranges = (struct kerf_range *)(void *)(p + c->region_count * REGION_BYTES);
+#endif
+    p += c->region_count * region_bytes(c->flags) + c->range_count * range_bytes(c->flags);
     run->map = p;
     p += c->map_cap * pair;
     run->learned = p;
     p += 2 * pair * c->learned_cap;
 
-    /* Everything so far is a multiple of eight bytes. */
+    /* Everything so far is a multiple of four bytes. */
     uint16_t *t = (uint16_t *)(void *)p;
 
     run->numbers = t;
@@ -94,7 +170,7 @@ void kerf_run_open(struct kerf_run *run, struct kerf_codec *c)
         t += sizes->equal[i];
     }
     run->bytes = t;
-    t += (size_t)KERF_BYTE_TABLES << c->table_bits;
+    t += (size_t)KERF_BYTE_TABLES * kerf_table_size(c->table_code);
 
     run->ref_weights = (int16_t *)(void *)t;
     run->equal_weights = run->ref_weights + KERF_REF_TABLES + 1;
@@ -114,7 +190,7 @@ static void reset_weights(int16_t *w, unsigned sets, unsigned n, int16_t each, i
 
 void kerf_run_reset(struct kerf_run *run)
 {
-    size_t n = counter_count(run->c->table_bits, run->sizes);
+    size_t n = counter_count(run->c->table_code, run->sizes);
 
     for (size_t i = 0; i < n; i++) {
         run->numbers[i] = KERF_COUNTER_INIT;

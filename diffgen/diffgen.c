@@ -245,7 +245,7 @@ static kerf_cost file_cost(const struct kerf_header *header, kerf_cost payload)
 /* Which split of the budget fits this plan best: the same segments, with the map that each has room for. */
 static kerf_err choose_split(struct kerf_work *w, uint64_t ram, struct kerf_header *header, struct plan *plan)
 {
-    static const uint8_t attempts_of[10] = {0, 1, 2, 2, 3, 4, 5, 5, 6, 6};
+    static const uint8_t attempts_of[10] = {0, 1, 2, 3, 4, 6, 8, 8, 8, 8};
     unsigned attempts = attempts_of[w->options->level == 0 ? KERF_DIFF_LEVEL_DEFAULT : w->options->level];
     struct kerf_header best = *header;
     kerf_cost best_cost = file_cost(header, plan->encoding.total);
@@ -286,6 +286,12 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
     struct kerf_bytes payload = {0};
     kerf_err err = fill_header(w, ram, header, report);
 
+    if (err == KERF_ERR_RAM && w->image.region_count > 0) {
+        /* Too many regions for so little RAM: none, then. */
+        w->image.region_count = 0;
+        w->image.range_count = 0;
+        err = fill_header(w, ram, header, report);
+    }
     if (err == KERF_OK && rounds_of(w->options->level) > 0) {
         err = kerf_encode_literal_costs(w);
     }

@@ -247,7 +247,7 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w)
     size_t len = w->new_side.len;
     struct kerf_codec_io io = {w, read_old, read_new};
     struct kerf_header header = {
-        .codec = KERF_CODEC_NATIVE, .model = {.table_bits = 12, .flag_class = 2}, .old_size = 0, .new_size = len};
+        .codec = KERF_CODEC_NATIVE, .model = {.table_code = 40, .flag_class = 2}, .old_size = 0, .new_size = len};
     uint8_t head[256];
     size_t head_len;
     struct kerf_encoder e;

@@ -1,28 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Splits a RAM budget among chunk buffer, models, address map and learned targets. */
+/*
+ * Splits a RAM budget among chunk buffer, models, address map and learned targets. Which split is best differs: a small
+ * update wants its map, a rewritten image its models, a long delta large chunks; so a few are tried (docs/DESIGN.md,
+ * "RAM").
+ */
 #include "diffgen/work.h"
 
-/* One split; what is left of the budget goes to the map. */
+/* Shares of the budget: it is divided by these. */
 struct split {
-    uint8_t table_bits, flag_class;
-    uint16_t learned;
-    uint32_t chunk_size;
+    uint16_t chunk;   /* bytes of chunk */
+    uint16_t learned; /* entries of learned targets of either kind */
+    uint16_t map;     /* entries of the map, at least; the byte tables take what is left */
+    int8_t finer;     /* added to the flag class that the budget suggests */
 };
 
-/*
- * From small to large. Which one is best for a budget differs: a small update wants its map, a rewritten image its models,
- * a long delta large chunks. Those that fit are tried from the largest down (docs/DESIGN.md, "RAM").
- */
 static const struct split splits[] = {
-    {4, 0, 4, 256},      {4, 0, 6, 320},      {5, 0, 8, 320},      {5, 0, 16, 512},     {6, 0, 32, 640},
-    {6, 0, 32, 1024},    {7, 1, 32, 512},     {7, 1, 64, 1024},    {8, 1, 32, 768},     {8, 1, 64, 1024},
-    {8, 2, 96, 1536},    {9, 2, 64, 2048},    {9, 2, 192, 2048},   {10, 2, 128, 3072},  {10, 2, 256, 4096},
-    {11, 2, 384, 4096},  {12, 2, 256, 4096},  {13, 2, 512, 8192},  {14, 2, 512, 16384}, {15, 2, 512, 16384},
-    {16, 2, 1024, 16384}, {17, 2, 1024, 32768}, {18, 2, 1024, 32768}, {19, 2, 2048, 61440},
-    {20, 2, 2048, 61440},
+    {8, 256, 80, 0},  {11, 128, 160, 0}, {8, 384, 40, 0},  {14, 128, 40, 0},
+    {6, 256, 256, 0}, {8, 256, 80, 1},   {8, 256, 80, -1}, {12, 256, 60, 0},
 };
 
-#define SPLITS (sizeof splits / sizeof splits[0])
+#define TABLE_CODE_MAX 63u
+#define LEARNED_MAX 1024u /* each reference looks through them all */
+
+static unsigned share(uint64_t ram, unsigned part, unsigned most)
+{
+    uint64_t n = ram / part;
+
+    return (unsigned)(n < most ? n : most);
+}
 
 uint16_t kerf_params_map_cap(uint64_t ram, const struct kerf_header *header)
 {
@@ -44,22 +49,36 @@ uint16_t kerf_params_map_cap(uint64_t ram, const struct kerf_header *header)
 /* Fills in the split; false: it does not fit. */
 static bool apply(const struct split *s, uint64_t ram, struct kerf_header *header)
 {
-    header->model.table_bits = s->table_bits;
-    header->model.flag_class = s->flag_class;
-    header->model.learned_cap = s->learned;
-    header->chunk_size = s->chunk_size;
-    header->model.map_cap = 0;
-    if (kerf_header_workspace(header) > ram) {
+    struct kerf_model_params *m = &header->model;
+    int flag_class = (ram < 4600 ? 0 : ram < 14000 ? 1 : 2) + s->finer;
+
+    if (flag_class < 0 || flag_class > 2) {
         return false;
     }
-    header->model.map_cap = kerf_params_map_cap(ram, header);
-    return true;
+    m->flag_class = (uint8_t)flag_class;
+    m->learned_cap = 0;
+    m->map_cap = 0;
+    if (header->region_count > 0) {
+        m->learned_cap = (uint16_t)share(ram, s->learned, LEARNED_MAX);
+        m->map_cap = (uint16_t)share(ram, s->map, KERF_MAX_MAP);
+    }
+    header->chunk_size = kerf_chunk_size_floor(share(ram, s->chunk, KERF_CHUNK_MAX));
+    m->table_code = TABLE_CODE_MAX;
+    while (m->table_code > 0 && kerf_header_workspace(header) > ram) {
+        m->table_code--;
+    }
+    /* Too tight for the smallest byte tables: half the learned targets, then what map there is room for. */
+    if (kerf_header_workspace(header) > ram) {
+        m->learned_cap /= 2;
+    }
+    m->map_cap = kerf_params_map_cap(ram, header);
+    return kerf_header_workspace(header) <= ram;
 }
 
 kerf_err kerf_params_choose(uint64_t ram, unsigned attempt, struct kerf_header *header)
 {
-    for (size_t i = SPLITS; i > 0; i--) {
-        if (apply(&splits[i - 1], ram, header) && attempt-- == 0) {
+    for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
+        if (apply(&splits[i], ram, header) && attempt-- == 0) {
             return KERF_OK;
         }
     }

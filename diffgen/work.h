@@ -111,8 +111,8 @@ KERF_MUST_USE kerf_err kerf_encode_literal_costs(struct kerf_work *w);
 
 /* --- params.c: table sizes for a RAM budget. --- */
 /*
- * Chooses chunk size, table_bits, flag class and learned targets, and the largest map_cap that fits beside. attempt 0 is
- * the largest split of the budget, 1 the next smaller one, and so on. KERF_ERR_RAM: there is no such split.
+ * Chooses chunk size, byte tables, flag class and learned targets, and the largest map_cap that fits beside. attempt 0 is
+ * the usual split of the budget; others follow. KERF_ERR_RAM: there is no such split.
  */
 KERF_MUST_USE kerf_err kerf_params_choose(uint64_t ram, unsigned attempt, struct kerf_header *header);
 /* The most map entries that fit into the budget beside a header's other tables. */
