@@ -163,8 +163,8 @@ static void take_model(struct cursor *c, struct kerf_header *h)
     counts = take_byte(c);
     h->region_count = counts & 15;
     h->range_count = counts >> 4;
-    if (h->model.flag_class >= MODEL_CLASSES ||
-        h->region_count > KERF_MAX_REGIONS || h->range_count > KERF_MAX_RANGES) {
+    if (h->model.flag_class >= MODEL_CLASSES || h->region_count > KERF_MAX_REGIONS ||
+        h->range_count > KERF_MAX_RANGES) {
         c->bad = true;
     }
 }
