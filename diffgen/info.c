@@ -229,8 +229,8 @@ static void show_text(const struct info *n)
                  h->flags & KERF_FLAG_WIDE ? ", wide" : "", h->flags & KERF_FLAG_IN_PLACE ? ", in place" : "");
     (void)printf("workspace:    %zu bytes\n", kerf_header_workspace(h));
     if (h->codec == KERF_CODEC_NATIVE) {
-        (void)printf("model:        2^%u counters a table, flag class %u, map of %u, %u learned targets\n",
-                     (unsigned)kerf_table_size(h->model.table_code), (unsigned)h->model.flag_class, (unsigned)h->model.map_cap,
+        (void)printf("model:        %u counters a table, flag class %u, map of %u, %u learned targets\n",
+                     kerf_table_size(h->model.table_code), (unsigned)h->model.flag_class, (unsigned)h->model.map_cap,
                      (unsigned)h->model.learned_cap);
     }
     if (h->flags & KERF_FLAG_IN_PLACE) {
@@ -291,9 +291,10 @@ static int show_json(const struct info *n)
 
     if (object != NULL && h->codec == KERF_CODEC_NATIVE) {
         (void)json_object_set_new(object, "model",
-                                  json_pack("{s:i, s:i, s:i, s:i}", "table_size", (int)kerf_table_size(h->model.table_code),
-                                            "flag_class", (int)h->model.flag_class, "map_cap", (int)h->model.map_cap,
-                                            "learned_cap", (int)h->model.learned_cap));
+                                  json_pack("{s:i, s:i, s:i, s:i}", "table_size",
+                                            (int)kerf_table_size(h->model.table_code), "flag_class",
+                                            (int)h->model.flag_class, "map_cap", (int)h->model.map_cap, "learned_cap",
+                                            (int)h->model.learned_cap));
         json_t *tables = tables_json(n);
 
         (void)json_object_update(object, tables);
