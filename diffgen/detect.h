@@ -77,18 +77,12 @@ bool kerf_detect_window(size_t len, unsigned i, size_t *from, size_t *to);
 
 /* --- detect_base.c --- */
 
-enum kerf_base_found {
-    KERF_BASE_UNKNOWN,  /* no address is plausible */
-    KERF_BASE_OF_JUMPS, /* right for jumps that hold a part of their target's address (MIPS), not for pointers */
-    KERF_BASE_FOUND,
-};
-
 /*
  * The address of p[0] by the votes of words that point to functions or strings; 0 where none is found. `wide`: words are
  * 8 bytes. KERF_ERR_RAM when memory is short (7 MB).
  */
 KERF_MUST_USE kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
-                                        enum kerf_base_found *found, uint64_t *base);
+                                        bool *found, uint64_t *base);
 
 /* --- detect_ram.c --- */
 

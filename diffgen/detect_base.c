@@ -259,8 +259,14 @@ static void elect(const struct source *s, struct tables *t, const struct rules *
 {
     uint32_t top[TOP] = {0};
 
+    size_t starts = collect_starts(s, t, rules->starts);
+
+    best[0] = best[1] = (struct candidate){0, 0};
+    if (starts == 0) {
+        return;
+    }
+    group(t->starts, starts, rules->granule, t->scratch, t->start_first);
     group(t->words, collect_words(s, t, rules->words), rules->granule, t->scratch, t->word_first);
-    group(t->starts, collect_starts(s, t, rules->starts), rules->granule, t->scratch, t->start_first);
     memset(t->counts, 0, sizeof t->counts);
     (void)count_pairs(t, rules->granule, NULL, 0);
 
@@ -268,7 +274,6 @@ static void elect(const struct source *s, struct tables *t, const struct rules *
     size_t ballots = count_pairs(t, rules->granule, top, top_count);
 
     qsort(t->ballots, ballots, sizeof t->ballots[0], compare);
-    best[0] = best[1] = (struct candidate){0, 0};
     for (size_t i = 0, n; i < ballots; i += n) {
         struct candidate c = {t->ballots[i], 0};
 
@@ -299,25 +304,49 @@ static bool convinces(const struct rules *rules, const struct candidate best[2])
     return best[0].votes >= rules->min_votes && 2 * best[0].votes >= rules->lead * best[1].votes;
 }
 
-/* MIPS jumps hold 28 bits of their target: votes for those of the load address. */
+/*
+ * MIPS jumps hold 28 bits of their target: votes for those of the load address. The other four are those of most LUI whose
+ * upper half of an address is near the image, or 0 where there are none.
+ */
 static bool find_by_jumps(struct source s, struct tables *t, uint64_t *base)
 {
     struct candidate best[2];
+    size_t segments[16] = {0};
+    unsigned most = 0;
+    size_t from;
+    size_t to;
 
     s.calls = true;
     elect(&s, t, &coarse, best);
+    if (!convinces(&coarse, best)) {
+        return false;
+    }
     *base = best[0].base;
-    return convinces(&coarse, best);
+    for (unsigned w = 0; kerf_detect_window(s.len, w, &from, &to); w++) {
+        for (size_t i = from; i + 4 <= to; i += 4) {
+            uint32_t insn = s.big_endian ? kerf_load_be32(s.p + i) : kerf_load_le32(s.p + i);
+            uint64_t upper = (insn & 0xfff) << 16;
+
+            segments[insn >> 12 & 15] += (insn & 0xffe00000) == 0x3c000000 && upper + 0x10000 > *base &&
+                                         upper < *base + s.len;
+        }
+    }
+    for (unsigned i = 1; i < 16; i++) {
+        most = segments[i] > segments[most] ? i : most;
+    }
+    *base |= (uint64_t)most << 28;
+    return true;
 }
 
-kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
-                          enum kerf_base_found *found, uint64_t *base)
+kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len, bool *found,
+                          uint64_t *base)
 {
     struct source s = {p, len, isa, wide, big_endian, false};
+    const struct rules *rules = isa == KERF_ISA_NONE ? &blind : &coarse;
     struct candidate best[2];
     bool is_mips = isa == KERF_ISA_MIPS32_LE || isa == KERF_ISA_MIPS32_BE;
 
-    *found = KERF_BASE_UNKNOWN;
+    *found = false;
     *base = 0;
     if (len < 64 || isa == KERF_ISA_AVR) {
         return KERF_OK;
@@ -327,20 +356,18 @@ kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_
     if (t == NULL) {
         return KERF_ERR_RAM;
     }
-    elect(&s, t, isa == KERF_ISA_NONE ? &blind : &coarse, best);
+    elect(&s, t, rules, best);
     bool by_vectors = has_vectors(&s, &best[0]) || has_vectors(&s, &best[1]);
 
-    if (by_vectors || convinces(isa == KERF_ISA_NONE ? &blind : &coarse, best)) {
-        *found = KERF_BASE_FOUND;
+    if (by_vectors || convinces(rules, best)) {
+        *found = true;
         *base = best[by_vectors && !has_vectors(&s, &best[0])].base;
-    } else if (is_mips && find_by_jumps(s, t, base)) {
-        *found = KERF_BASE_OF_JUMPS;
+    } else if (is_mips) {
+        *found = find_by_jumps(s, t, base);
     } else if (isa != KERF_ISA_NONE) {
         elect(&s, t, &fine, best);
-        if (convinces(&fine, best)) {
-            *found = KERF_BASE_FOUND;
-            *base = best[0].base;
-        }
+        *found = convinces(&fine, best);
+        *base = *found ? best[0].base : 0;
     }
     free(t);
     return KERF_OK;

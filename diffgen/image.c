@@ -208,7 +208,7 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
 {
     struct side *sides[2] = {old_side, new_side};
     uint64_t base[2] = {0, 0};
-    enum kerf_base_found found[2];
+    bool found[2];
     bool wide = (isas[isa].words & WORDS8) != 0;
 
     for (unsigned i = 0; i < 2; i++) {
@@ -220,9 +220,9 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
         }
     }
     /* Few numbers of 8 bytes are less than the image's length by chance: they are worth a look even at address 0. */
-    *known = found[0] == KERF_BASE_FOUND || found[1] == KERF_BASE_FOUND || (wide && isa != KERF_ISA_NONE);
+    *known = found[0] || found[1] || (wide && isa != KERF_ISA_NONE);
     for (unsigned i = 0; i < 2; i++) {
-        sides[i]->layout.spans[0].addr = found[i] >= found[1 - i] ? base[i] : base[1 - i];
+        sides[i]->layout.spans[0].addr = found[i] || !found[1 - i] ? base[i] : base[1 - i];
     }
     return KERF_OK;
 }
