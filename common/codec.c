@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "common/encode.h"
 #include "common/run.h"
 
 enum state {
@@ -599,86 +600,69 @@ void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struc
                        const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx)
 {
     memset(e, 0, sizeof *e);
-    e->c = c;
-    e->io = io;
-    e->new_image = new_image;
+    e->run.k = &e->k;
+    e->run.io = io;
+    e->run.out = new_image; /* all of new is there from the beginning */
+    e->run.new_image = new_image;
+    kerf_run_open(&e->run, c);
     kerf_rc_encode_init(&e->k.rc, emit, emit_ctx);
     c->state = c->map_cap > 0 ? STATE_MAP : STATE_GAP;
 }
 
-static void open_run(struct kerf_encoder *e, struct kerf_run *run)
-{
-    *run = (struct kerf_run){.k = &e->k,
-                             .io = e->io,
-                             .out = e->new_image,
-                             .out_pos = 0, /* new is there from the beginning */
-                             .new_image = e->new_image};
-    kerf_run_open(run, e->c);
-}
-
 kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf_map_entry *entry)
 {
-    struct kerf_run run;
+    struct kerf_codec *c = e->run.c;
     kerf_addr start = entry->start;
     kerf_shift shift = entry->shift;
+    kerf_err err = c->state == STATE_MAP ? code_map(&e->run, &start, &shift) : KERF_ERR_STATE;
 
-    open_run(e, &run);
-    kerf_err err = e->c->state == STATE_MAP ? code_map(&run, &start, &shift) : KERF_ERR_STATE;
-
-    advance(e->c);
+    advance(c);
     return err;
 }
 
 kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len)
 {
-    struct kerf_run run;
+    struct kerf_codec *c = e->run.c;
+    kerf_err err = c->state == STATE_GAP ? code_gap(&e->run, len) : KERF_ERR_STATE;
 
-    open_run(e, &run);
-    kerf_err err = e->c->state == STATE_GAP ? code_gap(&run, len) : KERF_ERR_STATE;
-
-    e->c->state = STATE_LITERALS;
-    advance(e->c);
+    c->state = STATE_LITERALS;
+    advance(c);
     return err;
 }
 
 kerf_err kerf_encode_literal(struct kerf_encoder *e)
 {
-    struct kerf_run run;
-    uint8_t byte = e->new_image[e->c->new_pos];
+    struct kerf_codec *c = e->run.c;
+    uint8_t byte = e->run.new_image[c->new_pos];
+    kerf_err err = c->state == STATE_LITERALS ? code_literal(&e->run, &byte) : KERF_ERR_STATE;
 
-    open_run(e, &run);
-    kerf_err err = e->c->state == STATE_LITERALS ? code_literal(&run, &byte) : KERF_ERR_STATE;
-
-    produced(e->c, &byte, 1);
-    advance(e->c);
+    produced(c, &byte, 1);
+    advance(c);
     return err;
 }
 
 kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *segment)
 {
-    struct kerf_run run;
-
-    open_run(e, &run);
-    kerf_err err = e->c->state == STATE_SEGMENT && segment->new_pos == e->c->new_pos ? code_source(&run, segment)
-                                                                                     : KERF_ERR_STATE;
+    struct kerf_codec *c = e->run.c;
+    bool fits = c->state == STATE_SEGMENT && segment->new_pos == c->new_pos;
+    kerf_err err = fits ? code_source(&e->run, segment) : KERF_ERR_STATE;
 
     if (err == KERF_OK) {
-        err = code_length(&run, segment->len);
+        err = code_length(&e->run, segment->len);
     }
-    e->c->state = STATE_COPY;
+    c->state = STATE_COPY;
     return err;
 }
 
 kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *what, struct kerf_ref *ref)
 {
-    struct kerf_run run;
+    struct kerf_codec *c = e->run.c;
     uint8_t out[KERF_STEP_OUT];
 
-    open_run(e, &run);
-    out[0] = e->new_image[e->c->new_pos];
-    kerf_err err = e->c->state == STATE_COPY ? code_copy(&run, out, len, what, ref) : KERF_ERR_STATE;
+    out[0] = e->run.new_image[c->new_pos];
+    kerf_err err = c->state == STATE_COPY ? code_copy(&e->run, out, len, what, ref) : KERF_ERR_STATE;
 
-    advance(e->c);
+    advance(c);
     return err;
 }
 #endif

@@ -114,36 +114,6 @@ KERF_MUST_USE kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_c
                                        size_t in_len, bool last, size_t *in_used, uint8_t *out, size_t out_cap,
                                        size_t *out_len);
 
-#if KERF_ENCODER
-/* --- Encoding: the generator drives the same steps with known values (diffgen/encode.c). --- */
-
-/* An entry of the address map: from `start` on, up to the next entry, old addresses move by `shift`. */
-struct kerf_map_entry {
-    kerf_addr start;
-    kerf_shift shift;
-};
-
-struct kerf_encoder {
-    struct kerf_codec *c;
-    struct kerf_coder k;
-    const struct kerf_codec_io *io;
-    const uint8_t *new_image; /* followed by KERF_ISA_VIEW_LEN zero bytes */
-};
-
-/* kerf_codec_init() first; then the coder. `emit` as in rc.h. Ends with kerf_rc_encode_end(&e->k.rc). */
-void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struct kerf_codec_io *io,
-                       const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx);
-/* All header->model.map_cap entries, in ascending order of start, before anything else. */
-KERF_MUST_USE kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf_map_entry *entry);
-/* Then again and again: a gap, its literals one by one, and unless new is complete a segment and its bytes. */
-KERF_MUST_USE kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len);
-KERF_MUST_USE kerf_err kerf_encode_literal(struct kerf_encoder *e);
-KERF_MUST_USE kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *segment);
-/* The next byte or reference of the segment: *len bytes, and what it was. */
-KERF_MUST_USE kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *what,
-                                        struct kerf_ref *ref);
-#endif
-
 #ifdef __cplusplus
 }
 #endif

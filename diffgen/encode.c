@@ -102,7 +102,7 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
 
     s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
     for (; err == KERF_OK && len > 0; len--) {
-        kerf_pos at = s->e.c->new_pos;
+        kerf_pos at = s->e.run.c->new_pos;
 
         before = s->e.k.rc.cost;
         err = kerf_encode_literal(&s->e);
@@ -152,14 +152,14 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
 {
     kerf_cost before = s->e.k.rc.cost;
     kerf_shift distance = (kerf_shift)(segment->src_pos - segment->new_pos);
-    const kerf_shift *recent = s->e.c->recent;
+    const kerf_shift *recent = s->e.run.c->recent;
     unsigned kind = 2;
 
     if (segment->from_new) {
         kind = 3;
     } else if (distance == recent[0] || distance == recent[1] || distance == recent[2] || distance == recent[3]) {
         kind = 0;
-    } else if (segment->src_pos == s->e.c->old_end) {
+    } else if (segment->src_pos == s->e.run.c->old_end) {
         kind = 1;
     }
     kerf_err err = kerf_encode_segment(&s->e, segment);
@@ -170,7 +170,7 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
     unsigned gap = 8;
     kerf_pos end = segment->new_pos + segment->len;
 
-    while (err == KERF_OK && s->e.c->new_pos < end) {
+    while (err == KERF_OK && s->e.run.c->new_pos < end) {
         struct kerf_ref ref;
         enum kerf_step what;
         size_t len;
@@ -195,13 +195,13 @@ static kerf_err encode_all(struct session *s, const struct kerf_segments *segmen
         const struct kerf_segment *segment = &segments->list[i];
         kerf_cost before = s->out->part[KERF_PART_SEGMENTS];
 
-        err = encode_literals(s, segment->new_pos - s->e.c->new_pos);
+        err = encode_literals(s, segment->new_pos - s->e.run.c->new_pos);
         if (err == KERF_OK) {
             err = encode_segment(s, segment, s->out->part[KERF_PART_SEGMENTS] - before);
         }
     }
-    if (err == KERF_OK && (s->e.c->new_pos < new_len || new_len == 0)) {
-        err = encode_literals(s, new_len - s->e.c->new_pos);
+    if (err == KERF_OK && (s->e.run.c->new_pos < new_len || new_len == 0)) {
+        err = encode_literals(s, new_len - s->e.run.c->new_pos);
     }
     return err;
 }

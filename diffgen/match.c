@@ -28,6 +28,16 @@ kerf_err kerf_match_prepare(struct kerf_work *w)
     return KERF_OK;
 }
 
+void kerf_match_free(struct kerf_work *w)
+{
+    free(w->suffixes);
+    free(w->match_pos);
+    free(w->match_len);
+    w->suffixes = NULL;
+    w->match_pos = NULL;
+    w->match_len = NULL;
+}
+
 static size_t common_prefix(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
     size_t max = a_len < b_len ? a_len : b_len;

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "common/codec.h"
+#include "common/encode.h"
 #include "diffgen/diffgen.h"
 #include "diffgen/image.h"
 
@@ -80,6 +80,7 @@ void kerf_scan_free(struct kerf_side *side);
 
 /* --- match.c: suffix array of old, longest matches, bsdiff's choice of segments. --- */
 KERF_MUST_USE kerf_err kerf_match_prepare(struct kerf_work *w);
+void kerf_match_free(struct kerf_work *w);
 /* Longest match of masked new[new_pos..) in masked old: its length, and where. */
 size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old_pos);
 KERF_MUST_USE kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segments);
@@ -108,6 +109,21 @@ KERF_MUST_USE kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_h
                                         struct kerf_bytes *payload, struct kerf_encoding *encoding);
 /* Estimated cost of each byte of new as a literal. */
 KERF_MUST_USE kerf_err kerf_encode_literal_costs(struct kerf_work *w);
+
+/* --- strategy.c: the best plan, and the header's tables for it. --- */
+/* A plan and what it costs. */
+struct kerf_plan {
+    struct kerf_segments segments;
+    struct kerf_map map;
+    struct kerf_encoding encoding;
+};
+void kerf_plan_free(struct kerf_plan *plan);
+/*
+ * Scans, plans and prices as the level says. Leaves w->image and w's sides as the plan needs them, and in *header the
+ * model parameters. *plan is the caller's.
+ */
+KERF_MUST_USE kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header *header,
+                                         struct kerf_plan *plan);
 
 /* --- params.c: table sizes for a RAM budget. --- */
 /*

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * encode.h - the codec's other direction: the generator (diffgen/encode.c) drives the same steps with known values. Only in
+ * builds with KERF_ENCODER.
+ */
+#ifndef KERF_COMMON_ENCODE_H
+#define KERF_COMMON_ENCODE_H
+
+#include "common/run.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An entry of the address map: from `start` on, up to the next entry, old addresses move by `shift`. */
+struct kerf_map_entry {
+    kerf_addr start;
+    kerf_shift shift;
+};
+
+/* Holds pointers into itself, into the codec's block and to the images: it stays where it is while it is used. */
+struct kerf_encoder {
+    struct kerf_run run;
+    struct kerf_coder k;
+};
+
+/*
+ * kerf_codec_init() first; then the coder. `emit` as in rc.h. new_image is followed by KERF_ISA_VIEW_LEN zero bytes. Ends with
+ * kerf_rc_encode_end(&e->k.rc).
+ */
+void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struct kerf_codec_io *io,
+                       const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx);
+/* All header->model.map_cap entries, in ascending order of start, before anything else. */
+KERF_MUST_USE kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf_map_entry *entry);
+/* Then again and again: a gap, its literals one by one, and unless new is complete a segment and its bytes. */
+KERF_MUST_USE kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len);
+KERF_MUST_USE kerf_err kerf_encode_literal(struct kerf_encoder *e);
+KERF_MUST_USE kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *segment);
+/* The next byte or reference of the segment: *len bytes, and what it was. */
+KERF_MUST_USE kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *what,
+                                        struct kerf_ref *ref);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which kinds of reference, which sizes of tables, which segments: a few of each are tried by what they really cost, and
+ * the best is kept. The level says how many.
+ */
+#include <string.h>
+
+#include "diffgen/work.h"
+
+/* How hard a level tries. */
+struct effort {
+    uint8_t rounds;       /* of planning by cost */
+    uint8_t first_splits; /* splits of RAM tried with bsdiff's plan, */
+    uint8_t last_splits;  /* and with the final one */
+    uint8_t kinds; /* sets of reference kinds: 0: all; 1: by bsdiff's plan; 2: the near ones by a planned round too */
+};
+
+static const struct effort efforts[10] = {
+    {0, 0, 0, 0}, {0, 0, 0, 0}, {1, 0, 2, 0}, {1, 1, 2, 1}, {2, 1, 3, 1},
+    {2, 2, 3, 2}, {3, 2, 4, 2}, {4, 4, 6, 2}, {5, 8, 8, 2}, {8, 8, 8, 2},
+};
+
+#define DROP_ALL 0x7fffu
+#define BRANCHES (1u << KERF_REF_BRANCH | 1u << KERF_REF_BRANCH2)
+#define LITERALS (1u << KERF_REF_LITERAL)
+
+/* Sets of kinds to leave out, and the plans made with them. */
+#define CANDIDATES 4
+static const uint16_t drops[CANDIDATES] = {0, BRANCHES, BRANCHES | LITERALS, DROP_ALL};
+
+struct search {
+    struct kerf_work *w;
+    struct kerf_header *header;
+    uint64_t ram;
+    const struct effort *effort;
+    struct kerf_image all; /* with every kind that was recognised */
+    unsigned scanned;      /* index in drops[] of what w was scanned for */
+    struct kerf_plan plans[CANDIDATES];
+};
+
+void kerf_plan_free(struct kerf_plan *p)
+{
+    free(p->segments.list);
+    free(p->map.list);
+    memset(p, 0, sizeof *p);
+}
+
+static void tell(const struct kerf_work *w, const char *stage, uint64_t done, uint64_t total)
+{
+    if (w->options->progress != NULL) {
+        w->options->progress(w->options->progress_ctx, stage, done, total);
+    }
+}
+
+/* Scans both sides for the kinds of drops[index], and prepares the matches. */
+static kerf_err scan(struct search *s, unsigned index)
+{
+    struct kerf_work *w = s->w;
+
+    if (s->scanned == index) {
+        return KERF_OK;
+    }
+    kerf_scan_free(&w->old_side);
+    kerf_scan_free(&w->new_side);
+    kerf_match_free(w);
+    w->image = s->all;
+    for (unsigned i = 0; i < w->image.region_count; i++) {
+        w->image.regions[i].kinds &= (uint16_t)~drops[index];
+    }
+    s->scanned = index;
+    kerf_err err = kerf_scan_side(&w->old_side, &w->image, false);
+
+    if (err == KERF_OK) {
+        err = kerf_scan_side(&w->new_side, &w->image, true);
+    }
+    return err == KERF_OK ? kerf_match_prepare(w) : err;
+}
+
+/* The map for a plan's segments, and what coding both costs. A map that was there is dropped. */
+static kerf_err price(const struct search *s, struct kerf_header *header, struct kerf_plan *plan)
+{
+    free(plan->map.list);
+    kerf_err err = kerf_addrmap_choose(s->w, &plan->segments, kerf_params_map_cap(s->ram, header), &plan->map);
+
+    return err == KERF_OK ? kerf_encode_plan(s->w, header, &plan->segments, &plan->map, NULL, &plan->encoding) : err;
+}
+
+/* bsdiff's plan for the kinds of drops[index]. */
+static kerf_err plan_greedy(struct search *s, unsigned index)
+{
+    struct kerf_plan *plan = &s->plans[index];
+    kerf_err err = scan(s, index);
+
+    if (err == KERF_OK) {
+        err = kerf_match_greedy(s->w, &plan->segments);
+    }
+    return err == KERF_OK ? price(s, s->header, plan) : err;
+}
+
+/* One round of planning from what the last plan cost; *best takes the new plan if it is cheaper. */
+static kerf_err plan_round(struct search *s, struct kerf_plan *best, struct kerf_plan *last)
+{
+    const struct kerf_plan *from = last->segments.list != NULL ? last : best;
+    struct kerf_plan plan = {0};
+    kerf_err err = kerf_plan_by_cost(s->w, &from->encoding.prices, &from->map, &plan.segments);
+
+    if (err == KERF_OK) {
+        err = price(s, s->header, &plan);
+    }
+    kerf_plan_free(last);
+    if (err == KERF_OK && plan.encoding.total < best->encoding.total) {
+        kerf_plan_free(best);
+        *best = plan;
+    } else {
+        *last = plan;
+    }
+    return err;
+}
+
+/* What a payload of this cost takes in the file, chunk digests included. */
+static kerf_cost file_cost(const struct kerf_header *header, kerf_cost payload)
+{
+    return payload + payload / (header->chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
+}
+
+/* The split of the budget that fits this plan best: the same segments, with the map that each has room for. */
+static kerf_err choose_split(const struct search *s, unsigned attempts, struct kerf_plan *plan)
+{
+    struct kerf_header best = *s->header;
+    kerf_cost best_cost = file_cost(&best, plan->encoding.total);
+
+    for (unsigned i = 0; i < attempts; i++) {
+        struct kerf_header tried = *s->header;
+
+        tell(s->w, "sizes of tables", i, attempts);
+        if (kerf_params_choose(s->ram, i, &tried) != KERF_OK) {
+            break;
+        }
+        kerf_err err = price(s, &tried, plan);
+
+        if (err != KERF_OK) {
+            return err;
+        }
+        if (file_cost(&tried, plan->encoding.total) < best_cost) {
+            best_cost = file_cost(&tried, plan->encoding.total);
+            best = tried;
+        }
+    }
+    *s->header = best;
+    return attempts > 0 ? price(s, s->header, plan) : KERF_OK;
+}
+
+/*
+ * Which kinds of reference pay differs from product to product: tries a few sets, and none at all, by what bsdiff's plan
+ * costs with them; those that come near the best also by a planned round, which may turn the order around.
+ */
+static kerf_err choose_kinds(struct search *s, unsigned *best)
+{
+    kerf_err err = KERF_OK;
+
+    *best = 0;
+    for (unsigned i = 1; err == KERF_OK && i < CANDIDATES; i++) {
+        tell(s->w, "kinds of reference", i, 2 * CANDIDATES);
+        err = plan_greedy(s, i);
+        if (s->plans[i].encoding.total < s->plans[*best].encoding.total) {
+            *best = i;
+        }
+    }
+    kerf_cost limit = s->plans[*best].encoding.total / 32 * 33;
+
+    for (unsigned i = 0; err == KERF_OK && i < CANDIDATES && s->effort->kinds > 1; i++) {
+        struct kerf_plan last = {0};
+
+        if (s->plans[i].encoding.total > limit) {
+            continue;
+        }
+        tell(s->w, "kinds of reference", CANDIDATES + i, 2 * CANDIDATES);
+        err = scan(s, i);
+        if (err == KERF_OK) {
+            err = plan_round(s, &s->plans[i], &last);
+        }
+        kerf_plan_free(&last);
+    }
+    for (unsigned i = 0; i < CANDIDATES; i++) {
+        if (s->plans[i].encoding.total < s->plans[*best].encoding.total) {
+            *best = i;
+        }
+    }
+    return err;
+}
+
+static kerf_err run(struct search *s, struct kerf_plan *plan)
+{
+    unsigned best = 0;
+    kerf_err err = s->effort->rounds > 0 ? kerf_encode_literal_costs(s->w) : KERF_OK;
+
+    /* The tables first, by bsdiff's plan: how much map there is room for decides which references pay. */
+    if (err == KERF_OK) {
+        err = plan_greedy(s, 0);
+    }
+    if (err == KERF_OK) {
+        err = choose_split(s, s->effort->first_splits, &s->plans[0]);
+    }
+    if (err == KERF_OK && s->effort->kinds > 0 && s->all.region_count > 0) {
+        err = choose_kinds(s, &best);
+    }
+    if (err == KERF_OK) {
+        err = scan(s, best);
+    }
+    *plan = s->plans[best];
+    s->plans[best] = (struct kerf_plan){0};
+
+    struct kerf_plan last = {0};
+
+    for (unsigned i = 0; err == KERF_OK && i < s->effort->rounds; i++) {
+        kerf_cost before = plan->encoding.total;
+
+        tell(s->w, "planning", i, s->effort->rounds);
+        err = plan_round(s, plan, &last);
+        if (i > 0 && plan->encoding.total > before - before / 512) {
+            break;
+        }
+    }
+    kerf_plan_free(&last);
+    if (err == KERF_OK && drops[best] == DROP_ALL) {
+        s->w->image.region_count = 0;
+        s->w->image.range_count = 0;
+        s->header->region_count = 0;
+        s->header->range_count = 0;
+        err = price(s, s->header, plan);
+    }
+    return err == KERF_OK ? choose_split(s, s->effort->last_splits, plan) : err;
+}
+
+kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header *header, struct kerf_plan *plan)
+{
+    unsigned level = w->options->level == 0 ? KERF_DIFF_LEVEL_DEFAULT : (unsigned)w->options->level;
+    struct search s = {
+        .w = w, .header = header, .ram = ram, .effort = &efforts[level], .all = w->image, .scanned = CANDIDATES};
+    kerf_err err = run(&s, plan);
+
+    for (unsigned i = 0; i < CANDIDATES; i++) {
+        kerf_plan_free(&s.plans[i]);
+    }
+    return err;
+}
