@@ -282,11 +282,15 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
     struct kerf_isa_view narrow = *view;
 
     kerf_word_scan(view, ref);
-    if (ref->kind == KERF_REF_WORD8 && !in_image(run, ref->target)) {
+    bool pointer8 = ref->kind == KERF_REF_WORD8 && kerf_run_addr(run, ref->target) == ref->target &&
+                    in_image(run, ref->target);
+
+    if (ref->kind != KERF_REF_WORD && !pointer8) {
+        /* Also where 8 bytes hold more than a position here: the width of kerf_addr must change nothing. */
         narrow.kinds &= (uint16_t) ~(1u << KERF_REF_WORD8);
         kerf_word_scan(&narrow, ref);
     }
-    if (ref->kind == KERF_REF_NONE || kerf_run_addr(run, ref->target) != ref->target) {
+    if (ref->kind == KERF_REF_NONE) {
         return false;
     }
     if (in_image(run, ref->target)) {
@@ -336,7 +340,7 @@ kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct 
         if (ref->kind != KERF_REF_NONE) {
             ref->target = kerf_run_addr(run, ref->target);
             found = in_image(run, ref->target) || ref->anywhere ||
-                    (ref->kind == KERF_REF_PAIR && in_ranges(run, ref->target));
+                    ((ref->kind == KERF_REF_PAIR || ref->kind == KERF_REF_RAM) && in_ranges(run, ref->target));
         }
     }
     if (found && ref->len <= c->left && ref->len <= c->new_size - c->new_pos) {

@@ -9,8 +9,15 @@
 kerf_err kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos *v)
 {
     unsigned cap = run->sizes->num_cap;
+    kerf_err err = kerf_model_number(run->k, run->numbers + (size_t)run->sizes->num_of[which] * 2 * cap, cap, v);
 
-    return kerf_model_number(run->k, run->numbers + (size_t)run->sizes->num_of[which] * 2 * cap, cap, v);
+#if KERF_POS_BITS == 64
+    /* What 32-bit positions can't count, every machine refuses. */
+    if (err == KERF_OK && *v >= UINT32_MAX && (run->c->flags & KERF_FLAG_WIDE) == 0) {
+        return KERF_ERR_CORRUPT;
+    }
+#endif
+    return err;
 }
 
 kerf_err kerf_run_signed(struct kerf_run *run, enum kerf_number which, uint16_t *aligned, unsigned scale,

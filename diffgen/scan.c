@@ -102,7 +102,8 @@ static kerf_err scan_region(struct kerf_side *side, const struct kerf_image *ima
             continue;
         }
         kerf_word_scan(&view, &ref);
-        if (ref.kind == KERF_REF_WORD8 && !kerf_scan_inside(image, is_new, ref.target)) {
+        if (ref.kind != KERF_REF_WORD &&
+            !(ref.kind == KERF_REF_WORD8 && kerf_scan_inside(image, is_new, ref.target))) {
             view.kinds &= (uint16_t) ~(1u << KERF_REF_WORD8);
             kerf_word_scan(&view, &ref);
             view.kinds = r->kinds;
@@ -120,7 +121,7 @@ static kerf_err scan_region(struct kerf_side *side, const struct kerf_image *ima
         if (ref.kind == KERF_REF_NONE) {
             step = kerf_isa_scan(r->isa, &view, &ref);
             if (ref.kind != KERF_REF_NONE && !kerf_scan_inside(image, is_new, ref.target) && !ref.anywhere &&
-                !(ref.kind == KERF_REF_PAIR && in_ranges(image, ref.target))) {
+                !((ref.kind == KERF_REF_PAIR || ref.kind == KERF_REF_RAM) && in_ranges(image, ref.target))) {
                 ref.kind = KERF_REF_NONE;
             }
         }

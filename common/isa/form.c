@@ -39,6 +39,7 @@ bool kerf_form_get(const struct kerf_forms *set, unsigned form, const uint8_t *p
     uint32_t insn = kerf_form_load(set, p, f->len);
     uint32_t top = top_of(set, f);
     uint32_t v = 0;
+    bool minus_0 = false;
 
     for (unsigned i = 0; i < f->bit_count; i++) {
         const struct kerf_form_bits *b = &set->bits[f->bits + i];
@@ -48,13 +49,11 @@ bool kerf_form_get(const struct kerf_forms *set, unsigned form, const uint8_t *p
     if (f->sign == KERF_FORM_SIGNED) {
         v = (v ^ top) - top;
     } else if (f->sign == KERF_FORM_UP_DOWN) {
-        if (v == 0) {
-            return false; /* -0: kerf_form_put() writes +0 */
-        }
+        minus_0 = v == 0; /* kerf_form_put() writes +0 */
         v = (v & top) != 0 ? v ^ top : 0 - v;
     }
     *target = base_of(set, f, pc) + (kerf_addr)(kerf_shift)(int32_t)v;
-    return (insn >> set->opcode & f->mask) == f->match;
+    return !minus_0 && (insn >> set->opcode & f->mask) == f->match;
 }
 
 void kerf_form_put(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)

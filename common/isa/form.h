@@ -57,7 +57,7 @@ uint32_t kerf_form_load(const struct kerf_forms *set, const uint8_t *p, unsigned
  */
 unsigned kerf_form_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref);
 
-/* Reads the target; false: the bytes are not of this form. */
+/* Reads the target, in any case; false: the bytes are not of this form, or hold -0. */
 bool kerf_form_get(const struct kerf_forms *set, unsigned form, const uint8_t *p, kerf_addr pc, kerf_addr *target);
 
 /* Writes the target. */
