@@ -1,0 +1,863 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A slow decoder, written from docs/FORMAT.md and nothing else: it proves that the document says all.
+
+    slow_decoder.py OLD DELTA [-o NEW]    applies DELTA to OLD ("-": none), prints the SHA-256 of the new image
+    slow_decoder.py --workspace DELTA     prints the bytes of memory that a decoder needs
+
+Checked: both digests, the chain of chunks, that nothing follows them, that the payload is used to its last byte and not
+beyond, and that the memory that was counted here is what the formula says. Exit status 1 and one line for a delta that is
+refused. Names and order follow the document; nothing is done for speed that would hide a rule.
+"""
+import argparse
+import hashlib
+import lzma
+import pathlib
+import sys
+
+import slow_isa
+from slow_isa import (BRANCH, BRANCH2, CALL, JUMP, LITERAL, LOW, PAIR, PAIR2, RAM, WORD, WORD8)
+
+STORED, NATIVE, LZMA2 = range(3)
+DIGEST = 16
+
+
+class Refused(Exception):
+    """The delta breaks a rule of the format."""
+
+
+def require(condition, what):
+    if not condition:
+        raise Refused(what)
+
+
+def signed_of(z):
+    return z >> 1 if z & 1 == 0 else -(z + 1) // 2
+
+
+# --------------------------------------------------------------------------------------------------------- container
+
+class Reader:
+    """The integers of the header."""
+
+    def __init__(self, data):
+        self.data, self.pos, self.bits = data, 0, 64
+
+    def bytes(self, count):
+        require(self.pos + count <= len(self.data), "cut short")
+        self.pos += count
+        return self.data[self.pos - count:self.pos]
+
+    def u8(self):
+        return self.bytes(1)[0]
+
+    def varint(self):
+        value = 0
+        for i in range(10):
+            byte = self.u8()
+            value |= (byte & 127) << 7 * i
+            if byte < 128:
+                require(byte != 0 or i == 0, "a varint is longer than needed")
+                require(value < 1 << 64, "a varint is too large")
+                return value
+        raise Refused("a varint is too long")
+
+    def near(self, base):
+        z = self.varint()
+        require(z < 1 << self.bits, "a number needs a wide container")
+        return (base + signed_of(z)) % (1 << self.bits)
+
+    def address(self):
+        reversed_bytes = self.varint()
+        require(reversed_bytes < 1 << self.bits, "an address needs a wide container")
+        return int.from_bytes(reversed_bytes.to_bytes(self.bits // 8, "little"), "big")
+
+
+class Region:
+    def __init__(self, reader, header, old_end, new_end):
+        self.isa = reader.u8()
+        self.kinds = reader.varint()
+        require(self.kinds < 1 << 16, "unknown kinds of reference")
+        self.old_pos = old_end + reader.varint()
+        old_rest = reader.varint()
+        self.old_len = header.old_size - self.old_pos - old_rest
+        self.old_addr = reader.address()
+        self.new_pos = reader.near(self.old_pos - old_end + new_end)
+        self.new_len = header.new_size - self.new_pos - reader.near(old_rest)
+        self.new_addr = reader.near(self.old_addr)
+        require(self.old_len > 0 and self.new_len > 0, "a region is empty or outside of its image")
+        self.old_end, self.new_end = self.old_pos + self.old_len, self.new_pos + self.new_len
+        require(self.isa in slow_isa.SETS, "unknown instruction set")
+
+
+class Header:
+    """Prologue and header; `length` is that of both."""
+
+    def __init__(self, data):
+        require(data[:3] == b"KRF", "not a Kerf file")
+        require(len(data) >= 7, "cut short")
+        require(data[3] == 0, "another version of the format")
+        require(data[4] <= 249, "the header is too long")
+        self.length = 7 + data[4]
+        self.chunk0_len = int.from_bytes(data[5:7], "little")
+        require(len(data) >= self.length, "cut short")
+        reader = Reader(data[7:self.length])
+        self.read_sizes(reader)
+        if self.codec == NATIVE:
+            self.read_native(reader)
+        require(reader.pos == data[4], "the header has another length than it says")
+
+    def read_sizes(self, reader):
+        flags = reader.u8()
+        require(flags < 8, "unknown flags")
+        self.reads_new, self.wide, self.in_place = (bool(flags & bit) for bit in (1, 2, 4))
+        self.bits = reader.bits = 64 if self.wide else 32
+        self.codec = reader.u8()
+        require(self.codec <= LZMA2, "unknown codec")
+        self.old_size = reader.varint()
+        self.new_size = reader.near(self.old_size)
+        self.payload_size = reader.varint()
+        require(max(self.old_size, self.new_size) < 1 << (63 if self.wide else 32), "an image is too large")
+        require(self.wide or self.payload_size < 1 << 32, "the payload is too large")
+        self.old_digest = reader.bytes(DIGEST) if self.old_size > 0 else None
+        self.new_digest = reader.bytes(DIGEST)
+        c = reader.u8()
+        require(0x40 <= c <= 0xc0, "bad size of chunks")
+        self.chunk_size = (16 + (c & 15)) << (c >> 4)
+        if self.in_place:
+            require(self.old_size > 0, "in place without an old image")
+            require(4 <= reader.u8() <= 24, "bad size of sectors")
+            require(reader.varint() <= 65535, "too many sectors of scratch")
+            require(1 <= reader.varint() <= 65535, "bad checkpoint group")
+        require(self.codec != STORED or self.payload_size == self.new_size, "stored, but of another size")
+        require(self.codec == NATIVE or not self.reads_new, "only the native codec reads back")
+
+    def read_native(self, reader):
+        tables = reader.u8()
+        c, self.flag_class = tables & 63, tables >> 6
+        self.table_size = (4 + (c & 3)) << ((c >> 2) + 2)
+        require(self.flag_class <= 2, "bad sizes of tables")
+        self.map_cap, self.learned_cap = reader.varint(), reader.varint()
+        require(max(self.map_cap, self.learned_cap) <= 4096, "too many map entries or learned targets")
+        counts = reader.u8()
+        require(counts & 15 <= 8 and counts >> 4 <= 4, "too many regions or ranges")
+        self.regions, self.ranges = [], []
+        old_end = new_end = 0
+        for _ in range(counts & 15):
+            region = Region(reader, self, old_end, new_end)
+            for other in self.regions:
+                require(region.new_end <= other.new_pos or other.new_end <= region.new_pos, "regions overlap in new")
+            self.regions.append(region)
+            old_end, new_end = region.old_end, region.new_end
+        end = 0
+        for _ in range(counts >> 4):
+            start = reader.address()
+            length = reader.varint() * 256
+            require(length > 0 and start >= end and start + length <= 1 << self.bits, "bad range of addresses")
+            end = start + length
+            self.ranges.append((start, end))
+
+    def workspace(self):
+        total = 256 + 64 + self.chunk_size
+        if self.codec != NATIVE:
+            return total
+        c = sum(len(table) for table in Tables(self.flag_class, self.table_size).everything())
+        w = 16 if self.wide else 8
+        regions = (56 if self.wide else 28) * len(self.regions) + (16 if self.wide else 8) * len(self.ranges)
+        codec = 344 + regions + w * (self.map_cap + 2 * self.learned_cap) + 2 * (c + 49) + self.map_cap
+        return total + (codec + 7) // 8 * 8
+
+
+def read_payload(data, header):
+    """Follows the chain of chunks."""
+    n = header.chunk0_len - header.length
+    require(n >= 0 and header.chunk0_len <= header.chunk_size, "chunk 0 has a bad length")
+    require(n == header.payload_size or DIGEST <= n < header.payload_size, "chunk 0 has a bad length")
+    chunk = data[header.length:header.chunk0_len]
+    require(len(chunk) == n, "cut short")
+    pos, payload, rest = header.chunk0_len, b"", header.payload_size
+    last = n == rest
+    while True:
+        payload += chunk if last else chunk[DIGEST:]
+        rest = header.payload_size - len(payload)
+        if last:
+            break
+        digest, last = chunk[:DIGEST], rest <= header.chunk_size
+        chunk = data[pos:pos + (rest if last else header.chunk_size)]
+        require(len(chunk) == (rest if last else header.chunk_size), "cut short")
+        require(hashlib.sha256(chunk).digest()[:DIGEST] == digest, "a chunk is damaged")
+        pos += len(chunk)
+    require(rest == 0 and pos == len(data), "something follows the last chunk")
+    return payload
+
+
+# ------------------------------------------------------------------------------------------------------------ models
+
+RATE = [40960, 25206, 18204, 14247, 11703, 9930, 8192, 6554, 5461, 4369, 3641, 2979, 2521, 2048, 1638, 1092]
+S = [
+    2129, 2129, 1952, 1848, 1774, 1717, 1670, 1631, 1597, 1566, 1539, 1515, 1492, 1472, 1453, 1435, 1419, 1403, 1388,
+    1374, 1361, 1349, 1337, 1325, 1314, 1304, 1294, 1284, 1275, 1266, 1257, 1248, 1236, 1221, 1206, 1192, 1179, 1167,
+    1155, 1144, 1133, 1122, 1112, 1102, 1093, 1084, 1075, 1067, 1055, 1039, 1025, 1011, 998, 985, 973, 962, 951, 940,
+    930, 920, 911, 902, 893, 884, 872, 856, 842, 827, 814, 801, 789, 778, 766, 755, 745, 735, 725, 716, 707, 698, 685,
+    669, 654, 639, 625, 612, 599, 587, 575, 564, 553, 542, 532, 522, 512, 503, 489, 472, 455, 440, 424, 410, 396, 382,
+    369, 356, 344, 332, 320, 309, 298, 287, 271, 250, 231, 211, 193, 175, 157, 139, 122, 106, 89, 73, 56, 40, 24, 8, 0]
+T = [
+    32768, 28693, 24743, 21025, 17625, 14595, 11955, 9702, 7812, 6249, 4971, 3938, 3108, 2446, 1921, 1506, 1179, 922,
+    720, 562, 439, 342, 267, 208, 162, 126, 98, 77, 60, 47, 36, 28, 22, 17, 13, 10, 8, 6, 5, 4, 3, 2, 2, 1, 1, 1]
+
+
+def toward_zero(a, b):
+    return a // b if a >= 0 else -(-a // b)
+
+
+def stretch(p):
+    q = p if p <= 2048 else 4096 - p
+    s = 0
+    if q >= 32:
+        while q >> s >= 32:
+            s += 1
+    i = (q >> s) + 16 * s
+    return -S[i] if p <= 2048 else S[i]
+
+
+STRETCH = [stretch(p) for p in range(4096)]
+
+
+def squash(x):
+    t = min(abs(x), 2815)
+    v = T[t >> 6] - (((T[t >> 6] - T[(t >> 6) + 1]) * (t & 63)) >> 6)
+    return v if x < 0 else 65536 - v
+
+
+class Counter:
+    __slots__ = ("p", "n")
+
+    def __init__(self):
+        self.p, self.n = 2048, 0
+
+    def update(self, limit, bit, noise):
+        self.p += (((4096 if bit else 0) - self.p) * RATE[self.n] + noise) >> 16
+        self.p = min(max(self.p, 1), 4095)
+        if self.n < limit:
+            self.n += 1
+
+
+def counters(count):
+    return [Counter() for _ in range(count)]
+
+
+class Number:
+    """The counters of one context of numbers."""
+
+    def __init__(self, cap):
+        self.u, self.m = counters(cap), counters(cap)
+
+
+class Tables:
+    def __init__(self, flag_class, table_size):
+        cap = (8, 14, 20)[flag_class]
+        self.gap, self.jump, self.old_length, self.map_start, self.call_fix, self.ram_fix = (
+            Number(cap) for _ in range(6))
+        self.contexts = [self.gap, self.jump, self.old_length, self.map_start, self.call_fix, self.ram_fix]
+        if flag_class == 0:
+            self.new_length, self.distance, self.map_shift = self.old_length, self.jump, self.map_start
+            self.other_fix, self.word_fix = self.call_fix, self.ram_fix
+        else:
+            own = [Number(cap) for _ in range(5)]
+            self.new_length, self.distance, self.map_shift, self.other_fix, self.word_fix = own
+            self.contexts += own
+        self.kind_groups = 4 if flag_class == 0 else 12
+        self.source, self.quiet, self.aligned = counters(2), counters(2), counters(2)
+        self.jumps = [counters(8), counters(8)]
+        self.how = [counters(4) for _ in range(self.kind_groups)]
+        self.r = [counters(n) for n in ((12, 16, 24), (144, 96, 144), (576, 192, 576))[flag_class]]
+        self.e = [counters(n) for n in ((32, 16, 16, 16), (128, 128, 256, 64), (256, 256, 512, 256))[flag_class]]
+        self.b = [counters(table_size) for _ in range(5)]
+        self.r_weights = [3549, 3549, 3549, 0]
+        self.e_weights = [[2867] * 4 + [0] for _ in range(3)]
+        self.b_weights = [[2457] * 6 for _ in range(5)]
+
+    def everything(self):
+        """All arrays of counters, for the workspace."""
+        for context in self.contexts:
+            yield from (context.u, context.m)
+        yield from [self.source, self.quiet, self.aligned, *self.jumps, *self.how, *self.r, *self.e, *self.b]
+
+    def group(self, kind):
+        if self.kind_groups == 12:
+            return kind
+        return {CALL: 0, JUMP: 0, PAIR: 0, LOW: 0, PAIR2: 0, WORD: 1, WORD8: 1, RAM: 2, BRANCH: 3, BRANCH2: 3,
+                LITERAL: 3}[kind]
+
+
+class Decisions:
+    """Range coder, and the models that stand on it."""
+
+    def __init__(self, payload):
+        self.payload, self.pos, self.noise = payload, 0, 0
+        self.range, self.code = (1 << 32) - 1, 0
+        for _ in range(4):
+            self.code = self.code << 8 | self.next_byte()
+
+    def next_byte(self):
+        self.pos += 1
+        require(self.pos <= len(self.payload) + 4, "the payload ends too early")
+        return self.payload[self.pos - 1] if self.pos <= len(self.payload) else 0
+
+    def draw(self):
+        self.noise = (self.noise * 1664525 + 1013904223) & 0xffffffff
+        return self.noise >> 16
+
+    def decide(self, p):
+        """A decision with probability p / 65536 of a 1."""
+        bound = (self.range >> 16) * p + (((self.range & 0xffff) * p) >> 16)
+        if self.code < bound:
+            bit, self.range = 1, bound
+        else:
+            bit, self.code, self.range = 0, self.code - bound, self.range - bound
+        while self.range < 1 << 24:
+            self.range <<= 8
+            self.code = (self.code << 8 | self.next_byte()) & 0xffffffff
+        return bit
+
+    def bit(self, counter):
+        bit = self.decide(16 * counter.p)
+        counter.update(14, bit, self.draw())
+        return bit
+
+    def mix(self, c, w, limit):
+        inputs = [STRETCH[counter.p] for counter in c] + [77]
+        p = squash(toward_zero(sum(i * weight for i, weight in zip(inputs, w)), 8192))
+        bit, noise = self.decide(p), self.draw()
+        err = (65536 if bit else 0) - p
+        for i, value in enumerate(inputs):
+            change = (toward_zero(err * value, 1024) * 10 + (noise >> 6)) >> 10
+            w[i] = min(max(w[i] + change, -32768), 32767)
+        for counter in c:
+            counter.update(limit, bit, noise)
+        return bit
+
+    def number(self, context):
+        last = len(context.u) - 1
+        b = 0
+        while self.bit(context.u[min(b, last)]):
+            b += 1
+            require(b <= 63, "a number is too large")
+        y = 1
+        for i in range(b):
+            y = 2 * y + (self.bit(context.m[min(b, last)]) if i == 0 else self.decide(32768))
+        return y - 1
+
+    def signed(self, context, aligned, scale):
+        if scale < 2 and self.bit(aligned):
+            scale = 2
+        return signed_of(self.number(context)) << scale
+
+
+# -------------------------------------------------------------------------------------------------------- references
+
+class MapEntry:
+    def __init__(self, start, shift):
+        self.start, self.shift, self.history = start, shift, 0
+
+
+class Learned:
+    """The learned targets of one of the two sorts."""
+
+    def __init__(self, cap):
+        self.cap, self.next, self.slots = cap, 0, []
+
+    def get(self, key):
+        for slot_key, shift in self.slots:
+            if slot_key == key:
+                return shift
+        return None
+
+    def neighbours(self, key, reach):
+        """The nearest key below and the nearest above, each None or (distance, shift)."""
+        below = [(key - k, shift) for k, shift in self.slots if k < key and key - k <= reach]
+        above = [(k - key, shift) for k, shift in self.slots if k > key and k - key <= reach]
+        nearest = [min(side, key=lambda found: found[0], default=None) for side in (below, above)]
+        return nearest
+
+    def put(self, key, shift):
+        for i, (slot_key, _) in enumerate(self.slots):
+            if slot_key == key:
+                self.slots[i] = (key, shift)
+                return
+        if self.cap == 0:
+            return
+        if len(self.slots) < self.cap:
+            self.slots.append((key, shift))
+        else:
+            self.slots[self.next] = (key, shift)
+        self.next = (self.next + 1) % self.cap
+
+
+class Prediction:
+    """What "Prediction" says of one reference."""
+
+    def __init__(self, target, confidence, source, entry=None):
+        self.target, self.confidence, self.source, self.entry = target, confidence, source, entry
+
+
+class References:
+    def __init__(self, header, old, decisions, tables, entries):
+        self.header, self.old, self.dec, self.tables, self.map = header, old, decisions, tables, entries
+        self.mask = (1 << header.bits) - 1
+        self.learned = {True: Learned(header.learned_cap), False: Learned(header.learned_cap)}  # by "RAM target"
+        self.last_fix = {}
+        self.ring, self.ring_next = [None] * 8, 0
+        self.history = 0
+
+    # Addresses
+
+    def old_region(self, pos):
+        return next((r for r in self.header.regions if r.old_pos <= pos < r.old_end), None)
+
+    def old_addr(self, pos):
+        region = self.old_region(pos)
+        return (region.old_addr + pos - region.old_pos if region else pos) & self.mask
+
+    def new_addr(self, pos):
+        for r in self.header.regions:
+            if r.new_pos <= pos < r.new_end:
+                return (r.new_addr + pos - r.new_pos) & self.mask
+        return pos
+
+    def addr_region(self, addr):
+        """The first region whose old addresses hold addr."""
+        return next((r for r in self.header.regions if (addr - r.old_addr) & self.mask < r.old_len), None)
+
+    def addr_to_old(self, region, addr):
+        return region.old_pos + ((addr - region.old_addr) & self.mask)
+
+    def in_range(self, addr):
+        return any(start <= addr < end for start, end in self.header.ranges)
+
+    def map_entry(self, addr):
+        found = None
+        for entry in self.map:
+            if entry.start <= addr:
+                found = entry
+        return found
+
+    # Finding
+
+    def find(self, segment, src_pos, new_pos):
+        """A reference at src_pos, or None; moves segment.insn_end."""
+        region = self.old_region(src_pos)
+        left = segment.new_end - new_pos
+        boundary = src_pos >= segment.insn_end
+        if region is None or region.kinds == 0:
+            if boundary:
+                segment.insn_end = src_pos + 1
+            return None
+        view = self.old[src_pos:src_pos + 32].ljust(32, b"\0")
+        pc = self.old_addr(src_pos)
+        step = 1
+        ref = self.expected(src_pos)
+        if ref is None:
+            ref = self.word(region, view, pc, new_pos)
+            if ref is not None and ref.length > left:
+                return None
+        if ref is None:
+            step, ref = slow_isa.scan(region.isa, view, pc, region.kinds, boundary, self.header.bits)
+            if ref is not None and not self.counts(ref):
+                ref = None
+        if ref is not None and ref.length <= left:
+            segment.insn_end = src_pos + ref.length
+            return ref
+        if boundary:
+            segment.insn_end = src_pos + step
+        return None
+
+    def expected(self, src_pos):
+        for slot in self.ring:
+            if slot is not None and slot[0] == src_pos & 0xffffffff:
+                return slow_isa.Ref(LOW, slot[1], slot[2], slot[3])
+        return None
+
+    def word(self, region, view, pc, new_pos):
+        order = "big" if region.kinds >> 15 else "little"
+        new_pc = self.new_addr(new_pos)
+        if region.kinds >> WORD8 & 1 and pc % 8 == 0:
+            value = int.from_bytes(view[:8], order)
+            if value <= self.mask and self.addr_region(value):
+                return slow_isa.Ref(WORD8, slow_isa.word_form(8, order), 8, value) if new_pc % 8 == 0 else None
+        if (region.kinds >> WORD & 1 or region.kinds >> RAM & 1) and pc % 4 == 0 and new_pc % 4 == 0:
+            value = int.from_bytes(view[:4], order)
+            kind = WORD if self.addr_region(value) else RAM if self.in_range(value) else None
+            if kind is not None and region.kinds >> kind & 1:
+                return slow_isa.Ref(kind, slow_isa.word_form(4, order), 4, value)
+        return None
+
+    def counts(self, ref):
+        return (ref.anywhere or self.addr_region(ref.target) is not None or
+                ref.kind in (PAIR, RAM) and self.in_range(ref.target))
+
+    # Prediction
+
+    def predict(self, ref, segment, src_pos, new_pos):
+        if ref.kind == LOW:
+            return Prediction(ref.target, 3, 0)
+        t = ref.target
+        home = self.addr_region(t)
+        if home is not None:
+            # By the region of src_pos, which need not be the first that holds T.
+            region = self.old_region(src_pos)
+            offset = (t - region.old_addr) & self.mask
+            if offset < region.old_len and segment.old_pos <= region.old_pos + offset < segment.old_end:
+                return Prediction((t + self.new_addr(new_pos) - self.old_addr(src_pos)) & self.mask, 3, 1)
+        prediction = Prediction(t, 0, 0)
+        shift = 0
+        if home is not None:
+            entry = self.map_entry(t)
+            if entry is not None:
+                shift = entry.shift
+                prediction.entry = entry
+                prediction.confidence = 3 - (entry.history & 1) - (entry.history >> 1 & 1)
+        prediction.target = (t + self.learned_shift(ref, home is None, shift, prediction)) & self.mask
+        return prediction
+
+    def learned_shift(self, ref, is_ram, shift, prediction):
+        key = ref.target & ~1
+        learned = self.learned[is_ram]
+        exact = learned.get(key)
+        if exact is not None:
+            prediction.source, prediction.entry = 2, None
+            return exact
+        if not is_ram and ref.kind not in (WORD, WORD8):
+            return shift
+        below, above = learned.neighbours(key, self.mask if is_ram else 31)
+        if below is None and above is None:
+            return shift
+        if is_ram:
+            prediction.source = 1 if below and above and below[1] == above[1] else 0
+        else:
+            prediction.source = 1
+        return (below if above is None or below is not None and below[0] <= above[0] else above)[1]
+
+    # Decoding
+
+    def decode(self, ref, segment, src_pos, new_pos):
+        """The new bytes of the reference; None when it is given up."""
+        old_bytes = self.old[src_pos:src_pos + ref.length]
+        pc, new_pc = self.old_addr(src_pos), self.new_addr(new_pos)
+        p = self.predict(ref, segment, src_pos, new_pos)
+        is_ram = ref.kind != LOW and self.addr_region(ref.target) is None
+        new_bytes = slow_isa.put(ref.form, old_bytes, new_pc, p.target, self.header.bits)
+        t = p.target
+        if ref.kind not in (LOW, PAIR):
+            t = slow_isa.get(ref.form, new_bytes, new_pc, self.header.bits)
+        unchanged = new_bytes == old_bytes
+        wrong = self.decode_wrong(ref, p, unchanged)
+        target = t
+        if wrong:
+            target, new_bytes = self.correct(ref, is_ram, t, unchanged, old_bytes, new_pc)
+        if ref.kind not in (LOW, BRANCH, BRANCH2, LITERAL) and target is not None:
+            if is_ram or wrong or p.source == 2:
+                self.learned[is_ram].put(ref.target & ~1, (target - ref.target) & self.mask)
+        if ref.kind == PAIR:
+            self.note_pair(ref, src_pos, t if target is None else target, new_pc)
+        return new_bytes
+
+    def decode_wrong(self, ref, p, unchanged):
+        g, q, c, f = self.tables.group(ref.kind), self.history, p.confidence, p.source
+        u = int(unchanged)
+        r0, r1, r2 = self.tables.r
+        flag_class = self.header.flag_class
+        if flag_class == 0:
+            i = g * 3 + f, g * 4 + (q & 3), (g * 2 + u) * 3 + (c + 1) // 2
+        elif flag_class == 1:
+            i = (g * 4 + c) * 3 + f, g * 8 + (q & 7), ((g * 2 + u) * 3 + f) * 2 + (q & 1)
+        else:
+            i = ((g * 4 + c) * 3 + f) * 4 + (q & 3), g * 16 + (q & 15), ((g * 2 + u) * 3 + f) * 8 + (q & 7)
+        wrong = self.dec.mix([r0[i[0]], r1[i[1]], r2[i[2]]], self.tables.r_weights, 15)
+        self.history = (2 * q + wrong) & 255
+        if p.entry is not None:
+            p.entry.history = (2 * p.entry.history + wrong) & 255
+        return wrong
+
+    def correct(self, ref, is_ram, t, unchanged, old_bytes, new_pc):
+        """The target (None: not known) and the bytes (None: given up) of a reference that was predicted wrong."""
+        if ref.kind == LOW:
+            return None, None
+        how = self.tables.how[self.tables.group(ref.kind)]
+        if not unchanged and self.dec.bit(how[0]):
+            target = None if ref.kind == PAIR else slow_isa.get(ref.form, old_bytes, new_pc, self.header.bits)
+            return target, old_bytes
+        last = self.last_fix.get(ref.kind, 0)
+        if last != 0 and self.dec.bit(how[1]):
+            target = (t + last) & self.mask
+        elif self.dec.bit(how[2]) == 0:
+            return None, None
+        else:
+            tables = self.tables
+            context = (tables.call_fix if ref.kind == CALL else tables.ram_fix if is_ram else
+                       tables.word_fix if ref.kind in (WORD, WORD8) else tables.other_fix)
+            e = self.wrapped(self.dec.signed(context, how[3], ref.scale))
+            self.last_fix[ref.kind] = e if -(1 << 31) <= e < 1 << 31 else 0
+            target = (t + e) & self.mask
+        return target, slow_isa.put(ref.form, old_bytes, new_pc, target, self.header.bits)
+
+    def wrapped(self, number):
+        """As a signed number of the width of positions."""
+        number &= self.mask
+        return number - self.mask - 1 if number > self.mask >> 1 else number
+
+    def note_pair(self, ref, src_pos, target, new_pc):
+        base = target - (new_pc if ref.relative else 0)
+        for offset, form, delta in ref.lows:
+            self.ring[self.ring_next] = ((src_pos + offset) & 0xffffffff, form, ref.length, (base + delta) & 0xffffffff)
+            self.ring_next = (self.ring_next + 1) % 8
+
+
+# ----------------------------------------------------------------------------------------------------- native payload
+
+class Segment:
+    def __init__(self, from_new, src_pos, new_pos, length):
+        self.from_new, self.src_pos, self.length = from_new, src_pos, length
+        self.new_end = new_pos + length
+        self.old_pos, self.old_end = src_pos, src_pos + length  # of a segment from old
+        self.insn_end = src_pos
+        self.g, self.flags, self.quiet, self.probe, self.raw = 8, 0, 0, 0, 0
+
+
+class Native:
+    def __init__(self, header, old, payload):
+        self.header, self.old, self.new = header, old, bytearray()
+        self.tables = Tables(header.flag_class, header.table_size)
+        self.dec = Decisions(payload)
+        self.mask = (1 << header.bits) - 1
+        self.map = []
+        self.refs = References(header, old, self.dec, self.tables, self.map)
+        self.recent = [0, 0, 0, 0]
+        self.old_end, self.last_from_new, self.last_residue = 0, 0, 0
+
+    def run(self):
+        self.read_map()
+        while True:
+            gap = self.dec.number(self.tables.gap)
+            require(gap <= self.header.new_size - len(self.new), "a gap leads out of the new image")
+            for _ in range(gap):
+                self.new.append(self.literal())
+            if len(self.new) == self.header.new_size:
+                break
+            self.segment_bytes(self.segment())
+            if len(self.new) == self.header.new_size:
+                break
+        require(self.dec.pos >= len(self.dec.payload), "the payload goes on after the new image")
+        return bytes(self.new)
+
+    def read_map(self):
+        start = shift = 0
+        for _ in range(self.header.map_cap):
+            start += 8 * self.dec.number(self.tables.map_start)
+            require(start <= self.mask, "the address map wraps")
+            shift = (shift + self.dec.signed(self.tables.map_shift, self.tables.aligned[1], 0)) & self.mask
+            self.map.append(MapEntry(start, shift))
+
+    # Segments
+
+    def segment(self):
+        new_pos, tables = len(self.new), self.tables
+        from_new = self.dec.bit(tables.source[self.last_from_new]) if self.header.reads_new else 0
+        if from_new:
+            distance = self.dec.number(tables.distance) + 1
+            require(distance <= new_pos, "a segment begins before the new image")
+            src_pos = new_pos - distance
+        else:
+            src_pos = self.jump(new_pos)
+            require(src_pos < self.header.old_size, "a segment begins outside of the old image")
+        length = self.dec.number(tables.new_length if from_new else tables.old_length) + 1
+        require(length <= self.header.new_size - new_pos, "a segment leads out of the new image")
+        if not from_new:
+            require(length <= self.header.old_size - src_pos, "a segment leads out of the old image")
+            self.old_end = src_pos + length
+        self.last_from_new = from_new
+        return Segment(from_new, src_pos, new_pos, length)
+
+    def jump(self, new_pos):
+        j = 0
+        while j < 6 and self.dec.bit(self.tables.jumps[self.last_from_new][j]):
+            j += 1
+        drop = 3
+        if j == 0:
+            drop = 0
+        elif j >= 4:
+            drop = j - 3
+        if j == 0 or j >= 4:
+            d = self.recent[drop]
+        elif j == 1:
+            d = self.map_distance(new_pos)
+        else:
+            d = self.old_end - new_pos
+            if j == 3:
+                d += self.dec.signed(self.tables.jump, self.tables.aligned[0], 0)
+        d &= self.mask
+        del self.recent[drop]
+        self.recent.insert(0, d)
+        return (new_pos + d) & self.mask
+
+    def map_distance(self, new_pos):
+        a = self.refs.new_addr(new_pos)
+        best, best_sum = None, 0
+        for entry in self.map:
+            moved = (entry.start + entry.shift) & self.mask
+            if moved <= a and (best is None or moved > best_sum):
+                best, best_sum = entry, moved
+        if best is None:
+            return 0
+        a = (a - best.shift) & self.mask
+        region = self.refs.addr_region(a)
+        return (self.refs.addr_to_old(region, a) if region else a) - new_pos
+
+    def segment_bytes(self, seg):
+        src_pos = seg.src_pos
+        prev_src = self.old[src_pos - 1] if not seg.from_new and src_pos > 0 else 0
+        while len(self.new) < seg.new_end:
+            new_pos = len(self.new)
+            if seg.raw == 0 and not seg.from_new:
+                ref = self.refs.find(seg, src_pos, new_pos)
+                if ref is not None:
+                    data = self.refs.decode(ref, seg, src_pos, new_pos)
+                    if data is None:
+                        seg.raw, seg.g = ref.length, 0
+                        continue
+                    self.new += data
+                    src_pos += ref.length
+                    seg.g = min(seg.g + 1, 65535)
+                    prev_src = self.old[src_pos - 1]
+                    continue
+            s = self.new[src_pos] if seg.from_new else self.old[src_pos]
+            self.new.append(self.segment_byte(seg, s, prev_src))
+            prev_src = s
+            src_pos += 1
+
+    def segment_byte(self, seg, s, prev_src):
+        is_raw = seg.raw > 0
+        if is_raw:
+            seg.raw -= 1
+        elif seg.quiet == 0 and seg.probe == 0 and seg.g >= 32:
+            if self.dec.bit(self.tables.quiet[seg.from_new]) == 0:
+                seg.quiet = 64
+            else:
+                seg.probe = 64
+        if not is_raw and seg.quiet > 0:
+            seg.quiet -= 1
+            differs = 0
+        else:
+            if not is_raw and seg.probe > 0:
+                seg.probe -= 1
+            differs = self.differs(seg, s, prev_src)
+        if differs:
+            seg.g = 0
+            return (s + self.residue(s, prev_src)) & 255
+        seg.g = min(seg.g + 1, 65535)
+        return s
+
+    # Bytes
+
+    def differs(self, seg, s, prev_src):
+        phase, h, big_g = len(self.new) & 3, seg.flags, seg.g
+        g = big_g if big_g < 8 else 8 + sum(1 for x in (12, 16, 24, 40, 80, 200, 1000) if x <= big_g)
+        flag_class = self.header.flag_class
+        if flag_class == 0:
+            i = (g >> 1) * 4 + phase, h, s >> 4, (prev_src * 37 & 255) >> 4
+        elif flag_class == 1:
+            i = (g * 4 + phase) * 2 + (h & 1), h, s, (prev_src * 37 & 255) >> 2
+        else:
+            few = big_g < 4
+            i = (g * 4 + phase) * 4 + (h & 3), h, 2 * s + few, (prev_src + (77 if few else 0)) * 37
+        weights = self.tables.e_weights[2 if seg.from_new else 1 if big_g < 16 else 0]
+        differs = self.dec.mix([table[k % len(table)] for table, k in zip(self.tables.e, i)], weights, 14)
+        seg.flags = (2 * h + differs) & 255
+        return differs
+
+    def byte(self, x, weight_set):
+        k = []
+        for i, context in enumerate(x):
+            v = ((context + 0x9e3779b9 * (i + 1)) * 0x2c1b3c6d) & 0xffffffff
+            k.append(v ^ v >> 15)
+        limit = 12 if self.header.table_size > 512 else 10
+        node = 1
+        for _ in range(8):
+            c = [table[self.slot(v, node)] for table, v in zip(self.tables.b, k)]
+            node = 2 * node + self.dec.mix(c, self.tables.b_weights[weight_set], limit)
+        return node & 255
+
+    def slot(self, k, node):
+        y = ((k + node * 0x85ebca6b) * 0x297a2d39) & 0xffffffff
+        size = self.header.table_size
+        return (y >> 16) * size >> 16 if size <= 65536 else (y >> 12) * (size >> 8) >> 12
+
+    def new_before(self, back):
+        return self.new[-back] if back <= len(self.new) else 0
+
+    def old_at(self, distance):
+        pos = (len(self.new) + distance) & self.mask
+        return self.old[pos] if pos < len(self.old) else 0
+
+    def literal(self):
+        phase = len(self.new) & 3
+        w1, w2, w3 = (self.new_before(i) for i in (1, 2, 3))
+        o = self.old_at(self.recent[0])
+        return self.byte([phase | 0x10000000, w1 | (phase & 1) << 8 | 0x20000000, w1 | w2 << 8 | 0x30000000,
+                          w1 | w2 << 8 | w3 << 16 | 0x40000000, o | w1 << 8 | 0x50000000], 1 + phase)
+
+    def residue(self, s, prev_src):
+        phase, w1 = len(self.new) & 3, self.new_before(1)
+        pd, ld, o = (w1 - prev_src) & 255, self.last_residue, self.old_at(self.recent[1])
+        self.last_residue = self.byte([phase | pd << 8, phase | ld << 8 | 0x100000, ((o - s) & 255) | 0x200000,
+                                       s | pd << 8 | 0x300000, w1 | s << 8 | 0x400000], 0)
+        return self.last_residue
+
+
+# -------------------------------------------------------------------------------------------------------------- whole
+
+def decode(header, old, data):
+    payload = read_payload(data, header)
+    require(len(old) == header.old_size, "the old image has another size")
+    if header.old_size > 0:
+        require(hashlib.sha256(old).digest()[:DIGEST] == header.old_digest, "another old image")
+    if header.codec == STORED:
+        new = payload
+    elif header.codec == LZMA2:
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        new = unpacker.decompress(payload)
+        require(unpacker.eof and not unpacker.unused_data, "not one .xz stream")
+    else:
+        new = Native(header, old, payload).run()
+    require(len(new) == header.new_size, "the new image has another size")
+    require(hashlib.sha256(new).digest()[:DIGEST] == header.new_digest, "the new image has another digest")
+    return new
+
+
+def main():
+    parser = argparse.ArgumentParser(description="a slow decoder of Kerf deltas")
+    parser.add_argument("--workspace", action="store_true", help="print the memory that a decoder needs")
+    parser.add_argument("-o", metavar="NEW")
+    parser.add_argument("files", nargs="+", metavar="OLD DELTA")
+    args = parser.parse_args()
+    if len(args.files) != (1 if args.workspace else 2):
+        parser.error("OLD DELTA, or --workspace DELTA")
+    data = pathlib.Path(args.files[-1]).read_bytes()
+    try:
+        header = Header(data)
+        if args.workspace:
+            print(header.workspace())
+            return 0
+        old = b"" if args.files[0] == "-" else pathlib.Path(args.files[0]).read_bytes()
+        new = decode(header, old, data)
+    except (Refused, lzma.LZMAError) as error:
+        print(f"{args.files[-1]}: {error}", file=sys.stderr)
+        return 1
+    if args.o:
+        pathlib.Path(args.o).write_bytes(new)
+    print(hashlib.sha256(new).hexdigest())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

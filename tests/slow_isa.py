@@ -1,0 +1,491 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The instruction sets of docs/FORMAT.md, "Instruction sets", for slow_decoder.py: tables as they stand there."""
+
+WORD, RAM, CALL, JUMP, BRANCH, BRANCH2, LITERAL, PAIR, LOW, PAIR2, WORD8 = range(1, 12)
+
+THUMB, A32, AARCH64, XTENSA_CALL0, XTENSA, RISCV32, RISCV64, X86, X86_64, AVR, MIPS, MIPS_BE = range(1, 13)
+SETS = range(13)
+
+
+class Ref:
+    """A reference that was found."""
+
+    def __init__(self, kind, form, length, target):
+        self.kind, self.form, self.length, self.target = kind, form, length, target
+        self.scale = 0
+        self.lows = []  # (bytes on, form, delta)
+        self.relative = self.anywhere = False
+
+
+class Word:
+    """Forms 64 .. 67."""
+
+    scale = 0
+
+    def __init__(self, length, order):
+        self.length, self.order = length, order
+
+    def get(self, data, _pc, _bits):
+        return int.from_bytes(data[:self.length], self.order)
+
+    def put(self, data, _pc, target, _bits):
+        return (target % (1 << 8 * self.length)).to_bytes(self.length, self.order) + data[self.length:]
+
+
+WORDS = {(length, order): Word(length, order) for length in (4, 8) for order in ("little", "big")}
+
+
+class Form:
+    """One row. `base` is called with pc; None: the upper 32 bits of pc, plus `after`."""
+
+    order = "little"
+
+    def __init__(self, match, kind, length, base, value, after=0, also=None):
+        self.mask, self.match = match if match else (0, 1)
+        self.kind, self.length, self.base, self.after, self.also = kind, length, base, after, also
+        self.sign, *fields = value.split() if value else ["u"]
+        self.fields = []
+        for field in fields:
+            width, rest = field.split("@")
+            self.fields.append((int(width), *map(int, rest.split(">"))))
+        self.scale = self.fields[0][2] if self.fields else 0
+
+    def number(self, data, length):
+        return int.from_bytes(data[:length], self.order)
+
+    def matches(self, data):
+        insn = self.number(data, 4)
+        return insn & self.mask == self.match and (self.also is None or self.also(insn))
+
+    def base_of(self, pc):
+        return (pc >> 32 << 32 if self.base is None else self.base(pc)) + self.after
+
+    def top(self):
+        width, _, to = self.fields[-1]
+        return to + width - 1
+
+    def field_bits(self, insn):
+        value = 0
+        for width, at, to in self.fields:
+            value |= (insn >> at & ((1 << width) - 1)) << to
+        return value
+
+    def minus_0(self, insn):
+        return self.sign == "d" and self.field_bits(insn) == 0
+
+    def value(self, insn):
+        value, top = self.field_bits(insn), 1 << self.top()
+        if self.sign == "s" and value & top:
+            value -= 2 * top
+        elif self.sign == "d":
+            value = value - top if value & top else -value
+        # 32 bits; bit 31 is repeated above.
+        value &= 0xffffffff
+        return value - (1 << 32) if value >> 31 else value
+
+    def get(self, data, pc, bits):
+        """The target. (The bytes match: only the fields of a form that was found are ever rewritten.)"""
+        return (self.base_of(pc) + self.value(self.number(data, self.length))) % (1 << bits)
+
+    def bits_of(self, value):
+        """What the fields hold for a value modulo 2^32."""
+        if self.sign == "d":
+            top = 1 << self.top()
+            return ((1 << 32) - value) & ~top if value >> 31 else value | top
+        return value
+
+    def put(self, data, pc, target, _bits):
+        insn = self.number(data, self.length)
+        value = self.bits_of((target - self.base_of(pc)) & 0xffffffff)
+        for width, at, to in self.fields:
+            ones = (1 << width) - 1
+            insn = insn & ~(ones << at) | (value >> to & ones) << at
+        return self.fixed(insn).to_bytes(self.length, self.order) + data[self.length:]
+
+    @staticmethod
+    def fixed(insn):
+        return insn
+
+
+class ThumbCall(Form):
+    """BL, B.W: bits 22 and 23 of the value xor S xor 1."""
+
+    @staticmethod
+    def flipped(value):
+        return value ^ (0 if value >> 24 & 1 else 3 << 22)
+
+    def field_bits(self, insn):
+        return self.flipped(super().field_bits(insn))
+
+    def bits_of(self, value):
+        return self.flipped(value)
+
+
+class Adrp(Form):
+    """Putting it copies bit 22 to bit 23."""
+
+    @staticmethod
+    def fixed(insn):
+        return insn & ~(1 << 23) | (insn >> 22 & 1) << 23
+
+
+def adrp_unit(insn):
+    if insn & 0xffc00000 == 0x91000000:
+        return 0
+    return 4 if insn >> 30 == 0 and insn >> 23 & 1 and insn >> 26 & 1 else insn >> 30
+
+
+class AdrpLow(Form):
+    def put(self, data, pc, target, bits):
+        return super().put(data, pc, pc >> 32 << 32 | (target & 0xfff) >> adrp_unit(self.number(data, 4)), bits)
+
+
+class BigForm(Form):
+    order = "big"
+
+
+class X86Form:
+    """`before`: bytes before the field; `behind`: of the instruction behind it; absolute or relative."""
+
+    scale = 0
+
+    def __init__(self, before, behind, absolute):
+        self.before, self.behind, self.absolute = before, behind, absolute
+        self.length = before + 4
+
+    def base_of(self, pc):
+        return 0 if self.absolute else pc + self.before + 4 + self.behind
+
+    def get(self, data, pc, bits):
+        value = int.from_bytes(data[self.before:self.before + 4], "little", signed=not self.absolute)
+        return (self.base_of(pc) + value) % (1 << bits)
+
+    def put(self, data, pc, target, _bits):
+        field = ((target - self.base_of(pc)) & 0xffffffff).to_bytes(4, "little")
+        return data[:self.before] + field + data[self.before + 4:]
+
+
+def pc_plus(n, mask=0):
+    return lambda pc: (pc + n) & ~mask
+
+
+BL_VALUE = "s 11@16>1 10@0>12 1@27>22 1@29>23 1@10>24"
+THUMB_FORMS = [
+    ThumbCall((0xd000f800, 0xd000f000), CALL, 4, pc_plus(4), BL_VALUE),
+    ThumbCall((0xd000f800, 0x9000f000), JUMP, 4, pc_plus(4), BL_VALUE),
+    Form((0xd000f800, 0x8000f000), BRANCH, 4, pc_plus(4), "s 11@16>1 6@0>12 1@29>18 1@27>19 1@10>20",
+         also=lambda insn: insn >> 6 & 15 < 14),
+    Form((0xf800, 0xe000), BRANCH, 2, pc_plus(4), "s 11@0>1"),
+    Form((0xf000, 0xd000), BRANCH, 2, pc_plus(4), "s 8@0>1", also=lambda insn: insn >> 8 & 15 < 14),
+    Form((0xf500, 0xb100), BRANCH2, 2, pc_plus(4), "u 5@3>1 1@9>6"),
+    Form((0xf800, 0x4800), LITERAL, 2, pc_plus(4, 3), "u 8@0>2"),
+    Form((0xff7f, 0xf85f), LITERAL, 4, pc_plus(4, 3), "d 12@16>0 1@7>12"),
+    Form((0x8000fbf0, 0xf240), PAIR, 4, None, "u 8@16>0 3@28>8 1@10>11 4@0>12"),
+    Form(None, LOW, 4, None, "u 8@16>16 3@28>24 1@10>27 4@0>28"),
+]
+
+A32_FORMS = [
+    Form((0xfe000000, 0xfa000000), CALL, 4, pc_plus(8), "s 1@24>1 24@0>2"),
+    Form((0xf0000000, 0xf0000000), None, 4, None, None),
+    Form((0xff000000, 0xea000000), JUMP, 4, pc_plus(8), "s 24@0>2"),
+    Form((0x0f000000, 0x0a000000), BRANCH, 4, pc_plus(8), "s 24@0>2"),
+    Form((0x0f000000, 0x0b000000), CALL, 4, pc_plus(8), "s 24@0>2"),
+    Form((0x0f3f0000, 0x051f0000), LITERAL, 4, pc_plus(8), "d 12@0>0 1@23>12"),
+    Form((0x0f3f0000, 0x0d1f0000), LITERAL, 4, pc_plus(8), "d 8@0>2 1@23>10"),
+    Form((0x0ff00000, 0x03000000), PAIR, 4, None, "u 12@0>0 4@16>12"),
+    Form((0x0ff00000, 0x03400000), None, 4, None, "u 12@0>16 4@16>28"),
+]
+
+AARCH64_FORMS = [
+    Adrp((0x9f000000, 0x90000000), PAIR, 4, pc_plus(0, 0xfff), "s 2@29>12 18@5>14"),
+    Form((0xfc000000, 0x94000000), CALL, 4, pc_plus(0), "s 26@0>2"),
+    Form((0xfc000000, 0x14000000), JUMP, 4, pc_plus(0), "s 26@0>2"),
+    Form((0xff000000, 0x54000000), BRANCH, 4, pc_plus(0), "s 19@5>2"),
+    Form((0x7e000000, 0x34000000), BRANCH, 4, pc_plus(0), "s 19@5>2"),
+    Form((0x7e000000, 0x36000000), BRANCH2, 4, pc_plus(0), "s 14@5>2"),
+    Form((0x3b000000, 0x18000000), LITERAL, 4, pc_plus(0), "s 19@5>2"),
+    Form((0x9f000000, 0x10000000), LITERAL, 4, pc_plus(0), "s 2@29>0 19@5>2"),
+    AdrpLow(None, LOW, 4, None, "u 12@10>0"),
+]
+
+XTENSA_FORMS = [
+    Form((0xf, 0x1), LITERAL, 3, pc_plus(3, 3), "u 16@8>2", after=-0x40000),
+    Form((0x3f, 0x06), JUMP, 3, pc_plus(4), "s 18@6>0"),
+    Form((0x3f, 0x16), BRANCH, 3, pc_plus(4), "s 12@12>0"),
+    Form((0x3f, 0x26), BRANCH2, 3, pc_plus(4), "s 8@16>0"),
+    Form((0xbf, 0xb6), BRANCH2, 3, pc_plus(4), "s 8@16>0"),
+    Form((0x80ff, 0x8076), BRANCH2, 3, pc_plus(4), "u 8@16>0"),
+    Form((0xf, 0x7), BRANCH2, 3, pc_plus(4), "s 8@16>0"),
+    Form((0x8f, 0x8c), BRANCH2, 2, pc_plus(4), "u 4@12>0 2@4>4"),
+    Form((0x3f, 0x05), CALL, 3, pc_plus(4, 3), "s 18@6>2"),
+    Form((0xf, 0x5), CALL, 3, pc_plus(4, 3), "s 18@6>2"),
+]
+
+JAL_VALUE = "s 10@21>1 1@20>11 8@12>12 1@31>20"
+CJ_VALUE = "s 3@3>1 1@11>4 1@2>5 1@7>6 1@6>7 2@9>8 1@8>10 1@12>11"
+RISCV_FORMS = [
+    Form((0x7f, 0x17), PAIR, 4, pc_plus(0), "s 20@12>12", after=-0x800),
+    Form((0x7f, 0x37), PAIR, 4, None, "u 20@12>12", after=-0x800),
+    Form((0xfff, 0x6f), JUMP, 4, pc_plus(0), JAL_VALUE),
+    Form((0x7f, 0x6f), CALL, 4, pc_plus(0), JAL_VALUE),
+    Form((0x7f, 0x63), BRANCH, 4, pc_plus(0), "s 4@8>1 6@25>5 1@7>11 1@31>12"),
+    Form((0xc003, 0xc001), BRANCH2, 2, pc_plus(0), "s 2@3>1 2@10>3 1@2>5 2@5>6 1@12>8"),
+    Form((0xe003, 0xa001), BRANCH2, 2, pc_plus(0), CJ_VALUE),
+    Form(None, LOW, 4, None, "u 12@20>0"),
+    Form(None, LOW, 4, None, "u 5@7>0 7@25>5"),
+    Form((0xe003, 0x2001), BRANCH2, 2, pc_plus(0), CJ_VALUE),
+]
+
+AVR_FORMS = [
+    Form((0xfe0e, 0x940e), CALL, 4, None, "u 16@16>1 1@0>17 5@4>18"),
+    Form((0xfe0e, 0x940c), JUMP, 4, None, "u 16@16>1 1@0>17 5@4>18"),
+    Form((0xfc0f, 0x9000), RAM, 4, None, "u 16@16>0", after=0x800000),
+    Form((0xe000, 0xc000), BRANCH, 2, pc_plus(2), "s 12@0>1"),
+    Form((0xf800, 0xf000), BRANCH2, 2, pc_plus(2), "s 7@3>1"),
+    Form((0xf000, 0xe000), PAIR, 2, None, "u 4@0>0 4@8>4", after=0x800000),
+    Form(None, LOW, 2, None, "u 4@0>8 4@8>12"),
+]
+
+
+def mips_forms(form):
+    return [
+        form((0xffe00000, 0x3c000000), PAIR, 4, None, "u 16@0>16", after=-0x8000),
+        form((0xfc000000, 0x0c000000), CALL, 4, pc_plus(4, 0x0fffffff), "u 26@0>2"),
+        form((0xfc000000, 0x08000000), JUMP, 4, pc_plus(4, 0x0fffffff), "u 26@0>2"),
+        form((0xffff0000, 0x04110000), CALL, 4, pc_plus(4), "s 16@0>2"),
+        form((0xb0000000, 0x10000000), BRANCH, 4, pc_plus(4), "s 16@0>2"),
+        form((0xfc0c0000, 0x04000000), BRANCH, 4, pc_plus(4), "s 16@0>2"),
+        form(None, LOW, 4, None, "u 16@0>0"),
+    ]
+
+
+FORMS = {
+    THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: XTENSA_FORMS,
+    RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:9], AVR: AVR_FORMS, MIPS: mips_forms(Form), MIPS_BE: mips_forms(BigForm),
+}
+
+
+# ------------------------------------------------------------------------------------------------- the second halves
+
+def le32(data, at=0):
+    return int.from_bytes(data[at:at + 4], "little")
+
+
+class Pair:
+    """Collects the second halves of a first half."""
+
+    def __init__(self):
+        self.target, self.lows = None, []
+
+    def full(self):
+        return len(self.lows) == 3
+
+    def add(self, at, form, target):
+        if self.target is None:
+            self.target = target
+        delta = target - self.target
+        if -32768 <= delta <= 32767:
+            self.lows.append((at, form, delta))
+
+
+def thumb_pair(form, view, _pc):
+    pair, first = Pair(), le32(view)
+    for at in (4, 6, 8, 10, 12):
+        second = le32(view, at)
+        if second & 0x8000fbf0 == 0xf2c0 and (first ^ second) & 0x0f000000 == 0:
+            pair.add(at, THUMB_FORMS[9], form.field_bits(first) | THUMB_FORMS[9].field_bits(second))
+            break
+    return pair
+
+
+def a32_pair(form, view, _pc):
+    pair, first = Pair(), le32(view)
+    for at in (4, 8, 12, 16):
+        second = le32(view, at)
+        if A32_FORMS[8].matches(view[at:]) and (first ^ second) & 0xf000f000 == 0:
+            pair.add(at, A32_FORMS[8], form.value(first) | A32_FORMS[8].value(second))
+            break
+    return pair
+
+
+def aarch64_pair(form, view, pc):
+    pair, first = Pair(), le32(view)
+    register, page = first & 31, form.base_of(pc) + form.value(first)
+    for at in range(4, 32, 4):
+        if pair.full():
+            break
+        insn = le32(view, at)
+        add = insn & 0xffc00000 == 0x91000000
+        if (add or insn & 0x3b000000 == 0x39000000) and insn >> 5 & 31 == register:
+            low = (insn >> 10 & 0xfff) << adrp_unit(insn)
+            if low < 4096:
+                pair.add(at, AARCH64_FORMS[8], page + low)
+        load = insn & 0x3f000000 == 0x39000000 and insn >> 22 & 3 != 0
+        if insn & 31 == register and (add or load or insn & 0x9f000000 == 0x90000000):
+            break
+    return pair
+
+
+def riscv_low_form(insn):
+    if insn & 0x7b == 0x23:
+        return RISCV_FORMS[8]
+    if insn & 0x7b == 3 or insn & 0x7000 == 0 and (insn & 0x77 == 0x13 or insn & 0x7f == 0x67):
+        return RISCV_FORMS[7]
+    return None
+
+
+def riscv_pair(form, view, pc):
+    pair, first, at = Pair(), le32(view), 4
+    register = first >> 7 & 31
+    while at <= 28 and not pair.full():
+        insn = le32(view, at)
+        if insn & 3 != 3:
+            at += 2
+            continue
+        low = riscv_low_form(insn)
+        if low is not None and register != 0 and insn >> 15 & 31 == register:
+            pair.add(at, low, form.base_of(pc) + form.value(first) + (low.field_bits(insn) ^ 0x800))
+        if insn >> 7 & 31 == register and insn & 0x7b != 0x23 and insn & 0x7f != 0x63:
+            break
+        at += 4
+    return pair
+
+
+def avr_pair(form, view, _pc):
+    pair, first = Pair(), le32(view)
+    for at in (2, 4):
+        second = le32(view, at)
+        if second & 0xf0f0 == (first & 0xf0f0) + 0x10:
+            pair.add(at, AVR_FORMS[6], 0x800000 + form.field_bits(first) + AVR_FORMS[6].field_bits(second))
+            break
+    return pair
+
+
+def mips_pair(form, view, _pc):
+    pair = Pair()
+    first = form.number(view, 4)
+    register = first >> 16 & 31
+    low_form = FORMS[MIPS_BE if form.order == "big" else MIPS][6]
+    for at in range(4, 32, 4):
+        if pair.full():
+            break
+        insn = form.number(view[at:], 4)
+        op = insn >> 26
+        if insn >> 21 & 31 == register and (op in (9, 25) or op >= 32):
+            pair.add(at, low_form, -0x8000 + form.value(first) + ((insn & 0xffff) ^ 0x8000))
+        if op == 0 and insn >> 11 & 31 == register:
+            break
+        if (8 <= op <= 15 or op == 25 or 32 <= op <= 39) and insn >> 16 & 31 == register:
+            break
+    return pair
+
+
+PAIRS = {THUMB: thumb_pair, A32: a32_pair, AARCH64: aarch64_pair, RISCV32: riscv_pair, RISCV64: riscv_pair, AVR: avr_pair,
+         MIPS: mips_pair, MIPS_BE: mips_pair}
+
+
+# --------------------------------------------------------------------------------------------------------------- x86
+
+def hex_set(text):
+    found = set()
+    for part in text.split():
+        first, _, last = part.partition("-")
+        found |= set(range(int(first, 16), int(last or first, 16) + 1))
+    return found
+
+
+HAS_MEMORY = hex_set("00-03 08-0B 10-13 18-1B 20-23 28-2B 30-33 38-3B 63 69 6B 80 81 83-8B 8D 8F C0 C1 C6 C7 D0-D3 D8-DF "
+                     "F6 F7 FE FF")
+EAX_OR_IMMEDIATE = hex_set("A0-A3 B8-BF 68")
+
+
+def x86_behind(b, second):
+    if b in (0x69, 0x81, 0xc7) or b == 0xf7 and second & 0x30 == 0:
+        return 4
+    return int(b in (0x6b, 0x80, 0x83, 0xc0, 0xc1, 0xc6) or b == 0xf6 and second & 0x30 == 0)
+
+
+def x86_find(wide, view):
+    """Kind and form of what begins here, or None."""
+    b, second, third = view[0], view[1], view[2]
+    if b in (0xe8, 0xe9):
+        return CALL if b == 0xe8 else JUMP, X86Form(1, 0, False)
+    if b == 0x0f and second & 0xf0 == 0x80:
+        return BRANCH, X86Form(2, 0, False)
+    if b == 0x0f and third & 0xc7 == 5:
+        return PAIR2, X86Form(3, 0, not wide)
+    if b in HAS_MEMORY and second & 0xc7 == 5:
+        return PAIR2, X86Form(2, x86_behind(b, second) if wide else 0, not wide)
+    if not wide and b in EAX_OR_IMMEDIATE:
+        return PAIR2, X86Form(1, 0, True)
+    return None
+
+
+# -------------------------------------------------------------------------------------------------------------- seam
+
+def step_of(isa, view, pc):
+    """The sweep's step, and whether anything can be found here at all."""
+    first = int.from_bytes(view[:2], "little")
+    if isa in (THUMB, RISCV32, RISCV64, AVR) and pc % 2 != 0 or isa in (A32, AARCH64, MIPS, MIPS_BE) and pc % 4 != 0:
+        return 1, False
+    if isa == THUMB:
+        return 4 if first >= 0xe800 else 2, True
+    if isa in (XTENSA, XTENSA_CALL0):
+        return 2 if 8 <= first & 15 <= 13 else 3, True
+    if isa in (RISCV32, RISCV64):
+        return 4 if first & 3 == 3 else 2, True
+    if isa == AVR:
+        return 4 if any(form.matches(view) for form in AVR_FORMS[:3]) else 2, True
+    return 1 if isa in (X86, X86_64) else 4, True
+
+
+def scan(isa, view, pc, kinds, boundary, bits):
+    """The step of the sweep, and the reference at the view's begin or None."""
+    if isa == 0:
+        return 1, None
+    step, possible = step_of(isa, view, pc)
+    if not possible:
+        return step, None
+    if isa in (X86, X86_64):
+        kind, form = x86_find(isa == X86_64, view) or (0, None)
+    else:
+        form = next((form for form in FORMS[isa] if form.matches(view)), None)
+        kind = form.kind if form else None
+        always = isa in (A32, AARCH64, MIPS, MIPS_BE) or isa == THUMB and form and form.length == 4
+        if not boundary and not always:
+            form = None
+    if form is None or not kind or not kinds >> kind & 1:
+        return step, None
+    return step, reference(isa, kind, form, view, pc, kinds, bits)
+
+
+def reference(isa, kind, form, view, pc, kinds, bits):
+    if isa not in (X86, X86_64) and form.minus_0(form.number(view, form.length)):
+        return None
+    ref = Ref(kind, form, form.length, form.get(view, pc, bits))
+    ref.scale = form.scale
+    if kind != PAIR:
+        return ref
+    if isa == AARCH64 and (le32(view) >> 22 ^ le32(view) >> 23) & 1:
+        return None
+    pair = PAIRS[isa](form, view, pc)
+    if pair.lows:
+        ref.target, ref.lows, ref.scale = pair.target % (1 << bits), pair.lows, 0
+        ref.relative, ref.anywhere = form is RISCV_FORMS[0], isa == AARCH64
+        return ref
+    if isa == AARCH64 and kinds >> PAIR2 & 1:
+        ref.kind = PAIR2
+        return ref
+    return None
+
+
+def word_form(length, order):
+    return WORDS[length, order]
+
+
+def get(form, data, pc, bits):
+    return form.get(data, pc, bits)
+
+
+def put(form, data, pc, target, bits):
+    return form.put(data, pc, target, bits)
