@@ -15,10 +15,10 @@
 
 /* Distinct words are told apart in a table of twice their number, without chains: what collides is left out. */
 #define MAX_WORDS 65536u
-#define SEEN_BITS 17
+#define MAX_SEEN_BITS 17u
 #define MAX_STARTS 8192u
 #define MAX_GRANULE 256u
-#define COUNT_BITS 20
+#define MAX_COUNT_BITS 20u
 /* The fullest counters, whose votes are then counted one by one. */
 #define TOP 8u
 #define MAX_BALLOTS 65536u
@@ -45,12 +45,13 @@ static const struct rules fine = {4, MAX_WORDS / 4, MAX_STARTS / 8, 24, 4};
 static const struct rules blind = {256, MAX_WORDS, MAX_STARTS, 16, 4};
 
 struct tables {
-    uint64_t seen[(size_t)1 << SEEN_BITS];
+    unsigned count_bits; /* log2 of the counters in use */
+    uint64_t seen[(size_t)1 << MAX_SEEN_BITS];
     uint64_t words[MAX_WORDS];   /* grouped modulo the granule */
     uint64_t starts[MAX_STARTS]; /* likewise: what a pointer to them would be, were the image loaded at 0 */
     uint64_t scratch[MAX_WORDS];
     uint64_t ballots[MAX_BALLOTS];
-    uint32_t counts[(size_t)1 << COUNT_BITS];
+    uint32_t counts[(size_t)1 << MAX_COUNT_BITS];
     uint32_t word_first[MAX_GRANULE + 1], start_first[MAX_GRANULE + 1];
 };
 
@@ -71,6 +72,17 @@ struct source {
 static uint32_t hash(uint64_t v, unsigned bits)
 {
     return (uint32_t)(v * 0x9e3779b97f4a7c15u >> (64 - bits));
+}
+
+/* Log2 of a table for this many entries. */
+static unsigned table_bits(uint64_t entries, unsigned max)
+{
+    unsigned bits = 8;
+
+    while (bits < max && (uint64_t)1 << bits < entries) {
+        bits++;
+    }
+    return bits;
 }
 
 /* The word at position i, if it might be a pointer. */
@@ -107,13 +119,15 @@ static size_t collect_words(const struct source *s, struct tables *t, size_t max
     }
     uint32_t rate = (uint32_t)((total + max - 1) / max);
 
-    memset(t->seen, 0, sizeof t->seen);
+    unsigned bits = table_bits(2 * (total < max ? total : max), MAX_SEEN_BITS);
+
+    memset(t->seen, 0, sizeof t->seen[0] << bits);
     for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
         for (size_t i = from; i + step <= to; i += step) {
             if (!word_at(s, i, &word) || (rate > 1 && hash(word ^ word >> 32, 32) % rate != 0)) {
                 continue;
             }
-            uint64_t *seen = &t->seen[hash(word, SEEN_BITS)];
+            uint64_t *seen = &t->seen[hash(word, bits)];
 
             if (*seen == 0 && count < max) {
                 *seen = word;
@@ -143,8 +157,14 @@ static bool is_function(const struct source *s, size_t i)
 {
     unsigned alignment = kerf_detect_alignment(s->isa);
 
-    /* x86's patterns are too short to mean something alone. */
-    return alignment > 1 && i % alignment == 0 && kerf_detect_prologue(s->isa, s->p + i);
+    if (alignment == 1) { /* x86's usual patterns are too short to mean something alone */
+        uint32_t w = kerf_load_le32(s->p + i);
+
+        /* ENDBR64, ENDBR32; PUSH RBP or EBP and MOV */
+        return w == 0xfa1e0ff3 || w == 0xfb1e0ff3 || w == 0xe5894855 || (w & 0xffffff) == 0xe58955 ||
+               (w & 0xffffff) == 0xec8b55;
+    }
+    return i % alignment == 0 && kerf_detect_prologue(s->isa, s->p + i);
 }
 
 /* Half of the starts are functions, half are strings, each thinned evenly. */
@@ -212,7 +232,7 @@ static size_t count_pairs(struct tables *t, unsigned granule, const uint32_t *to
                     continue;
                 }
                 uint64_t base = t->words[j] - t->starts[i];
-                uint32_t h = hash(base, COUNT_BITS);
+                uint32_t h = hash(base, t->count_bits);
 
                 if (top == NULL) {
                     t->counts[h]++;
@@ -232,7 +252,7 @@ static unsigned find_top(const struct tables *t, uint32_t top[TOP])
 {
     unsigned count = 0;
 
-    for (uint32_t h = 0; h < (uint32_t)1 << COUNT_BITS; h++) {
+    for (uint32_t h = 0; h < (uint32_t)1 << t->count_bits; h++) {
         if (t->counts[h] < 2 || (count == TOP && t->counts[h] <= t->counts[top[TOP - 1]])) {
             continue;
         }
@@ -266,8 +286,12 @@ static void elect(const struct source *s, struct tables *t, const struct rules *
         return;
     }
     group(t->starts, starts, rules->granule, t->scratch, t->start_first);
-    group(t->words, collect_words(s, t, rules->words), rules->granule, t->scratch, t->word_first);
-    memset(t->counts, 0, sizeof t->counts);
+
+    size_t words = collect_words(s, t, rules->words);
+
+    group(t->words, words, rules->granule, t->scratch, t->word_first);
+    t->count_bits = table_bits(4 * (uint64_t)words * starts / rules->granule, MAX_COUNT_BITS);
+    memset(t->counts, 0, sizeof t->counts[0] << t->count_bits);
     (void)count_pairs(t, rules->granule, NULL, 0);
 
     unsigned top_count = find_top(t, top);
