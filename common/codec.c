@@ -227,11 +227,11 @@ static void recent_use(struct kerf_codec *c, unsigned from, kerf_shift distance)
 }
 
 /* The source of a segment from old, as a distance from new_pos. */
-static kerf_err code_jump(struct kerf_run *run, kerf_shift *distance)
+static kerf_err code_jump(struct kerf_run *run, unsigned last_source, kerf_shift *distance)
 {
     static const uint8_t recent_of[JUMP_COUNT] = {0, KERF_RECENT, KERF_RECENT, KERF_RECENT, 1, 2, 3};
     struct kerf_codec *c = run->c;
-    uint16_t *counters = run->symbols + KERF_SYM_JUMP + 8 * (size_t)c->last_source;
+    uint16_t *counters = run->symbols + KERF_SYM_JUMP + 8 * (size_t)last_source;
     kerf_shift by_map = 0;
     bool mapped = kerf_ref_map_distance(run, c->new_pos, &by_map);
     kerf_pos end = c->old_end;
@@ -273,11 +273,12 @@ static kerf_err code_jump(struct kerf_run *run, kerf_shift *distance)
 static kerf_err code_source(struct kerf_run *run, const struct kerf_segment *segment)
 {
     struct kerf_codec *c = run->c;
+    unsigned last_source = c->from_new;
     unsigned from_new = segment->from_new;
     kerf_err err;
 
     if (c->flags & KERF_FLAG_READS_NEW) {
-        from_new = kerf_model_bit(run->k, &run->symbols[KERF_SYM_SOURCE + c->last_source], from_new);
+        from_new = kerf_model_bit(run->k, &run->symbols[KERF_SYM_SOURCE + last_source], from_new);
     }
     c->from_new = (uint8_t)from_new;
     if (from_new) {
@@ -291,7 +292,7 @@ static kerf_err code_source(struct kerf_run *run, const struct kerf_segment *seg
     } else {
         kerf_shift distance = kerf_run_shift(run, segment->src_pos - c->new_pos);
 
-        err = code_jump(run, &distance);
+        err = code_jump(run, last_source, &distance);
         c->src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)distance);
         if (err == KERF_OK && c->src_pos >= c->old_size) {
             err = KERF_ERR_CORRUPT;
@@ -314,7 +315,6 @@ static kerf_err code_length(struct kerf_run *run, kerf_pos len)
         return KERF_ERR_CORRUPT;
     }
     c->left = len + 1;
-    c->last_source = c->from_new;
     c->insn_end = c->src_pos;
     c->gap = 8;
     c->equal_history = 0;
@@ -569,7 +569,9 @@ static kerf_err decode_step(struct kerf_run *run, uint8_t *out, size_t *len)
 kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, const uint8_t *in, size_t in_len,
                          bool last, size_t *in_used, uint8_t *out, size_t out_cap, size_t *out_len)
 {
-    struct kerf_coder k = {.rc = {.range = c->range, .code = c->code, .in = in, .in_len = in_len}, .noise = c->noise};
+    struct kerf_coder k = {
+        .rc = {.range = c->range, .code = c->code, .in = in, .in_len = in_len, .starved = c->starved},
+        .noise = c->noise};
     struct kerf_run run = {.k = &k, .io = io, .out = out, .out_pos = c->new_pos};
     kerf_err err = KERF_OK;
 
@@ -588,6 +590,7 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, c
     c->range = k.rc.range;
     c->code = k.rc.code;
     c->noise = k.noise;
+    c->starved = (uint8_t)k.rc.starved;
     *in_used = k.rc.in_pos;
     if (err == KERF_OK && c->state == STATE_END) {
         err = !last ? KERF_ERR_TRAILING : k.rc.in_pos < in_len ? KERF_ERR_TRAILING : KERF_END;

@@ -79,13 +79,13 @@ struct kerf_codec {
     uint8_t state;                            /* enum state in codec.c */
     uint8_t table_code, flag_class, region_count, range_count, flags;
     uint8_t window_len, window_is_new;
-    uint8_t from_new;    /* the segment's source is new */
-    uint8_t last_source; /* the source of the segment before */
-    uint8_t old_prev;    /* source byte before src_pos */
-    uint8_t last_diff;   /* newest nonzero difference of a byte */
+    uint8_t from_new;  /* the segment's source is new */
+    uint8_t old_prev;  /* source byte before src_pos */
+    uint8_t last_diff; /* newest nonzero difference of a byte */
     uint8_t equal_history, ref_history;
     uint8_t quiet_left, probe_left, raw_left;
     uint8_t pair_next;
+    uint8_t starved; /* zero bytes made up past the end of the payload so far */
     uint8_t pair_form[KERF_PAIRS];
     uint8_t window[KERF_CODEC_WINDOW];
 };

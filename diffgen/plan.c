@@ -38,6 +38,7 @@ struct node {
     uint32_t new_pos;
     uint32_t parent;
     int64_t distance;
+    int64_t old_distance; /* of the last segment from old up to here; 0: there is none */
     uint8_t source;
 };
 
@@ -69,7 +70,9 @@ static uint32_t add_node(struct planner *p, size_t new_pos, enum source source, 
         p->nodes = grown;
         p->node_cap = cap;
     }
-    p->nodes[p->node_count] = (struct node){(uint32_t)new_pos, parent, distance, (uint8_t)source};
+    int64_t old_distance = source == SOURCE_OLD ? distance : parent == NO_NODE ? 0 : p->nodes[parent].old_distance;
+
+    p->nodes[p->node_count] = (struct node){(uint32_t)new_pos, parent, distance, old_distance, (uint8_t)source};
     return (uint32_t)p->node_count++;
 }
 
@@ -155,15 +158,6 @@ static void offer_new(struct planner *p, size_t n, const struct state *best)
     }
 }
 
-/* The distance of the last segment from old on the path to `node`. */
-static int64_t last_old_distance(const struct planner *p, uint32_t node)
-{
-    while (node != NO_NODE && p->nodes[node].source != SOURCE_OLD) {
-        node = p->nodes[node].parent;
-    }
-    return node == NO_NODE ? 0 : p->nodes[node].distance;
-}
-
 static void offer_old(struct planner *p, size_t n, const struct state *best, int64_t last)
 {
     struct kerf_work *w = p->w;
@@ -236,7 +230,7 @@ static void offer_all(struct planner *p, size_t n)
         p->search_from = n + SURE_SKIP;
         return;
     }
-    offer_old(p, n, &best, best.source == SOURCE_OLD ? best.distance : last_old_distance(p, best.node));
+    offer_old(p, n, &best, p->nodes[best.node].old_distance);
     if (!w->options->no_new && n + LZ_MIN <= w->new_side.len) {
         offer_new(p, n, &best);
     }
