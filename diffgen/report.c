@@ -133,7 +133,7 @@ int kerf_diff_show_json(const struct kerf_diff_result *result)
     warn_full(result);
     json_t *object = json_pack(
         "{s:b, s:o?, s:I, s:I, s:I, s:I, s:I, s:i, s:s?, s:s, s:s, s:s, s:I, s:I, s:I, s:f}", "ok", 1, "output",
-        json_string(result->output), "delta_size", (json_int_t)report->delta_len, "old_size",
+        kerf_cli_json_text(result->output), "delta_size", (json_int_t)report->delta_len, "old_size",
         (json_int_t)result->old_len, "new_size", (json_int_t)result->new_len, "workspace",
         (json_int_t)report->workspace, "ram", (json_int_t)result->ram, "level", result->level, "old_sha256",
         result->old_len > 0 ? old_hex : NULL, "new_sha256", new_hex, "delta_digest", chunk0_hex, "recognised",

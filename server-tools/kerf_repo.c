@@ -63,7 +63,8 @@ static int run_init(const struct kerf_repo_command *c)
         return kerf_repo_fail(err, &why);
     }
     if (c->json) {
-        return kerf_cli_json(json_pack("{s:s, s:s}", "command", "init", "repository", c->operands[0]));
+        return kerf_cli_json(
+            json_pack("{s:s, s:o}", "command", "init", "repository", kerf_cli_json_text(c->operands[0])));
     }
     (void)printf("%s: an empty repository. Next: kerf-repo keygen %s\n", c->operands[0], c->operands[0]);
     return KERF_EXIT_OK;
@@ -93,9 +94,10 @@ static kerf_err make_key(const char *dir, enum kerf_doc_type role, json_t *keys,
     }
     err = kerf_signing_key_save(&key, path, why);
     if (err == KERF_OK) {
-        json_t *entry = json_pack("{s:s, s:s, s:s, s:s}", "role", kerf_repo_roles[role], "id",
+        json_t *entry = json_pack("{s:s, s:s, s:s, s:o}", "role", kerf_repo_roles[role], "id",
                                   kerf_cli_format_hex(key.id.b, KERF_KEY_ID_LEN, id), "public",
-                                  kerf_cli_format_hex(key.public_key, sizeof key.public_key, public_key), "file", path);
+                                  kerf_cli_format_hex(key.public_key, sizeof key.public_key, public_key), "file",
+                                  kerf_cli_json_text(path));
         if (json_array_append_new(keys, entry) != 0) {
             kerf_why_set(why, "out of memory: free some memory");
             err = KERF_ERR_RAM;

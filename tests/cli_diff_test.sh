@@ -219,6 +219,11 @@ expect 5 "can't read 'nowhere': No such file" "$diff" info nowhere
 expect 5 'Is a directory' "$diff" info .
 expect 5 'No such file' "$diff" --json old nowhere -o delta
 grep -q '"error":"flash","exit":5' out || complain "JSON of a failure: $(cat out)"
+odd=$(printf 'odd\377name')
+expect 0 '"output":"odd' "$diff" --json old new -o "$odd"
+rm "$odd"
+expect 5 'odd?name' "$diff" --json old "$odd" -o delta
+grep -q '"message":"can.t read .odd?name' out || complain "JSON of an odd name: $(cat out)"
 if [ "$(id -u)" -eq 0 ]; then
     mkdir full-disk
     if mount -t tmpfs -o size=16k none full-disk 2>/dev/null; then

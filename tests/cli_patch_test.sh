@@ -151,6 +151,9 @@ expect 6 'not the delta' "$patch" old delta -o new --expect "$half$(echo "$false
 expect 3 '' "$patch" old huge -o new
 expect 3 'ends after 0' "$patch" --json old /dev/null -o new
 grep -q '"error":"truncated","exit":3' out || complain "JSON of a failure: $(cat out)"
+odd=$(printf 'odd\377name')
+expect 0 '"output":"odd' "$patch" --json old delta -o "$odd"
+rm "$odd"
 
 # --- A wrong old image.
 expect 4 'not the image' "$patch" wrong delta -o new
@@ -170,8 +173,7 @@ expect 5 "can't write" "$patch" old delta -o nowhere/new
 expect 5 'not a regular file' "$patch" old delta -o .
 expect 5 'not a regular file' "$patch" old delta -o /dev/null
 mkfifo pipe
-(cat old >pipe &)
-expect 5 'pipe' "$patch" pipe delta -o new
+expect 5 'name a regular file' timeout 10 "$patch" pipe delta -o new # does not wait for a writer
 "$patch" old delta -o new >/dev/full 2>err
 [ $? -eq 5 ] || complain "full standard output"
 rm -f new

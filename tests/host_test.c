@@ -116,6 +116,35 @@ static void a_reason_is_one_line_whatever_the_path(void **state)
     kerf_why_set(NULL, "nothing happens");
 }
 
+static void a_reason_is_utf8_whatever_the_path(void **state)
+{
+    struct kerf_why why;
+    char path[1000];
+
+    (void)state;
+    kerf_why_set(&why, "%s", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\xa7");
+    assert_string_equal(why.text, "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\xa7");
+    /* A lone byte, an end that is missing, "/" in two bytes, a surrogate, beyond the last character. */
+    kerf_why_set(&why, "%s", "\xff \xc3 \xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80");
+    assert_string_equal(why.text, "? ? ?? ??? ????");
+    for (size_t i = 0; i < sizeof path; i++) {
+        path[i] = i % 2 == 0 ? '\xc3' : '\xa9';
+    }
+    path[sizeof path - 1] = '\0';
+    kerf_why_set(&why, "%s", path);
+    assert_int_equal(why.text[sizeof why.text - 2], '?'); /* cut within a character */
+}
+
+static void json_carries_every_name(void **state)
+{
+    (void)state;
+    json_t *value = kerf_cli_json_text("a\n\xff\xc3\xa9");
+
+    assert_string_equal(json_string_value(value), "a\n\xef\xbf\xbd\xc3\xa9");
+    json_decref(value);
+    assert_null(kerf_cli_json_text(NULL));
+}
+
 static void written_files_are_read_back(void **state)
 {
     static const uint8_t data[] = "some bytes";
@@ -220,6 +249,8 @@ int main(void)
         cmocka_unit_test(hex_survives_both_ways),
         cmocka_unit_test(every_error_has_a_text_and_an_exit_code),
         cmocka_unit_test(a_reason_is_one_line_whatever_the_path),
+        cmocka_unit_test(a_reason_is_utf8_whatever_the_path),
+        cmocka_unit_test(json_carries_every_name),
         cmocka_unit_test(written_files_are_read_back),
         cmocka_unit_test(an_aborted_writer_leaves_nothing),
         cmocka_unit_test(what_cannot_be_written_says_so),

@@ -6,7 +6,9 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *program_name = "kerf";
@@ -127,6 +129,30 @@ int kerf_cli_json(json_t *object)
     (void)putchar('\n');
     json_decref(object);
     return KERF_EXIT_OK;
+}
+
+json_t *kerf_cli_json_text(const char *text)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    const size_t width = sizeof replacement - 1;
+    const size_t len = text == NULL ? 0 : strlen(text);
+    char *clean = text == NULL || len > SIZE_MAX / width - 1 ? NULL : malloc(len * width + 1);
+    size_t clean_len = 0;
+
+    if (clean == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < len;) {
+        const size_t char_len = kerf_why_char_len(text + i);
+
+        memcpy(clean + clean_len, char_len == 0 ? replacement : text + i, char_len == 0 ? width : char_len);
+        clean_len += char_len == 0 ? width : char_len;
+        i += char_len == 0 ? 1 : char_len;
+    }
+    json_t *value = json_stringn(clean, clean_len);
+
+    free(clean);
+    return value;
 }
 
 kerf_err kerf_cli_parse_size(const char *text, uint64_t *size)

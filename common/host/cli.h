@@ -51,6 +51,12 @@ int kerf_cli_bad_option(int result, char *const argv[]);
 int kerf_cli_json(json_t *object);
 
 /*
+ * A new string value; bytes of `text` that are not UTF-8 become U+FFFD, as JSON can't carry them: a file name may be any
+ * bytes. NULL: `text` is NULL, or no memory.
+ */
+json_t *kerf_cli_json_text(const char *text);
+
+/*
  * A size: digits, then nothing or K, M, G (1024-based, either case, "KiB" and "KB" as well). KERF_ERR_ARGUMENT: not one, or
  * over 64 bits.
  */

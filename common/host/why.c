@@ -7,6 +7,23 @@
 #include <stdio.h>
 #include <string.h>
 
+size_t kerf_why_char_len(const char *text)
+{
+    /* The least character of each length: what is less was written with more bytes than it takes, which UTF-8 forbids. */
+    static const unsigned long least[] = {0, 0x01, 0x80, 0x800, 0x10000};
+    const unsigned char first = (unsigned char)text[0];
+    size_t len = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
+    unsigned long c = len < 2 ? first : first & (0x7fu >> len);
+
+    for (size_t i = 1; i < len; i++) {
+        if (((unsigned char)text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        c = c << 6 | ((unsigned char)text[i] & 0x3f);
+    }
+    return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
+}
+
 void kerf_why_set(struct kerf_why *why, const char *format, ...)
 {
     va_list args;
@@ -19,11 +36,14 @@ void kerf_why_set(struct kerf_why *why, const char *format, ...)
         why->text[0] = '\0';
     }
     va_end(args);
-    for (char *c = why->text; *c != '\0'; c++) {
-        /* Paths and server answers are foreign bytes; bytes from 0x80 up are left alone for the sake of UTF-8. */
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+    /* Paths and server answers are foreign bytes; a message that was cut may end within a character. */
+    for (char *c = why->text; *c != '\0';) {
+        const size_t len = kerf_why_char_len(c);
+
+        if (len == 0 || (unsigned char)*c < 0x20 || *c == 0x7f) {
             *c = '?';
         }
+        c += len == 0 ? 1 : len;
     }
 }
 
@@ -54,6 +74,8 @@ static const char *advice(int errno_value)
         return "close some files, or raise the limit (ulimit -n)";
     case ESPIPE:
         return "name a regular file, not a pipe";
+    case EINTR:
+        return "run it again";
     case EPIPE:
         return "the reader has gone";
     default:

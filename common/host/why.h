@@ -8,6 +8,8 @@
 #ifndef KERF_COMMON_HOST_WHY_H
 #define KERF_COMMON_HOST_WHY_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -22,7 +24,10 @@ struct kerf_why {
     char text[512]; /* no line break, no program name, NUL-terminated; longer messages are cut */
 };
 
-/* Sets the line; does nothing for NULL. Bytes that would break the line or steer a terminal become '?'. */
+/* Bytes of the UTF-8 character that `text` begins with, 1 to 4; 0 at the end and where none begins. */
+size_t kerf_why_char_len(const char *text);
+
+/* Sets the line; does nothing for NULL. Bytes that would break the line, steer a terminal or are not UTF-8 become '?'. */
 void kerf_why_set(struct kerf_why *why, const char *format, ...) KERF_PRINTF(2, 3);
 
 /*

@@ -174,9 +174,9 @@ static int parse_options(struct options *o, int argc, char **argv)
     return parse_paths(o, argc, argv);
 }
 
-static kerf_err open_input(const char *path, int *fd, struct kerf_why *why)
+static kerf_err open_input(const char *path, int flags, int *fd, struct kerf_why *why)
 {
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     if (*fd < 0) {
         kerf_why_errno(why, "read", path, errno);
         return KERF_ERR_FLASH;
@@ -199,12 +199,13 @@ static kerf_err open_inputs(struct run *r)
     kerf_err err = KERF_OK;
 
     if (o->old_path != NULL) {
-        err = open_input(o->old_path, &r->old_fd, &r->why);
+        /* A pipe can't be the old image; without O_NONBLOCK opening one waits for a writer, before that can be said. */
+        err = open_input(o->old_path, O_NONBLOCK, &r->old_fd, &r->why);
     }
     if (err == KERF_OK && strcmp(o->delta_path, "-") == 0) {
         r->delta_fd = STDIN_FILENO;
     } else if (err == KERF_OK) {
-        err = open_input(o->delta_path, &r->delta_fd, &r->why);
+        err = open_input(o->delta_path, 0, &r->delta_fd, &r->why);
     }
     if (err == KERF_OK && same_file(r->delta_fd, o->new_path)) {
         kerf_why_set(&r->why, "'%s' is the delta: give the new image another name", o->new_path);
@@ -487,12 +488,12 @@ static int report_success(const struct run *r)
     (void)kerf_cli_format_hex(s.target_digest.b, KERF_SHA256_LEN, new_hex);
     (void)kerf_cli_format_hex(r->posix.chunk0_digest.b, KERF_SHA256_LEN, chunk0_hex);
     if (o->json) {
-        return kerf_cli_json(json_pack("{s:b, s:b, s:s?, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:s}", "ok", 1,
-                                       "dry_run", (int)o->dry_run, "output", o->dry_run ? NULL : o->new_path,
-                                       "old_size", (json_int_t)h->old_size, "delta_size", (json_int_t)s.delta_pos,
-                                       "new_size", (json_int_t)s.new_size, "sha256", new_hex, "delta_digest",
-                                       chunk0_hex, "authenticated", o->expect_len > 0, "workspace",
-                                       (json_int_t)workspace, "buffers", (json_int_t)buffers, "codec", codec_name(h)));
+        return kerf_cli_json(json_pack(
+            "{s:b, s:b, s:o?, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:s}", "ok", 1, "dry_run", (int)o->dry_run,
+            "output", kerf_cli_json_text(o->dry_run ? NULL : o->new_path), "old_size", (json_int_t)h->old_size,
+            "delta_size", (json_int_t)s.delta_pos, "new_size", (json_int_t)s.new_size, "sha256", new_hex,
+            "delta_digest", chunk0_hex, "authenticated", o->expect_len > 0, "workspace", (json_int_t)workspace,
+            "buffers", (json_int_t)buffers, "codec", codec_name(h)));
     }
     if (o->quiet) {
         return KERF_EXIT_OK;
