@@ -35,8 +35,9 @@ static int help(void)
                  "  --role ROLE       make this one key only\n"
                  "  --fresh DAYS      how long devices may take this state for current (default: %d)\n"
                  "  --json            print one line of JSON\n"
-                 "  --quiet           no progress line\n"
-                 "  --help, --version\n\n"
+                 "  -q, --quiet       no progress line\n"
+                 "  -h, --help        print this\n"
+                 "  --version         print the version\n\n"
                  "DIR/public is what a web server serves. SOURCE_DATE_EPOCH sets the time, for reproducible output.\n"
                  "Exit codes: 0 done, 1 internal, 2 usage, 3 damaged input, 5 file or disk, 6 trust, 7 does not fit,\n"
                  "10 nothing to publish. More: man kerf-repo\n",
@@ -166,7 +167,8 @@ static int take_option(struct kerf_repo_command *c, int option, const char *valu
         c->quiet = true;
         break;
     }
-    return good ? KERF_EXIT_OK : kerf_cli_usage("'%s' is not a value that this option takes", value);
+    return good ? KERF_EXIT_OK
+                : kerf_cli_usage("--%s does not take '%s'", long_options[option - OPT_COMPONENT].name, value);
 }
 
 /* Does the command take this option? Its name stands in verb->options with a comma behind it. */
@@ -216,7 +218,8 @@ static int read_options(struct kerf_repo_command *c, int argc, char *argv[], uin
     int index = 0;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":", long_options, &index)) != -1) {
+    while ((option = getopt_long(argc, argv, ":qh", long_options, &index)) != -1) {
+        option = option == 'q' ? OPT_QUIET : option == 'h' ? OPT_HELP : option;
         if (option == '?' || option == ':') {
             return kerf_cli_bad_option(option, argv);
         }

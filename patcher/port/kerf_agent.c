@@ -211,12 +211,11 @@ static void show_rest(const char *name, const json_t *event)
     } else if (strcmp(name, "rolled_back") == 0) {
         (void)printf("rolled back to version %s in slot %s\n", text_at(event, "version"), text_at(event, "slot"));
     } else if (strcmp(name, "reported") == 0) {
-        (void)printf("reported %llu reports are with the server\n", number_at(event, "reports"));
+        (void)printf("reports  %llu with the server\n", number_at(event, "reports"));
     } else if (strcmp(name, "waiting") == 0) {
-        (void)printf("reported nothing yet, %llu reports wait: %s\n", number_at(event, "reports"),
-                     text_at(event, "why"));
+        (void)printf("reports  %llu wait: %s\n", number_at(event, "reports"), text_at(event, "why"));
     } else if (strcmp(name, "refused") == 0) {
-        (void)printf("reported %llu reports the server refuses, dropped: %s\n", number_at(event, "reports"),
+        (void)printf("reports  %llu refused by the server, dropped: %s\n", number_at(event, "reports"),
                      text_at(event, "why"));
     } else if (strcmp(name, "warning") == 0) {
         (void)fprintf(stderr, "kerf-agent: %s: %s\n", text_at(event, "message"), text_at(event, "why"));
