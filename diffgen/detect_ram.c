@@ -13,6 +13,9 @@
 /* Distinct values that are kept. */
 #define VALUE_BITS 16
 #define MAX_VALUES ((size_t)1 << VALUE_BITS)
+#define SLOT(value) ((value)*0x9e3779b1u >> (31 - VALUE_BITS))
+/* Words in a stretch of 64 KiB that are enough to judge it. */
+#define MIN_PAGE_WORDS 64u
 
 /* Values further apart belong to different clusters; a cluster of fewer values is chance. */
 #define MAX_STEP 0x4000u
@@ -20,8 +23,10 @@
 /* A page at either end of a cluster with fewer values is cut off. */
 #define PAGE 0x1000u
 #define MIN_EDGE 3u
+/* One value of so many at least is a multiple of 4; of instructions taken for numbers it is one of four. */
+#define MIN_ALIGNED 3u
 /* A cluster with less than this part of the largest one's values is dropped. */
-#define MIN_SHARE 32u
+#define MIN_SHARE 8u
 /* Clusters this close are one range: another one would cost header bytes. */
 #define MAX_JOIN 0x100000u
 /* Words that point to a container's RAM and make its range worth the header bytes. */
@@ -53,12 +58,14 @@ static const struct kerf_range avr_ranges[] = {
 struct values {
     size_t count;
     uint32_t seen[2 * MAX_VALUES];
+    uint32_t words[0x10000]; /* distinct words by upper half */
+    uint32_t aligned[0x10000];
     uint32_t at[MAX_VALUES];
 };
 
 static void add(struct values *v, uint32_t value)
 {
-    uint32_t *seen = &v->seen[value * 0x9e3779b1u >> (31 - VALUE_BITS)];
+    uint32_t *seen = &v->seen[SLOT(value)];
 
     if (value >= LOWEST && value < HIGHEST && *seen != value && v->count < MAX_VALUES) {
         *seen = value;
@@ -153,6 +160,39 @@ static void collect_xtensa(struct values *v, unsigned isa, const uint8_t *p, siz
                 add_word(v, p, len, next - back);
             }
             i += (p[i] & 15) >= 8 && (p[i] & 15) < 14 ? 2 : 3;
+        }
+    }
+}
+
+/*
+ * Words of whatever kind from stretches of 64 KiB where nearly all are multiples of 4: numbers and instructions aren't.
+ * For Xtensa cores of unknown chips, whose literals may be anywhere.
+ */
+static void collect_words(struct values *v, const uint8_t *p, size_t len)
+{
+    size_t from;
+    size_t to;
+
+    for (unsigned i = 0; kerf_detect_window(len, i, &from, &to); i++) {
+        for (size_t pos = from; pos + 4 <= to; pos += 4) {
+            uint32_t word = kerf_load_le32(p + pos);
+
+            if (v->seen[SLOT(word)] != word) {
+                v->seen[SLOT(word)] = word;
+                v->words[word >> 16]++;
+                v->aligned[word >> 16] += word % 4 == 0;
+            }
+        }
+    }
+    memset(v->seen, 0, sizeof v->seen);
+    for (unsigned i = 0; kerf_detect_window(len, i, &from, &to); i++) {
+        for (size_t pos = from; pos + 4 <= to; pos += 4) {
+            uint32_t word = kerf_load_le32(p + pos);
+            uint32_t n = v->words[word >> 16];
+
+            if (n >= MIN_PAGE_WORDS && v->aligned[word >> 16] >= n - n / 8) {
+                add(v, word);
+            }
         }
     }
 }
@@ -292,7 +332,15 @@ static struct cluster make_cluster(const uint32_t *at, size_t count)
             break;
         }
     }
-    return count >= MIN_VALUES ? (struct cluster){at[0], at[count - 1], count} : (struct cluster){0, 0, 0};
+    size_t aligned = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        aligned += at[i] % 4 == 0;
+    }
+    if (count < MIN_VALUES || aligned * MIN_ALIGNED < count) {
+        return (struct cluster){0, 0, 0};
+    }
+    return (struct cluster){at[0], at[count - 1], count};
 }
 
 /* Puts the cluster among the largest ones, or joins it to the one before. Clusters come in ascending order. */
@@ -430,8 +478,12 @@ kerf_err kerf_detect_ram(unsigned isa, const uint8_t *image, size_t len, const s
         window_count = 1;
     }
     for (unsigned i = 0; i < layout->span_count; i++) {
-        if (layout->spans[i].code) {
-            collect(v, isa, image, &layout->spans[i]);
+        const struct kerf_span *span = &layout->spans[i];
+
+        if (windows == &all_addresses && (isa == KERF_ISA_XTENSA_CALL0 || isa == KERF_ISA_XTENSA_WINDOWED)) {
+            collect_words(v, image + span->pos, (size_t)span->len);
+        } else if (span->code) {
+            collect(v, isa, image, span);
         }
     }
     tidy(v, layout);
