@@ -273,7 +273,7 @@ static void ram_is_where_literals_cluster(void **state)
 
         kerf_store_le16(end - 8, 0x4800); /* LDR R0, [PC, #0]: the word 4 bytes on */
         kerf_store_le16(end - 6, 0xbd10); /* POP {R4, PC} */
-        kerf_store_le32(end - 4, f == 0 ? 0x1fffffff : 0x20003000 + next_random(&seed) % 0x1800);
+        kerf_store_le32(end - 4, f == 0 ? 0x1fffffff : 0x20003000 + next_random(&seed) % 0x600 * 4);
     }
     recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
     assert_int_equal(image.range_count, 1);
