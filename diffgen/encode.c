@@ -157,9 +157,9 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
 
     if (segment->from_new) {
         kind = 3;
-    } else if (distance == recent[0] || distance == recent[1] || distance == recent[2] || distance == recent[3]) {
+    } else if (distance == recent[0]) {
         kind = 0;
-    } else if (segment->src_pos == s->e.run.c->old_end) {
+    } else if (distance == recent[1] || distance == recent[2] || distance == recent[3]) {
         kind = 1;
     }
     kerf_err err = kerf_encode_segment(&s->e, segment);

@@ -20,6 +20,7 @@ static const struct effort efforts[10] = {
     {2, 2, 3, 2}, {3, 2, 4, 2}, {4, 4, 6, 2}, {5, 8, 8, 2}, {8, 8, 8, 2},
 };
 
+#define ROUNDS_MAX 12u
 #define DROP_ALL 0x7fffu
 #define BRANCHES (1u << KERF_REF_BRANCH | 1u << KERF_REF_BRANCH2)
 #define LITERALS (1u << KERF_REF_LITERAL)
@@ -212,13 +213,19 @@ static kerf_err run(struct search *s, struct kerf_plan *plan)
 
     struct kerf_plan last = {0};
 
-    for (unsigned i = 0; err == KERF_OK && i < s->effort->rounds; i++) {
+    unsigned rounds = s->effort->rounds;
+
+    for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
         kerf_cost before = plan->encoding.total;
 
-        tell(s->w, "planning", i, s->effort->rounds);
+        tell(s->w, "planning", i, rounds);
         err = plan_round(s, plan, &last);
         if (i > 0 && plan->encoding.total > before - before / 512) {
             break;
+        }
+        /* While a round gains that much, the next is worth its time. */
+        if (i + 1 == rounds && rounds < ROUNDS_MAX && plan->encoding.total < before - before / 64) {
+            rounds++;
         }
     }
     kerf_plan_free(&last);
