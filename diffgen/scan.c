@@ -102,8 +102,7 @@ static kerf_err scan_region(struct kerf_side *side, const struct kerf_image *ima
             continue;
         }
         kerf_word_scan(&view, &ref);
-        if (ref.kind != KERF_REF_WORD &&
-            !(ref.kind == KERF_REF_WORD8 && kerf_scan_inside(image, is_new, ref.target))) {
+        if (ref.kind != KERF_REF_WORD && !(ref.kind == KERF_REF_WORD8 && kerf_scan_inside(image, is_new, ref.target))) {
             view.kinds &= (uint16_t) ~(1u << KERF_REF_WORD8);
             kerf_word_scan(&view, &ref);
             view.kinds = r->kinds;

@@ -24,10 +24,11 @@ static const struct effort efforts[10] = {
 #define DROP_ALL 0x7fffu
 #define BRANCHES (1u << KERF_REF_BRANCH | 1u << KERF_REF_BRANCH2)
 #define LITERALS (1u << KERF_REF_LITERAL)
+#define RAM (1u << KERF_REF_RAM)
 
 /* Sets of kinds to leave out, and the plans made with them. */
-#define CANDIDATES 4
-static const uint16_t drops[CANDIDATES] = {0, BRANCHES, BRANCHES | LITERALS, DROP_ALL};
+#define CANDIDATES 5
+static const uint16_t drops[CANDIDATES] = {0, BRANCHES, BRANCHES | LITERALS, RAM, DROP_ALL};
 
 struct search {
     struct kerf_work *w;
@@ -68,6 +69,14 @@ static kerf_err scan(struct search *s, unsigned index)
     for (unsigned i = 0; i < w->image.region_count; i++) {
         w->image.regions[i].kinds &= (uint16_t)~drops[index];
     }
+    if (drops[index] == DROP_ALL) {
+        w->image.region_count = 0;
+    }
+    if ((drops[index] & RAM) != 0) {
+        w->image.range_count = 0;
+    }
+    s->header->region_count = (uint8_t)w->image.region_count;
+    s->header->range_count = (uint8_t)w->image.range_count;
     s->scanned = index;
     kerf_err err = kerf_scan_side(&w->old_side, &w->image, false);
 
@@ -229,13 +238,6 @@ static kerf_err run(struct search *s, struct kerf_plan *plan)
         }
     }
     kerf_plan_free(&last);
-    if (err == KERF_OK && drops[best] == DROP_ALL) {
-        s->w->image.region_count = 0;
-        s->w->image.range_count = 0;
-        s->header->region_count = 0;
-        s->header->range_count = 0;
-        err = price(s, s->header, plan);
-    }
     return err == KERF_OK ? choose_split(s, s->effort->last_splits, plan) : err;
 }
 

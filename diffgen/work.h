@@ -49,7 +49,7 @@ struct kerf_map {
 struct kerf_prices {
     kerf_cost equal[16][2]; /* by gap class: equal, different */
     kerf_cost residue;
-    uint32_t literal_scale; /* real / estimated literal cost, * 2^-10 */
+    uint32_t literal_scale;   /* real / estimated literal cost, * 2^-10 */
     kerf_cost segment_recent; /* back to the distance of the last segment from old, */
     kerf_cost segment_near;   /* to one of the three before, */
     kerf_cost segment_far;    /* to any other, */

@@ -64,7 +64,7 @@ untouched() {
 # proxy_start NAME: the misbehaving server, with the certificate NAME; sets proxy_url and proxy_pid.
 proxy_start() {
     rm -f "$work/port"
-    python3 "$src/tests/bad_server.py" --cert "$work/$1.pem" --key "$work/$1.key" --upstream "$server_url" \
+    python3 "$src/tests/bad_server.py" --cert "$work/$1.pem" --key "$work/$1.key" --upstream "https://127.0.0.1:${server_url##*:}" \
         --upstream-ca "$work/server-ca.pem" --mode "$work/mode" --port-file "$work/port" 2>>"$work/proxy.log" &
     proxy_pid="$proxy_pid $!"
     tries=0

@@ -634,6 +634,7 @@ class Native:
         self.refs = References(header, old, self.dec, self.tables, self.map)
         self.recent = [0, 0, 0, 0]
         self.old_end, self.last_from_new, self.last_residue = 0, 0, 0
+        self.src_pos = 0  # of the newest segment
 
     def run(self):
         self.read_map()
@@ -670,6 +671,7 @@ class Native:
         else:
             src_pos = self.jump(new_pos)
             require(src_pos < self.header.old_size, "a segment begins outside of the old image")
+        self.src_pos = src_pos
         length = self.dec.number(tables.new_length if from_new else tables.old_length) + 1
         require(length <= self.header.new_size - new_pos, "a segment leads out of the new image")
         if not from_new:
