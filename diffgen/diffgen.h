@@ -51,7 +51,6 @@ struct kerf_diff_report {
     uint64_t part_cost[KERF_PART_COUNT];              /* bits * 2^-16 */
     uint64_t segments, literals, refs, refs_wrong;    /* counts; literals in bytes */
     char recognised[256];                             /* one line for people: ISA, load address, ranges */
-    bool full_is_better;                              /* the delta is no smaller than a full image would be */
     struct kerf_sha256_digest old_digest, new_digest; /* in full */
     struct kerf_sha256_digest chunk0_digest;          /* what authenticates the delta: --expect */
 };

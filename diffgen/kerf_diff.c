@@ -352,7 +352,7 @@ static kerf_err compare_full(struct run *r)
     if (err == KERF_OK) {
         free(full);
         r->result.full_len = full_len;
-        r->result.report.full_is_better = r->delta_len >= full_len - full_len / 10;
+        r->result.full_is_better = r->delta_len >= full_len - full_len / 10;
     }
     return err;
 }

@@ -18,6 +18,7 @@ struct kerf_diff_result {
     const char *output;      /* as named; "-": standard output */
     size_t old_len, new_len; /* bytes */
     uint64_t full_len;       /* bytes of a full payload of new; 0: none was made to compare with */
+    bool full_is_better;     /* the delta is hardly smaller than that */
     uint64_t ram;            /* bytes asked for */
     int level;
     double seconds; /* spent on making and checking it */

@@ -103,7 +103,7 @@ static void show_text(FILE *to, const struct kerf_diff_result *result, bool verb
 
 static void warn_full(const struct kerf_diff_result *result)
 {
-    if (result->report.full_is_better) {
+    if (result->full_is_better) {
         (void)fflush(stdout);
         (void)fprintf(stderr,
                       "kerf-diff: warning: a full payload has %" PRIu64 " bytes and needs no old image: use --full\n",
@@ -146,7 +146,7 @@ int kerf_diff_show_json(const struct kerf_diff_result *result)
     }
     if (object != NULL && result->full_len > 0) {
         (void)json_object_set_new(object, "full_size", json_integer((json_int_t)result->full_len));
-        (void)json_object_set_new(object, "full_is_better", json_boolean(report->full_is_better));
+        (void)json_object_set_new(object, "full_is_better", json_boolean(result->full_is_better));
     }
     return kerf_cli_json(object);
 }
