@@ -66,7 +66,8 @@ proxy_start() {
     rm -f "$work/port"
     # Python asks the system what "localhost" is, and a bare one has no /etc/hosts.
     python3 "$src/tests/bad_server.py" --cert "$work/$1.pem" --key "$work/$1.key" \
-        --upstream "https://127.0.0.1:${server_url##*:}" --upstream-ca "$work/server-ca.pem" --mode "$work/mode" --port-file "$work/port" 2>>"$work/proxy.log" &
+        --upstream "https://127.0.0.1:${server_url##*:}" --upstream-ca "$work/server-ca.pem" \
+        --mode "$work/mode" --port-file "$work/port" 2>>"$work/proxy.log" &
     proxy_pid="$proxy_pid $!"
     tries=0
     until [ -s "$work/port" ]; do
