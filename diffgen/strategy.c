@@ -141,9 +141,11 @@ static kerf_err choose_split(const struct search *s, unsigned attempts, struct k
 
     for (unsigned i = 0; i < attempts; i++) {
         struct kerf_header tried = *s->header;
+        /* The last attempt is with far less: in a small delta large tables learn too slowly. */
+        bool less = i > 0 && i + 1 == attempts && s->ram / 4 >= KERF_DIFF_RAM_MIN;
 
         tell(s->w, "sizes of tables", i, attempts);
-        if (kerf_params_choose(s->ram, i, &tried) != KERF_OK) {
+        if (kerf_params_choose(less ? s->ram / 4 : s->ram, less ? 0 : i, &tried) != KERF_OK) {
             break;
         }
         kerf_err err = price(s, &tried, plan);
