@@ -6,8 +6,8 @@
     slow_decoder.py --workspace DELTA     prints the bytes of memory that a decoder needs
 
 Checked: both digests, the chain of chunks, that nothing follows them, that the payload is used to its last byte and not
-beyond, and that the memory that was counted here is what the formula says. Exit status 1 and one line for a delta that is
-refused. Names and order follow the document; nothing is done for speed that would hide a rule.
+beyond. Exit status 1 and one line for a delta that is refused. Names and order follow the document; nothing is done for
+speed that would hide a rule.
 """
 import argparse
 import hashlib

@@ -261,7 +261,8 @@ def mips_forms(form):
 
 FORMS = {
     THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: XTENSA_FORMS,
-    RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:9], AVR: AVR_FORMS, MIPS: mips_forms(Form), MIPS_BE: mips_forms(BigForm),
+    RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:9], AVR: AVR_FORMS, MIPS: mips_forms(Form),
+    MIPS_BE: mips_forms(BigForm),
 }
 
 
@@ -380,8 +381,8 @@ def mips_pair(form, view, _pc):
     return pair
 
 
-PAIRS = {THUMB: thumb_pair, A32: a32_pair, AARCH64: aarch64_pair, RISCV32: riscv_pair, RISCV64: riscv_pair, AVR: avr_pair,
-         MIPS: mips_pair, MIPS_BE: mips_pair}
+PAIRS = {THUMB: thumb_pair, A32: a32_pair, AARCH64: aarch64_pair, RISCV32: riscv_pair, RISCV64: riscv_pair,
+         AVR: avr_pair, MIPS: mips_pair, MIPS_BE: mips_pair}
 
 
 # --------------------------------------------------------------------------------------------------------------- x86
@@ -394,8 +395,8 @@ def hex_set(text):
     return found
 
 
-HAS_MEMORY = hex_set("00-03 08-0B 10-13 18-1B 20-23 28-2B 30-33 38-3B 63 69 6B 80 81 83-8B 8D 8F C0 C1 C6 C7 D0-D3 D8-DF "
-                     "F6 F7 FE FF")
+HAS_MEMORY = hex_set("00-03 08-0B 10-13 18-1B 20-23 28-2B 30-33 38-3B 63 69 6B 80 81 83-8B 8D 8F C0 C1 C6 C7 D0-D3 "
+                     "D8-DF F6 F7 FE FF")
 EAX_OR_IMMEDIATE = hex_set("A0-A3 B8-BF 68")
 
 

@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Deltas that use all the format allows, and that no generator would make: make_deltas.py FOLDER [COUNT]
+
+Makes FOLDER/N.old, N.krf and N.new. The slow decoder decodes a payload that doesn't exist: each decision is made up and
+range-coded. So sources, lengths, references right, wrong and given up, corrections, maps, wide containers, regions in
+any order with any kinds, and all sizes of tables come up, valid all. The same bytes every time.
+"""
+import hashlib
+import pathlib
+import random
+import sys
+
+import make_images
+import slow_decoder
+import slow_isa
+from slow_decoder import DIGEST, NATIVE, Decisions, Native
+
+COUNT = 60
+
+
+class Choices(Decisions):
+    """Decisions made up; `payload` says them when all are made."""
+
+    def __init__(self, rnd):
+        super().__init__(b"")
+        self.random, self.forced = rnd, []
+        self.low, self.shifts, self.native = 0, 0, None
+
+    def next_byte(self):
+        return 0
+
+    def decide(self, p):
+        if self.forced:
+            bit = self.forced.pop(0)
+        else:
+            bit = int(self.random.random() < 0.1 + 0.8 * p / 65536)
+        bound = (self.range >> 16) * p + (((self.range & 0xffff) * p) >> 16)
+        if bit:
+            self.range = bound
+        else:
+            self.low, self.range = self.low + bound, self.range - bound
+        while self.range < 1 << 24:
+            self.range <<= 8
+            self.low <<= 8
+            self.shifts += 1
+        return bit
+
+    def finish(self):
+        """The payload: of all numbers in the range one that ends in zeros, of which four need not be said."""
+        zeros = next(n for n in range(32, -1, -8) if (self.low + self.range - 1) >> n << n >= self.low)
+        data = ((self.low + self.range - 1) >> zeros << zeros).to_bytes(4 + self.shifts, "big")
+        said = len(data)
+        while said > max(len(data) - 4, 0) and data[said - 1] == 0:
+            said -= 1
+        return data[:said]
+
+    def say(self, context, value):
+        y = value + 1
+        b = y.bit_length() - 1
+        bits = [1] * b + [0]
+        self.forced = bits + [y >> i & 1 for i in range(b - 1, -1, -1)]
+        said = super().number(context)
+        assert said == value and not self.forced
+        return said
+
+    def number(self, context):
+        tables, native = self.native.tables, self.native
+        left = native.header.new_size - len(native.new)
+        if context is tables.gap:
+            few = self.random.choice([0, 0, 1, 3, 9])
+            return self.say(context, left if self.random.random() < 0.02 else min(left, few))
+        if context in (tables.old_length, tables.new_length) and len(native.map) == native.header.map_cap:
+            if not native.pending_from_new:
+                left = min(left, native.header.old_size - native.src_pos)
+            return self.say(context, min(left, self.random.choice([1, 2, 5, 30, 90, 300])) - 1)
+        if len(native.map) == native.header.map_cap:  # a distance
+            return self.say(context, self.random.randrange(len(native.new)))
+        return self.say(context, self.random.choice([0, 1, 5, 40, 200]))  # of map entries
+
+    def signed(self, context, aligned, scale):
+        r, native = self.random, self.native
+        if len(native.map) == native.header.map_cap and aligned is native.tables.aligned[0]:
+            d = r.randrange(native.header.old_size) - native.old_end  # any source
+        else:
+            d = r.choice([0, 4, -4, 8, 24, -100, 3, -1, 1, r.randrange(-5000, 5000), r.randrange(-1 << 31, 1 << 31)])
+            if native.header.wide and r.random() < 0.1:
+                d = r.randrange(-1 << 63, 1 << 63)
+        if scale < 2:
+            is_aligned = d % 4 == 0
+            self.forced = [int(is_aligned)]
+            if self.bit(aligned):
+                scale = 2
+        d >>= scale
+        return slow_decoder.signed_of(self.say(context, 2 * d if d >= 0 else -2 * d - 1)) << scale
+
+
+class Composer(Native):
+    """Decodes what it makes up."""
+
+    def __init__(self, header, old, rnd):
+        super().__init__(header, old, b"")
+        self.dec = self.refs.dec = Choices(rnd)
+        self.dec.native = self
+        self.pending_from_new = 0
+
+    def segment(self):
+        if self.header.reads_new:
+            # A segment from new needs some new.
+            self.pending_from_new = int(len(self.new) > 0 and self.dec.random.random() < 0.4)
+            self.dec.forced = [self.pending_from_new]
+        return super().segment()
+
+    def jump(self, new_pos):
+        mask, old_size = self.mask, self.header.old_size
+        sources = {0: self.recent[0], 1: self.map_distance(new_pos), 2: self.old_end - new_pos, 4: self.recent[1],
+                   5: self.recent[2], 6: self.recent[3]}
+        good = [j for j, d in sources.items() if (new_pos + d) & mask < old_size] + [3]
+        j = self.dec.random.choice(good)
+        self.dec.forced = [1] * j + [0] * (j < 6)
+        return super().jump(new_pos)
+
+
+class Writer:
+    """The integers of the header; those of slow_decoder.Reader."""
+
+    def __init__(self, bits):
+        self.data, self.bits = b"", bits
+
+    def u8(self, value):
+        self.data += bytes([value])
+
+    def varint(self, value):
+        while value > 127:
+            self.u8(value & 127 | 128)
+            value >>= 7
+        self.u8(value)
+
+    def near(self, base, value):
+        d = (value - base) % (1 << self.bits)
+        d -= (1 << self.bits) if d >> (self.bits - 1) else 0
+        self.varint(2 * d if d >= 0 else -2 * d - 1)
+
+    def address(self, value):
+        self.varint(int.from_bytes(value.to_bytes(self.bits // 8, "little"), "big"))
+
+
+class Plan:
+    """What the header will say; the same names as in slow_decoder.Header."""
+
+    codec = NATIVE
+
+    def __init__(self, rnd):
+        name, isa, base, ram, _, _ = rnd.choice(make_images.IMAGES)
+        self.old = make_images.make(*next(i for i in make_images.IMAGES if i[0] == name))[0]
+        if rnd.random() < 0.1:
+            self.old = rnd.randbytes(rnd.choice([1, 33, 3000]))
+        self.wide = rnd.random() < 0.25
+        self.bits = 64 if self.wide else 32
+        self.reads_new = rnd.random() < 0.6
+        self.old_size, self.new_size = len(self.old), rnd.choice([1, 70, 1500, 2500])
+        self.chunk_size = (16 + rnd.randrange(16)) << rnd.randrange(4, 9)
+        self.flag_class, self.table_code = rnd.randrange(3), rnd.randrange(30)
+        self.table_size = (4 + (self.table_code & 3)) << ((self.table_code >> 2) + 2)
+        self.map_cap = rnd.choice([0, 0, 1, 5, 20])
+        self.learned_cap = rnd.choice([0, 1, 8, 40])
+        high = rnd.choice([0, 0x1000000000, 0xffffff8000000000]) if self.wide else 0
+        self.ranges = [] if rnd.random() < 0.3 else [(high + ram & ~255, high + (ram & ~255) + 4096)]
+        self.regions = self.make_regions(rnd, isa, (base + high) % (1 << self.bits))
+        if self.regions and rnd.random() < 0.5:
+            self.sprinkle_words(rnd)
+
+    def sprinkle_words(self, rnd):
+        """Pointers to the image and to RAM, of 4 and of 8 bytes, and what looks like one up to its upper half."""
+        old = bytearray(self.old)
+        for region in self.regions:
+            order = "big" if region.kinds >> 15 else "little"
+            first = region.old_pos + -region.old_addr % 8
+            for pos in range(first, region.old_end - 7, 8):
+                if rnd.random() < 0.3:
+                    start, end = rnd.choice(self.ranges + [(region.old_addr, region.old_addr + region.old_len)] * 2)
+                    length = rnd.choice([4, 8])
+                    upper = rnd.choice([0, 0, 0, 1 << 32]) if length == 8 else 0
+                    value = rnd.randrange(start, end) % (1 << 8 * length) | upper
+                    old[pos:pos + length] = value.to_bytes(length, order)
+        self.old = bytes(old)
+
+    def make_regions(self, rnd, isa, base):
+        count = rnd.choice([0, 1, 1, 1, 2, 3])
+        if self.old_size < 4 * count or self.new_size < 4 * count:
+            return []
+        old_cuts = [0] + sorted(rnd.sample(range(1, self.old_size), 2 * count - 1)) if count > 1 else [0, self.old_size]
+        new_cuts = [0] + sorted(rnd.sample(range(1, self.new_size), 2 * count - 1)) if count > 1 else [0, self.new_size]
+        order = rnd.sample(range(count), count)
+        regions = []
+        for i, j in enumerate(order):
+            r = slow_decoder.Region.__new__(slow_decoder.Region)
+            r.isa = isa if rnd.random() < 0.8 else rnd.randrange(13)
+            r.kinds = rnd.choice([0xfff, 0xfff, 0x7fe, 0xffd, rnd.getrandbits(16)])
+            if isa == slow_isa.MIPS_BE:
+                r.kinds |= 0x8000
+            r.old_pos, r.old_end = old_cuts[2 * i], old_cuts[2 * i + 1]
+            r.new_pos, r.new_end = new_cuts[2 * j], new_cuts[2 * j + 1]
+            r.old_len, r.new_len = r.old_end - r.old_pos, r.new_end - r.new_pos
+            r.old_addr = (base + r.old_pos) % (1 << self.bits)
+            moved = rnd.choice([0, 0, 8, 256, 0x1000, 2, rnd.getrandbits(20) & ~7])
+            r.new_addr = (r.old_addr + moved) % (1 << self.bits)
+            regions.append(r)
+        return regions
+
+    def header(self, new, payload):
+        w = Writer(self.bits)
+        w.u8(1 * self.reads_new | 2 * self.wide)
+        w.u8(self.codec)
+        w.varint(self.old_size)
+        w.near(self.old_size, self.new_size)
+        w.varint(len(payload))
+        w.data += hashlib.sha256(self.old).digest()[:DIGEST] + hashlib.sha256(new).digest()[:DIGEST]
+        shift = self.chunk_size.bit_length() - 5
+        w.u8(shift << 4 | (self.chunk_size >> shift) - 16)
+        w.u8(self.table_code | self.flag_class << 6)
+        w.varint(self.map_cap)
+        w.varint(self.learned_cap)
+        w.u8(len(self.regions) | len(self.ranges) << 4)
+        old_end = new_end = 0
+        for r in self.regions:
+            w.u8(r.isa)
+            w.varint(r.kinds)
+            w.varint(r.old_pos - old_end)
+            w.varint(self.old_size - r.old_end)
+            w.address(r.old_addr)
+            w.near(r.old_pos - old_end + new_end, r.new_pos)
+            w.near(self.old_size - r.old_end, self.new_size - r.new_end)
+            w.near(r.old_addr, r.new_addr)
+            old_end, new_end = r.old_end, r.new_end
+        for start, end in self.ranges:
+            w.address(start)
+            w.varint((end - start) // 256)
+        return w.data
+
+
+def seal(header, payload, chunk_size, chunk0_len):
+    """The file: chunks, each with the digest of the next. Chunk 0 is of chunk0_len bytes unless it holds all."""
+    head = 7 + len(header)
+    pieces, pos = [], 0
+    if len(payload) <= chunk0_len - head:
+        pieces, chunk0_len = [payload], head + len(payload)
+    else:
+        first = chunk0_len - head - DIGEST
+        pieces, pos = [payload[:first]], first
+        while len(payload) - pos > chunk_size:
+            pieces.append(payload[pos:pos + chunk_size - DIGEST])
+            pos += chunk_size - DIGEST
+        pieces.append(payload[pos:])
+    prologue = b"KRF\0" + bytes([len(header)]) + chunk0_len.to_bytes(2, "little") + header
+    chunk = pieces[-1] if len(pieces) > 1 else prologue + pieces[0]
+    chunks = [chunk]
+    for index in range(len(pieces) - 2, -1, -1):
+        chunk = (prologue if index == 0 else b"") + hashlib.sha256(chunk).digest()[:DIGEST] + pieces[index]
+        chunks.insert(0, chunk)
+    return b"".join(chunks)
+
+
+def make(number):
+    """Old image, delta, new image."""
+    rnd = random.Random(f"delta {number}")
+    plan = Plan(rnd)
+    composer = Composer(plan, plan.old, rnd)
+    new = composer.run()
+    payload = composer.dec.finish()
+    header = plan.header(new, payload)
+    least = 7 + len(header) + DIGEST
+    plan.chunk_size = max(plan.chunk_size, 256)
+    chunk0_len = rnd.choice([least, least + 1, plan.chunk_size])
+    return plan.old, seal(header, payload, plan.chunk_size, min(max(chunk0_len, least), plan.chunk_size)), new
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: make_deltas.py FOLDER [COUNT]")
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(int(sys.argv[2]) if len(sys.argv) == 3 else COUNT):
+        for kind, data in zip(("old", "krf", "new"), make(number)):
+            (folder / f"{number}.{kind}").write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
