@@ -195,6 +195,8 @@ untouched D5
 test_case "a product that the root is not for is refused"
 agent 6 D5 check --product other
 says 'give the right root'
+agent 6 D5 check --root "$work/server.pem"
+says 'not a signed document'
 
 test_case "connections that are cut are resumed, whatever the server does about ranges"
 for how in "cut 3000" "cut-whole 3000" "cut-deny 3000" "short" "long" "shift" "busy" "pad 40" "pad 41" "pad 42"; do

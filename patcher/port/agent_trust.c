@@ -11,9 +11,26 @@
 #include "common/host/hash.h"
 #include "common/host/verify.h"
 
+/* kerf_cli_err_text() speaks of deltas where a document is meant. */
+static const char *reason(kerf_err err)
+{
+    switch ((int)err) {
+    case KERF_ERR_FORMAT:
+    case KERF_ERR_TRUNCATED:
+    case KERF_ERR_TRAILING:
+        return "not a signed document of Kerf, or damaged: check that it is the right one";
+    case KERF_ERR_VERSION:
+        return "written in a version of the format that this program does not know: update kerf-agent";
+    case KERF_ERR_RAM:
+        return "too large for the memory there is: free some, or check that it is the right one";
+    default:
+        return kerf_cli_err_text(err);
+    }
+}
+
 static kerf_err refuse(kerf_err err, const char *what, struct kerf_why *why)
 {
-    kerf_why_set(why, "%s is refused: %s", what, kerf_cli_err_text(err));
+    kerf_why_set(why, "%s is refused: %s", what, reason(err));
     return err;
 }
 
@@ -36,7 +53,7 @@ kerf_err kerf_agent_trust_open(struct kerf_agent_trust *trust, const char *born_
     }
     err = kerf_root_open(trust->root_doc, len, &trust->verifier, &trust->root);
     if (err != KERF_OK) {
-        kerf_why_set(why, "the trusted root '%s' is not usable: %s", path, kerf_cli_err_text(err));
+        kerf_why_set(why, "the trusted root '%s' is not usable: %s", path, reason(err));
         return err;
     }
     if (!kerf_span_equal(trust->root.product, name)) {
