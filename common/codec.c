@@ -198,7 +198,7 @@ static kerf_err code_map(struct kerf_run *run, kerf_addr *start, kerf_shift *shi
     }
     *start = kerf_run_addr(run, prev_start + units * KERF_MAP_UNIT);
     *shift = kerf_run_shift(run, (kerf_pos)prev_shift + (kerf_pos)difference);
-    if (err == KERF_OK && (*start < prev_start || units > (KERF_POS_MAX - prev_start) / KERF_MAP_UNIT)) {
+    if (err == KERF_OK && units > (kerf_run_addr(run, KERF_POS_MAX) - prev_start) / KERF_MAP_UNIT) {
         err = KERF_ERR_CORRUPT;
     }
     kerf_run_pair_set(run, run->map, c->map_len, *start, *shift);
