@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Range coder, counters, mixers and numbers of docs/FORMAT.md, "Range coder" to "Tables", for slow_decoder.py."""
+from slow_isa import BRANCH, BRANCH2, CALL, JUMP, LITERAL, LOW, PAIR, PAIR2, RAM, WORD, WORD8
 
 
 class Refused(Exception):
