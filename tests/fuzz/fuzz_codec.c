@@ -122,7 +122,7 @@ static bool set_up(struct test *test, struct taker *t, unsigned *cuts)
     struct kerf_header h = {.codec = KERF_CODEC_NATIVE, .chunk_size = 65536};
     struct kerf_region regions[MAX_REGIONS];
     struct kerf_range ranges[MAX_RANGES];
-    uint8_t tile[256 + 16]; /* 16 more than tile_len can say: gcc -O3 writes it in vectors, and warns of that */
+    uint8_t tile[256 + 16]; /* 16 more than are used: gcc -O3 fills it by vectors, and warns of their ends */
     unsigned tile_len;
     size_t header_len;
 
@@ -138,7 +138,7 @@ static bool set_up(struct test *test, struct taker *t, unsigned *cuts)
     h.old_size = take(t, 2) % (OLD_CAP + 1);
     h.new_size = take(t, 2) % (NEW_CAP + 1);
     *cuts = take(t, 1);
-    tile_len = take(t, 1);
+    tile_len = take(t, 1) & 255u;
     for (unsigned i = 0; i < tile_len; i++) {
         tile[i] = (uint8_t)take(t, 1);
     }
