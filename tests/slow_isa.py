@@ -129,17 +129,6 @@ class Adrp(Form):
         return insn & ~(1 << 23) | (insn >> 22 & 1) << 23
 
 
-def adrp_unit(insn):
-    if insn & 0xffc00000 == 0x91000000:
-        return 0
-    return 4 if insn >> 30 == 0 and insn >> 23 & 1 and insn >> 26 & 1 else insn >> 30
-
-
-class AdrpLow(Form):
-    def put(self, data, pc, target, bits):
-        return super().put(data, pc, pc >> 32 << 32 | (target & 0xfff) >> adrp_unit(self.number(data, 4)), bits)
-
-
 class BigForm(Form):
     order = "big"
 
@@ -193,7 +182,7 @@ A32_FORMS = [
     Form((0x0f3f0000, 0x051f0000), LITERAL, 4, pc_plus(8), "d 12@0>0 1@23>12"),
     Form((0x0f3f0000, 0x0d1f0000), LITERAL, 4, pc_plus(8), "d 8@0>2 1@23>10"),
     Form((0x0ff00000, 0x03000000), PAIR, 4, None, "u 12@0>0 4@16>12"),
-    Form((0x0ff00000, 0x03400000), None, 4, None, "u 12@0>16 4@16>28"),
+    Form((0x0ff00000, 0x03400000), LOW, 4, None, "u 12@0>16 4@16>28"),
 ]
 
 AARCH64_FORMS = [
@@ -205,7 +194,13 @@ AARCH64_FORMS = [
     Form((0x7e000000, 0x36000000), BRANCH2, 4, pc_plus(0), "s 14@5>2"),
     Form((0x3b000000, 0x18000000), LITERAL, 4, pc_plus(0), "s 19@5>2"),
     Form((0x9f000000, 0x10000000), LITERAL, 4, pc_plus(0), "s 2@29>0 19@5>2"),
-    AdrpLow(None, LOW, 4, None, "u 12@10>0"),
+    Form((0xffc00000, 0x91000000), LOW, 4, None, "u 12@10>0"),
+    Form((0xff000000, 0x39000000), LOW, 4, None, "u 12@10>0"),
+    Form((0xff800000, 0x3d000000), LOW, 4, None, "u 12@10>0"),
+    Form((0xffbc0000, 0x3d800000), LOW, 4, None, "u 8@10>4"),
+    Form((0xfb200000, 0x79000000), LOW, 4, None, "u 11@10>1"),
+    Form((0xfb300000, 0xb9000000), LOW, 4, None, "u 10@10>2"),
+    Form((0xfb380000, 0xf9000000), LOW, 4, None, "u 9@10>3"),
 ]
 
 XTENSA_FORMS = [
@@ -220,6 +215,7 @@ XTENSA_FORMS = [
     Form((0x3f, 0x05), CALL, 3, pc_plus(4, 3), "s 18@6>2"),
     Form((0xf, 0x5), CALL, 3, pc_plus(4, 3), "s 18@6>2"),
 ]
+WINDOWED_FORMS = [*XTENSA_FORMS[:8], Form((0x3f, 0x05), None, 3, None, None), XTENSA_FORMS[9]]
 
 JAL_VALUE = "s 10@21>1 1@20>11 8@12>12 1@31>20"
 CJ_VALUE = "s 3@3>1 1@11>4 1@2>5 1@7>6 1@6>7 2@9>8 1@8>10 1@12>11"
@@ -231,8 +227,10 @@ RISCV_FORMS = [
     Form((0x7f, 0x63), BRANCH, 4, pc_plus(0), "s 4@8>1 6@25>5 1@7>11 1@31>12"),
     Form((0xc003, 0xc001), BRANCH2, 2, pc_plus(0), "s 2@3>1 2@10>3 1@2>5 2@5>6 1@12>8"),
     Form((0xe003, 0xa001), BRANCH2, 2, pc_plus(0), CJ_VALUE),
-    Form(None, LOW, 4, None, "u 12@20>0"),
-    Form(None, LOW, 4, None, "u 5@7>0 7@25>5"),
+    Form((0x7b, 0x03), LOW, 4, None, "s 12@20>0"),
+    Form((0x7077, 0x13), LOW, 4, None, "s 12@20>0"),
+    Form((0x707f, 0x67), LOW, 4, None, "s 12@20>0"),
+    Form((0x7b, 0x23), LOW, 4, None, "s 5@7>0 7@25>5"),
     Form((0xe003, 0x2001), BRANCH2, 2, pc_plus(0), CJ_VALUE),
 ]
 
@@ -255,13 +253,15 @@ def mips_forms(form):
         form((0xffff0000, 0x04110000), CALL, 4, pc_plus(4), "s 16@0>2"),
         form((0xb0000000, 0x10000000), BRANCH, 4, pc_plus(4), "s 16@0>2"),
         form((0xfc0c0000, 0x04000000), BRANCH, 4, pc_plus(4), "s 16@0>2"),
-        form(None, LOW, 4, None, "u 16@0>0"),
+        form((0xfc000000, 0x24000000), LOW, 4, None, "s 16@0>0"),
+        form((0xfc000000, 0x64000000), LOW, 4, None, "s 16@0>0"),
+        form((0x80000000, 0x80000000), LOW, 4, None, "s 16@0>0"),
     ]
 
 
 FORMS = {
-    THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: XTENSA_FORMS,
-    RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:9], AVR: AVR_FORMS, MIPS: mips_forms(Form),
+    THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: WINDOWED_FORMS,
+    RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:11], AVR: AVR_FORMS, MIPS: mips_forms(Form),
     MIPS_BE: mips_forms(BigForm),
 }
 
@@ -299,90 +299,53 @@ def thumb_pair(form, view, _pc):
     return pair
 
 
-def a32_pair(form, view, _pc):
-    pair, first = Pair(), le32(view)
-    for at in (4, 8, 12, 16):
-        second = le32(view, at)
-        if A32_FORMS[8].matches(view[at:]) and (first ^ second) & 0xf000f000 == 0:
-            pair.add(at, A32_FORMS[8], form.value(first) | A32_FORMS[8].value(second))
-            break
-    return pair
+def first_match(forms, view):
+    return next((form for form in forms if form.matches(view)), None)
 
 
-def aarch64_pair(form, view, pc):
-    pair, first = Pair(), le32(view)
-    register, page = first & 31, form.base_of(pc) + form.value(first)
-    for at in range(4, 32, 4):
-        if pair.full():
-            break
-        insn = le32(view, at)
-        add = insn & 0xffc00000 == 0x91000000
-        if (add or insn & 0x3b000000 == 0x39000000) and insn >> 5 & 31 == register:
-            low = (insn >> 10 & 0xfff) << adrp_unit(insn)
-            if low < 4096:
-                pair.add(at, AARCH64_FORMS[8], page + low)
-        load = insn & 0x3f000000 == 0x39000000 and insn >> 22 & 3 != 0
-        if insn & 31 == register and (add or load or insn & 0x9f000000 == 0x90000000):
-            break
-    return pair
-
-
-def riscv_low_form(insn):
-    if insn & 0x7b == 0x23:
-        return RISCV_FORMS[8]
-    if insn & 0x7b == 3 or insn & 0x7000 == 0 and (insn & 0x77 == 0x13 or insn & 0x7f == 0x67):
-        return RISCV_FORMS[7]
-    return None
-
-
-def riscv_pair(form, view, pc):
-    pair, first, at = Pair(), le32(view), 4
-    register = first >> 7 & 31
+def table_pair(isa, form, view, pc, registers, rounding=0):
+    """`registers`: lowest bits of the one that the first half writes, a second half reads, a second half writes."""
+    pair, forms = Pair(), FORMS[isa]
+    ones = 15 if isa == A32 else 31
+    first, second, written = registers
+    register = form.number(view, 4) >> first & ones
+    at = 4
     while at <= 28 and not pair.full():
-        insn = le32(view, at)
-        if insn & 3 != 3:
-            at += 2
-            continue
-        low = riscv_low_form(insn)
-        if low is not None and register != 0 and insn >> 15 & 31 == register:
-            pair.add(at, low, form.base_of(pc) + form.value(first) + (low.field_bits(insn) ^ 0x800))
-        if insn >> 7 & 31 == register and insn & 0x7b != 0x23 and insn & 0x7f != 0x63:
+        insn, half = form.number(view[at:], 4), first_match(forms, view[at:])
+        if half is not None and half.kind == LOW and insn >> second & ones == register:
+            pair.add(at, half, form.base_of(pc) + rounding + form.value(form.number(view, 4)) + half.value(insn))
+        if half is not None and half.kind in (LOW, PAIR) and insn >> written & ones == register:
             break
-        at += 4
+        at += 2 if isa in (RISCV32, RISCV64) and insn & 3 != 3 else 4
     return pair
 
 
 def avr_pair(form, view, _pc):
-    pair, first = Pair(), le32(view)
-    for at in (2, 4):
+    pair, first, at = Pair(), le32(view), 2
+    while at <= 28:
         second = le32(view, at)
-        if second & 0xf0f0 == (first & 0xf0f0) + 0x10:
-            pair.add(at, AVR_FORMS[6], 0x800000 + form.field_bits(first) + AVR_FORMS[6].field_bits(second))
-            break
+        if second & 0xf000 == 0xe000:
+            if second >> 4 & 15 == (first >> 4 & 15) + 1:
+                pair.add(at, AVR_FORMS[6], 0x800000 + form.field_bits(first) + AVR_FORMS[6].field_bits(second))
+                break
+            if second >> 4 & 15 == first >> 4 & 15:
+                break
+        at += 4 if any(wide.matches(view[at:]) for wide in AVR_FORMS[:3]) else 2
     return pair
 
 
-def mips_pair(form, view, _pc):
-    pair = Pair()
-    first = form.number(view, 4)
-    register = first >> 16 & 31
-    low_form = FORMS[MIPS_BE if form.order == "big" else MIPS][6]
-    for at in range(4, 32, 4):
-        if pair.full():
-            break
-        insn = form.number(view[at:], 4)
-        op = insn >> 26
-        if insn >> 21 & 31 == register and (op in (9, 25) or op >= 32):
-            pair.add(at, low_form, -0x8000 + form.value(first) + ((insn & 0xffff) ^ 0x8000))
-        if op == 0 and insn >> 11 & 31 == register:
-            break
-        if (8 <= op <= 15 or op == 25 or 32 <= op <= 39) and insn >> 16 & 31 == register:
-            break
-    return pair
-
-
-PAIRS = {THUMB: thumb_pair, A32: a32_pair, AARCH64: aarch64_pair, RISCV32: riscv_pair, RISCV64: riscv_pair,
-         AVR: avr_pair, MIPS: mips_pair, MIPS_BE: mips_pair}
+def pair_of(isa, form, view, pc):
+    if isa == THUMB:
+        return thumb_pair(form, view, pc)
+    if isa == AVR:
+        return avr_pair(form, view, pc)
+    if isa == A32:
+        return table_pair(isa, form, view, pc, (12, 12, 12))
+    if isa == AARCH64:
+        return table_pair(isa, form, view, pc, (0, 5, 0))
+    if isa in (RISCV32, RISCV64):
+        return table_pair(isa, form, view, pc, (7, 15, 7), 0x800)
+    return table_pair(isa, form, view, pc, (16, 21, 16), 0x8000)
 
 
 # --------------------------------------------------------------------------------------------------------------- x86
@@ -413,16 +376,25 @@ def x86_find(wide, view):
         return CALL if b == 0xe8 else JUMP, X86Form(1, 0, False)
     if b == 0x0f and second & 0xf0 == 0x80:
         return BRANCH, X86Form(2, 0, False)
+    memory = LITERAL if wide else PAIR2
     if b == 0x0f and third & 0xc7 == 5:
-        return PAIR2, X86Form(3, 0, not wide)
+        return memory, X86Form(3, 0, not wide)
     if b in HAS_MEMORY and second & 0xc7 == 5:
-        return PAIR2, X86Form(2, x86_behind(b, second) if wide else 0, not wide)
+        return memory, X86Form(2, x86_behind(b, second) if wide else 0, not wide)
     if not wide and b in EAX_OR_IMMEDIATE:
         return PAIR2, X86Form(1, 0, True)
     return None
 
 
 # -------------------------------------------------------------------------------------------------------------- seam
+
+def xtensa_padding(view, phase):
+    if view[0] != 0 or view[1] == view[2] == 0:
+        return 0
+    if phase == 2:
+        return 2 if view[1] == 0 else 0
+    return 1 if phase == 3 and view[2] not in (0x40, 0xa1) else 0
+
 
 def step_of(isa, view, pc):
     """The sweep's step, and whether anything can be found here at all."""
@@ -432,6 +404,9 @@ def step_of(isa, view, pc):
     if isa == THUMB:
         return 4 if first >= 0xe800 else 2, True
     if isa in (XTENSA, XTENSA_CALL0):
+        padding = xtensa_padding(view, pc & 3)
+        if padding:
+            return padding, False
         return 2 if 8 <= first & 15 <= 13 else 3, True
     if isa in (RISCV32, RISCV64):
         return 4 if first & 3 == 3 else 2, True
@@ -450,12 +425,12 @@ def scan(isa, view, pc, kinds, boundary, bits):
     if isa in (X86, X86_64):
         kind, form = x86_find(isa == X86_64, view) or (0, None)
     else:
-        form = next((form for form in FORMS[isa] if form.matches(view)), None)
+        form = first_match(FORMS[isa], view)
         kind = form.kind if form else None
         always = isa in (A32, AARCH64, MIPS, MIPS_BE) or isa == THUMB and form and form.length == 4
         if not boundary and not always:
             form = None
-    if form is None or not kind or not kinds >> kind & 1:
+    if form is None or not kind or kind == LOW or not kinds >> kind & 1:
         return step, None
     return step, reference(isa, kind, form, view, pc, kinds, bits)
 
@@ -465,14 +440,15 @@ def reference(isa, kind, form, view, pc, kinds, bits):
         return None
     ref = Ref(kind, form, form.length, form.get(view, pc, bits))
     ref.scale = form.scale
+    ref.anywhere = kind == RAM
     if kind != PAIR:
         return ref
     if isa == AARCH64 and (le32(view) >> 22 ^ le32(view) >> 23) & 1:
         return None
-    pair = PAIRS[isa](form, view, pc)
+    pair = pair_of(isa, form, view, pc)
     if pair.lows:
         ref.target, ref.lows, ref.scale = pair.target % (1 << bits), pair.lows, 0
-        ref.relative, ref.anywhere = form is RISCV_FORMS[0], isa == AARCH64
+        ref.relative, ref.anywhere = form is RISCV_FORMS[0], isa != THUMB
         return ref
     if isa == AARCH64 and kinds >> PAIR2 & 1:
         ref.kind = PAIR2

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * form.h - instructions whose target is a few bit fields, as tables; for the instruction sets alone.
+ * form.h - instruction sets as tables; for isa.c and the instruction sets alone.
  *
  * A form says how one instruction is told, which bits of it hold a value, and what that value is counted from. One table
  * serves finding, reading and writing, so that they can't drift; code remains only for what a table can't say.
@@ -10,6 +10,11 @@
 
 #include "common/isa/isa.h"
 
+/* Is any of them in this build? */
+#define KERF_FORMS                                                                                                     \
+    (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR ||      \
+     KERF_ISA_HAS_MIPS)
+
 /* Bits [from, from + width) of the instruction are bits [to, to + width) of its value. */
 struct kerf_form_bits {
     uint8_t from, to, width;
@@ -18,55 +23,94 @@ struct kerf_form_bits {
 /* What a value is counted from: ((pc + before) rounded down to a multiple of 2^align) + after. */
 struct kerf_form_base {
     uint8_t before;
-    uint8_t align; /* 32: nothing is left of the pc, the value is absolute */
+    uint8_t align;  /* 32: nothing is left of the pc, the value is absolute */
+    uint16_t round; /* added to a value before its lower bits are cut off: its second half is signed */
     int32_t after;
-};
-
-enum kerf_form_sign {
-    KERF_FORM_UNSIGNED,
-    KERF_FORM_SIGNED,  /* the value's top bit is its sign */
-    KERF_FORM_UP_DOWN, /* the value's top bit says whether the rest is added (1) or subtracted (0) */
 };
 
 struct kerf_form {
     uint16_t mask, match; /* of the half that holds the opcode; a mask of 0 and a match of 1 is never found */
-    uint8_t kind;         /* enum kerf_ref_kind; KERF_REF_NONE hides the forms after it from these instructions */
-    uint8_t len;          /* bytes, 2 .. 4 */
+    uint8_t kind;         /* enum kerf_ref_kind; KERF_REF_NONE: an instruction without a target */
+    uint8_t len;          /* bytes, 1 .. 4 */
     uint8_t base;         /* index into the instruction set's bases */
-    uint8_t sign;         /* enum kerf_form_sign */
+    uint8_t sign;         /* n: the value has n bits, the top one its sign; 0: it has none */
     uint8_t bits;         /* index of its first field: that of the lowest bits, which say the unit of the value */
-    uint8_t bit_count;    /* fields; the last one has the value's top bits; 0 where kind is KERF_REF_NONE */
+    uint8_t bit_count;    /* fields */
 };
 
-/* The forms of an instruction set; the index in `forms` is the number of the form. */
+/* In `sign`: the top bit is no sign but says whether the bits below are added (1) or subtracted (0). */
+#define KERF_FORM_UP_DOWN 0x80u
+
+#define KERF_FORM_LENGTH(mask, match, len)                                                                             \
+    {                                                                                                                  \
+        mask, match, KERF_REF_NONE, len, 0, 0, 0, 0                                                                    \
+    }
+
+/*
+ * How second halves are told: by the register that the first half writes, KERF_REF_LOW, or of the next register a first
+ * half like it. No instruction is looked at behind a half that writes that register again.
+ */
+struct kerf_form_pairs {
+    uint8_t first;   /* the lowest bit of the register that a first half writes */
+    uint8_t second;  /* ... that a second half reads */
+    uint8_t written; /* ... that a second half writes */
+    uint8_t mask;    /* of these registers */
+    uint8_t step;    /* the second half's register is so many higher; then it is the form behind the first's */
+};
+
+/* An instruction set. The index in `forms` is the number of a form; the first that matches counts; the last matches all. */
 struct kerf_forms {
     const struct kerf_form *forms;
     const struct kerf_form_bits *bits;
     const struct kerf_form_base *bases;
-    uint8_t count;  /* of forms */
+    unsigned (*padding)(const struct kerf_isa_view *view); /* NULL, or: bytes here that are none of an instruction */
+    struct kerf_form_pairs pairs;
+    uint8_t align;  /* the lowest bits of the pc, 0 where instructions start */
     uint8_t opcode; /* 0: the opcode is in bits 0-15, 16: in bits 16-31 */
+    bool swept;     /* instructions differ in length: they are taken only where the sweep says that one starts */
     bool big;       /* instructions are big-endian words of 4 bytes */
+    bool alone;     /* first halves count without a second one, as KERF_REF_PAIR2 */
 };
 
-/* The instruction at p, of len bytes (1 .. 4), zeros above. */
-uint32_t kerf_form_load(const struct kerf_forms *set, const uint8_t *p, unsigned len);
+extern const struct kerf_forms kerf_forms_a32, kerf_forms_aarch64, kerf_forms_avr, kerf_forms_mips_le,
+    kerf_forms_mips_be, kerf_forms_riscv32, kerf_forms_riscv64, kerf_forms_xtensa_call0, kerf_forms_xtensa_windowed;
 
-/*
- * Looks for a form at view->p; fills *ref for one of a kind that is looked for (a KERF_REF_PAIR without second halves).
- * Returns the form's number, looked for or not; set->count: none.
- */
-unsigned kerf_form_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref);
+/* As in isa.h. */
+#if KERF_FORMS
+unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref);
+bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc,
+                    kerf_addr *target);
+void kerf_forms_put(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+#else
+static inline unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view,
+                                       struct kerf_ref *ref)
+{
+    (void)set;
+    (void)view;
+    (void)ref;
+    return 1;
+}
 
-/* Reads the target, in any case; false: the bytes are not of this form, or hold -0. */
-bool kerf_form_get(const struct kerf_forms *set, unsigned form, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+static inline bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, const uint8_t *p,
+                                  kerf_addr pc, kerf_addr *target)
+{
+    (void)set;
+    (void)shape;
+    (void)p;
+    (void)pc;
+    (void)target;
+    return false;
+}
 
-/* Writes the target. */
-void kerf_form_put(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
-
-/*
- * Gives *ref, a first half, one more second half, `at` bytes behind it, that together with it makes `target`. The first
- * such target becomes the reference's. There must be room for it.
- */
-void kerf_form_pair(struct kerf_ref *ref, unsigned at, unsigned form, kerf_addr target);
+static inline void kerf_forms_put(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc,
+                                  kerf_addr target)
+{
+    (void)set;
+    (void)form;
+    (void)p;
+    (void)pc;
+    (void)target;
+}
+#endif
 
 #endif

@@ -2,7 +2,33 @@
 /* The one place that knows which instruction sets there are. */
 #include "common/isa/isa.h"
 
+#include "common/isa/form.h"
 #include "common/isa/word.h"
+
+/* Those that are tables. */
+static const struct kerf_forms *const tables[KERF_ISA_COUNT] = {
+#if KERF_ISA_HAS_A32
+    [KERF_ISA_A32] = &kerf_forms_a32,
+#endif
+#if KERF_ISA_HAS_AARCH64
+    [KERF_ISA_AARCH64] = &kerf_forms_aarch64,
+#endif
+#if KERF_ISA_HAS_XTENSA
+    [KERF_ISA_XTENSA_CALL0] = &kerf_forms_xtensa_call0,
+    [KERF_ISA_XTENSA_WINDOWED] = &kerf_forms_xtensa_windowed,
+#endif
+#if KERF_ISA_HAS_RISCV
+    [KERF_ISA_RISCV32] = &kerf_forms_riscv32,
+    [KERF_ISA_RISCV64] = &kerf_forms_riscv64,
+#endif
+#if KERF_ISA_HAS_AVR
+    [KERF_ISA_AVR] = &kerf_forms_avr,
+#endif
+#if KERF_ISA_HAS_MIPS
+    [KERF_ISA_MIPS32_LE] = &kerf_forms_mips_le,
+    [KERF_ISA_MIPS32_BE] = &kerf_forms_mips_be,
+#endif
+};
 
 bool kerf_isa_known(unsigned isa)
 {
@@ -11,26 +37,11 @@ bool kerf_isa_known(unsigned isa)
         return true;
     case KERF_ISA_THUMB:
         return KERF_ISA_HAS_THUMB;
-    case KERF_ISA_A32:
-        return KERF_ISA_HAS_A32;
-    case KERF_ISA_AARCH64:
-        return KERF_ISA_HAS_AARCH64;
-    case KERF_ISA_XTENSA_CALL0:
-    case KERF_ISA_XTENSA_WINDOWED:
-        return KERF_ISA_HAS_XTENSA;
-    case KERF_ISA_RISCV32:
-    case KERF_ISA_RISCV64:
-        return KERF_ISA_HAS_RISCV;
     case KERF_ISA_X86:
     case KERF_ISA_X86_64:
         return KERF_ISA_HAS_X86;
-    case KERF_ISA_AVR:
-        return KERF_ISA_HAS_AVR;
-    case KERF_ISA_MIPS32_LE:
-    case KERF_ISA_MIPS32_BE:
-        return KERF_ISA_HAS_MIPS;
     default:
-        return false;
+        return isa < KERF_ISA_COUNT && tables[isa] != NULL;
     }
 }
 
@@ -46,40 +57,13 @@ unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct ke
     case KERF_ISA_THUMB:
         return kerf_thumb_scan(view, ref);
 #endif
-#if KERF_ISA_HAS_A32
-    case KERF_ISA_A32:
-        return kerf_a32_scan(view, ref);
-#endif
-#if KERF_ISA_HAS_AARCH64
-    case KERF_ISA_AARCH64:
-        return kerf_aarch64_scan(view, ref);
-#endif
-#if KERF_ISA_HAS_XTENSA
-    case KERF_ISA_XTENSA_CALL0:
-    case KERF_ISA_XTENSA_WINDOWED:
-        return kerf_xtensa_scan(isa == KERF_ISA_XTENSA_WINDOWED, view, ref);
-#endif
-#if KERF_ISA_HAS_RISCV
-    case KERF_ISA_RISCV32:
-    case KERF_ISA_RISCV64:
-        return kerf_riscv_scan(isa == KERF_ISA_RISCV64, view, ref);
-#endif
 #if KERF_ISA_HAS_X86
     case KERF_ISA_X86:
     case KERF_ISA_X86_64:
         return kerf_x86_scan(isa == KERF_ISA_X86_64, view, ref);
 #endif
-#if KERF_ISA_HAS_AVR
-    case KERF_ISA_AVR:
-        return kerf_avr_scan(view, ref);
-#endif
-#if KERF_ISA_HAS_MIPS
-    case KERF_ISA_MIPS32_LE:
-    case KERF_ISA_MIPS32_BE:
-        return kerf_mips_scan(isa == KERF_ISA_MIPS32_BE, view, ref);
-#endif
     default:
-        return 1;
+        return isa == KERF_ISA_NONE ? 1 : kerf_forms_scan(tables[isa], view, ref);
     }
 }
 
@@ -93,40 +77,13 @@ bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, 
     case KERF_ISA_THUMB:
         return kerf_thumb_get(shape, p, pc, target);
 #endif
-#if KERF_ISA_HAS_A32
-    case KERF_ISA_A32:
-        return kerf_a32_get(shape, p, pc, target);
-#endif
-#if KERF_ISA_HAS_AARCH64
-    case KERF_ISA_AARCH64:
-        return kerf_aarch64_get(shape, p, pc, target);
-#endif
-#if KERF_ISA_HAS_XTENSA
-    case KERF_ISA_XTENSA_CALL0:
-    case KERF_ISA_XTENSA_WINDOWED:
-        return kerf_xtensa_get(shape, p, pc, target);
-#endif
-#if KERF_ISA_HAS_RISCV
-    case KERF_ISA_RISCV32:
-    case KERF_ISA_RISCV64:
-        return kerf_riscv_get(shape, p, pc, target);
-#endif
 #if KERF_ISA_HAS_X86
     case KERF_ISA_X86:
     case KERF_ISA_X86_64:
         return kerf_x86_get(isa == KERF_ISA_X86_64, shape, p, pc, target);
 #endif
-#if KERF_ISA_HAS_AVR
-    case KERF_ISA_AVR:
-        return kerf_avr_get(shape, p, pc, target);
-#endif
-#if KERF_ISA_HAS_MIPS
-    case KERF_ISA_MIPS32_LE:
-    case KERF_ISA_MIPS32_BE:
-        return kerf_mips_get(isa == KERF_ISA_MIPS32_BE, shape, p, pc, target);
-#endif
     default:
-        return false;
+        return kerf_forms_get(tables[isa], shape, p, pc, target);
     }
 }
 
@@ -142,46 +99,14 @@ void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_ad
         kerf_thumb_put(form, p, pc, target);
         break;
 #endif
-#if KERF_ISA_HAS_A32
-    case KERF_ISA_A32:
-        kerf_a32_put(form, p, pc, target);
-        break;
-#endif
-#if KERF_ISA_HAS_AARCH64
-    case KERF_ISA_AARCH64:
-        kerf_aarch64_put(form, p, pc, target);
-        break;
-#endif
-#if KERF_ISA_HAS_XTENSA
-    case KERF_ISA_XTENSA_CALL0:
-    case KERF_ISA_XTENSA_WINDOWED:
-        kerf_xtensa_put(form, p, pc, target);
-        break;
-#endif
-#if KERF_ISA_HAS_RISCV
-    case KERF_ISA_RISCV32:
-    case KERF_ISA_RISCV64:
-        kerf_riscv_put(form, p, pc, target);
-        break;
-#endif
 #if KERF_ISA_HAS_X86
     case KERF_ISA_X86:
     case KERF_ISA_X86_64:
         kerf_x86_put(form, p, pc, target);
         break;
 #endif
-#if KERF_ISA_HAS_AVR
-    case KERF_ISA_AVR:
-        kerf_avr_put(form, p, pc, target);
-        break;
-#endif
-#if KERF_ISA_HAS_MIPS
-    case KERF_ISA_MIPS32_LE:
-    case KERF_ISA_MIPS32_BE:
-        kerf_mips_put(isa == KERF_ISA_MIPS32_BE, form, p, pc, target);
-        break;
-#endif
     default:
+        kerf_forms_put(tables[isa], form, p, pc, target);
         break;
     }
 }

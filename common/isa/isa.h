@@ -139,34 +139,10 @@ unsigned kerf_thumb_scan(const struct kerf_isa_view *view, struct kerf_ref *ref)
 bool kerf_thumb_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
 void kerf_thumb_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
 
-/* `wide`, `windowed`, `big`: the second of the two numbers that share a file. */
-unsigned kerf_a32_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
-bool kerf_a32_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
-void kerf_a32_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
-
-unsigned kerf_aarch64_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
-bool kerf_aarch64_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
-void kerf_aarch64_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
-
-unsigned kerf_xtensa_scan(bool windowed, const struct kerf_isa_view *view, struct kerf_ref *ref);
-bool kerf_xtensa_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
-void kerf_xtensa_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
-
-unsigned kerf_riscv_scan(bool wide, const struct kerf_isa_view *view, struct kerf_ref *ref);
-bool kerf_riscv_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
-void kerf_riscv_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
-
+/* `wide`: x86-64. The other instruction sets are tables (form.h). */
 unsigned kerf_x86_scan(bool wide, const struct kerf_isa_view *view, struct kerf_ref *ref);
 bool kerf_x86_get(bool wide, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
 void kerf_x86_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
-
-unsigned kerf_avr_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
-bool kerf_avr_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
-void kerf_avr_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
-
-unsigned kerf_mips_scan(bool big, const struct kerf_isa_view *view, struct kerf_ref *ref);
-bool kerf_mips_get(bool big, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
-void kerf_mips_put(bool big, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
 
 /* Pointer words (word.c): the codec asks for these where the instruction set found nothing. */
 void kerf_word_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);

@@ -53,7 +53,7 @@ static unsigned form_of(bool wide, const uint8_t *p, unsigned *kind)
     } else {
         at = 0;
     }
-    *kind = KERF_REF_PAIR2;
+    *kind = wide ? KERF_REF_LITERAL : KERF_REF_PAIR2;
     if (at != 0 && (p[at - 1] & 0xc7) == 0x05) {
         return at | (wide ? FORM_BEHIND(behind) : FORM_ABSOLUTE);
     }

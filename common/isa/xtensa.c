@@ -3,11 +3,13 @@
  * Xtensa, little-endian, of both calling conventions: CALL0 alone (ESP8266), and windows (ESP32: CALL4, CALL8, CALL12).
  * Source of the encodings: Xtensa Instruction Set Architecture Reference Manual (2010), 3.8 and 7.
  *
- * Only where an instruction starts: they are 3 bytes long, with the density option also 2, and lie at any byte, so that
- * 1 position in 16 looks like a call.
+ * Instructions are 2 or 3 bytes long, at any byte, and 1 in 16 looks like a call, so that all hangs on the sweep's being in
+ * step: taking calls wherever they seem to be made deltas of ESP32 images twice as large. What throws it out of step are
+ * literals, and the padding before them, before functions and loops: known for what it is, a fifth less delta.
  */
 #include "common/isa/form.h"
 
+#if KERF_ISA_HAS_XTENSA
 enum {
     BASE_PC4,
     BASE_CALL,
@@ -22,11 +24,11 @@ enum {
     BITS_NARROW = 5
 };
 enum {
-    FORM_CALLN = 9
+    AT_WINDOWED = 2
 };
 
 /* L32R counts words back from the 256 KiB below the pc's next word. */
-static const struct kerf_form_base bases[] = {{4, 0, 0}, {4, 2, 0}, {3, 2, -0x40000}};
+static const struct kerf_form_base bases[] = {{4, 0, 0, 0}, {4, 2, 0, 0}, {3, 2, 0, -0x40000}};
 
 static const struct kerf_form_bits bits[] = {
     {6, 2, 18},             /* BITS_CALL */
@@ -38,38 +40,40 @@ static const struct kerf_form_bits bits[] = {
 };
 
 static const struct kerf_form forms[] = {
-    {0x000f, 0x0001, KERF_REF_LITERAL, 3, BASE_LITERAL, KERF_FORM_UNSIGNED, BITS_LITERAL, 1}, /* L32R */
-    {0x003f, 0x0006, KERF_REF_JUMP, 3, BASE_PC4, KERF_FORM_SIGNED, BITS_J, 1},                /* J */
-    {0x003f, 0x0016, KERF_REF_BRANCH, 3, BASE_PC4, KERF_FORM_SIGNED, BITS_12, 1},             /* BEQZ ... */
-    {0x003f, 0x0026, KERF_REF_BRANCH2, 3, BASE_PC4, KERF_FORM_SIGNED, BITS_8, 1},             /* BEQI ... */
-    {0x00bf, 0x00b6, KERF_REF_BRANCH2, 3, BASE_PC4, KERF_FORM_SIGNED, BITS_8, 1},             /* BLTUI, BGEUI */
-    {0x80ff, 0x8076, KERF_REF_BRANCH2, 3, BASE_PC4, KERF_FORM_UNSIGNED, BITS_8, 1},           /* LOOP ... */
-    {0x000f, 0x0007, KERF_REF_BRANCH2, 3, BASE_PC4, KERF_FORM_SIGNED, BITS_8, 1},             /* BEQ ... */
-    {0x008f, 0x008c, KERF_REF_BRANCH2, 2, BASE_PC4, KERF_FORM_UNSIGNED, BITS_NARROW, 2},      /* BEQZ.N, BNEZ.N */
-    {0x003f, 0x0005, KERF_REF_CALL, 3, BASE_CALL, KERF_FORM_SIGNED, BITS_CALL, 1},            /* CALL0 */
-    {0x000f, 0x0005, KERF_REF_CALL, 3, BASE_CALL, KERF_FORM_SIGNED, BITS_CALL,
-     1}, /* CALL4 ..., with windows only: last */
+    {0x003f, 0x0005, KERF_REF_CALL, 3, BASE_CALL, 20, BITS_CALL, 1},         /* CALL0 */
+    KERF_FORM_LENGTH(0x000f, 0x0005, 3),                                     /* without windows: data */
+    KERF_FORM_LENGTH(0x003f, 0x0005, 3),                                     /* AT_WINDOWED: CALL0 is hardly ever one */
+    {0x000f, 0x0005, KERF_REF_CALL, 3, BASE_CALL, 20, BITS_CALL, 1},         /* CALL4, CALL8, CALL12 */
+    {0x000f, 0x0001, KERF_REF_LITERAL, 3, BASE_LITERAL, 0, BITS_LITERAL, 1}, /* L32R */
+    {0x003f, 0x0006, KERF_REF_JUMP, 3, BASE_PC4, 18, BITS_J, 1},             /* J */
+    {0x003f, 0x0016, KERF_REF_BRANCH, 3, BASE_PC4, 12, BITS_12, 1},          /* BEQZ ... */
+    {0x003f, 0x0026, KERF_REF_BRANCH2, 3, BASE_PC4, 8, BITS_8, 1},           /* BEQI ... */
+    {0x00bf, 0x00b6, KERF_REF_BRANCH2, 3, BASE_PC4, 8, BITS_8, 1},           /* BLTUI, BGEUI */
+    {0x80ff, 0x8076, KERF_REF_BRANCH2, 3, BASE_PC4, 0, BITS_8, 1},           /* LOOP ... */
+    {0x000f, 0x0007, KERF_REF_BRANCH2, 3, BASE_PC4, 8, BITS_8, 1},           /* BEQ ... */
+    {0x008f, 0x008c, KERF_REF_BRANCH2, 2, BASE_PC4, 0, BITS_NARROW, 2},      /* BEQZ.N, BNEZ.N */
+    KERF_FORM_LENGTH(0x0008, 0x0000, 3),
+    KERF_FORM_LENGTH(0x000e, 0x000e, 3),
+    KERF_FORM_LENGTH(0, 0, 2),
 };
 
-static const struct kerf_forms call0_set = {forms, bits, bases, FORM_CALLN, 0, false};
-static const struct kerf_forms set = {forms, bits, bases, sizeof forms / sizeof forms[0], 0, false};
-
-unsigned kerf_xtensa_scan(bool windowed, const struct kerf_isa_view *view, struct kerf_ref *ref)
+/*
+ * Zeros up to a multiple of 4, where functions and loops start. Three of them are an instruction for the sweep (padding,
+ * too); shifts by register, SSL and SLL, have one in front.
+ */
+static unsigned padding(const struct kerf_isa_view *view)
 {
-    unsigned op0 = view->p[0] & 15u;
+    const uint8_t *p = view->p;
+    unsigned phase = (unsigned)view->pc & 3;
 
-    if (view->boundary) {
-        (void)kerf_form_scan(windowed ? &set : &call0_set, view, ref);
+    if (phase < 2 || p[0] != 0 || (p[1] | p[2]) == 0 || (phase == 2 ? p[1] != 0 : p[2] == 0x40 || p[2] == 0xa1)) {
+        return 0;
     }
-    return op0 >= 8 && op0 < 14 ? 2 : 3;
+    return 4 - phase;
 }
 
-bool kerf_xtensa_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target)
-{
-    return kerf_form_get(&set, shape->form, p, pc, target);
-}
-
-void kerf_xtensa_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
-{
-    kerf_form_put(&set, form, p, pc, target);
-}
+const struct kerf_forms kerf_forms_xtensa_call0 = {
+    .forms = forms, .bits = bits, .bases = bases, .padding = padding, .swept = true};
+const struct kerf_forms kerf_forms_xtensa_windowed = {
+    .forms = forms + AT_WINDOWED, .bits = bits, .bases = bases, .padding = padding, .swept = true};
+#endif
