@@ -18,6 +18,8 @@
 struct options {
     const char *delta_path;
     const char *old_path; /* NULL: not given */
+    size_t expect_len;    /* bytes of `expect`; 0: not given */
+    uint8_t expect[KERF_SHA256_LEN];
     bool json;
 };
 
@@ -41,10 +43,12 @@ static int parse_options(struct options *o, int argc, char **argv)
 {
     enum {
         OPT_OLD = 256,
+        OPT_EXPECT,
         OPT_JSON
     };
     static const struct option longs[] = {
         {"old", required_argument, NULL, OPT_OLD},
+        {"expect", required_argument, NULL, OPT_EXPECT},
         {"json", no_argument, NULL, OPT_JSON},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -57,13 +61,24 @@ static int parse_options(struct options *o, int argc, char **argv)
         case OPT_OLD:
             o->old_path = optarg;
             break;
+        case OPT_EXPECT:
+            o->expect_len = strlen(optarg) == 2 * (size_t)KERF_DIGEST_LEN ? KERF_DIGEST_LEN : KERF_SHA256_LEN;
+            if (kerf_cli_parse_hex(optarg, o->expect, o->expect_len) != KERF_OK) {
+                return kerf_cli_usage("info: --expect takes 32 or 64 hexadecimal digits, not '%s'", optarg);
+            }
+            break;
         case OPT_JSON:
             o->json = true;
             break;
         case 'h':
-            (void)fputs("Usage: kerf-diff info DELTA [--old OLD] [--json]\n"
-                        "Prints what is in a delta or full payload; with its old image also where its bytes went.\n",
-                        stdout);
+            (void)fputs(
+                "Usage: kerf-diff info DELTA [--expect DIGEST] [--old OLD] [--json]\n"
+                "Prints what is in a delta or full payload, and what of it was checked. The digests in the file "
+                "vouch for\n"
+                "every chunk but the first; --expect does for that one; with its old image the payload is "
+                "decoded,\n"
+                "the new image checked, and it is said where the bytes went.\n",
+                stdout);
             return KERF_EXIT_OK;
         default:
             return kerf_cli_bad_option(c, argv);
@@ -150,6 +165,21 @@ static kerf_err check_chain(struct info *n)
     return err == KERF_OK ? check_end(n, pos) : err;
 }
 
+/* Is it the delta that --expect names? Its first chunk's digest says so, and vouches for the others. */
+static kerf_err check_expect(struct info *n)
+{
+    const struct options *o = n->options;
+
+    if (o->expect_len > 0 && memcmp(o->expect, n->chunk0_digest.b, o->expect_len) != 0) {
+        kerf_why_set(&n->why,
+                     "it is not the delta that --expect names, or damaged in its first %" PRIu32
+                     " bytes: fetch it again",
+                     n->header.chunk0_len);
+        return KERF_ERR_MISMATCH;
+    }
+    return KERF_OK;
+}
+
 /* Is this the old image? Then counts what the payload is made of. */
 static kerf_err recount(struct info *n)
 {
@@ -208,6 +238,24 @@ static void show_tables(const struct info *n)
     }
 }
 
+/* What was checked, and what was not. */
+static void show_checked(const struct info *n)
+{
+    if (n->options->expect_len > 0) {
+        (void)printf("checked:      all of it: the delta that --expect names, undamaged\n");
+    } else if (n->chunks == 1) {
+        (void)printf("checked:      header and length; no digest vouches for the payload: give --expect%s\n",
+                     n->counted ? "" : " (or --old)");
+    } else {
+        (void)printf("checked:      the chain of digests is intact from chunk 1 on; nothing vouches for chunk 0, the "
+                     "first %" PRIu32 " bytes: give --expect%s\n",
+                     n->header.chunk0_len, n->counted ? "" : " (or --old)");
+    }
+    if (n->counted) {
+        (void)printf("              it decodes from old to the new image with the header's digest\n");
+    }
+}
+
 static void show_text(const struct info *n)
 {
     const struct kerf_header *h = &n->header;
@@ -217,8 +265,13 @@ static void show_text(const struct info *n)
                  (unsigned)h->version);
     (void)printf("size:         %zu bytes: header %u, payload %" PRIu64 ", chunk digests %" PRIu64 "\n", n->delta_len,
                  (unsigned)h->header_len, (uint64_t)h->payload_size, n->chain_len);
-    (void)printf("chunks:       %" PRIu64 ", of %" PRIu32 " bytes (the first %" PRIu32 "); the chain is intact\n",
-                 n->chunks, h->chunk_size, h->chunk0_len);
+    if (n->chunks == 1) {
+        (void)printf("chunks:       1\n");
+    } else {
+        (void)printf("chunks:       %" PRIu64 ", of %" PRIu32 " bytes (the first %" PRIu32 ")\n", n->chunks,
+                     h->chunk_size, h->chunk0_len);
+    }
+    show_checked(n);
     if (h->old_size > 0) {
         (void)printf("old image:    %" PRIu64 " bytes, sha256 %s...\n", (uint64_t)h->old_size,
                      kerf_cli_format_hex(h->old_digest.b, KERF_DIGEST_LEN, hex));
@@ -305,6 +358,11 @@ static int show_json(const struct info *n)
                                   json_pack("{s:i, s:i, s:i}", "log2", (int)h->sector_log2, "scratch", (int)h->scratch,
                                             "group", (int)h->group));
     }
+    if (object != NULL) {
+        (void)json_object_set_new(object, "checked",
+                                  json_pack("{s:b, s:b, s:b}", "first_chunk", n->options->expect_len > 0,
+                                            "other_chunks", n->chunks > 1, "decodes", n->counted));
+    }
     if (object != NULL && n->counted) {
         kerf_diff_add_parts(object, &n->recount);
     }
@@ -341,6 +399,9 @@ int kerf_diff_info(int argc, char **argv)
     }
     if (err == KERF_OK) {
         err = check_chain(&n);
+    }
+    if (err == KERF_OK) {
+        err = check_expect(&n);
     }
     if (err == KERF_OK) {
         err = kerf_hash_bytes(n.delta, n.delta_len, &n.file_digest);

@@ -54,7 +54,7 @@ static int help(void)
 {
     (void)fputs("Usage: kerf-diff OLD NEW -o DELTA\n"
                 "       kerf-diff --full NEW -o PAYLOAD\n"
-                "       kerf-diff info DELTA [--old OLD] [--json]\n"
+                "       kerf-diff info DELTA [--expect DIGEST] [--old OLD] [--json]\n"
                 "Makes a delta that turns OLD into NEW, applies it with the decoder that devices run, in the memory "
                 "that they have,\n"
                 "and only then lets it appear. Or makes a full payload of NEW; or says what is in a delta.\n"
@@ -73,6 +73,7 @@ static int help(void)
     (void)fputs("\n"
                 "      --base ADDRESS  load address of both images, in hexadecimal, where it is not recognised\n"
                 "      --no-new        the decoder must not read back what it has written\n"
+                "      --expect DIGEST info: the digest that the delta must have, as kerf-diff printed it\n"
                 "      --old OLD       info: decode the payload too, and count where its bytes went\n"
                 "      --json          print the result as one JSON object\n"
                 "  -q, --quiet         print nothing but errors and warnings\n"
@@ -82,7 +83,8 @@ static int help(void)
                 "\n"
                 "Exit codes: 0 done, 1 internal error or out of memory, 2 usage, 3 damaged delta (info), 4 not its old "
                 "image (info),\n"
-                "5 file or disk error, 7 does not fit: --ram too small, image too large.\n",
+                "5 file or disk error, 6 not the delta that --expect names (info), 7 does not fit: --ram too small, "
+                "image too large.\n",
                 stdout);
     return KERF_EXIT_OK;
 }

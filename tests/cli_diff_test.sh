@@ -159,7 +159,7 @@ fi
 cmp -s piped delta || complain "another delta on standard output"
 grep -q 'standard output: ' err || complain "no report on stderr beside a delta on stdout"
 "$diff" - new -o again <old >out && cmp -s again delta || complain "old image from standard input"
-"$diff" info - <delta >out && grep -q 'the chain is intact' out || complain "info on standard input"
+"$diff" info - <delta >out && grep -q 'no digest vouches for the payload' out || complain "info on standard input"
 "$diff" old new -o - 2>err >/dev/full
 [ $? -eq 5 ] && [ "$(grep -c 'No space left' err)" -eq 1 ] || complain "full standard output: $(cat err)"
 "$diff" old new -o - 2>err | true
@@ -253,6 +253,22 @@ cp big bad
 printf 'XYZ' | dd of=bad bs=1 seek=50000 conv=notrunc 2>/dev/null
 expect 3 'damaged between' "$diff" info bad
 expect 4 'not the image' "$diff" info big --old new
+# What was checked is said: of the first chunk nothing in the file knows what it should be.
+expect 0 'intact from chunk 1 on; nothing vouches for chunk 0' "$diff" info big
+grep -q '^--expect' out && digest=$(sed -n 's/^--expect: *//p' out)
+expect 0 'all of it' "$diff" info big --expect "$digest"
+expect 0 'decodes from old to the new image' "$diff" info big --old old
+"$diff" -q old new -o small || complain "a delta of one chunk"
+cp small bad
+printf 'XYZ' | dd of=bad bs=1 seek=$(($(size small) - 9)) conv=notrunc 2>/dev/null
+expect 0 'no digest vouches for the payload: give --expect (or --old)' "$diff" info bad
+expect 0 '"first_chunk":false,"other_chunks":false,"decodes":false' "$diff" info --json bad
+digest=$("$diff" info small | sed -n 's/^--expect: *//p')
+expect 0 'all of it' "$diff" info small --expect "$digest"
+expect 0 'all of it' "$diff" info small --expect "$(printf '%s' "$digest" | cut -c 1-32)"
+expect 6 'not the delta that --expect names' "$diff" info bad --expect "$digest"
+expect 3 'damaged' "$diff" info bad --old old
+expect 2 'expect takes' "$diff" info small --expect 123
 expect 3 'ends after' "$diff" info --json /dev/null
 grep -q '"error":"truncated","exit":3' out || complain "JSON of a failure of info: $(cat out)"
 
