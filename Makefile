@@ -30,8 +30,8 @@ bench: setup all ## size, time and memory beside every rival on PATH; CORPUS=dir
 fuzz: setup ## run each fuzz target freely; SECONDS_EACH=60 TARGET=name
 	@tools/fuzz -j $(JOBS) -t $(or $(SECONDS_EACH),60) $(TARGET)
 
-size: setup ## code size of the device core per module on Cortex-M0+, M3, M4, M33
-	@tools/size-report
+size: setup all ## code, stack, workspace of the device core on Cortex-M and RV32; FUNCTIONS=1 CPU=m0plus CONFIGURATION=one
+	@tools/size-report $(if $(FUNCTIONS),--functions --cpu $(or $(CPU),m4) --configuration $(or $(CONFIGURATION),all))
 
 powercut: setup all ## cut the power at every flash operation of an update
 	@if [ -x tests/powercut.sh ]; then tests/powercut.sh build; else echo "not there yet: tests/powercut.sh" >&2; exit 1; fi

@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# cortex_m_test.sh KERF_DIFF CORTEX_M_BIN   the device build, executed
+# cortex_m_test.sh KERF_DIFF CORTEX_M_BIN [--stack]   the device build, executed
+#
+# --stack: prints what the core takes of each machine's stack, and tests nothing else.
 #
 # Makes real deltas between two versions of the QEMU image itself (patcher/port/cortex-m), for Cortex-M3, M4 and M0, and
 # lets each machine apply its own: old image in its flash, delta in pieces of 64 bytes and of 1. What the machine hashes
@@ -9,6 +11,7 @@
 set -eu
 diff=$1
 bin=$2
+mode=${3:-}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 fail() {
@@ -52,6 +55,10 @@ machine() {
     "$diff" "$dir/old.bin" "$dir/new.bin" -o "$dir/up.krf" >/dev/null
     "$diff" "$dir/new.bin" "$dir/old.bin" -o "$dir/down.krf" >/dev/null
     apply_and_check "$machine" "kerf-$image-1" "$slot" old.bin new.bin up.krf 64
+    if [ "$mode" = --stack ]; then
+        echo "$machine stack $(value stack)"
+        return
+    fi
     apply_and_check "$machine" "kerf-$image-2" "$slot" new.bin old.bin down.krf 64
     apply_and_check "$machine" "kerf-$image-1" "$slot" old.bin new.bin up.krf 1
 

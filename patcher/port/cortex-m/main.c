@@ -9,84 +9,27 @@
 #include "common/sha256.h"
 #include "patcher/patcher.h"
 #include "patcher/port/cortex-m/board.h"
+#include "patcher/port/cortex-m/device.h"
+#include "patcher/port/cortex-m/port_stack.h"
 #include "patcher/port/cortex-m/selftest.h"
 #include "patcher/port/cortex-m/semihost.h"
 #include "patcher/port/cortex-m/startup.h"
 
-#include <string.h>
-
 #define PIECE_MAX 64u
 #define EXIT_USAGE 99
 
-struct device {
-    struct kerf_sha256 sha;
-    uint32_t erases;   /* sectors */
-    uint32_t programs; /* pages */
-};
-
-static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    (void)ctx;
-    if (len > kerf_board.old_slot_size || pos > kerf_board.old_slot_size - len) {
-        return KERF_ERR_FLASH;
-    }
-    memcpy(buf, kerf_board.old_slot + pos, len);
-    return KERF_OK;
-}
-
-static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    (void)ctx;
-    if (len > kerf_board.new_slot_size || pos > kerf_board.new_slot_size - len) {
-        return KERF_ERR_FLASH;
-    }
-    memcpy(buf, kerf_board.new_slot + pos, len);
-    return KERF_OK;
-}
-
-static kerf_err erase_new(void *ctx, kerf_pos pos)
-{
-    struct device *device = ctx;
-
-    device->erases++;
-    return kerf_board.erase(pos);
-}
-
-static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len)
-{
-    struct device *device = ctx;
-
-    device->programs++;
-    return kerf_board.program(pos, buf, len);
-}
-
-static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
-                     struct kerf_sha256_digest *digest)
-{
-    struct device *device = ctx;
-
-    switch (op) {
-    case KERF_HASH_START:
-        kerf_sha256_init(&device->sha);
-        break;
-    case KERF_HASH_ADD:
-        kerf_sha256_add(&device->sha, data, len);
-        break;
-    case KERF_HASH_END:
-        kerf_sha256_end(&device->sha, digest);
-        break;
-    }
-    return KERF_OK;
-}
-
-/* Feeds the whole file, `piece_len` bytes at a time; KERF_END, or why not. */
-static kerf_err feed_file(struct kerf_patcher *patcher, const struct kerf_port *port, kerf_semihost_file file,
-                          size_t piece_len)
+/*
+ * Feeds the whole file, `piece_len` bytes at a time; KERF_END, or why not. Not inlined: what lies below its frame is the
+ * core's stack.
+ */
+__attribute__((noinline)) static kerf_err feed_file(struct kerf_patcher *patcher, const struct kerf_port *port,
+                                                    kerf_semihost_file file, size_t piece_len)
 {
     uint8_t piece[PIECE_MAX];
     size_t len;
     kerf_err err = KERF_MORE_INPUT;
 
+    kerf_stack_paint();
     for (;;) {
         size_t pos = 0;
         kerf_err io = kerf_semihost_read(file, piece, piece_len, &len);
@@ -179,29 +122,29 @@ static kerf_err apply(const char *path, const struct kerf_port *port, size_t pie
         return KERF_ERR_RAM;
     }
     file = kerf_semihost_open(path);
-    kerf_stack_paint();
     err = kerf_patcher_init(kerf_board.workspace, workspace, port, NULL, 0, patcher);
     if (err == KERF_OK) {
         err = feed_file(*patcher, port, file, piece_len);
     }
     print_number("stack ", kerf_stack_peak());
+    print_number("stack_port ", kerf_port_stack_peak());
     kerf_semihost_close(file);
     return err;
 }
 
 static int run(const char *path, size_t piece_len)
 {
-    struct device device = {.erases = 0};
+    struct kerf_device device = {.erases = 0};
     const struct kerf_port port = {
         .ctx = &device,
         .slot_size = kerf_board.new_slot_size,
         .sector_size = kerf_board.sector_size,
         .page_size = kerf_board.page_size,
-        .read_old = read_old,
-        .read_new = read_new,
-        .erase_new = erase_new,
-        .write_new = write_new,
-        .hash = hash,
+        .read_old = kerf_entry_read_old,
+        .read_new = kerf_entry_read_new,
+        .erase_new = kerf_entry_erase_new,
+        .write_new = kerf_entry_write_new,
+        .hash = kerf_entry_hash,
     };
     struct kerf_patcher *patcher = NULL;
     struct kerf_patcher_status status;

@@ -33,6 +33,8 @@ __attribute__((section(".vectors"), used)) static const union {
     {.handler = kerf_fault_handler},
 };
 
+static const uint8_t *painted_end;
+
 static uint8_t *stack_pointer(void)
 {
     uint8_t *sp;
@@ -55,7 +57,7 @@ _Noreturn void kerf_fault_handler(void)
     kerf_semihost_exit(EXIT_FAULT);
 }
 
-void kerf_stack_paint(void)
+__attribute__((noinline)) void kerf_stack_paint(void)
 {
     volatile uint8_t *p = kerf_ld_stack_limit;
     const volatile uint8_t *end = stack_pointer();
@@ -64,16 +66,17 @@ void kerf_stack_paint(void)
     while (p < end) {
         *p++ = PAINT;
     }
+    painted_end = stack_pointer();
 }
 
 uint32_t kerf_stack_peak(void)
 {
     const uint8_t *p = kerf_ld_stack_limit;
 
-    while (p < kerf_ld_stack_top && *p == PAINT) {
+    while (p < painted_end && *p == PAINT) {
         p++;
     }
-    return (uint32_t)(kerf_ld_stack_top - p);
+    return (uint32_t)(painted_end - p);
 }
 
 uint32_t kerf_stack_size(void)

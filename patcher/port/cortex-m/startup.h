@@ -7,10 +7,10 @@
 
 #include "common/types.h"
 
-/* Fills the unused stack with a pattern; called before main(), and again to begin a new measurement. */
+/* Fills the unused stack with a pattern; called before main(), and again to begin a measurement. */
 void kerf_stack_paint(void);
 
-/* The most bytes of stack that were in use since it was painted, what was in use then included. */
+/* The most bytes of stack that were in use since it was painted, below the frame of the function that painted it. */
 uint32_t kerf_stack_peak(void);
 
 /* Bytes of stack there are. */

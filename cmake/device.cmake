@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The device library (common + patcher, decoding only, 32-bit positions, -Os), once for each processor and configuration:
+#
+#   kerf_device_library(NAME CONFIGURATION OPTION ...)    OPTIONs choose the processor
+#
+# Configurations, as tools/size-budget has them; <one> is the instruction set that KERF_ONE_ISA names:
+#   one       <one>, two slots, no journal
+#   journal   <one>, journal and in place
+#   all       every instruction set, journal and in place
+#
+#   kerf_device_sizes(CPU OPTION ...)    kerf_size_<configuration>_<cpu> of each, built by the target `sizes` alone;
+#                                        tools/size-report reads them
+
+# The sources of a host library, as absolute paths.
+function(kerf_sources_of library result)
+    get_target_property(sources ${library} SOURCES)
+    get_target_property(dir ${library} SOURCE_DIR)
+    list(TRANSFORM sources PREPEND ${dir}/)
+    set(${result} ${sources} PARENT_SCOPE)
+endfunction()
+
+kerf_sources_of(kerf_common common_sources)
+kerf_sources_of(kerf_patcher patcher_sources)
+
+function(kerf_device_library name configuration)
+    add_library(${name} STATIC ${common_sources} ${patcher_sources})
+    # The call graph with its stack frames lies beside each object (tools/size-report).
+    target_compile_options(${name} PUBLIC ${ARGN} -Os -g -ffunction-sections -fdata-sections
+        PRIVATE -fcallgraph-info=su)
+    target_compile_definitions(${name} PUBLIC KERF_POS_BITS=32 KERF_ENCODER=0)
+    if(NOT configuration STREQUAL "all")
+        foreach(isa THUMB A32 AARCH64 XTENSA RISCV X86 AVR MIPS)
+            if(NOT isa STREQUAL KERF_ONE_ISA)
+                target_compile_definitions(${name} PUBLIC KERF_ISA_HAS_${isa}=0)
+            endif()
+        endforeach()
+    endif()
+    if(configuration STREQUAL "one")
+        target_compile_definitions(${name} PUBLIC KERF_JOURNAL=0 KERF_IN_PLACE=0)
+    endif()
+    add_custom_command(TARGET ${name} POST_BUILD
+        COMMAND ${CMAKE_SOURCE_DIR}/tools/undefined-symbols "${CMAKE_LINKER} ${KERF_LINKER_OPTIONS}" ${CMAKE_NM} $<TARGET_FILE:${name}> VERBATIM)
+endfunction()
+
+add_custom_target(sizes)
+
+function(kerf_device_sizes cpu)
+    foreach(configuration one journal all)
+        set(name kerf_size_${configuration}_${cpu})
+        kerf_device_library(${name} ${configuration} ${ARGN})
+        set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE
+            ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/sizes)
+        add_dependencies(sizes ${name})
+    endforeach()
+endfunction()

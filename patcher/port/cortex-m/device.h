@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * device.h - the callbacks of struct kerf_port on a board (board.h): slots that are mapped into memory, kerf_sha256.
+ */
+#ifndef KERF_PORT_CORTEX_M_DEVICE_H
+#define KERF_PORT_CORTEX_M_DEVICE_H
+
+#include "common/sha256.h"
+#include "patcher/patcher.h"
+
+/* What `ctx` of the callbacks points to. */
+struct kerf_device {
+    struct kerf_sha256 sha;
+    uint32_t erases;   /* sectors */
+    uint32_t programs; /* pages */
+};
+
+/* As struct kerf_port has them. */
+kerf_err kerf_device_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+kerf_err kerf_device_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+kerf_err kerf_device_erase_new(void *ctx, kerf_pos pos);
+kerf_err kerf_device_write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
+kerf_err kerf_device_hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
+                          struct kerf_sha256_digest *digest);
+
+#endif
