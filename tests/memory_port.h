@@ -18,6 +18,7 @@ struct memory_port {
     kerf_pos erased;    /* end of what was erased */
     bool hashing;
     struct kerf_sha256 sha;
+    uint64_t quick;     /* instead of sha: pack.h */
     unsigned calls;     /* of read, write, erase, flush, hash */
     unsigned fail_at;   /* the call that fails, from 1; 0: none */
     bool fail_for_ever; /* and all after it */

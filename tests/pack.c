@@ -6,9 +6,32 @@
 
 #include "common/sha256.h"
 
+bool test_quick_digests;
+
+uint64_t test_quick_add(uint64_t state, const uint8_t *data, size_t len)
+{
+    /* FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo): the same whatever the pieces. */
+    for (size_t i = 0; i < len; i++) {
+        state = (state ^ data[i]) * 0x100000001b3u;
+    }
+    return state;
+}
+
+void test_quick_end(uint64_t state, struct kerf_sha256_digest *digest)
+{
+    for (size_t i = 0; i < sizeof digest->b; i++) {
+        digest->b[i] = (uint8_t)(state >> (i % 8 * 8));
+    }
+}
+
 void test_digest(const uint8_t *data, size_t len, struct kerf_sha256_digest *digest)
 {
     struct kerf_sha256 s;
+
+    if (test_quick_digests) {
+        test_quick_end(test_quick_add(TEST_QUICK_START, data, len), digest);
+        return;
+    }
 
     kerf_sha256_init(&s);
     if (len > 0) {

@@ -21,6 +21,15 @@ bool test_pack_seal(uint8_t *container, size_t len);
 
 void test_digest(const uint8_t *data, size_t len, struct kerf_sha256_digest *digest);
 
+/*
+ * A hash for fuzz targets, a hundred times quicker under sanitizers than SHA-256. Once test_quick_digests is set,
+ * test_digest() and the ports of memory_port.h use it in place of SHA-256. `state` starts at TEST_QUICK_START.
+ */
+#define TEST_QUICK_START 0xcbf29ce484222325u
+extern bool test_quick_digests;
+uint64_t test_quick_add(uint64_t state, const uint8_t *data, size_t len);
+void test_quick_end(uint64_t state, struct kerf_sha256_digest *digest);
+
 /* Bytes that look like nothing, always the same for a seed. */
 void test_noise(uint8_t *buf, size_t len, uint32_t seed);
 
