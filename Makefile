@@ -3,7 +3,7 @@
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help setup check demo bench fuzz size powercut clean
+.PHONY: all help setup check demo bench fuzz size instructions powercut clean
 .DEFAULT_GOAL := all
 
 all: ## build everything into build/, programs in build/bin/; nothing is installed, no test is run
@@ -32,6 +32,9 @@ fuzz: setup ## run each fuzz target freely; SECONDS_EACH=60 TARGET=name
 
 size: setup all ## code, stack, workspace of the device core on Cortex-M and RV32; FUNCTIONS=1 CPU=m0plus CONFIGURATION=one
 	@tools/size-report $(if $(FUNCTIONS),--functions --cpu $(or $(CPU),m4) --configuration $(or $(CONFIGURATION),all))
+
+instructions: setup all ## instructions per byte that an update takes on a Cortex-M4; CORPUS=dir FILTER='a*,b*' RAM=8K
+	@benchmarks/instructions.py --build build
 
 powercut: setup all ## cut the power at every flash operation of an update
 	@if [ -x tests/powercut.sh ]; then tests/powercut.sh build; else echo "not there yet: tests/powercut.sh" >&2; exit 1; fi

@@ -24,6 +24,8 @@ struct kerf_board {
     kerf_err (*erase)(uint32_t pos);
     /* Programs erased bytes of the new slot; pos is a multiple of page_size, len at most page_size. */
     kerf_err (*program)(uint32_t pos, const uint8_t *data, size_t len);
+    /* A free-running clock, which the first call starts; NULL: there is none. Under QEMU's -icount it counts instructions. */
+    uint32_t (*ticks)(void);
 };
 
 extern const struct kerf_board kerf_board;

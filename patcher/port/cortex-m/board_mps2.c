@@ -14,6 +14,11 @@
 #define PAGE_SIZE 256u
 #define ERASED 0xffu
 
+/* CMSDK APB timer 0 (Cortex-M System Design Kit, 4.5): counts down at the 25 MHz of the system clock. */
+#define TIMER_CTRL 0x40000000u
+#define TIMER_VALUE 0x40000004u
+#define TIMER_RELOAD 0x40000008u
+
 static _Alignas(KERF_WORKSPACE_ALIGN) uint8_t workspace[1u << 20];
 
 static uint8_t *new_slot(void)
@@ -46,6 +51,21 @@ static kerf_err program(uint32_t pos, const uint8_t *data, size_t len)
     return KERF_OK;
 }
 
+static volatile uint32_t *reg(uint32_t address)
+{
+    return (volatile uint32_t *)(uintptr_t)address;
+}
+
+static uint32_t ticks(void)
+{
+    if (*reg(TIMER_CTRL) == 0) {
+        *reg(TIMER_RELOAD) = UINT32_MAX;
+        *reg(TIMER_VALUE) = UINT32_MAX;
+        *reg(TIMER_CTRL) = 1;
+    }
+    return UINT32_MAX - *reg(TIMER_VALUE);
+}
+
 const struct kerf_board kerf_board = {
     .name = "mps2",
     .old_slot = (const uint8_t *)(uintptr_t)PSRAM,
@@ -58,4 +78,5 @@ const struct kerf_board kerf_board = {
     .workspace_size = sizeof(workspace),
     .erase = erase,
     .program = program,
+    .ticks = ticks,
 };

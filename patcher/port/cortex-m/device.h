@@ -11,9 +11,14 @@
 /* What `ctx` of the callbacks points to. */
 struct kerf_device {
     struct kerf_sha256 sha;
-    uint32_t erases;   /* sectors */
-    uint32_t programs; /* pages */
+    uint32_t erases;     /* sectors */
+    uint32_t programs;   /* pages */
+    uint32_t hash_ticks; /* spent in kerf_device_hash(), in ticks of the board's clock; 0 without one */
+    uint32_t port_ticks; /* spent in the other callbacks */
 };
+
+/* The board's clock; 0 without one. */
+uint32_t kerf_device_ticks(void);
 
 /* As struct kerf_port has them. */
 kerf_err kerf_device_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);

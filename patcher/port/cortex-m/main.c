@@ -17,19 +17,21 @@
 
 #define PIECE_MAX 64u
 #define EXIT_USAGE 99
+#define CALIBRATION 1000000u
 
 /*
  * Feeds the whole file, `piece_len` bytes at a time; KERF_END, or why not. Not inlined: what lies below its frame is the
- * core's stack.
+ * core's stack. *ticks: what the calls took, the port's part included.
  */
 __attribute__((noinline)) static kerf_err feed_file(struct kerf_patcher *patcher, const struct kerf_port *port,
-                                                    kerf_semihost_file file, size_t piece_len)
+                                                    kerf_semihost_file file, size_t piece_len, uint32_t *ticks)
 {
     uint8_t piece[PIECE_MAX];
     size_t len;
     kerf_err err = KERF_MORE_INPUT;
 
     kerf_stack_paint();
+    *ticks = 0;
     for (;;) {
         size_t pos = 0;
         kerf_err io = kerf_semihost_read(file, piece, piece_len, &len);
@@ -42,8 +44,10 @@ __attribute__((noinline)) static kerf_err feed_file(struct kerf_patcher *patcher
         }
         do {
             size_t used;
+            uint32_t begin = kerf_device_ticks();
 
             err = kerf_patcher_feed(patcher, port, piece + pos, len - pos, &used);
+            *ticks += kerf_device_ticks() - begin;
             pos += used;
         } while (err == KERF_MORE_WORK || (err == KERF_END && pos < len));
         if (err < 0) {
@@ -107,10 +111,21 @@ static kerf_err declared_workspace(const char *path, const struct kerf_port *por
     return err;
 }
 
+/* How many ticks CALIBRATION instructions take: a loop of two. */
+static uint32_t calibrate(void)
+{
+    uint32_t loops = CALIBRATION / 2;
+    uint32_t begin = kerf_device_ticks();
+
+    __asm__ volatile(".syntax unified\n1: subs %0, %0, #1\n   bne 1b" : "+l"(loops) : : "cc");
+    return kerf_device_ticks() - begin;
+}
+
 /* Applies the delta; KERF_END, or why not. */
 static kerf_err apply(const char *path, const struct kerf_port *port, size_t piece_len, struct kerf_patcher **patcher)
 {
     size_t workspace = 0;
+    uint32_t ticks = 0;
     kerf_semihost_file file;
     kerf_err err = declared_workspace(path, port, &workspace);
 
@@ -124,8 +139,9 @@ static kerf_err apply(const char *path, const struct kerf_port *port, size_t pie
     file = kerf_semihost_open(path);
     err = kerf_patcher_init(kerf_board.workspace, workspace, port, NULL, 0, patcher);
     if (err == KERF_OK) {
-        err = feed_file(*patcher, port, file, piece_len);
+        err = feed_file(*patcher, port, file, piece_len, &ticks);
     }
+    print_number("ticks ", ticks);
     print_number("stack ", kerf_stack_peak());
     print_number("stack_port ", kerf_port_stack_peak());
     kerf_semihost_close(file);
@@ -160,6 +176,9 @@ static int run(const char *path, size_t piece_len)
     print_number("new ", status.new_size);
     print_number("erases ", device.erases);
     print_number("programs ", device.programs);
+    print_number("hash_ticks ", device.hash_ticks);
+    print_number("port_ticks ", device.port_ticks);
+    print_number("ticks_per_million ", calibrate());
     /* Not the patcher's word for it: hashed here once more, from the slot. */
     print_digest("digest ", kerf_board.new_slot, status.new_size);
     return 0;
