@@ -10,6 +10,7 @@
 enum state {
     STATE_START,
     STATE_MAP,
+    STATE_SECTOR,
     STATE_GAP,
     STATE_LITERALS,
     STATE_SEGMENT,
@@ -206,15 +207,72 @@ static kerf_err code_map(struct kerf_run *run, kerf_addr *start, kerf_shift *shi
     return err;
 }
 
-static kerf_err code_gap(struct kerf_run *run, kerf_pos len)
+static bool in_place(const struct kerf_codec *c)
+{
+    return KERF_IN_PLACE && (c->flags & KERF_FLAG_IN_PLACE) != 0;
+}
+
+#if KERF_IN_PLACE
+/*
+ * The sector that is produced next. What was read of old before it may have been overwritten since; and of old in the sector
+ * where new ends nothing is sure once that is.
+ */
+static kerf_err code_sector(struct kerf_run *run, kerf_pos sector, bool downwards)
 {
     struct kerf_codec *c = run->c;
-    kerf_err err = kerf_run_number(run, KERF_NUM_GAP, &len);
+    unsigned log2 = c->sector_log2;
+    kerf_pos size = (kerf_pos)1 << log2;
+    kerf_pos last = (c->new_size - 1) >> log2;
+    kerf_pos next = (c->new_pos >> log2) + ((c->new_pos & (size - 1)) != 0) - (c->downwards ? 2u : 0u);
+    kerf_err err = KERF_OK;
 
-    if (err == KERF_OK && len > c->new_size - c->new_pos) {
+    if (c->new_pos == c->new_size && c->new_size < c->old_size) {
+        c->old_size = c->new_size;
+    }
+    if (kerf_model_bit(run->k, &run->symbols[KERF_SYM_SECTOR], sector != next || downwards != c->downwards)) {
+        kerf_pos v = sector << 1 | downwards;
+
+        err = kerf_run_number(run, KERF_NUM_DISTANCE, &v);
+        next = v >> 1;
+        c->downwards = v & 1;
+    }
+    if (err == KERF_OK && next > last) {
         err = KERF_ERR_CORRUPT;
     }
-    c->left = len;
+    c->sectors_left--;
+    c->new_pos = next << log2;
+    c->new_end = next == last ? c->new_size : c->new_pos + size;
+    c->window_len = 0;
+    run->out_pos = c->new_pos;
+    return err;
+}
+#endif
+
+/* A length, at least `min`, that may be "to the end of the sector". */
+static kerf_err code_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min, kerf_pos *len)
+{
+    const struct kerf_codec *c = run->c;
+    kerf_pos rest = c->new_end - c->new_pos;
+    kerf_err err = KERF_OK;
+
+    if (in_place(c) && kerf_model_bit(run->k, &run->symbols[KERF_SYM_TO_END + to_end], *len == rest)) {
+        *len = rest;
+        return KERF_OK;
+    }
+    *len -= min;
+    err = kerf_run_number(run, which, len);
+    if (err == KERF_OK && *len > rest - min) {
+        err = KERF_ERR_CORRUPT;
+    }
+    *len += min;
+    return err;
+}
+
+static kerf_err code_gap(struct kerf_run *run, kerf_pos len)
+{
+    kerf_err err = code_span(run, KERF_NUM_GAP, 0, 0, &len);
+
+    run->c->left = len;
     return err;
 }
 
@@ -270,6 +328,47 @@ static kerf_err code_jump(struct kerf_run *run, unsigned last_source, kerf_shift
     return KERF_OK;
 }
 
+/* The source of a segment from new. */
+static kerf_err code_distance(struct kerf_run *run, kerf_pos src_pos)
+{
+    struct kerf_codec *c = run->c;
+    kerf_pos distance = c->new_pos - src_pos - 1;
+    kerf_pos most = c->new_pos;
+    kerf_err err;
+
+#if KERF_IN_PLACE
+    /* Back to where sectors were produced in this direction; then what is behind this sector, then from the beginning on. */
+    kerf_pos behind = c->new_size - c->new_end;
+    kerf_pos below = c->downwards ? c->new_pos & (((kerf_pos)1 << c->sector_log2) - 1) : c->new_pos;
+
+    if (in_place(c)) {
+        most = c->new_size;
+    }
+#if KERF_ENCODER
+    if (src_pos >= c->new_end) {
+        distance = below + (src_pos - c->new_end);
+    } else if (c->downwards && distance >= below) {
+        distance = below + behind + src_pos;
+    }
+#endif
+#endif
+    err = kerf_run_number(run, KERF_NUM_DISTANCE, &distance);
+    if (err != KERF_OK || distance >= most) {
+        return err == KERF_OK ? KERF_ERR_CORRUPT : err;
+    }
+    c->src_pos = c->new_pos - 1 - distance;
+#if KERF_IN_PLACE
+    if (distance >= below) {
+        distance -= below;
+        c->src_pos = distance < behind ? c->new_end + distance : distance - behind;
+        if (c->src_pos - c->new_pos < c->new_end - c->new_pos) {
+            return KERF_ERR_CORRUPT;
+        }
+    }
+#endif
+    return KERF_OK;
+}
+
 static kerf_err code_source(struct kerf_run *run, const struct kerf_segment *segment)
 {
     struct kerf_codec *c = run->c;
@@ -282,13 +381,7 @@ static kerf_err code_source(struct kerf_run *run, const struct kerf_segment *seg
     }
     c->from_new = (uint8_t)from_new;
     if (from_new) {
-        kerf_pos distance = c->new_pos - segment->src_pos - 1;
-
-        err = kerf_run_number(run, KERF_NUM_DISTANCE, &distance);
-        if (err == KERF_OK && distance >= c->new_pos) {
-            err = KERF_ERR_CORRUPT;
-        }
-        c->src_pos = c->new_pos - 1 - distance;
+        err = code_distance(run, segment->src_pos);
     } else {
         kerf_shift distance = kerf_run_shift(run, segment->src_pos - c->new_pos);
 
@@ -304,17 +397,15 @@ static kerf_err code_source(struct kerf_run *run, const struct kerf_segment *seg
 static kerf_err code_length(struct kerf_run *run, kerf_pos len)
 {
     struct kerf_codec *c = run->c;
-    kerf_err err;
+    kerf_err err = code_span(run, c->from_new ? KERF_NUM_LEN_NEW : KERF_NUM_LEN_OLD, 1u + c->from_new, 1, &len);
 
-    len--;
-    err = kerf_run_number(run, c->from_new ? KERF_NUM_LEN_NEW : KERF_NUM_LEN_OLD, &len);
     if (err != KERF_OK) {
         return err;
     }
-    if (len >= c->new_size - c->new_pos || (!c->from_new && len >= c->old_size - c->src_pos)) {
+    if (len > (c->from_new ? c->new_size : c->old_size) - c->src_pos) {
         return KERF_ERR_CORRUPT;
     }
-    c->left = len + 1;
+    c->left = len;
     c->insn_end = c->src_pos;
     c->gap = 8;
     c->equal_history = 0;
@@ -474,12 +565,14 @@ static kerf_err code_copy(struct kerf_run *run, uint8_t *out, size_t *len, enum 
 /* Where to go when a map entry, a gap or a segment is complete. */
 static void advance(struct kerf_codec *c)
 {
-    if (c->state == STATE_MAP && c->map_len == c->map_cap) {
-        c->state = STATE_GAP;
-    } else if (c->state == STATE_LITERALS && c->left == 0) {
-        c->state = c->new_pos == c->new_size ? STATE_END : STATE_SEGMENT;
-    } else if (c->state == STATE_COPY && c->left == 0) {
-        c->state = c->new_pos == c->new_size ? STATE_END : STATE_GAP;
+    if (c->state == STATE_MAP) {
+        if (c->map_len == c->map_cap) {
+            c->state = c->sectors_left > 0 ? STATE_SECTOR : STATE_GAP;
+        }
+    } else if ((c->state == STATE_LITERALS || c->state == STATE_COPY) && c->left == 0) {
+        c->state = c->new_pos < c->new_end ? c->state == STATE_COPY ? STATE_GAP : STATE_SEGMENT
+                   : c->sectors_left > 0   ? STATE_SECTOR
+                                           : STATE_END;
     }
 }
 
@@ -490,6 +583,17 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
     memset(c, 0, sizeof *c);
     c->old_size = header->old_size;
     c->new_size = header->new_size;
+    c->new_end = header->new_size;
+    if ((header->flags & KERF_FLAG_IN_PLACE) != 0) {
+#if KERF_IN_PLACE
+        kerf_pos size = (kerf_pos)1 << header->sector_log2;
+
+        c->sector_log2 = header->sector_log2;
+        c->sectors_left = header->new_size / size + (header->new_size % size != 0);
+#else
+        return KERF_ERR_UNSUPPORTED;
+#endif
+    }
     c->map_cap = header->model.map_cap;
     c->learned_cap = header->model.learned_cap;
     c->table_code = header->model.table_code;
@@ -532,10 +636,16 @@ static kerf_err decode_step(struct kerf_run *run, uint8_t *out, size_t *len)
     switch ((enum state)c->state) {
     case STATE_START:
         kerf_rc_decode_init(&run->k->rc);
-        c->state = c->map_cap > 0 ? STATE_MAP : STATE_GAP;
+        c->state = STATE_MAP;
         break;
     case STATE_MAP:
         err = code_map(run, &start, &shift);
+        break;
+    case STATE_SECTOR:
+#if KERF_IN_PLACE
+        err = code_sector(run, 0, false);
+#endif
+        c->state = STATE_GAP;
         break;
     case STATE_GAP:
         err = code_gap(run, 0);
@@ -586,6 +696,9 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, c
         if (k.rc.starved > (last ? KERF_RC_MAX_STARVED : 0u)) {
             err = KERF_ERR_CORRUPT;
         }
+        if (err == KERF_OK && c->state == STATE_SECTOR && c->new_pos > 0) {
+            err = KERF_SECTOR;
+        }
     }
     c->range = k.rc.range;
     c->code = k.rc.code;
@@ -609,8 +722,21 @@ void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struc
     e->run.new_image = new_image;
     kerf_run_open(&e->run, c);
     kerf_rc_encode_init(&e->k.rc, emit, emit_ctx);
-    c->state = c->map_cap > 0 ? STATE_MAP : STATE_GAP;
+    c->state = STATE_MAP;
+    advance(c);
 }
+
+#if KERF_IN_PLACE
+kerf_err kerf_encode_sector(struct kerf_encoder *e, kerf_pos sector, bool downwards)
+{
+    struct kerf_codec *c = e->run.c;
+    kerf_err err = c->state == STATE_SECTOR ? code_sector(&e->run, sector, downwards) : KERF_ERR_STATE;
+
+    e->run.out_pos = 0;
+    c->state = STATE_GAP;
+    return err;
+}
+#endif
 
 kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf_map_entry *entry)
 {

@@ -5,6 +5,12 @@
  * The payload is: the address map; then, until the new image is complete, a gap of literals and a segment copied from old
  * (or from new, already written) with references predicted through the map and corrections for what differs.
  *
+ * In place, new is produced sector by sector in the order that the payload says ("Sectors"). What a call hands out lies in
+ * one sector, and ends at kerf_codec_new_pos(); KERF_SECTOR says that a sector is complete. read_old() gives what the slot
+ * holds at that moment: it may change between a KERF_SECTOR and the next call, and then only by whole groups of sectors as
+ * the header says them. read_new() gives sectors of the group in progress and those that are in the slot; a damaged payload
+ * may ask for any other position inside new, and what it gets does not matter.
+ *
  * The state is one flat block: struct kerf_codec and, right behind it, its tables. It holds no pointers and may be copied
  * between calls; memory comes from the caller. Nothing is read or written outside of old, new and the block, whatever the
  * input; the work is bounded by new_size. Reentrant.
@@ -24,13 +30,13 @@ extern "C" {
 
 #define KERF_STEP_MAX 64      /* bytes of input that one decoding step takes at most */
 #define KERF_STEP_OUT 16      /* bytes of output that one decoding step writes at most */
-#define KERF_CODEC_STATE 344u /* bytes of workspace that the formula counts for struct kerf_codec */
+#define KERF_CODEC_STATE 368u /* bytes of workspace that the formula counts for struct kerf_codec */
 #define KERF_CODEC_WINDOW 64  /* bytes of the source kept for looking at */
 #define KERF_MAP_UNIT 8       /* starts of map entries are multiples of this */
 #define KERF_RECENT 4         /* recent distances between old and new */
 #define KERF_PAIRS 8          /* second halves waited for */
 
-/* Where source bytes come from. `pos` and `len` are always inside the old image / what was written of new. */
+/* Where source bytes come from. `pos` and `len` are always inside the old image / what was written of new (in place: inside new). */
 struct kerf_codec_io {
     void *ctx;
     kerf_err (*read_old)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
@@ -60,7 +66,9 @@ enum kerf_step {
 
 struct kerf_codec {
     kerf_pos old_size, new_size;    /* bytes */
-    kerf_pos new_pos;               /* bytes of new produced */
+    kerf_pos new_pos;               /* where the next byte of new goes */
+    kerf_pos new_end;               /* end of the sector in progress; of new, where not in place */
+    kerf_pos sectors_left;          /* in place: sectors after the one in progress, else 0 */
     kerf_pos left;                  /* bytes left of the gap or segment in progress */
     kerf_pos src_pos;               /* next byte of the segment's source */
     kerf_pos seg_start, old_end;    /* old positions where the last segment from old starts and ends */
@@ -85,7 +93,8 @@ struct kerf_codec {
     uint8_t equal_history, ref_history;
     uint8_t quiet_left, probe_left, raw_left;
     uint8_t pair_next;
-    uint8_t starved; /* zero bytes made up past the end of the payload so far */
+    uint8_t starved;                /* zero bytes made up past the end of the payload so far */
+    uint8_t sector_log2, downwards; /* in place: size of sectors, and the way through them */
     uint8_t pair_form[KERF_PAIRS];
     uint8_t window[KERF_CODEC_WINDOW];
 };
@@ -98,7 +107,7 @@ size_t kerf_codec_workspace(const struct kerf_header *header);
 
 /*
  * Sets up the state in a block of kerf_codec_workspace() bytes, aligned to 8; chunk0 is what `header` was parsed from.
- * KERF_ERR_UNSUPPORTED: a region of an ISA that this build lacks. KERF_ERR_FORMAT: bad tables.
+ * KERF_ERR_UNSUPPORTED: a region of an ISA that this build lacks, or in place without KERF_IN_PLACE. KERF_ERR_FORMAT: bad tables.
  */
 KERF_MUST_USE kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const struct kerf_header *header);
 
@@ -106,13 +115,23 @@ KERF_MUST_USE kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chun
  * Decodes as much as `in` and `out` allow. in[0 .. in_len) is payload that was not used before; `last`: none follows it.
  * Takes *in_used bytes and writes *out_len bytes (out_cap >= KERF_STEP_OUT). Without `last` it stops before fewer than
  * KERF_STEP_MAX bytes of input remain.
- *   KERF_OK    more input, or room for output, is needed
- *   KERF_END   the new image is complete and the input used up
+ *   KERF_OK      more input, or room for output, is needed
+ *   KERF_SECTOR  in place: a sector is complete, and another follows
+ *   KERF_END     the new image is complete and the input used up
  *   KERF_ERR_CORRUPT, KERF_ERR_TRAILING (input left over), or an error of `io`: the state is of no more use
  */
 KERF_MUST_USE kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, const uint8_t *in,
                                        size_t in_len, bool last, size_t *in_used, uint8_t *out, size_t out_cap,
                                        size_t *out_len);
+
+/*
+ * Where in new the next byte goes, behind the newest one. Between two sectors (KERF_SECTOR) and after the last it is the end of
+ * the one that is complete.
+ */
+static inline kerf_pos kerf_codec_new_pos(const struct kerf_codec *c)
+{
+    return c->new_pos;
+}
 
 #ifdef __cplusplus
 }

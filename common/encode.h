@@ -32,7 +32,14 @@ void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struc
                        const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx);
 /* All header->model.map_cap entries, in ascending order of start, before anything else. */
 KERF_MUST_USE kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf_map_entry *entry);
-/* Then again and again: a gap, its literals one by one, and unless new is complete a segment and its bytes. */
+#if KERF_IN_PLACE
+/*
+ * In place, before the first gap and again after each sector: which sector is produced next, and which way the order goes on.
+ * What io.read_old() gives may change right before this and at no other time. Gaps and segments end where the sector does.
+ */
+KERF_MUST_USE kerf_err kerf_encode_sector(struct kerf_encoder *e, kerf_pos sector, bool downwards);
+#endif
+/* Then again and again: a gap, its literals one by one, and unless new (or the sector) is complete a segment and its bytes. */
 KERF_MUST_USE kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len);
 KERF_MUST_USE kerf_err kerf_encode_literal(struct kerf_encoder *e);
 KERF_MUST_USE kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *segment);

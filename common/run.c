@@ -41,11 +41,9 @@ static kerf_err read_source(struct kerf_run *run, kerf_pos pos, uint8_t *buf, si
         return run->io->read_old(run->io->ctx, pos, buf, len);
     }
     /* What this call produced is not yet where read_new() finds it. */
-    size_t stored = pos < run->out_pos ? (size_t)(run->out_pos - pos) : 0;
+    kerf_pos from = pos - run->out_pos;
+    size_t stored = from < run->c->new_pos - run->out_pos ? 0 : from > -(kerf_pos)len ? (size_t)-from : len;
 
-    if (stored > len) {
-        stored = len;
-    }
     if (stored > 0) {
         kerf_err err = run->io->read_new(run->io->ctx, pos, buf, stored);
 
@@ -62,7 +60,7 @@ static kerf_err read_source(struct kerf_run *run, kerf_pos pos, uint8_t *buf, si
 static kerf_err load_window(struct kerf_run *run)
 {
     struct kerf_codec *c = run->c;
-    kerf_pos end = c->from_new ? c->new_pos : c->old_size;
+    kerf_pos end = !c->from_new ? c->old_size : c->src_pos < c->new_pos ? c->new_pos : c->new_size;
     size_t len = end - c->src_pos < KERF_CODEC_WINDOW ? (size_t)(end - c->src_pos) : KERF_CODEC_WINDOW;
 
     c->window_pos = c->src_pos;

@@ -27,7 +27,9 @@ enum kerf_number {
 #define KERF_SYM_JUMP 2     /* 2 x 8: by the source before */
 #define KERF_SYM_QUIET 18   /* 2: by the source */
 #define KERF_SYM_ALIGNED 20 /* 2: far jumps, map shifts */
-#define KERF_SYM_HOW 22     /* 4 for each kind */
+#define KERF_SYM_SECTOR 22  /* 1: the order of sectors */
+#define KERF_SYM_TO_END 23  /* 3: of gaps, of segments by the source */
+#define KERF_SYM_HOW 26     /* 4 for each kind */
 
 #define KERF_BYTE_TABLES 5
 #define KERF_REF_TABLES 3

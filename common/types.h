@@ -25,6 +25,11 @@ extern "C" {
 #define KERF_ENCODER 1
 #endif
 
+/* KERF_IN_PLACE: 0 leaves out payloads made for one slot: kerf_codec_init() answers KERF_ERR_UNSUPPORTED. */
+#ifndef KERF_IN_PLACE
+#define KERF_IN_PLACE 1
+#endif
+
 #if KERF_POS_BITS == 32
 typedef uint32_t kerf_pos;  /* a byte position in an image, or a length of bytes in it */
 typedef int32_t kerf_shift; /* a signed difference of two positions or addresses, modulo 2^32 */

@@ -47,6 +47,14 @@ static kerf_err fill_header(const struct kerf_work *w, uint64_t ram, struct kerf
     header->old_size = w->old_side.len;
     header->new_size = w->new_side.len;
     header->flags = (uint8_t)(w->options->no_new ? 0 : KERF_FLAG_READS_NEW);
+    if (w->options->in_place) {
+        header->flags |= KERF_FLAG_IN_PLACE;
+        header->scratch = w->options->scratch;
+        header->group = w->options->group;
+        while (w->options->sector >> header->sector_log2 > 1) {
+            header->sector_log2++;
+        }
+    }
     header->region_count = (uint8_t)w->image.region_count;
     header->range_count = (uint8_t)w->image.range_count;
     kerf_err err = kerf_hash_bytes(w->old_side.bytes, w->old_side.len, &report->old_digest);
@@ -66,6 +74,7 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
 {
     struct kerf_plan plan = {0};
     struct kerf_bytes payload = {0};
+    struct kerf_order order = {0};
     kerf_err err = fill_header(w, ram, header, report);
 
     if (err == KERF_ERR_RAM && w->image.region_count > 0) {
@@ -73,6 +82,10 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
         w->image.region_count = 0;
         w->image.range_count = 0;
         err = fill_header(w, ram, header, report);
+    }
+    if (err == KERF_OK && w->options->in_place) {
+        err = kerf_order_open(&order, header);
+        w->order = &order;
     }
     if (err == KERF_OK) {
         err = kerf_strategy_run(w, ram, header, &plan);
@@ -93,6 +106,7 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
         report->chain_len = *delta_len - payload.len - header->header_len;
     }
     kerf_plan_free(&plan);
+    kerf_order_close(&order);
     free(payload.data);
     return err;
 }
@@ -108,6 +122,11 @@ static void work_close(struct kerf_work *w)
 static kerf_err check_options(const struct kerf_diff_options *options)
 {
     if (options->level < 0 || options->level > 9 || options->codec < -1 || options->codec > KERF_CODEC_LZMA2) {
+        return KERF_ERR_ARGUMENT;
+    }
+    if (options->in_place &&
+        (options->sector < 16 || options->sector > 1u << 24 || (options->sector & (options->sector - 1)) != 0 ||
+         options->group < 1 || options->group > options->scratch)) {
         return KERF_ERR_ARGUMENT;
     }
     return options->ram != 0 && options->ram < KERF_DIFF_RAM_MIN ? KERF_ERR_RAM : KERF_OK;
@@ -128,6 +147,11 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
         report = &own_report;
     }
     memset(report, 0, sizeof *report);
+    if (err == KERF_OK && options->in_place) {
+        err = old_len == 0                                                                 ? KERF_ERR_ARGUMENT
+              : options->slot != 0 && (old_len > options->slot || new_len > options->slot) ? KERF_ERR_SPACE
+                                                                                           : KERF_OK;
+    }
     if (err != KERF_OK) {
         return err;
     }
@@ -149,7 +173,8 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
     }
     if (err == KERF_OK) {
         tell(&w, "self-check", 0, 1);
-        err = kerf_selfcheck(old_image, old_len, new_image, new_len, *delta, *delta_len);
+        err = (options->in_place ? kerf_selfcheck_in_place : kerf_selfcheck)(old_image, old_len, new_image, new_len,
+                                                                             *delta, *delta_len);
         err = err == KERF_OK || err == KERF_ERR_RAM ? err : KERF_ERR_STATE;
     }
     if (err == KERF_OK) {

@@ -21,10 +21,14 @@ extern "C" {
 typedef void kerf_diff_progress(void *ctx, const char *stage, uint64_t done, uint64_t total);
 
 struct kerf_diff_options {
-    uint64_t ram;    /* bytes of workspace that the decoder may take; 0: KERF_DIFF_RAM_DEFAULT */
-    int level;       /* 1 (fast) .. 9 (small); 0: KERF_DIFF_LEVEL_DEFAULT */
-    int codec;       /* enum kerf_payload_codec, or -1: whatever is smallest */
-    bool no_new;     /* true: the decoder must not read back new */
+    uint64_t ram;            /* bytes of workspace that the decoder may take; 0: KERF_DIFF_RAM_DEFAULT */
+    int level;               /* 1 (fast) .. 9 (small); 0: KERF_DIFF_LEVEL_DEFAULT */
+    int codec;               /* enum kerf_payload_codec, or -1: whatever is smallest */
+    bool in_place;           /* true: for one slot, of which these sizes are known */
+    uint32_t sector;         /* bytes of an erase sector, a power of two, 16 .. 2^24 */
+    uint16_t scratch, group; /* sectors of scratch, and of a checkpoint group (1 .. scratch) */
+    uint64_t slot;           /* bytes of the slot; 0: not known */
+    bool no_new;             /* true: the decoder must not read back new */
     const char *isa; /* hint: name of the ISA (kerf_isa_name); NULL: found from the images. "none": no references */
     bool base_known; /* hint: both images are loaded at `base` */
     uint64_t base;

@@ -25,19 +25,25 @@ void kerf_bytes_emit(void *ctx, uint8_t byte)
     b->data[b->len++] = byte;
 }
 
+/* Where the codec finds its sources. */
+struct sources {
+    const uint8_t *old_bytes; /* in place: what the slot holds */
+    const uint8_t *new_bytes;
+};
+
 static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
-    const struct kerf_work *w = ctx;
+    const struct sources *s = ctx;
 
-    memcpy(buf, w->old_side.bytes + pos, len);
+    memcpy(buf, s->old_bytes + pos, len);
     return KERF_OK;
 }
 
 static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
-    const struct kerf_work *w = ctx;
+    const struct sources *s = ctx;
 
-    memcpy(buf, w->new_side.bytes + pos, len);
+    memcpy(buf, s->new_bytes + pos, len);
     return KERF_OK;
 }
 
@@ -182,17 +188,14 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
     return err;
 }
 
-static kerf_err encode_all(struct session *s, const struct kerf_segments *segments, const struct kerf_map *map)
+/* From new_pos up to `end`; *next: the first segment that was not coded yet. */
+static kerf_err encode_stretch(struct session *s, const struct kerf_segments *segments, kerf_pos end, size_t *next)
 {
+    kerf_pos start = s->e.run.c->new_pos;
     kerf_err err = KERF_OK;
-    size_t new_len = s->w->new_side.len;
 
-    for (size_t i = 0; err == KERF_OK && i < map->count; i++) {
-        err = kerf_encode_map(&s->e, &map->list[i]);
-    }
-    s->out->part[KERF_PART_MAP] = s->e.k.rc.cost;
-    for (size_t i = 0; err == KERF_OK && i < segments->count; i++) {
-        const struct kerf_segment *segment = &segments->list[i];
+    while (err == KERF_OK && *next < segments->count && segments->list[*next].new_pos - start < end - start) {
+        const struct kerf_segment *segment = &segments->list[(*next)++];
         kerf_cost before = s->out->part[KERF_PART_SEGMENTS];
 
         err = encode_literals(s, segment->new_pos - s->e.run.c->new_pos);
@@ -200,16 +203,77 @@ static kerf_err encode_all(struct session *s, const struct kerf_segments *segmen
             err = encode_segment(s, segment, s->out->part[KERF_PART_SEGMENTS] - before);
         }
     }
-    if (err == KERF_OK && (s->e.run.c->new_pos < new_len || new_len == 0)) {
-        err = encode_literals(s, new_len - s->e.run.c->new_pos);
+    if (err == KERF_OK && (s->e.run.c->new_pos < end || end == 0)) {
+        err = encode_literals(s, end - s->e.run.c->new_pos);
     }
     return err;
+}
+
+/* Sector by sector; `pieces` are in that order, and the slot changes as they are coded. */
+static kerf_err encode_sectors(struct session *s, const struct kerf_segments *pieces, struct kerf_slot *slot)
+{
+    const struct kerf_order *o = s->w->order;
+    bool downwards = false;
+    size_t next = 0;
+    kerf_err err = KERF_OK;
+
+    for (size_t r = 0; err == KERF_OK && r < o->count; r++) {
+        size_t sector = o->sector[r];
+        kerf_cost before = s->e.k.rc.cost;
+
+        if (r > 0 ? sector != o->sector[r - 1] + (downwards ? -(size_t)1 : 1) : sector != 0) {
+            downwards = r + 1 < o->count && o->sector[r + 1] + 1 == sector;
+        }
+        err = kerf_encode_sector(&s->e, sector, downwards);
+        s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
+        if (err == KERF_OK) {
+            err = encode_stretch(s, pieces, kerf_order_end(o, sector), &next);
+        }
+        kerf_slot_sector(slot, s->w->new_side.bytes, sector);
+    }
+    return err;
+}
+
+static kerf_err encode_in_place(struct session *s, const struct kerf_header *header,
+                                const struct kerf_segments *segments, struct sources *sources)
+{
+    struct kerf_segments pieces = {0};
+    struct kerf_slot slot;
+    kerf_err err = kerf_slot_open(&slot, s->w->old_side.bytes, s->w->old_side.len, header);
+
+    if (err == KERF_OK) {
+        err = kerf_order_cut(s->w->order, segments, &pieces);
+    }
+    if (err == KERF_OK) {
+        sources->old_bytes = slot.bytes;
+        err = encode_sectors(s, &pieces, &slot);
+    }
+    kerf_slot_close(&slot);
+    free(pieces.list);
+    return err;
+}
+
+static kerf_err encode_all(struct session *s, const struct kerf_header *header, const struct kerf_segments *segments,
+                           const struct kerf_map *map, struct sources *sources)
+{
+    kerf_err err = KERF_OK;
+    size_t next = 0;
+
+    for (size_t i = 0; err == KERF_OK && i < map->count; i++) {
+        err = kerf_encode_map(&s->e, &map->list[i]);
+    }
+    s->out->part[KERF_PART_MAP] = s->e.k.rc.cost;
+    if (err == KERF_OK && s->w->order != NULL && s->w->order->count > 0) {
+        return encode_in_place(s, header, segments, sources);
+    }
+    return err == KERF_OK ? encode_stretch(s, segments, s->w->new_side.len, &next) : err;
 }
 
 kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header, const struct kerf_segments *segments,
                           const struct kerf_map *map, struct kerf_bytes *payload, struct kerf_encoding *encoding)
 {
-    struct kerf_codec_io io = {(void *)(uintptr_t)w, read_old, read_new};
+    struct sources sources = {w->old_side.bytes, w->new_side.bytes};
+    struct kerf_codec_io io = {&sources, read_old, read_new};
     uint8_t head[256];
     size_t head_len = 0;
     struct session s = {.w = w, .out = encoding};
@@ -230,7 +294,7 @@ kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header,
     }
     if (err == KERF_OK) {
         kerf_encode_begin(&s.e, c, &io, w->new_side.bytes, payload != NULL ? kerf_bytes_emit : NULL, payload);
-        err = encode_all(&s, segments, map);
+        err = encode_all(&s, header, segments, map, &sources);
     }
     if (err == KERF_OK && payload != NULL) {
         kerf_rc_encode_end(&s.e.k.rc);
@@ -245,7 +309,8 @@ kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header,
 kerf_err kerf_encode_literal_costs(struct kerf_work *w)
 {
     size_t len = w->new_side.len;
-    struct kerf_codec_io io = {w, read_old, read_new};
+    struct sources sources = {w->old_side.bytes, w->new_side.bytes};
+    struct kerf_codec_io io = {&sources, read_old, read_new};
     struct kerf_header header = {
         .codec = KERF_CODEC_NATIVE, .model = {.table_code = 40, .flag_class = 2}, .old_size = 0, .new_size = len};
     uint8_t head[256];

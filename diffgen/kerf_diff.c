@@ -72,6 +72,8 @@ static int help(void)
     }
     (void)fputs("\n"
                 "      --base ADDRESS  load address of both images, in hexadecimal, where it is not recognised\n"
+                "      --in-place sector=BYTES,scratch=SECTORS[,group=SECTORS][,slot=BYTES]\n"
+                "                      for a device with one slot, where NEW takes OLD's place sector by sector\n"
                 "      --no-new        the decoder must not read back what it has written\n"
                 "      --expect DIGEST info: the digest that the delta must have, as kerf-diff printed it\n"
                 "      --old OLD       info: decode the payload too, and count where its bytes went\n"
@@ -133,6 +135,70 @@ static int parse_base(struct options *o, const char *text)
     return -1;
 }
 
+/* One NAME=NUMBER of --in-place, at `text`; *end is behind it. */
+static bool take_in_place(struct kerf_diff_options *diff, const char *text, const char **end)
+{
+    static const char *const names[] = {"sector=", "scratch=", "group=", "slot="};
+    uint64_t v;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t len = strlen(names[i]);
+        char number[32] = "";
+
+        if (strncmp(text, names[i], len) != 0) {
+            continue;
+        }
+        *end = text + strcspn(text, ",");
+        if ((size_t)(*end - text) - len >= sizeof number) {
+            return false;
+        }
+        memcpy(number, text + len, (size_t)(*end - text) - len);
+        if (kerf_cli_parse_size(number, &v) != KERF_OK) {
+            return false;
+        }
+        switch (i) {
+        case 0:
+            diff->sector = v <= 1u << 24 ? (uint32_t)v : 0;
+            return diff->sector >= 16 && (v & (v - 1)) == 0;
+        case 1:
+            diff->scratch = (uint16_t)v;
+            return v >= 1 && v <= UINT16_MAX;
+        case 2:
+            diff->group = (uint16_t)v;
+            return v >= 1 && v <= UINT16_MAX;
+        default:
+            diff->slot = v;
+            return v >= 1;
+        }
+    }
+    return false;
+}
+
+static int parse_in_place(struct options *o, const char *text)
+{
+    const char *at = text;
+    bool good = true;
+
+    o->diff.in_place = true;
+    while (good) {
+        good = take_in_place(&o->diff, at, &at);
+        if (!good || *at == '\0') {
+            break;
+        }
+        at++;
+    }
+    if (o->diff.group == 0) {
+        o->diff.group = o->diff.scratch;
+    }
+    if (!good || o->diff.sector == 0 || o->diff.scratch == 0 || o->diff.group > o->diff.scratch) {
+        return kerf_cli_usage(
+            "--in-place takes sector=BYTES,scratch=SECTORS[,group=SECTORS][,slot=BYTES], the sector a "
+            "power of two and the group at most the scratch, not '%s'",
+            text);
+    }
+    return -1;
+}
+
 static int parse_paths(struct options *o, int argc, char **argv)
 {
     int want = o->full ? 1 : 2;
@@ -145,6 +211,9 @@ static int parse_paths(struct options *o, int argc, char **argv)
         return kerf_cli_usage(o->full ? "--full takes one image, so '%s' is too many"
                                       : "too many arguments, from '%s' on",
                               argv[optind + want]);
+    }
+    if (o->full && o->diff.in_place) {
+        return kerf_cli_usage("--in-place needs an old image, so not --full");
     }
     if (o->delta_path == NULL) {
         return kerf_cli_usage("-o DELTA is missing");
@@ -167,6 +236,7 @@ enum {
     OPT_FULL = 256,
     OPT_ISA,
     OPT_BASE,
+    OPT_IN_PLACE,
     OPT_NO_NEW,
     OPT_JSON,
     OPT_VERSION
@@ -188,6 +258,8 @@ static int parse_option(struct options *o, int c, char **argv)
         return parse_isa(o, optarg);
     case OPT_BASE:
         return parse_base(o, optarg);
+    case OPT_IN_PLACE:
+        return parse_in_place(o, optarg);
     case OPT_NO_NEW:
         o->diff.no_new = true;
         return -1;
@@ -223,6 +295,7 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"full", no_argument, NULL, OPT_FULL},
         {"isa", required_argument, NULL, OPT_ISA},
         {"base", required_argument, NULL, OPT_BASE},
+        {"in-place", required_argument, NULL, OPT_IN_PLACE},
         {"no-new", no_argument, NULL, OPT_NO_NEW},
         {"json", no_argument, NULL, OPT_JSON},
         {"quiet", no_argument, NULL, 'q'},
@@ -328,6 +401,11 @@ static void explain_create(struct run *r, kerf_err err)
                      "out of memory with images of %zu and %zu bytes: free some memory, or use a larger machine",
                      r->result.old_len, r->result.new_len);
         r->exit_code = KERF_EXIT_INTERNAL;
+    } else if (err == KERF_ERR_ARGUMENT && r->diff.in_place && r->result.old_len == 0) {
+        kerf_why_set(&r->why, "--in-place needs an old image, and '%s' is empty: use --full", r->options->old_path);
+    } else if (err == KERF_ERR_SPACE) {
+        kerf_why_set(&r->why, "--in-place: images of %zu and %zu bytes do not fit into a slot of %" PRIu64,
+                     r->result.old_len, r->result.new_len, r->diff.slot);
     } else if (err == KERF_ERR_STATE) {
         kerf_why_set(&r->why,
                      "the delta failed its own check and was thrown away, which is a bug: please report it with "
@@ -343,13 +421,16 @@ static kerf_err compare_full(struct run *r)
 {
     const struct options *o = r->options;
     struct kerf_diff_report full_report;
+    struct kerf_diff_options full_options = r->diff;
     uint8_t *full;
     size_t full_len;
 
     if (r->result.old_len == 0 || !(o->verbose || r->delta_len > r->result.new_len / 2)) {
         return KERF_OK;
     }
-    kerf_err err = kerf_diff_create(NULL, 0, r->new_image, r->result.new_len, &r->diff, &full, &full_len, &full_report);
+    full_options.in_place = false;
+    kerf_err err = kerf_diff_create(NULL, 0, r->new_image, r->result.new_len, &full_options, &full, &full_len,
+                                    &full_report);
 
     if (err == KERF_OK) {
         free(full);

@@ -109,3 +109,25 @@ kerf_err kerf_pack(struct kerf_header *header, const struct kerf_image *image, c
     free(layout.start);
     return err;
 }
+
+kerf_err kerf_unpack(const struct kerf_header *header, const uint8_t *file, size_t file_len, uint8_t *payload)
+{
+    struct kerf_chunk chunk;
+    size_t pos = 0;
+    size_t len = 0;
+    kerf_err err = kerf_chunk_first(header, &chunk);
+
+    while (err == KERF_OK) {
+        if (chunk.len > file_len - pos) {
+            return KERF_ERR_TRUNCATED;
+        }
+        memcpy(payload + len, file + pos + chunk.len - chunk.payload_len, chunk.payload_len);
+        pos += chunk.len;
+        len += chunk.payload_len;
+        if (chunk.last) {
+            break;
+        }
+        kerf_chunk_next(header, header->payload_size - len, &chunk);
+    }
+    return err;
+}

@@ -70,29 +70,6 @@ static kerf_err prepare(struct recount *n, const uint8_t *old_image, size_t old_
     return err == KERF_OK ? kerf_codec_init(n->codec, delta, &n->header) : err;
 }
 
-/* The payload bytes of all chunks in a row. */
-static kerf_err collect(struct recount *n, const uint8_t *delta, size_t delta_len)
-{
-    struct kerf_chunk chunk;
-    size_t pos = 0;
-    size_t len = 0;
-    kerf_err err = kerf_chunk_first(&n->header, &chunk);
-
-    while (err == KERF_OK) {
-        if (chunk.len > delta_len - pos) {
-            return KERF_ERR_TRUNCATED;
-        }
-        memcpy(n->payload + len, delta + pos + chunk.len - chunk.payload_len, chunk.payload_len);
-        pos += chunk.len;
-        len += chunk.payload_len;
-        if (chunk.last) {
-            break;
-        }
-        kerf_chunk_next(&n->header, n->header.payload_size - len, &chunk);
-    }
-    return err;
-}
-
 /*
  * Did the step that began a new stretch copy, or was it a literal? A literal leaves all that is about sources alone. A first
  * byte of a segment that leaves everything as it was is thinkable; the comparison of the payloads then finds it out.
@@ -194,7 +171,7 @@ kerf_err kerf_diff_recount(const uint8_t *old_image, size_t old_len, const uint8
     kerf_err err = prepare(&n, old_image, old_len, delta, delta_len);
 
     if (err == KERF_OK) {
-        err = collect(&n, delta, delta_len);
+        err = kerf_unpack(&n.header, delta, delta_len, n.payload);
     }
     if (err == KERF_OK) {
         err = decode(&n);

@@ -104,6 +104,9 @@ static kerf_err plan_greedy(struct search *s, unsigned index)
     if (err == KERF_OK) {
         err = kerf_match_greedy(s->w, &plan->segments);
     }
+    if (err == KERF_OK && s->w->order != NULL && index == 0) {
+        err = kerf_order_choose(s->w->order, &plan->segments);
+    }
     return err == KERF_OK ? price(s, s->header, plan) : err;
 }
 

@@ -65,8 +65,19 @@ struct kerf_encoding {
     struct kerf_prices prices;
 };
 
+/* In place: in which order the sectors of new are produced. */
+struct kerf_order {
+    size_t new_len; /* bytes */
+    unsigned sector_log2;
+    size_t group;   /* sectors that are committed together */
+    size_t count;   /* sectors of new */
+    size_t *sector; /* the order: numbers of sectors */
+    size_t *rank;   /* for each sector its place in the order */
+};
+
 struct kerf_work {
     const struct kerf_diff_options *options;
+    struct kerf_order *order; /* NULL: two slots */
     struct kerf_image image;
     struct kerf_side old_side, new_side;
     int32_t *suffixes;       /* suffix array of old_side.masked */
@@ -98,6 +109,39 @@ kerf_addr kerf_addrmap_apply(const struct kerf_work *w, const struct kerf_map *m
 /* --- plan.c: segments by estimated cost. --- */
 KERF_MUST_USE kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices,
                                          const struct kerf_map *map, struct kerf_segments *segments);
+
+/* --- slot.c: what the slot of an in-place update holds. --- */
+struct kerf_slot {
+    uint8_t *bytes; /* as long as the larger image, and KERF_PAD more */
+    size_t new_len;
+    unsigned sector_log2;
+    size_t group;
+    size_t *waiting; /* sectors of the group in progress */
+    size_t waiting_len;
+};
+KERF_MUST_USE kerf_err kerf_slot_open(struct kerf_slot *slot, const uint8_t *old_image, size_t old_len,
+                                      const struct kerf_header *header);
+/* The sector was produced; its group, once it is complete, comes into the slot. Each sector at most once. */
+void kerf_slot_sector(struct kerf_slot *slot, const uint8_t *new_image, size_t sector);
+void kerf_slot_close(struct kerf_slot *slot);
+
+/* --- order.c: the order of sectors in place, and what is left of a plan then. --- */
+/* Upwards at first. */
+KERF_MUST_USE kerf_err kerf_order_open(struct kerf_order *o, const struct kerf_header *header);
+/* The better order for a plan of two slots. */
+KERF_MUST_USE kerf_err kerf_order_choose(struct kerf_order *o, const struct kerf_segments *segments);
+/* Is the byte of old still there while the sector is produced? The byte of new already, when new_pos is? */
+bool kerf_order_has_old(const struct kerf_order *o, size_t sector, size_t old_pos);
+bool kerf_order_has_new(const struct kerf_order *o, size_t new_pos, size_t src_pos);
+/* The plan as it is coded: cut at the ends of sectors, in their order, without what has no source. */
+KERF_MUST_USE kerf_err kerf_order_cut(const struct kerf_order *o, const struct kerf_segments *segments,
+                                      struct kerf_segments *pieces);
+void kerf_order_close(struct kerf_order *o);
+/* Where a sector of new ends. */
+static inline size_t kerf_order_end(const struct kerf_order *o, size_t sector)
+{
+    return sector + 1 == o->count ? o->new_len : (sector + 1) << o->sector_log2;
+}
 
 /* --- encode.c: a plan to payload bytes, or to its cost alone. --- */
 struct kerf_bytes {
@@ -137,13 +181,20 @@ KERF_MUST_USE kerf_err kerf_params_choose(uint64_t ram, unsigned attempt, struct
 /* The most map entries that fit into the budget beside a header's other tables. */
 uint16_t kerf_params_map_cap(uint64_t ram, const struct kerf_header *header);
 
-/* --- pack.c: payload to container. --- */
+/* --- pack.c: payload to container, and back. --- */
 /* Fills in payload_size and chunk0_len; *file is malloc'ed and the caller's. */
 KERF_MUST_USE kerf_err kerf_pack(struct kerf_header *header, const struct kerf_image *image, const uint8_t *payload,
                                  size_t payload_len, uint8_t **file, size_t *file_len);
 
+/* The payload bytes of all chunks in a row; `payload` has room for header->payload_size. The chain was checked before. */
+KERF_MUST_USE kerf_err kerf_unpack(const struct kerf_header *header, const uint8_t *file, size_t file_len,
+                                   uint8_t *payload);
+
 /* --- selfcheck.c: the shipped decoder makes new from old and the delta, in the declared workspace. --- */
 KERF_MUST_USE kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
                                       size_t new_len, const uint8_t *delta, size_t delta_len);
+/* --- selfcheck_in_place.c: the same on one slot. --- */
+KERF_MUST_USE kerf_err kerf_selfcheck_in_place(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
+                                               size_t new_len, const uint8_t *delta, size_t delta_len);
 
 #endif

@@ -178,6 +178,15 @@ expect 2 'NEW is missing' "$diff" --full -o delta
 expect 2 'DELTA is missing' "$diff" old new
 expect 2 'too many' "$diff" old new third -o delta
 expect 2 'too many' "$diff" --full old new -o delta
+expect 2 'needs an old image' "$diff" --full new -o delta --in-place sector=4K,scratch=2
+for bad in sector=4096 scratch=2 sector=4096,scratch=2,group=3 sector=4000,scratch=2 sector=4096,scratch=0 \
+    sector=8,scratch=1 sector=4096,scratch=70000 sector=4096,scratch=2, sector=4096:scratch=2 ,sector=4096,scratch=2 \
+    sector=4096,scratch=x sector=32M,scratch=1 sectors=4096,scratch=2 ''; do
+    expect 2 'in-place takes' "$diff" old new -o delta --in-place "$bad"
+done
+expect 7 'do not fit' "$diff" old new -o delta --in-place sector=4K,scratch=2,slot=4K
+: >empty
+expect 2 'needs an old image' "$diff" empty new -o delta --in-place sector=4K,scratch=2
 expect 2 'unknown option' "$diff" --nonsense old new -o delta
 expect 2 'unknown option' "$diff" -0 old new -o delta
 expect 2 'needs a value' "$diff" old new -o

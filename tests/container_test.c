@@ -175,11 +175,12 @@ static void the_writer_refuses_contradictions(void **state)
     REFUSED(s.h.new_size = (kerf_pos)1 << 32);
     REFUSED(s.h.old_size = KERF_POS_MAX; s.h.flags |= KERF_FLAG_WIDE);
     REFUSED(s.h.payload_size = (kerf_pos)1 << 32);
-    REFUSED(s.h.codec = KERF_CODEC_STORED);                                      /* and reads new back */
-    REFUSED(s.h.codec = KERF_CODEC_STORED; s.h.flags = 0);                       /* payload is not new_size */
-    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE);                                     /* no sector */
-    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 3; s.h.group = 1); /* a sector of 8 bytes */
-    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 12; s.h.group = 0);
+    REFUSED(s.h.codec = KERF_CODEC_STORED);                               /* and reads new back */
+    REFUSED(s.h.codec = KERF_CODEC_STORED; s.h.flags = 0);                /* payload is not new_size */
+    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.group = s.h.scratch = 1); /* no sector */
+    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 3; s.h.group = s.h.scratch = 1); /* of 8 bytes */
+    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 12; s.h.scratch = 1; s.h.group = 0);
+    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 12; s.h.scratch = 1; s.h.group = 2);
     REFUSED(s.h.chunk_size = 255);
     REFUSED(s.h.chunk_size = 257);
     REFUSED(s.h.chunk_size = 65536 + 4096);

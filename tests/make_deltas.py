@@ -66,22 +66,21 @@ class Choices(Decisions):
 
     def number(self, context):
         tables, native = self.native.tables, self.native
-        left = native.header.new_size - len(native.new)
+        left = native.new_end - native.new_pos
         if context is tables.gap:
             few = self.random.choice([0, 0, 1, 3, 9])
             return self.say(context, left if self.random.random() < 0.02 else min(left, few))
         if context in (tables.old_length, tables.new_length) and len(native.map) == native.header.map_cap:
-            if not native.pending_from_new:
-                left = min(left, native.header.old_size - native.src_pos)
+            left = min(left, native.source_left())
             return self.say(context, min(left, self.random.choice([1, 2, 5, 30, 90, 300])) - 1)
         if len(native.map) == native.header.map_cap:  # a distance
-            return self.say(context, self.random.randrange(len(native.new)))
+            return self.say(context, native.next_distance)
         return self.say(context, self.random.choice([0, 1, 5, 40, 200]))  # of map entries
 
     def signed(self, context, aligned, scale):
         r, native = self.random, self.native
         if len(native.map) == native.header.map_cap and aligned is native.tables.aligned[0]:
-            d = r.randrange(native.header.old_size) - native.old_end  # any source
+            d = r.randrange(len(native.old)) - native.old_end  # any source
         else:
             d = r.choice([0, 4, -4, 8, 24, -100, 3, -1, 1, r.randrange(-5000, 5000), r.randrange(-1 << 31, 1 << 31)])
             if native.header.wide and r.random() < 0.1:
@@ -103,16 +102,66 @@ class Composer(Native):
         self.dec = self.refs.dec = Choices(rnd)
         self.dec.native = self
         self.pending_from_new = 0
+        self.next_distance = None  # what number(distance) will say
+        if header.in_place:
+            self.order = self.make_order(rnd)
+
+    def make_order(self, rnd):
+        """Sectors, each with its direction: runs of either."""
+        order, left = [], list(range(self.sector_count))
+        while left:
+            start, step = rnd.choice(left), rnd.choice([-1, 1])
+            for k in range(start, start + step * rnd.randrange(1, 9), step):
+                if k in left:
+                    left.remove(k)
+                    order.append((k, step < 0))
+        return order
+
+    def begin_sector(self):
+        k, downwards = self.order[len(self.produced)]
+        same = downwards == self.downwards and k == self.sector + (-1 if downwards else 1)
+        self.dec.forced = [int(not same)]
+        self.next_distance = 2 * k + downwards
+        super().begin_sector()
+
+    def length(self, context, which, least):
+        if self.header.in_place:
+            fits = self.source_left() >= self.new_end - self.new_pos if which else True
+            self.dec.forced = [int(fits and self.dec.random.random() < 0.1)]
+        return super().length(context, which, least)
+
+    def source_left(self):
+        """Bytes that the source of the segment in progress has."""
+        if not self.pending_from_new:
+            return len(self.old) - self.src_pos
+        if self.src_pos < self.new_pos and self.there(self.src_pos):
+            end = self.src_pos
+            while end < self.new_pos and self.there(end):
+                end += 1
+            return end - self.src_pos if end < self.new_pos else self.header.new_size
+        end = self.src_pos
+        while end < self.header.new_size and self.there(end):
+            end += 1
+        return end - self.src_pos
+
+    def source_in_new(self):
+        pos = self.dec.random.choice([i for i in range(self.header.new_size) if self.there(i)])
+        below = self.new_pos - self.sector * self.sector_size if self.header.in_place and self.downwards else self.new_pos
+        self.next_distance = self.new_pos - 1 - pos
+        if not 0 <= self.next_distance < below:
+            self.next_distance = below + (pos - self.new_end) % self.header.new_size
+        return super().source_in_new()
 
     def segment(self):
         if self.header.reads_new:
             # A segment from new needs some new.
-            self.pending_from_new = int(len(self.new) > 0 and self.dec.random.random() < 0.4)
+            some = any(self.there(i) for i in range(self.header.new_size))
+            self.pending_from_new = int(some and self.dec.random.random() < 0.4)
             self.dec.forced = [self.pending_from_new]
         return super().segment()
 
     def jump(self, new_pos):
-        mask, old_size = self.mask, self.header.old_size
+        mask, old_size = self.mask, len(self.old)
         sources = {0: self.recent[0], 1: self.map_distance(new_pos), 2: self.old_end - new_pos, 4: self.recent[1],
                    5: self.recent[2], 6: self.recent[3]}
         good = [j for j, d in sources.items() if (new_pos + d) & mask < old_size] + [3]
@@ -159,6 +208,9 @@ class Plan:
         self.bits = 64 if self.wide else 32
         self.reads_new = rnd.random() < 0.6
         self.old_size, self.new_size = len(self.old), rnd.choice([1, 70, 1500, 2500])
+        self.in_place = rnd.random() < 0.3
+        self.sector_log2, self.group = rnd.choice([4, 6, 8, 9, 12]), rnd.choice([1, 1, 2, 3])
+        self.scratch = self.group + rnd.randrange(3)
         self.chunk_size = (16 + rnd.randrange(16)) << rnd.randrange(4, 9)
         self.flag_class, self.table_code = rnd.randrange(3), rnd.randrange(30)
         self.table_size = (4 + (self.table_code & 3)) << ((self.table_code >> 2) + 2)
@@ -210,7 +262,7 @@ class Plan:
 
     def header(self, new, payload):
         w = Writer(self.bits)
-        w.u8(1 * self.reads_new | 2 * self.wide)
+        w.u8(1 * self.reads_new | 2 * self.wide | 4 * self.in_place)
         w.u8(self.codec)
         w.varint(self.old_size)
         w.near(self.old_size, self.new_size)
@@ -218,6 +270,10 @@ class Plan:
         w.data += hashlib.sha256(self.old).digest()[:DIGEST] + hashlib.sha256(new).digest()[:DIGEST]
         shift = self.chunk_size.bit_length() - 5
         w.u8(shift << 4 | (self.chunk_size >> shift) - 16)
+        if self.in_place:
+            w.u8(self.sector_log2)
+            w.varint(self.scratch)
+            w.varint(self.group)
         w.u8(self.table_code | self.flag_class << 6)
         w.varint(self.map_cap)
         w.varint(self.learned_cap)

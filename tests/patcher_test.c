@@ -431,6 +431,7 @@ static void what_this_build_cannot_do_is_refused(void **state)
     h.codec = KERF_CODEC_STORED;
     h.flags = KERF_FLAG_IN_PLACE;
     h.sector_log2 = 12;
+    h.scratch = 1;
     h.group = 1;
     f.delta = test_pack(&h, NULL, NULL, payload, sizeof payload, &f.delta_len);
     assert_non_null(f.delta);

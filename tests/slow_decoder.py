@@ -114,9 +114,10 @@ class Header:
         self.chunk_size = (16 + (c & 15)) << (c >> 4)
         if self.in_place:
             require(self.old_size > 0, "in place without an old image")
-            require(4 <= reader.u8() <= 24, "bad size of sectors")
-            require(reader.varint() <= 65535, "too many sectors of scratch")
-            require(1 <= reader.varint() <= 65535, "bad checkpoint group")
+            self.sector_log2, self.scratch, self.group = reader.u8(), reader.varint(), reader.varint()
+            require(4 <= self.sector_log2 <= 24, "bad size of sectors")
+            require(self.scratch <= 65535, "too many sectors of scratch")
+            require(1 <= self.group <= self.scratch, "bad checkpoint group")
         require(self.codec != STORED or self.payload_size == self.new_size, "stored, but of another size")
         require(self.codec == NATIVE or not self.reads_new, "only the native codec reads back")
 
@@ -152,7 +153,7 @@ class Header:
         c = sum(len(table) for table in Tables(self.flag_class, self.table_size).everything())
         w = 16 if self.wide else 8
         regions = (56 if self.wide else 28) * len(self.regions) + (16 if self.wide else 8) * len(self.ranges)
-        codec = 344 + regions + w * (self.map_cap + 2 * self.learned_cap) + 2 * (c + 49) + self.map_cap
+        codec = 368 + regions + w * (self.map_cap + 2 * self.learned_cap) + 2 * (c + 49) + self.map_cap
         return total + (codec + 7) // 8 * 8
 
 
@@ -451,30 +452,100 @@ class Segment:
 
 class Native:
     def __init__(self, header, old, payload):
-        self.header, self.old, self.new = header, old, bytearray()
+        self.header, self.old, self.new = header, bytearray(old), bytearray(header.new_size)
+        self.new_pos, self.new_end = 0, header.new_size
+        self.newest = [0, 0, 0]
         self.tables = Tables(header.flag_class, header.table_size)
         self.dec = Decisions(payload)
         self.mask = (1 << header.bits) - 1
         self.map = []
-        self.refs = References(header, old, self.dec, self.tables, self.map)
+        self.refs = References(header, self.old, self.dec, self.tables, self.map)
         self.recent = [0, 0, 0, 0]
         self.old_end, self.last_from_new, self.last_residue = 0, 0, 0
         self.src_pos = 0  # of the newest segment
+        if header.in_place:
+            self.sector_size = 1 << header.sector_log2
+            self.sector_count = -(-header.new_size // self.sector_size)
+            self.sector, self.downwards = -1, False
+            self.produced, self.waiting = set(), []
 
     def run(self):
         self.read_map()
-        while True:
-            gap = self.dec.number(self.tables.gap)
-            require(gap <= self.header.new_size - len(self.new), "a gap leads out of the new image")
-            for _ in range(gap):
-                self.new.append(self.literal())
-            if len(self.new) == self.header.new_size:
-                break
-            self.segment_bytes(self.segment())
-            if len(self.new) == self.header.new_size:
-                break
+        if self.header.in_place and self.header.new_size > 0:
+            for _ in range(self.sector_count):
+                self.begin_sector()
+                self.stretch()
+                self.end_sector()
+        else:
+            self.stretch()
         require(self.dec.pos >= len(self.dec.payload), "the payload goes on after the new image")
         return bytes(self.new)
+
+    def stretch(self):
+        while True:
+            for _ in range(self.length(self.tables.gap, 0, 0)):
+                self.produce([self.literal()])
+            if self.new_pos == self.new_end:
+                break
+            self.segment_bytes(self.segment())
+            if self.new_pos == self.new_end:
+                break
+
+    def produce(self, data):
+        for byte in data:
+            self.new[self.new_pos] = byte
+            self.new_pos += 1
+            self.newest = [byte] + self.newest[:2]
+
+    def length(self, context, which, least):
+        rest = self.new_end - self.new_pos
+        if self.header.in_place and self.dec.bit(self.tables.to_end[which]):
+            return rest
+        length = self.dec.number(context) + least
+        require(length <= rest, "a gap or a segment leads out of the new image, or its sector")
+        return length
+
+    # Sectors
+
+    def begin_sector(self):
+        k = self.sector + (-1 if self.downwards else 1)
+        if self.dec.bit(self.tables.sector[0]):
+            v = self.dec.number(self.tables.distance)
+            k, self.downwards = v >> 1, bool(v & 1)
+        require(0 <= k < self.sector_count and k not in self.produced, "no such sector, or not any more")
+        self.sector = k
+        self.new_pos = k * self.sector_size
+        self.new_end = min(self.new_pos + self.sector_size, self.header.new_size)
+
+    def end_sector(self):
+        self.produced.add(self.sector)
+        self.waiting.append(self.sector)
+        if self.sector == self.sector_count - 1:
+            del self.old[self.header.new_size:]
+        if len(self.waiting) == self.header.group:
+            for k in self.waiting:
+                start = k * self.sector_size
+                end = min(start + self.sector_size, self.header.new_size, len(self.old))
+                self.old[start:end] = self.new[start:end]
+            self.waiting = []
+
+    def there(self, pos):
+        """Is the byte of new produced?"""
+        if not self.header.in_place or pos // self.sector_size == self.sector:
+            return pos < self.new_pos
+        return pos // self.sector_size in self.produced
+
+    def source_in_new(self):
+        new_size, new_pos = self.header.new_size, self.new_pos
+        n = self.dec.number(self.tables.distance)
+        if not self.header.in_place:
+            require(n < new_pos, "a segment begins before the new image")
+            return new_pos - 1 - n
+        require(n < new_size, "a segment begins outside of the new image")
+        b = new_pos - self.sector * self.sector_size if self.downwards else new_pos
+        src_pos = new_pos - 1 - n if n < b else (self.new_end + n - b) % new_size
+        require(not new_pos <= src_pos < self.new_end, "a segment begins in what follows")
+        return src_pos
 
     def read_map(self):
         start = shift = 0
@@ -487,20 +558,20 @@ class Native:
     # Segments
 
     def segment(self):
-        new_pos, tables = len(self.new), self.tables
+        new_pos, tables = self.new_pos, self.tables
         from_new = self.dec.bit(tables.source[self.last_from_new]) if self.header.reads_new else 0
         if from_new:
-            distance = self.dec.number(tables.distance) + 1
-            require(distance <= new_pos, "a segment begins before the new image")
-            src_pos = new_pos - distance
+            src_pos = self.source_in_new()
         else:
             src_pos = self.jump(new_pos)
-            require(src_pos < self.header.old_size, "a segment begins outside of the old image")
+            require(src_pos < len(self.old), "a segment begins outside of the old image")
         self.src_pos = src_pos
-        length = self.dec.number(tables.new_length if from_new else tables.old_length) + 1
-        require(length <= self.header.new_size - new_pos, "a segment leads out of the new image")
-        if not from_new:
-            require(length <= self.header.old_size - src_pos, "a segment leads out of the old image")
+        if from_new:
+            length = self.length(tables.new_length, 2, 1)
+            require(length <= self.header.new_size - src_pos, "a segment's source leads out of the new image")
+        else:
+            length = self.length(tables.old_length, 1, 1)
+            require(length <= len(self.old) - src_pos, "a segment leads out of the old image")
             self.old_end = src_pos + length
         self.last_from_new = from_new
         return Segment(from_new, src_pos, new_pos, length)
@@ -543,8 +614,8 @@ class Native:
     def segment_bytes(self, seg):
         src_pos = seg.src_pos
         prev_src = self.old[src_pos - 1] if not seg.from_new and src_pos > 0 else 0
-        while len(self.new) < seg.new_end:
-            new_pos = len(self.new)
+        while self.new_pos < seg.new_end:
+            new_pos = self.new_pos
             if seg.raw == 0 and not seg.from_new:
                 ref = self.refs.find(seg, src_pos, new_pos)
                 if ref is not None:
@@ -552,13 +623,14 @@ class Native:
                     if data is None:
                         seg.raw, seg.g = ref.length, 0
                         continue
-                    self.new += data
+                    self.produce(data)
                     src_pos += ref.length
                     seg.g = min(seg.g + 1, 65535)
                     prev_src = self.old[src_pos - 1]
                     continue
+            require(not seg.from_new or self.there(src_pos), "a segment's source is not there yet")
             s = self.new[src_pos] if seg.from_new else self.old[src_pos]
-            self.new.append(self.segment_byte(seg, s, prev_src))
+            self.produce([self.segment_byte(seg, s, prev_src)])
             prev_src = s
             src_pos += 1
 
@@ -587,7 +659,7 @@ class Native:
     # Bytes
 
     def differs(self, seg, s, prev_src):
-        phase, h, big_g = len(self.new) & 3, seg.flags, seg.g
+        phase, h, big_g = self.new_pos & 3, seg.flags, seg.g
         g = big_g if big_g < 8 else 8 + sum(1 for x in (12, 16, 24, 40, 80, 200, 1000) if x <= big_g)
         flag_class = self.header.flag_class
         if flag_class == 0:
@@ -619,22 +691,19 @@ class Native:
         size = self.header.table_size
         return (y >> 16) * size >> 16 if size <= 65536 else (y >> 12) * (size >> 8) >> 12
 
-    def new_before(self, back):
-        return self.new[-back] if back <= len(self.new) else 0
-
     def old_at(self, distance):
-        pos = (len(self.new) + distance) & self.mask
+        pos = (self.new_pos + distance) & self.mask
         return self.old[pos] if pos < len(self.old) else 0
 
     def literal(self):
-        phase = len(self.new) & 3
-        w1, w2, w3 = (self.new_before(i) for i in (1, 2, 3))
+        phase = self.new_pos & 3
+        w1, w2, w3 = self.newest
         o = self.old_at(self.recent[0])
         return self.byte([phase | 0x10000000, w1 | (phase & 1) << 8 | 0x20000000, w1 | w2 << 8 | 0x30000000,
                           w1 | w2 << 8 | w3 << 16 | 0x40000000, o | w1 << 8 | 0x50000000], 1 + phase)
 
     def residue(self, s, prev_src):
-        phase, w1 = len(self.new) & 3, self.new_before(1)
+        phase, w1 = self.new_pos & 3, self.newest[0]
         pd, ld, o = (w1 - prev_src) & 255, self.last_residue, self.old_at(self.recent[1])
         self.last_residue = self.byte([phase | pd << 8, phase | ld << 8 | 0x100000, ((o - s) & 255) | 0x200000,
                                        s | pd << 8 | 0x300000, w1 | s << 8 | 0x400000], 0)

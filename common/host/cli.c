@@ -239,6 +239,7 @@ static const struct {
     {KERF_OK, KERF_EXIT_OK, "ok", "no error"},
     {KERF_MORE_INPUT, KERF_EXIT_OK, "more-input", "more input is needed"},
     {KERF_MORE_WORK, KERF_EXIT_OK, "more-work", "there is more to do"},
+    {KERF_SECTOR, KERF_EXIT_OK, "sector", "a sector is complete"},
     {KERF_END, KERF_EXIT_OK, "end", "finished"},
     {KERF_ERR_FORMAT, KERF_EXIT_DELTA, "format",
      "not a Kerf delta, or its header is damaged: check that it is the right file and fetch it again"},

@@ -2,6 +2,7 @@
 /*
  * Any bytes as a native payload, without container and patcher around them. The input is
  *     flags, table code, map_cap, learned_cap, regions | ranges << 4      5 bytes
+ *     in place: sector_log2 - 4, group - 1                                1 each, modulo 8 and 4
  *     old_size, new_size                                                  2 each, modulo 4097 and 513
  *     how the payload is cut                                              1
  *     a tile that the old image is laid with                              1 of length, then as many bytes
@@ -10,8 +11,8 @@
  *     each range: start, length / 256                                     4, 1
  *     the payload
  * It is decoded at once, and again in pieces of odd sizes by a state that moves to another block between calls. The callbacks
- * abort when anything outside of old, or of new beyond what was handed out, is asked for; both runs must give the same bytes
- * and the same verdict.
+ * abort when anything outside of old, or of new beyond what was handed out (in place: outside of new), is asked for; both
+ * runs must give the same bytes and the same verdict. In place, complete groups of sectors come into the slot.
  */
 #include "common/codec.h"
 
@@ -22,6 +23,7 @@
 
 #define OLD_CAP 4096u
 #define NEW_CAP 512u
+#define GROUP_MAX 4u
 #define MAX_REGIONS 3u
 #define MAX_RANGES 2u
 #define WORKSPACE_MAX ((size_t)1 << 16)
@@ -47,8 +49,12 @@ struct test {
 struct decoding {
     const struct test *test;
     uint8_t new_image[NEW_CAP];
-    size_t written; /* bytes of new that calls handed out */
-    size_t right;   /* the same, and those before the step that failed */
+    uint8_t slot[OLD_CAP];         /* old; in place what becomes of it */
+    uint8_t produced[2 * NEW_CAP]; /* bytes of new in the order in which they came; in place a sector may come twice */
+    size_t written;                /* bytes of new that calls handed out */
+    size_t right;                  /* the same, and those before the step that failed */
+    kerf_pos sector_ends[GROUP_MAX]; /* of the group in progress */
+    unsigned sectors;
     kerf_err verdict;
 };
 
@@ -76,7 +82,7 @@ static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
     const struct decoding *d = ctx;
 
     require(len > 0 && len <= d->test->header.old_size && pos <= d->test->header.old_size - len);
-    memcpy(buf, d->test->old_image + pos, len);
+    memcpy(buf, d->slot + pos, len);
     return KERF_OK;
 }
 
@@ -85,7 +91,9 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
     const struct decoding *d = ctx;
 
     require((d->test->header.flags & KERF_FLAG_READS_NEW) != 0);
-    require(len > 0 && len <= d->written && pos <= d->written - len);
+    size_t there = (d->test->header.flags & KERF_FLAG_IN_PLACE) != 0 ? d->test->header.new_size : d->written;
+
+    require(len > 0 && len <= there && pos <= there - len);
     memcpy(buf, d->new_image + pos, len);
     return KERF_OK;
 }
@@ -126,7 +134,7 @@ static bool set_up(struct test *test, struct taker *t, unsigned *cuts)
     unsigned tile_len;
     size_t header_len;
 
-    h.flags = (uint8_t)(take(t, 1) & (KERF_FLAG_READS_NEW | KERF_FLAG_WIDE));
+    h.flags = (uint8_t)(take(t, 1) & KERF_FLAGS_ALL);
     h.model.table_code = (uint8_t)(take(t, 1) & 63u);
     h.model.flag_class = (uint8_t)(h.model.table_code % 3u);
     h.model.map_cap = (uint16_t)take(t, 1);
@@ -135,6 +143,11 @@ static bool set_up(struct test *test, struct taker *t, unsigned *cuts)
 
     h.region_count = (uint8_t)((counts & 15) % (MAX_REGIONS + 1));
     h.range_count = (uint8_t)((counts >> 4) % (MAX_RANGES + 1));
+    if ((h.flags & KERF_FLAG_IN_PLACE) != 0) {
+        h.sector_log2 = (uint8_t)(4 + take(t, 1) % 8);
+        h.group = (uint16_t)(1 + take(t, 1) % GROUP_MAX);
+        h.scratch = h.group;
+    }
     h.old_size = take(t, 2) % (OLD_CAP + 1);
     h.new_size = take(t, 2) % (NEW_CAP + 1);
     *cuts = take(t, 1);
@@ -193,6 +206,45 @@ static struct kerf_codec *move(struct kerf_codec *c, size_t len)
     return copy;
 }
 
+/* A sector is complete, and perhaps its group. */
+static void commit(struct decoding *d, kerf_pos end)
+{
+    const struct kerf_header *h = &d->test->header;
+
+    d->sector_ends[d->sectors++] = end;
+    if (d->sectors < h->group) {
+        return;
+    }
+    for (unsigned i = 0; i < d->sectors; i++) {
+        kerf_pos start = (d->sector_ends[i] - 1) >> h->sector_log2 << h->sector_log2;
+
+        memcpy(d->slot + start, d->new_image + start, (size_t)(d->sector_ends[i] - start));
+    }
+    d->sectors = 0;
+}
+
+/* Takes what a call produced. */
+static void take_out(struct decoding *d, const struct kerf_codec *c, const uint8_t *out, size_t len)
+{
+    kerf_pos end = kerf_codec_new_pos(c);
+
+    require(len <= sizeof d->produced - d->written);
+    memcpy(d->produced + d->written, out, len);
+    if (d->verdict < KERF_OK) {
+        d->right = d->written + (len > KERF_STEP_OUT ? len - KERF_STEP_OUT : 0);
+        return;
+    }
+    require(len <= end && end <= d->test->header.new_size);
+    memcpy(d->new_image + (end - len), out, len);
+    d->written += len;
+    d->right = d->written;
+    if (d->verdict == KERF_SECTOR) {
+        require(len > 0);
+        commit(d, end);
+        d->verdict = KERF_OK;
+    }
+}
+
 static void decode(struct decoding *d, const struct test *test, unsigned cuts, bool whole)
 {
     const struct kerf_codec_io io = {d, read_old, read_new};
@@ -205,6 +257,9 @@ static void decode(struct decoding *d, const struct test *test, unsigned cuts, b
     d->test = test;
     d->written = 0;
     d->right = 0;
+    d->sectors = 0;
+    memset(d->new_image, 0, sizeof d->new_image);
+    memcpy(d->slot, test->old_image, sizeof d->slot);
     d->verdict = kerf_codec_init(c, test->chunk0, &test->header);
     require(d->verdict == KERF_OK || d->verdict == KERF_ERR_UNSUPPORTED);
     for (unsigned calls = 0; d->verdict == KERF_OK; calls++) {
@@ -220,20 +275,16 @@ static void decode(struct decoding *d, const struct test *test, unsigned cuts, b
         c = whole ? c : move(c, workspace_len);
         d->verdict = kerf_codec_step(c, &io, in, piece.in_len, last, &in_used, out, piece.out_cap, &out_len);
         require(in_used <= piece.in_len && out_len <= piece.out_cap);
-        require(d->verdict <= KERF_OK || d->verdict == KERF_END);
-        require(out_len <= test->header.new_size - d->written);
-        memcpy(d->new_image + d->written, out, out_len);
-        d->right = d->written + (out_len > KERF_STEP_OUT ? out_len - KERF_STEP_OUT : 0);
-        if (d->verdict >= KERF_OK) {
-            require(d->verdict == KERF_END || in_used + out_len > 0);
-            d->written += out_len;
-            d->right = d->written;
-            used += in_used;
-        }
+        require(d->verdict <= KERF_OK || d->verdict == KERF_END || d->verdict == KERF_SECTOR);
+        require(d->verdict != KERF_OK || in_used + out_len > 0);
+        used += d->verdict >= KERF_OK ? in_used : 0;
+        take_out(d, c, out, out_len);
         free(in);
         free(out);
     }
-    require(d->verdict != KERF_END || (d->written == test->header.new_size && used == test->payload_len));
+    bool twice = (test->header.flags & KERF_FLAG_IN_PLACE) != 0;
+
+    require(d->verdict != KERF_END || ((twice || d->written == test->header.new_size) && used == test->payload_len));
     free(c);
 }
 
@@ -250,7 +301,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         decode(&pieces, &test, cuts, false);
         size_t both = whole.right < pieces.right ? whole.right : pieces.right;
 
-        require(whole.verdict == pieces.verdict && memcmp(whole.new_image, pieces.new_image, both) == 0);
+        require(whole.verdict == pieces.verdict && memcmp(whole.produced, pieces.produced, both) == 0);
     }
     return 0;
 }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * In which order the sectors of an in-place update are produced, and what of a plan is left then: a byte of old is there until
+ * the group of sectors that overwrites it is committed.
+ */
+#include <string.h>
+
+#include "diffgen/work.h"
+
+#define PIECE_MIN 6u /* bytes; what an overwritten source leaves of a segment is worth naming from here on */
+
+static size_t group_of(const struct kerf_order *o, size_t sector)
+{
+    return o->rank[sector] / o->group;
+}
+
+bool kerf_order_has_old(const struct kerf_order *o, size_t sector, size_t old_pos)
+{
+    size_t holder = old_pos >> o->sector_log2;
+    size_t last = o->count - 1;
+
+    if (old_pos >= o->new_len && o->rank[last] < o->rank[sector]) {
+        return false;
+    }
+    return holder > last || group_of(o, holder) >= group_of(o, sector);
+}
+
+bool kerf_order_has_new(const struct kerf_order *o, size_t new_pos, size_t src_pos)
+{
+    size_t sector = new_pos >> o->sector_log2;
+    size_t holder = src_pos >> o->sector_log2;
+
+    return holder == sector ? src_pos < new_pos : o->rank[holder] < o->rank[sector];
+}
+
+static bool has(const struct kerf_order *o, const struct kerf_segment *s, size_t at)
+{
+    size_t new_pos = (size_t)s->new_pos + at;
+
+    return s->from_new ? kerf_order_has_new(o, new_pos, (size_t)s->src_pos + at)
+                       : kerf_order_has_old(o, new_pos >> o->sector_log2, (size_t)s->src_pos + at);
+}
+
+/* The pieces of a segment, which lies in one sector, that have their source. */
+static kerf_err add_pieces(const struct kerf_order *o, const struct kerf_segment *s, struct kerf_segments *pieces)
+{
+    size_t len = (size_t)s->len;
+    kerf_err err = KERF_OK;
+
+    for (size_t from = 0; err == KERF_OK && from < len;) {
+        bool there = has(o, s, from);
+        size_t to = from + 1;
+
+        while (to < len && has(o, s, to) == there) {
+            to++;
+        }
+        if (there && (to - from == len || to - from >= PIECE_MIN)) {
+            const struct kerf_segment piece = {s->new_pos + from, s->src_pos + from, to - from, s->from_new};
+
+            err = kerf_segments_add(pieces, &piece);
+        }
+        from = to;
+    }
+    return err;
+}
+
+kerf_err kerf_order_cut(const struct kerf_order *o, const struct kerf_segments *segments, struct kerf_segments *pieces)
+{
+    kerf_err err = KERF_OK;
+
+    pieces->count = 0;
+    for (size_t r = 0; err == KERF_OK && r < o->count; r++) {
+        size_t start = o->sector[r] << o->sector_log2;
+        size_t end = kerf_order_end(o, o->sector[r]);
+        size_t low = 0;
+        size_t high = segments->count;
+
+        /* The first segment that ends behind start. */
+        while (low < high) {
+            size_t mid = low + (high - low) / 2;
+
+            if (segments->list[mid].new_pos + segments->list[mid].len <= start) {
+                low = mid + 1;
+            } else {
+                high = mid;
+            }
+        }
+        for (; err == KERF_OK && low < segments->count && segments->list[low].new_pos < end; low++) {
+            struct kerf_segment s = segments->list[low];
+            size_t skip = s.new_pos < start ? start - (size_t)s.new_pos : 0;
+
+            s.new_pos += skip;
+            s.src_pos += skip;
+            s.len -= skip;
+            if (s.len > end - s.new_pos) {
+                s.len = end - s.new_pos;
+            }
+            err = add_pieces(o, &s, pieces);
+        }
+    }
+    return err;
+}
+
+static void set(struct kerf_order *o, bool downwards)
+{
+    for (size_t r = 0; r < o->count; r++) {
+        o->sector[r] = downwards ? o->count - 1 - r : r;
+        o->rank[o->sector[r]] = r;
+    }
+}
+
+/* Bytes of a plan that an order leaves without their source. */
+static kerf_err lost(const struct kerf_order *o, const struct kerf_segments *segments, kerf_pos *bytes)
+{
+    struct kerf_segments pieces = {0};
+    kerf_err err = kerf_order_cut(o, segments, &pieces);
+
+    *bytes = 0;
+    for (size_t i = 0; i < segments->count; i++) {
+        *bytes += segments->list[i].len;
+    }
+    for (size_t i = 0; i < pieces.count; i++) {
+        *bytes -= pieces.list[i].len;
+    }
+    free(pieces.list);
+    return err;
+}
+
+kerf_err kerf_order_open(struct kerf_order *o, const struct kerf_header *header)
+{
+    memset(o, 0, sizeof *o);
+    o->new_len = (size_t)header->new_size;
+    o->sector_log2 = header->sector_log2;
+    o->group = header->group;
+    o->count = (o->new_len >> o->sector_log2) + ((o->new_len & (((size_t)1 << o->sector_log2) - 1)) != 0);
+    o->sector = malloc((o->count + 1) * sizeof *o->sector);
+    o->rank = malloc((o->count + 1) * sizeof *o->rank);
+    if (o->sector == NULL || o->rank == NULL) {
+        return KERF_ERR_RAM;
+    }
+    set(o, false);
+    return KERF_OK;
+}
+
+void kerf_order_close(struct kerf_order *o)
+{
+    free(o->sector);
+    free(o->rank);
+    o->sector = NULL;
+    o->rank = NULL;
+}
+
+kerf_err kerf_order_choose(struct kerf_order *o, const struct kerf_segments *segments)
+{
+    kerf_pos up = 0;
+    kerf_pos down = 0;
+    kerf_err err = lost(o, segments, &up);
+
+    set(o, true);
+    if (err == KERF_OK) {
+        err = lost(o, segments, &down);
+    }
+    if (down >= up) {
+        set(o, false);
+    }
+    return err;
+}
