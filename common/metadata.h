@@ -36,6 +36,8 @@ extern "C" {
 /* COSE algorithm identifiers (RFC 9053). */
 #define KERF_ALG_EDDSA (-8) /* Ed25519: key 32 bytes, signature 64 */
 #define KERF_ALG_ES256 (-7) /* ECDSA P-256, SHA-256: key 65 bytes (04, x, y), signature 64 (r, s) */
+#define KERF_PUBLIC_KEY_MAX_LEN 65
+#define KERF_SIGNATURE_LEN 64 /* of either */
 
 /* Which document; each is signed by the role of the same number. */
 enum kerf_doc_type {

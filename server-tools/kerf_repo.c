@@ -76,11 +76,11 @@ static const char *keys_dir(const struct kerf_repo_command *c, const struct kerf
 }
 
 /* Makes the key of one role; `keys` gets what is to be printed. */
-static kerf_err make_key(const char *dir, enum kerf_doc_type role, json_t *keys, struct kerf_why *why)
+static kerf_err make_key(const char *dir, enum kerf_doc_type role, int32_t alg, json_t *keys, struct kerf_why *why)
 {
     char path[KERF_PATH_MAX];
     char id[2 * KERF_KEY_ID_LEN + 1];
-    char public_key[2 * 32 + 1];
+    char public_key[2 * KERF_PUBLIC_KEY_MAX_LEN + 1];
     struct kerf_signing_key key;
     int n = snprintf(path, sizeof path, "%s/%s", dir, kerf_release_key_name(role));
 
@@ -88,15 +88,16 @@ static kerf_err make_key(const char *dir, enum kerf_doc_type role, json_t *keys,
         kerf_why_set(why, "the path of the keys is too long: choose a shorter one");
         return KERF_ERR_ARGUMENT;
     }
-    kerf_err err = kerf_signing_key_generate(&key, why);
+    kerf_err err = kerf_signing_key_generate(&key, alg, why);
     if (err != KERF_OK) {
         return err;
     }
     err = kerf_signing_key_save(&key, path, why);
     if (err == KERF_OK) {
-        json_t *entry = json_pack("{s:s, s:s, s:s, s:o}", "role", kerf_repo_roles[role], "id",
+        json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:o}", "role", kerf_repo_roles[role], "alg",
+                                  alg == KERF_ALG_ES256 ? "es256" : "ed25519", "id",
                                   kerf_cli_format_hex(key.id.b, KERF_KEY_ID_LEN, id), "public",
-                                  kerf_cli_format_hex(key.public_key, sizeof key.public_key, public_key), "file",
+                                  kerf_cli_format_hex(key.public_key, key.public_key_len, public_key), "file",
                                   kerf_cli_json_text(path));
         if (json_array_append_new(keys, entry) != 0) {
             kerf_why_set(why, "out of memory: free some memory");
@@ -139,7 +140,7 @@ static int run_keygen(const struct kerf_repo_command *c)
     }
     for (size_t i = 0; err == KERF_OK && i < KERF_DOC_TYPES; i++) {
         if (!c->has_role || (enum kerf_doc_type)i == c->only_role) {
-            err = make_key(dir, (enum kerf_doc_type)i, keys, &why);
+            err = make_key(dir, (enum kerf_doc_type)i, c->alg, keys, &why);
         }
     }
     kerf_repository_unlock(lock);
@@ -332,7 +333,8 @@ static int run_verify(const struct kerf_repo_command *c)
 
 const struct kerf_repo_verb kerf_repo_verbs[] = {
     {"init", 1, "init DIR", "", run_init},
-    {"keygen", 1, "keygen DIR [--keys KEYDIR] [--role root|release|fresh]", "keys,role,", run_keygen},
+    {"keygen", 1, "keygen DIR [--keys KEYDIR] [--role root|release|fresh] [--alg ed25519|es256]", "keys,role,alg,",
+     run_keygen},
     {"add-release", 4,
      "add-release DIR PRODUCT VERSION IMAGE [--component NAME] [--ram SIZE]\n"
      "              [--deltas N] [--sc N] [--hw ID,...] [--expires DAYS] [--order N]",

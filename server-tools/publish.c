@@ -123,7 +123,7 @@ static void add_root_key(struct kerf_root *root, const struct kerf_signing_key *
         return;
     }
     memmove(&root->keys[i + 1], &root->keys[i], (root->key_count - i) * sizeof root->keys[0]);
-    root->keys[i] = (struct kerf_public_key){key->id, key->alg, {key->public_key, sizeof key->public_key}};
+    root->keys[i] = (struct kerf_public_key){key->id, key->alg, {key->public_key, key->public_key_len}};
     root->key_count++; /* at most KERF_DOC_TYPES of them */
 }
 

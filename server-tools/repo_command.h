@@ -22,6 +22,7 @@ struct kerf_repo_command {
     const char *component, *keys;
     bool has_role;
     enum kerf_doc_type only_role;
+    int32_t alg; /* KERF_ALG_, of new keys */
     uint64_t ram, deltas, sc, expires_days, fresh_days, order;
     bool sc_given;
     char *hardware_text; /* owned; cut into ids */

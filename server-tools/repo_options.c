@@ -33,6 +33,7 @@ static int help(void)
                  "  --order N         lower components are applied first (default: 0)\n"
                  "  --keys KEYDIR     where the private keys are (default: DIR/keys)\n"
                  "  --role ROLE       make this one key only\n"
+                 "  --alg ALGORITHM   of new keys: ed25519 or es256 (default: ed25519)\n"
                  "  --fresh DAYS      how long devices may take this state for current (default: %d)\n"
                  "  --json            print one line of JSON\n"
                  "  -q, --quiet       no progress line\n"
@@ -90,6 +91,15 @@ static int parse_role(struct kerf_repo_command *c, const char *text)
     return kerf_cli_usage("'%s' is not a role: use root, release or fresh", text);
 }
 
+static int parse_alg(struct kerf_repo_command *c, const char *text)
+{
+    if (strcmp(text, "ed25519") != 0 && strcmp(text, "es256") != 0) {
+        return kerf_cli_usage("'%s' is not a signature algorithm: use ed25519 or es256", text);
+    }
+    c->alg = text[1] == 's' ? KERF_ALG_ES256 : KERF_ALG_EDDSA;
+    return KERF_EXIT_OK;
+}
+
 enum option_code {
     OPT_COMPONENT = 256,
     OPT_RAM,
@@ -100,6 +110,7 @@ enum option_code {
     OPT_ORDER,
     OPT_KEYS,
     OPT_ROLE,
+    OPT_ALG,
     OPT_FRESH,
     OPT_JSON,
     OPT_QUIET,
@@ -117,6 +128,7 @@ static const struct option long_options[] = {
     {"order", required_argument, NULL, OPT_ORDER},
     {"keys", required_argument, NULL, OPT_KEYS},
     {"role", required_argument, NULL, OPT_ROLE},
+    {"alg", required_argument, NULL, OPT_ALG},
     {"fresh", required_argument, NULL, OPT_FRESH},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, OPT_QUIET},
@@ -157,6 +169,8 @@ static int take_option(struct kerf_repo_command *c, int option, const char *valu
         break;
     case OPT_ROLE:
         return parse_role(c, value);
+    case OPT_ALG:
+        return parse_alg(c, value);
     case OPT_FRESH:
         good = parse_number(value, MAX_DAYS, &c->fresh_days) && c->fresh_days > 0;
         break;
@@ -247,6 +261,7 @@ int kerf_repo_read_command(int argc, char *argv[], struct kerf_repo_command *c, 
         .deltas = KERF_RELEASE_DELTAS_DEFAULT,
         .expires_days = KERF_RELEASE_DAYS_DEFAULT,
         .fresh_days = KERF_FRESH_DAYS_DEFAULT,
+        .alg = KERF_ALG_EDDSA,
     };
     int code = read_options(c, argc, argv, &seen, &done);
 

@@ -8,15 +8,19 @@
 #include <sys/stat.h>
 
 #include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
 #include "common/host/file.h"
 #include "common/host/hash.h"
 
-#define KEY_FILE_MAX_LEN 16384 /* an Ed25519 key in PEM has 119 bytes; comments may stand around it */
-#define SIGNATURE_LEN 64
+#define KEY_FILE_MAX_LEN 16384 /* a key in PEM has 119 or 241 bytes; comments may stand around it */
+#define SIGNATURE_LEN KERF_SIGNATURE_LEN
+#define DER_MAX_LEN 80 /* an ES256 signature as OpenSSL makes it: at most 72 */
 
 kerf_err kerf_key_id_of(const uint8_t *public_key, size_t len, struct kerf_key_id *id)
 {
@@ -29,28 +33,69 @@ kerf_err kerf_key_id_of(const uint8_t *public_key, size_t len, struct kerf_key_i
     return err;
 }
 
+/* What a key signs with; 0: nothing of ours. */
+static int32_t alg_of(const EVP_PKEY *pkey)
+{
+    char group[32];
+    size_t len;
+
+    if (pkey == NULL) {
+        return 0;
+    }
+    if (EVP_PKEY_get_id(pkey) == EVP_PKEY_ED25519) {
+        return KERF_ALG_EDDSA;
+    }
+    return EVP_PKEY_get_id(pkey) == EVP_PKEY_EC && EVP_PKEY_get_group_name(pkey, group, sizeof group, &len) == 1 &&
+                   strcmp(group, "prime256v1") == 0
+               ? KERF_ALG_ES256
+               : 0;
+}
+
+/* The point of a P-256 key as 04, x, y, whatever form its file has it in. */
+static bool get_point(const EVP_PKEY *pkey, uint8_t *out, size_t cap, size_t *len)
+{
+    BIGNUM *x = NULL;
+    BIGNUM *y = NULL;
+    bool ok = cap == 65 && EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_EC_PUB_X, &x) == 1 &&
+              EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, &y) == 1 && BN_bn2binpad(x, out + 1, 32) == 32 &&
+              BN_bn2binpad(y, out + 33, 32) == 32;
+
+    BN_free(x);
+    BN_free(y);
+    out[0] = 4;
+    *len = 65;
+    return ok;
+}
+
 /* Takes `pkey` over and fills in what follows from it. */
 static kerf_err adopt(struct kerf_signing_key *key, EVP_PKEY *pkey)
 {
-    size_t len = sizeof key->public_key;
+    size_t cap = sizeof key->public_key;
+    bool ok;
 
     key->pkey = pkey;
-    key->alg = KERF_ALG_EDDSA;
-    if (EVP_PKEY_get_raw_public_key(pkey, key->public_key, &len) != 1 || len != sizeof key->public_key ||
-        kerf_key_id_of(key->public_key, len, &key->id) != KERF_OK) {
+    key->alg = alg_of(pkey);
+    key->public_key_len = cap;
+    if (key->alg == KERF_ALG_ES256) {
+        ok = get_point(pkey, key->public_key, cap, &key->public_key_len);
+    } else {
+        ok = EVP_PKEY_get_raw_public_key(pkey, key->public_key, &key->public_key_len) == 1;
+    }
+    if (!ok || kerf_key_id_of(key->public_key, key->public_key_len, &key->id) != KERF_OK) {
         kerf_signing_key_free(key);
         return KERF_ERR_STATE;
     }
     return KERF_OK;
 }
 
-kerf_err kerf_signing_key_generate(struct kerf_signing_key *key, struct kerf_why *why)
+kerf_err kerf_signing_key_generate(struct kerf_signing_key *key, int32_t alg, struct kerf_why *why)
 {
-    EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    EVP_PKEY *pkey = alg == KERF_ALG_ES256 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256")
+                                           : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 
     *key = (struct kerf_signing_key){0};
     if (pkey == NULL || adopt(key, pkey) != KERF_OK) {
-        kerf_why_set(why, "OpenSSL can't make an Ed25519 key: check its installation");
+        kerf_why_set(why, "OpenSSL can't make a key: check its installation");
         return KERF_ERR_STATE;
     }
     return KERF_OK;
@@ -87,10 +132,12 @@ kerf_err kerf_signing_key_load(struct kerf_signing_key *key, const char *path, s
     BIO_free(bio);
     OPENSSL_cleanse(pem, len);
     free(pem);
-    if (pkey == NULL || EVP_PKEY_get_id(pkey) != EVP_PKEY_ED25519) {
+    if (alg_of(pkey) == 0) {
         EVP_PKEY_free(pkey);
         kerf_why_set(
-            why, "'%s' is not an Ed25519 private key in PEM without passphrase: make one with kerf-repo keygen", path);
+            why,
+            "'%s' is not an Ed25519 or P-256 private key in PEM without passphrase: make one with kerf-repo keygen",
+            path);
         return KERF_ERR_FORMAT;
     }
     err = adopt(key, pkey);
@@ -129,15 +176,34 @@ void kerf_signing_key_free(struct kerf_signing_key *key)
     *key = (struct kerf_signing_key){0};
 }
 
+/* r and s, 32 bytes each, out of OpenSSL's DER. */
+static bool raw_signature(const unsigned char *der, size_t len, uint8_t out[SIGNATURE_LEN])
+{
+    ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)len);
+    bool ok = pair != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(pair), out, SIGNATURE_LEN / 2) == SIGNATURE_LEN / 2 &&
+              BN_bn2binpad(ECDSA_SIG_get0_s(pair), out + SIGNATURE_LEN / 2, SIGNATURE_LEN / 2) == SIGNATURE_LEN / 2;
+
+    ECDSA_SIG_free(pair);
+    return ok;
+}
+
 /* One signature over `message`. */
 static kerf_err sign(const struct kerf_signing_key *key, const uint8_t *message, size_t len, uint8_t out[SIGNATURE_LEN])
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    size_t out_len = SIGNATURE_LEN;
-    bool ok = md != NULL && EVP_DigestSignInit(md, NULL, NULL, NULL, key->pkey) == 1 &&
-              EVP_DigestSign(md, out, &out_len, message, len) == 1 && out_len == SIGNATURE_LEN;
+    bool es256 = key->alg == KERF_ALG_ES256;
+    unsigned char made[DER_MAX_LEN];
+    size_t made_len = sizeof made;
+    bool ok = md != NULL && EVP_DigestSignInit(md, NULL, es256 ? EVP_sha256() : NULL, NULL, key->pkey) == 1 &&
+              EVP_DigestSign(md, made, &made_len, message, len) == 1;
 
     EVP_MD_CTX_free(md);
+    if (ok && es256) {
+        ok = raw_signature(made, made_len, out);
+    } else if (ok) {
+        ok = made_len == SIGNATURE_LEN;
+        memcpy(out, made, SIGNATURE_LEN);
+    }
     return ok ? KERF_OK : KERF_ERR_STATE;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sign.h - private keys in files, and signing documents with them. OpenSSL, Ed25519; keys are PEM (PKCS#8), mode 0600.
+ * sign.h - private keys in files, and signing documents with them. OpenSSL, Ed25519 or ES256 (ECDSA on P-256
+ * with SHA-256); keys are PEM (PKCS#8), mode 0600.
  */
 #ifndef KERF_SERVER_TOOLS_SIGN_H
 #define KERF_SERVER_TOOLS_SIGN_H
@@ -15,16 +16,17 @@ extern "C" {
 /* A private key. Set it to {0} before first use. */
 struct kerf_signing_key {
     void *pkey;  /* EVP_PKEY, owned */
-    int32_t alg; /* KERF_ALG_EDDSA */
+    int32_t alg; /* KERF_ALG_ */
     struct kerf_key_id id;
-    uint8_t public_key[32]; /* raw */
+    uint8_t public_key[KERF_PUBLIC_KEY_MAX_LEN]; /* raw, as in a root */
+    size_t public_key_len;
 };
 
-/* Makes a new key from the system's random numbers. KERF_ERR_STATE: OpenSSL refused. */
-KERF_MUST_USE kerf_err kerf_signing_key_generate(struct kerf_signing_key *key, struct kerf_why *why);
+/* Makes a new key for `alg` from the system's random numbers. KERF_ERR_STATE: OpenSSL refused. */
+KERF_MUST_USE kerf_err kerf_signing_key_generate(struct kerf_signing_key *key, int32_t alg, struct kerf_why *why);
 
 /*
- * Loads a key. KERF_ERR_FLASH: can't be read. KERF_ERR_FORMAT: not an unencrypted Ed25519 key in PEM. KERF_ERR_ARGUMENT:
+ * Loads a key. KERF_ERR_FLASH: can't be read. KERF_ERR_FORMAT: not an unencrypted Ed25519 or P-256 key in PEM. KERF_ERR_ARGUMENT:
  * group or others may read it.
  */
 KERF_MUST_USE kerf_err kerf_signing_key_load(struct kerf_signing_key *key, const char *path, struct kerf_why *why);
@@ -41,7 +43,8 @@ KERF_MUST_USE kerf_err kerf_key_id_of(const uint8_t *public_key, size_t len, str
 
 /*
  * Puts the map payload[0..payload_len) (kerf_root_write() and its siblings) into an envelope signed by each of `count`
- * keys (1 .. KERF_SIGNATURES_MAX, in any order, none twice). The same input gives the same bytes. *doc is malloc'ed and
+ * keys (1 .. KERF_SIGNATURES_MAX, in any order, none twice). With Ed25519 the same input gives the same bytes; ES256 signatures
+ * differ each time. *doc is malloc'ed and
  * owned by the caller. KERF_ERR_ARGUMENT: too long, or a bad list of keys.
  */
 KERF_MUST_USE kerf_err kerf_sign_document(enum kerf_doc_type type, const uint8_t *payload, size_t payload_len,

@@ -114,6 +114,26 @@ expect 0 'Good' verify A
 expect 0 'fresh    key' keygen A --role fresh --keys one
 [ "$(ls one)" = fresh.pem ] || complain "keygen --role made more than one key"
 
+# ES256: made here, or by OpenSSL in whatever form; also beside Ed25519.
+expect 0 '' init E
+expect 0 '' keygen E --alg es256 --json
+json 'all(k["alg"] == "es256" and len(k["public"]) == 130 and k["public"][:2] == "04" for k in j["keys"])'
+openssl pkey -in E/keys/root.pem -noout -text | grep -q 'NIST CURVE: P-256' || complain "keygen --alg es256 made something else"
+rm E/keys/fresh.pem E/keys/release.pem
+expect 0 '' keygen E --role fresh
+(umask 077 && openssl ecparam -name prime256v1 -genkey -noout -conv_form compressed -out E/keys/release.pem)
+expect 0 '' add-release E T1 1.0 v1
+expect 0 'Published 1' publish E
+expect 0 'Good' verify E
+rm -rf bad && cp -a E bad
+release=bad/public/metadata/T1/release.1
+# One bit in the last byte of the file, which is of the signature.
+python3 -c 'import sys; b = bytearray(open(sys.argv[1], "rb").read()); b[-1] ^= 1; open(sys.argv[1], "wb").write(b)' $release
+expect 6 'release.1' verify bad
+rm -rf bad && cp -a E bad
+(umask 077 && openssl ecparam -name secp384r1 -genkey -noout -out bad/keys/release.pem)
+expect 3 'not an Ed25519 or P-256 private key' publish bad
+
 # Mistakes on the command line.
 expect 2 'no command'
 expect 2 "'frobnicate' is not a command" frobnicate
@@ -126,6 +146,7 @@ expect 2 "'1K'" add-release R T1 2.0 v1 --ram 1K
 expect 2 "'-1'" add-release R T1 2.0 v1 --sc -1
 expect 2 "'65'" add-release R T1 2.0 v1 --deltas 65
 expect 2 "'boss'" keygen R --role boss
+expect 2 "'rsa'" keygen R --alg rsa
 expect 2 "'a/b'" add-release R a/b 2.0 v1
 expect 2 "'..'" add-release R .. 2.0 v1
 expect 2 "'x y'" add-release R T1 2.0 v1 --hw 'A,x y'
@@ -145,10 +166,10 @@ expect 5 'is not a repository' list nowhere
 expect 5 'is not a repository' list full
 expect 5 "'missing'" add-release R T1 2.0 missing
 expect 5 "can't" init v1/sub
-cp -a R bad && chmod 644 bad/keys/fresh.pem
+rm -rf bad && cp -a R bad && chmod 644 bad/keys/fresh.pem
 expect 2 'can be read by others' publish bad
 rm -rf bad && cp -a R bad && echo nonsense >bad/keys/fresh.pem
-expect 3 'not an Ed25519 private key' publish bad
+expect 3 'not an Ed25519 or P-256 private key' publish bad
 rm -rf bad && cp -a R bad && echo '{"kerf-repo":1}' >bad/kerf-repo.json
 expect 3 'later version' list bad
 rm -rf bad && cp -a R bad && echo '{' >bad/kerf-repo.json

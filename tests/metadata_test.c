@@ -22,7 +22,7 @@
         (const uint8_t *)(s), sizeof(s) - 1                                                                            \
     }
 
-/* Keys 0, 1, 2: root (2 of 3); 3: release; 3 and 4: fresh (1 of 2). */
+/* Keys 0, 1, 2: root (2 of 3); 3: release; 3 and 4: fresh (1 of 2). 1 and 4 are ES256, the others Ed25519. */
 static struct kerf_signing_key keys[KEYS];
 static struct kerf_verifier verifier;
 static uint8_t *scratch;
@@ -77,7 +77,7 @@ static void make_root(struct kerf_root *r, uint64_t version)
 {
     *r = (struct kerf_root){.product = TEXT("T1"), .version = version, .expires = NOW + 1000, .key_count = KEYS};
     for (unsigned i = 0; i < KEYS; i++) {
-        r->keys[i] = (struct kerf_public_key){keys[i].id, keys[i].alg, {keys[i].public_key, 32}};
+        r->keys[i] = (struct kerf_public_key){keys[i].id, keys[i].alg, {keys[i].public_key, keys[i].public_key_len}};
     }
     qsort(r->keys, KEYS, sizeof r->keys[0], by_id);
     r->roles[KERF_DOC_ROOT] = (struct kerf_role){2, mask_of(r, 7)};
@@ -100,7 +100,8 @@ static int set_up(void **state)
 
     (void)state;
     for (unsigned i = 0; i < KEYS; i++) {
-        assert_int_equal(kerf_signing_key_generate(&keys[i], NULL), KERF_OK);
+        assert_int_equal(kerf_signing_key_generate(&keys[i], i == 1 || i == 4 ? KERF_ALG_ES256 : KERF_ALG_EDDSA, NULL),
+                         KERF_OK);
     }
     assert_int_equal(kerf_verifier_openssl(&verifier, &scratch), KERF_OK);
     make_root(&r, 1);
@@ -571,6 +572,58 @@ static struct kerf_trust_self self_of(uint64_t seq, uint64_t sc, uint64_t now)
     return (struct kerf_trust_self){TEXT("T1"), TEXT("A"), {seq, sc}, now, {NULL, 0}};
 }
 
+/* RFC 6979, A.2.5: P-256, SHA-256, message "sample". */
+static const char es256_key[] = "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
+                                "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
+static const char es256_sig[] = "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+                                "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
+
+static void from_hex(const char *hex, uint8_t *out)
+{
+    for (size_t i = 0; hex[2 * i] != '\0'; i++) {
+        const char digits[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+
+        out[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+}
+
+static bool es256_verifies(const uint8_t *key, const char *message, const uint8_t *sig)
+{
+    return kerf_verify_openssl(NULL, KERF_ALG_ES256, key, 65, (const uint8_t *)message, strlen(message), sig, 64) ==
+           KERF_SIGNATURE_VALID;
+}
+
+static void es256_is_verified_as_the_standards_say(void **state)
+{
+    uint8_t key[65];
+    uint8_t sig[64];
+    uint8_t bad[64];
+
+    (void)state;
+    from_hex(es256_key, key);
+    from_hex(es256_sig, sig);
+    assert_true(es256_verifies(key, "sample", sig));
+    assert_false(es256_verifies(key, "samplf", sig));
+    for (size_t i = 0; i < sizeof sig; i++) {
+        sig[i] ^= 1;
+        assert_false(es256_verifies(key, "sample", sig));
+        sig[i] ^= 1;
+    }
+    /* r or s of 0, or both: what some verifiers took for anything's signature. */
+    for (unsigned zero = 1; zero < 4; zero++) {
+        memcpy(bad, sig, sizeof bad);
+        memset(bad, (zero & 1u) != 0 ? 0 : bad[0], 32 * (zero & 1u));
+        memset(bad + 32, 0, (zero & 2u) != 0 ? 32 : 0);
+        assert_false(es256_verifies(key, "sample", bad));
+    }
+    /* A key that is no point of the curve, and one in the compressed form. */
+    key[64] ^= 1;
+    assert_false(es256_verifies(key, "sample", sig));
+    key[64] ^= 1;
+    key[0] = 3;
+    assert_false(es256_verifies(key, "sample", sig));
+}
+
 static void a_release_is_checked_for_device_rollback_and_expiry(void **state)
 {
     struct doc doc = sign_release(41, 7, 8);
@@ -691,6 +744,7 @@ int main(void)
         cmocka_unit_test(a_later_version_is_told_from_a_damaged_document),
         cmocka_unit_test(header_parameters_that_are_not_known_are_refused),
         cmocka_unit_test(only_the_one_word_counts_as_valid),
+        cmocka_unit_test(es256_is_verified_as_the_standards_say),
         cmocka_unit_test(a_release_is_checked_for_device_rollback_and_expiry),
         cmocka_unit_test(fresh_is_checked_by_clock_or_by_nonce),
         cmocka_unit_test(fresh_names_exactly_one_release),

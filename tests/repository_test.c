@@ -225,7 +225,7 @@ static void make_keys(const char *dir)
         char path[256];
 
         (void)snprintf(path, sizeof path, "%s/%s", dir, kerf_release_key_name((enum kerf_doc_type)i));
-        assert_int_equal(kerf_signing_key_generate(&key, NULL), KERF_OK);
+        assert_int_equal(kerf_signing_key_generate(&key, KERF_ALG_EDDSA, NULL), KERF_OK);
         assert_int_equal(kerf_signing_key_save(&key, path, NULL), KERF_OK);
         kerf_signing_key_free(&key);
     }

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* A kerf_verify_fn: Ed25519 (KERF_ALG_EDDSA); any other algorithm is not valid. `ctx` is not used. Reentrant. */
+/* A kerf_verify_fn: Ed25519 and ES256; any other algorithm is not valid. `ctx` is not used. Reentrant. */
 uint32_t kerf_verify_openssl(void *ctx, int32_t alg, const uint8_t *key, size_t key_len, const uint8_t *message,
                              size_t message_len, const uint8_t *sig, size_t sig_len);
 
