@@ -217,7 +217,7 @@ def own_pairs(args):
             add(f'terminal-{i}-{i + 1}', *(f'{releases}/terminal-{release}.bin' for release in (i, i + 1)))
         cortex_m = os.path.abspath(os.path.join(args.build, 'cortex-m'))
         subprocess.run([os.path.join(ROOT, 'tests/cortex_m_build.sh'), cortex_m], check=True, stdout=subprocess.DEVNULL)
-        for board in ('an385', 'an386', 'microbit'):
+        for board in ('an385', 'an386', 'an505', 'microbit'):
             add(f'cortex-m-{board}', *(f'{cortex_m}/bin/kerf-{board}-{i}.bin' for i in (1, 2)))
     except (OSError, subprocess.CalledProcessError) as error:
         sys.exit(f"bench: can't build the pairs of this tree: {error}: install arm-none-eabi-gcc, or give CORPUS=dir")

@@ -5,7 +5,7 @@
 #
 # --stack: prints what the core takes of each machine's stack, and tests nothing else.
 #
-# Makes real deltas between two versions of the QEMU image itself (patcher/port/cortex-m), for Cortex-M3, M4 and M0, and
+# Makes real deltas between two versions of the QEMU image itself (patcher/port/cortex-m), for Cortex-M3, M4, M33 and M0, and
 # lets each machine apply its own: old image in its flash, delta in pieces of 64 bytes and of 1. What the machine hashes
 # in its new slot must be the new image; a damaged delta and a wrong old image must be refused.
 set -eu
@@ -73,4 +73,5 @@ machine() {
 # The micro:bit is a Cortex-M0 with 16 KiB of RAM.
 machine mps2-an385 an385 0x21000000
 machine mps2-an386 an386 0x21000000
+machine mps2-an505 an505 0x80000000
 machine microbit microbit 0x10000

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Arm MPS2 with AN385 (Cortex-M3) or AN386 (Cortex-M4), as QEMU has them: no flash, but 16 MiB of PSRAM, in which a NOR
- * flash is modelled strictly: sectors are erased whole, a byte is programmed once, writes outside a slot fail.
+ * Arm MPS2 with AN385 (Cortex-M3), AN386 (Cortex-M4) or AN505 (Cortex-M33), as QEMU has them: no flash, but 16 MiB of
+ * PSRAM, in which a NOR flash is modelled strictly: sectors are erased whole, a byte is programmed once, writes outside a
+ * slot fail. From CMakeLists.txt: KERF_BOARD_PSRAM and KERF_BOARD_TIMER, addresses.
  */
 #include "patcher/patcher.h"
 #include "patcher/port/cortex-m/board.h"
 
 #include <string.h>
 
-#define PSRAM 0x21000000u
+#define PSRAM KERF_BOARD_PSRAM
 #define SLOT_SIZE 0x00800000u /* 8 MiB each */
 #define SECTOR_SIZE 4096u
 #define PAGE_SIZE 256u
 #define ERASED 0xffu
 
-/* CMSDK APB timer 0 (Cortex-M System Design Kit, 4.5): counts down at the 25 MHz of the system clock. */
-#define TIMER_CTRL 0x40000000u
-#define TIMER_VALUE 0x40000004u
-#define TIMER_RELOAD 0x40000008u
+/* CMSDK APB timer 0 (Cortex-M System Design Kit, 4.5): counts down at the system clock, 25 MHz, or 20 on AN505. */
+#define TIMER_CTRL KERF_BOARD_TIMER
+#define TIMER_VALUE (KERF_BOARD_TIMER + 4u)
+#define TIMER_RELOAD (KERF_BOARD_TIMER + 8u)
 
 static _Alignas(KERF_WORKSPACE_ALIGN) uint8_t workspace[1u << 20];
 
