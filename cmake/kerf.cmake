@@ -6,6 +6,7 @@
 #   kerf_program(NAME SOURCES x.c ... LIBS lib ...)    program in <build>/bin
 #   kerf_test(NAME [SOURCES x.c ...] LIBS lib ...)     cmocka program NAME.c and a ctest of that name
 #   kerf_script_test(NAME COMMAND arg ... [TIMEOUT s]) ctest that runs a command; KERF_BIN and KERF_SRC are in its environment
+#   kerf_embed(VARIABLE file ...)                      sets VARIABLE to C files that define each file x.css as kerf_x_css[]
 #   kerf_fuzz(NAME LIBS lib ...)                       fuzz_NAME.c; seeds/NAME.txt are its seeds, replayed as ctest fuzz_NAME
 #
 # Labels: "slow" for what takes over ten seconds (kerf_script_test(... LABELS slow)).
@@ -70,6 +71,19 @@ function(kerf_script_test name)
     add_test(NAME ${name} COMMAND ${A_COMMAND} WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}"
         ENVIRONMENT "KERF_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};KERF_SRC=${CMAKE_SOURCE_DIR};KERF_BUILD=${CMAKE_BINARY_DIR}")
+endfunction()
+
+function(kerf_embed variable)
+    set(made)
+    foreach(file IN LISTS ARGN)
+        set(c_file ${CMAKE_CURRENT_BINARY_DIR}/${file}.c)
+        add_custom_command(OUTPUT ${c_file}
+            COMMAND ${CMAKE_COMMAND} -D IN=${CMAKE_CURRENT_SOURCE_DIR}/${file} -D OUT=${c_file}
+                -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+            DEPENDS ${file} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
+        list(APPEND made ${c_file})
+    endforeach()
+    set(${variable} ${made} PARENT_SCOPE)
 endfunction()
 
 function(kerf_fuzz name)

@@ -58,7 +58,7 @@ static uint64_t get(const struct reader *r, uint64_t pos, unsigned bytes)
     return v;
 }
 
-static unsigned elf_isa(uint64_t machine, bool wide, bool big_endian)
+uint8_t kerf_elf_isa(uint64_t machine, bool wide, bool big_endian)
 {
     switch (machine) {
     case 8:
@@ -95,7 +95,7 @@ static bool read_elf(const uint8_t *image, size_t len, struct kerf_layout *layou
 
     layout->container = "ELF";
     layout->big_endian = r.big_endian;
-    layout->isa = (uint8_t)elf_isa(get(&r, 18, 2), wide, r.big_endian);
+    layout->isa = kerf_elf_isa(get(&r, 18, 2), wide, r.big_endian);
     if (entry_len < 8 * (uint64_t)field - (wide ? 8 : 0) || table >= len) {
         return true;
     }

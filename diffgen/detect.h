@@ -42,6 +42,9 @@ struct kerf_layout {
 /* Reads the container's header, if it is one that is known; else one span over the whole image at address 0. */
 void kerf_container_read(const uint8_t *image, size_t len, struct kerf_layout *layout);
 
+/* The instruction set of an ELF file's e_machine; KERF_ISA_COUNT where that leaves it open. */
+uint8_t kerf_elf_isa(uint64_t machine, bool wide, bool big_endian);
+
 /* ESP8266 and ESP32-family images, also behind a boot loader; false: it is none, and *layout is unchanged. */
 bool kerf_container_read_esp(const uint8_t *image, size_t len, struct kerf_layout *layout);
 

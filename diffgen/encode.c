@@ -101,12 +101,21 @@ struct session {
     struct kerf_encoding *out;
 };
 
+static void trace(const struct session *s, struct kerf_trace_step step)
+{
+    if (s->w->trace != NULL) {
+        s->w->trace->step(s->w->trace->ctx, &step);
+    }
+}
+
 static kerf_err encode_literals(struct session *s, kerf_pos len)
 {
     kerf_cost before = s->e.k.rc.cost;
+    kerf_pos start = s->e.run.c->new_pos;
     kerf_err err = kerf_encode_gap(&s->e, len);
 
     s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
+    trace(s, (struct kerf_trace_step){.part = KERF_PART_SEGMENTS, .new_pos = start, .cost = s->e.k.rc.cost - before});
     for (; err == KERF_OK && len > 0; len--) {
         kerf_pos at = s->e.run.c->new_pos;
 
@@ -115,6 +124,8 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
         s->out->part[KERF_PART_LITERALS] += s->e.k.rc.cost - before;
         s->out->literals++;
         s->books.literal += s->e.k.rc.cost - before;
+        trace(s, (struct kerf_trace_step){
+                     .part = KERF_PART_LITERALS, .new_pos = at, .len = 1, .cost = s->e.k.rc.cost - before});
         if (s->w->literal_cost != NULL) {
             s->books.literal_estimate += s->w->literal_cost[at];
         }
@@ -154,6 +165,24 @@ static void note_copy(struct session *s, enum kerf_step what, const struct kerf_
     }
 }
 
+static void trace_copy(const struct session *s, const struct kerf_segment *segment, size_t len, enum kerf_step what,
+                       const struct kerf_ref *ref, kerf_cost cost)
+{
+    const struct kerf_codec *c = s->e.run.c;
+    bool is_ref = what == KERF_STEP_REF || what == KERF_STEP_REF_WRONG;
+
+    trace(s, (struct kerf_trace_step){.part = is_ref                        ? KERF_PART_REFS
+                                              : what == KERF_STEP_DIFFERENT ? KERF_PART_RESIDUES
+                                                                            : KERF_PART_EQUAL,
+                                      .new_pos = c->new_pos - (kerf_pos)len,
+                                      .len = (kerf_pos)len,
+                                      .segment = segment,
+                                      .src_pos = c->src_pos - (kerf_pos)len,
+                                      .what = what,
+                                      .ref = is_ref ? ref : NULL,
+                                      .cost = cost});
+}
+
 static kerf_err encode_segment(struct session *s, const struct kerf_segment *segment, kerf_cost gap_cost)
 {
     kerf_cost before = s->e.k.rc.cost;
@@ -172,6 +201,11 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
 
     s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
     add(&s->books.segment[kind], s->e.k.rc.cost - before + gap_cost);
+    trace(s, (struct kerf_trace_step){.part = KERF_PART_SEGMENTS,
+                                      .new_pos = segment->new_pos,
+                                      .segment = segment,
+                                      .src_pos = segment->src_pos,
+                                      .cost = s->e.k.rc.cost - before});
 
     unsigned gap = 8;
     kerf_pos end = segment->new_pos + segment->len;
@@ -184,6 +218,7 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
         before = s->e.k.rc.cost;
         err = kerf_encode_copy(&s->e, &len, &what, &ref);
         note_copy(s, what, &ref, &gap, s->e.k.rc.cost - before);
+        trace_copy(s, segment, len, what, &ref, s->e.k.rc.cost - before);
     }
     return err;
 }

@@ -197,7 +197,7 @@ static kerf_err recount(struct info *n)
         return KERF_ERR_SOURCE;
     }
     if (err == KERF_OK && h->codec == KERF_CODEC_NATIVE) {
-        err = kerf_diff_recount(n->old_image, (size_t)h->old_size, n->delta, n->delta_len, &n->recount);
+        err = kerf_diff_recount(n->old_image, (size_t)h->old_size, n->delta, n->delta_len, NULL, &n->recount);
         n->counted = err == KERF_OK;
         if (err == KERF_ERR_STATE) {
             kerf_why_set(&n->why,

@@ -41,23 +41,17 @@ struct run {
     int exit_code;       /* of the first failure where it is not the usual one; -1: the usual one */
 };
 
-/* Names for --ram beside sizes. */
-static const struct {
-    const char *name;
-    uint64_t ram;
-} profiles[] = {
-    {"tiny", 2048},    {"small", 4096},  {"default", KERF_DIFF_RAM_DEFAULT},
-    {"medium", 16384}, {"large", 65536}, {"host", 1u << 20},
-};
-
 static int help(void)
 {
     (void)fputs("Usage: kerf-diff OLD NEW -o DELTA\n"
                 "       kerf-diff --full NEW -o PAYLOAD\n"
+                "       kerf-diff report OLD NEW [-o PAGE]\n"
                 "       kerf-diff info DELTA [--expect DIGEST] [--old OLD] [--json]\n"
                 "Makes a delta that turns OLD into NEW, applies it with the decoder that devices run, in the memory "
                 "that they have,\n"
-                "and only then lets it appear. Or makes a full payload of NEW; or says what is in a delta.\n"
+                "and only then lets it appear. Or makes a full payload of NEW; or says what is in a delta; or makes a "
+                "page about it,\n"
+                "with pictures, that says where its bytes went (kerf-diff report --help).\n"
                 "\n"
                 "  -o, --output DELTA  where the delta goes; - is standard output\n"
                 "  -r, --ram SIZE      workspace that the decoder may take: bytes, K, M, or tiny (2K), small (4K), "
@@ -89,114 +83,6 @@ static int help(void)
                 "image too large.\n",
                 stdout);
     return KERF_EXIT_OK;
-}
-
-/* Returns -1 to go on, else an exit code. */
-static int parse_ram(struct options *o, const char *text)
-{
-    for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
-        if (strcmp(text, profiles[i].name) == 0) {
-            o->diff.ram = profiles[i].ram;
-            return -1;
-        }
-    }
-    if (kerf_cli_parse_size(text, &o->diff.ram) != KERF_OK) {
-        return kerf_cli_usage("--ram takes a size such as 8K, or the name of a profile, not '%s'", text);
-    }
-    if (o->diff.ram < KERF_DIFF_RAM_MIN) {
-        return kerf_cli_fail(KERF_EXIT_LIMIT, "--ram %s is too little for any decoder: give at least %uK", text,
-                             KERF_DIFF_RAM_MIN / 1024);
-    }
-    return -1;
-}
-
-static int parse_isa(struct options *o, const char *text)
-{
-    for (unsigned isa = 0; kerf_isa_name(isa) != NULL; isa++) {
-        if (strcmp(text, kerf_isa_name(isa)) == 0) {
-            o->diff.isa = text;
-            return -1;
-        }
-    }
-    return kerf_cli_usage("--isa: no instruction set '%s'", text);
-}
-
-static int parse_base(struct options *o, const char *text)
-{
-    char *end;
-
-    errno = 0;
-    o->diff.base = strtoull(text, &end, 16);
-    o->diff.base_known = true;
-    /* strtoull would take signs and spaces. */
-    if (strspn(text, "0123456789abcdefABCDEFxX") != strlen(text) || end == text || *end != '\0' || errno != 0) {
-        return kerf_cli_usage("--base takes an address in hexadecimal such as 0x08000000, not '%s'", text);
-    }
-    return -1;
-}
-
-/* One NAME=NUMBER of --in-place, at `text`; *end is behind it. */
-static bool take_in_place(struct kerf_diff_options *diff, const char *text, const char **end)
-{
-    static const char *const names[] = {"sector=", "scratch=", "group=", "slot="};
-    uint64_t v;
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        size_t len = strlen(names[i]);
-        char number[32] = "";
-
-        if (strncmp(text, names[i], len) != 0) {
-            continue;
-        }
-        *end = text + strcspn(text, ",");
-        if ((size_t)(*end - text) - len >= sizeof number) {
-            return false;
-        }
-        memcpy(number, text + len, (size_t)(*end - text) - len);
-        if (kerf_cli_parse_size(number, &v) != KERF_OK) {
-            return false;
-        }
-        switch (i) {
-        case 0:
-            diff->sector = v <= 1u << 24 ? (uint32_t)v : 0;
-            return diff->sector >= 16 && (v & (v - 1)) == 0;
-        case 1:
-            diff->scratch = (uint16_t)v;
-            return v >= 1 && v <= UINT16_MAX;
-        case 2:
-            diff->group = (uint16_t)v;
-            return v >= 1 && v <= UINT16_MAX;
-        default:
-            diff->slot = v;
-            return v >= 1;
-        }
-    }
-    return false;
-}
-
-static int parse_in_place(struct options *o, const char *text)
-{
-    const char *at = text;
-    bool good = true;
-
-    o->diff.in_place = true;
-    while (good) {
-        good = take_in_place(&o->diff, at, &at);
-        if (!good || *at == '\0') {
-            break;
-        }
-        at++;
-    }
-    if (o->diff.group == 0) {
-        o->diff.group = o->diff.scratch;
-    }
-    if (!good || o->diff.sector == 0 || o->diff.scratch == 0 || o->diff.group > o->diff.scratch) {
-        return kerf_cli_usage(
-            "--in-place takes sector=BYTES,scratch=SECTORS[,group=SECTORS][,slot=BYTES], the sector a "
-            "power of two and the group at most the scratch, not '%s'",
-            text);
-    }
-    return -1;
 }
 
 static int parse_paths(struct options *o, int argc, char **argv)
@@ -250,16 +136,16 @@ static int parse_option(struct options *o, int c, char **argv)
         o->delta_path = optarg;
         return -1;
     case 'r':
-        return parse_ram(o, optarg);
+        return kerf_diff_parse_ram(&o->diff, optarg);
     case OPT_FULL:
         o->full = true;
         return -1;
     case OPT_ISA:
-        return parse_isa(o, optarg);
+        return kerf_diff_parse_isa(&o->diff, optarg);
     case OPT_BASE:
-        return parse_base(o, optarg);
+        return kerf_diff_parse_base(&o->diff, optarg);
     case OPT_IN_PLACE:
-        return parse_in_place(o, optarg);
+        return kerf_diff_parse_in_place(&o->diff, optarg);
     case OPT_NO_NEW:
         o->diff.no_new = true;
         return -1;
@@ -545,6 +431,9 @@ int main(int argc, char **argv)
     kerf_cli_begin("kerf-diff");
     if (argc > 1 && strcmp(argv[1], "info") == 0) {
         return kerf_cli_end(kerf_diff_info(argc - 1, argv + 1));
+    }
+    if (argc > 1 && strcmp(argv[1], "report") == 0) {
+        return kerf_cli_end(kerf_diff_report(argc - 1, argv + 1));
     }
     code = parse_options(&o, argc, argv);
     if (code < 0) {

@@ -13,6 +13,8 @@
 /* Images that the suffix array takes at most, in bytes. */
 #define KERF_DIFF_IMAGE_MAX ((size_t)INT32_MAX)
 
+struct kerf_trace;
+
 /* What a created delta is reported by. */
 struct kerf_diff_result {
     const char *output;      /* as named; "-": standard output */
@@ -25,6 +27,19 @@ struct kerf_diff_result {
     struct kerf_diff_report report;
 };
 
+/* options.c: what more than one command takes. Each sets its field and returns -1, or says what is wrong: an exit code. */
+int kerf_diff_parse_ram(struct kerf_diff_options *diff, const char *text);
+int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text);
+int kerf_diff_parse_base(struct kerf_diff_options *diff, const char *text);
+int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text);
+
+/* Names that --ram takes beside sizes, by size; the last has none. */
+struct kerf_diff_profile {
+    const char *name;
+    uint64_t ram;
+};
+extern const struct kerf_diff_profile kerf_diff_profiles[];
+
 /* report.c: the result as text or as JSON; both return an exit code. `quiet` leaves the text out, not the warning. */
 int kerf_diff_show(const struct kerf_diff_result *result, bool verbose, bool quiet);
 int kerf_diff_show_json(const struct kerf_diff_result *result);
@@ -34,14 +49,18 @@ void kerf_diff_add_parts(json_t *object, const struct kerf_diff_report *report);
 
 /* info.c: `kerf-diff info ...`; argv[0] is "info". Returns an exit code. */
 int kerf_diff_info(int argc, char **argv);
+/* report_cmd.c: `kerf-diff report ...`; argv[0] is "report". Returns an exit code. */
+int kerf_diff_report(int argc, char **argv);
 
 /*
  * recount.c: what an existing delta's payload is made of. Decodes `delta` (a whole container whose chain was checked) from
  * old, and codes what it found once more with the books open; the payload comes out the same, or KERF_ERR_STATE says that
  * it was made by another encoder and can't be counted. Fills part_cost, segments, literals, refs and refs_wrong of *report.
+ * `trace` (work.h; may be NULL) is told what each step made and cost.
  * KERF_ERR_CORRUPT, KERF_ERR_RAM and so on as the decoder says.
  */
 KERF_MUST_USE kerf_err kerf_diff_recount(const uint8_t *old_image, size_t old_len, const uint8_t *delta,
-                                         size_t delta_len, struct kerf_diff_report *report);
+                                         size_t delta_len, const struct kerf_trace *trace,
+                                         struct kerf_diff_report *report);
 
 #endif

@@ -165,9 +165,9 @@ static kerf_err encode(struct recount *n, struct kerf_diff_report *report)
 }
 
 kerf_err kerf_diff_recount(const uint8_t *old_image, size_t old_len, const uint8_t *delta, size_t delta_len,
-                           struct kerf_diff_report *report)
+                           const struct kerf_trace *trace, struct kerf_diff_report *report)
 {
-    struct recount n = {0};
+    struct recount n = {.work = {.trace = trace}};
     kerf_err err = prepare(&n, old_image, old_len, delta, delta_len);
 
     if (err == KERF_OK) {

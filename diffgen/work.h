@@ -75,9 +75,27 @@ struct kerf_order {
     size_t *rank;   /* for each sector its place in the order */
 };
 
+/* One step of coding: what it made, and what it cost. */
+struct kerf_trace_step {
+    enum kerf_diff_part part;
+    kerf_pos new_pos, len; /* bytes of new that it made; 0: what stands before new_pos, or a failed prediction */
+    const struct kerf_segment *segment; /* copies: what they are part of; its head: part SEGMENTS, len 0; else NULL */
+    kerf_pos src_pos;                   /* copies: where from */
+    enum kerf_step what;                /* copies */
+    const struct kerf_ref *ref;         /* part REFS; else NULL */
+    kerf_cost cost;
+};
+
+/* Who is told of every step of kerf_encode_plan(), in order. */
+struct kerf_trace {
+    void (*step)(void *ctx, const struct kerf_trace_step *step);
+    void *ctx;
+};
+
 struct kerf_work {
     const struct kerf_diff_options *options;
-    struct kerf_order *order; /* NULL: two slots */
+    struct kerf_order *order;       /* NULL: two slots */
+    const struct kerf_trace *trace; /* NULL: none */
     struct kerf_image image;
     struct kerf_side old_side, new_side;
     int32_t *suffixes;       /* suffix array of old_side.masked */

@@ -209,6 +209,32 @@ ln same link
 expect 2 'is one of the images' "$diff" new same -o link
 cmp -s same old || complain "an image was overwritten"
 
+# --- The report's command line; the page itself: report_test.sh.
+expect 0 'Usage' "$diff" report --help
+expect 2 'OLD and NEW are missing' "$diff" report
+expect 2 'NEW is missing' "$diff" report old
+expect 2 'too many' "$diff" report old new third
+expect 2 'unknown option' "$diff" report old new --full
+expect 2 'standard input' "$diff" report - -
+expect 2 'top takes' "$diff" report old new --top 0
+expect 2 'top takes' "$diff" report old new --top many
+expect 2 'one of --elf-new and --map-new' "$diff" report old new --elf-new a --map-new b
+expect 2 'neither an ELF file nor a map' "$diff" report old new --map-new new
+expect 2 'neither an ELF file nor a map' "$diff" report old new --elf-old empty -o delta
+printf 'Linker script and memory map\n\n.text 0x40000000 0x100\n .text.f 0x40000000 0x100 a.o\n' >map
+expect 2 'no section inside' "$diff" report old new --map-new map --base 0 -o delta
+expect 5 "can't read 'nowhere'" "$diff" report old nowhere
+expect 5 "can't read 'nowhere'" "$diff" report old new --elf-new nowhere
+expect 5 "can't write" "$diff" report -1 old new --no-profiles -o nowhere/page
+expect 7 'at least 2K' "$diff" report old new --ram 1K
+cp old same
+expect 2 'is one of the inputs' "$diff" report same new -o same
+cmp -s same old || complain "the report overwrote an image"
+expect 0 '"advice":' "$diff" report -1 old new --no-profiles --json
+[ ! -e report.html ] || complain "--json alone writes a page"
+expect 0 'report.html: about' "$diff" report -1 old new --no-profiles
+rm report.html
+
 # --- Limits.
 expect 7 'at least 2K' "$diff" --ram 2047 old new -o delta
 expect 7 'at least 2K' "$diff" --ram 1K old new -o delta

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds the demo terminal's firmware in its three releases: build.sh DIR makes DIR/terminal-1.bin, -2.bin and -3.bin.
+# Builds the demo terminal's firmware in its three releases: build.sh DIR makes DIR/terminal-1.bin, -2.bin and -3.bin, and
+# beside each its ELF file and the linker's map.
 # The same sources, the same bytes. CC (arm-none-eabi-gcc) and OBJCOPY (arm-none-eabi-objcopy) may be set.
 set -eu
 
@@ -41,6 +42,6 @@ for release in 1 2 3; do
     done
     # shellcheck disable=SC2086
     $CC $flags -nostartfiles -Wl,--gc-sections -Wl,-T,tests/demo/firmware/firmware.ld $own $core -lm \
-        -o "$work/firmware.elf"
-    $OBJCOPY -O binary "$work/firmware.elf" "$out/terminal-$release.bin"
+        -Wl,-Map="$out/terminal-$release.map" -o "$out/terminal-$release.elf"
+    $OBJCOPY -O binary "$out/terminal-$release.elf" "$out/terminal-$release.bin"
 done

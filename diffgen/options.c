@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options that more than one command takes. */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/host/cli.h"
+#include "diffgen/image.h"
+#include "diffgen/kerf_diff.h"
+
+const struct kerf_diff_profile kerf_diff_profiles[] = {
+    {"tiny", 2048},     {"small", 4096}, {"default", KERF_DIFF_RAM_DEFAULT}, {"medium", 16384}, {"large", 65536},
+    {"host", 1u << 20}, {NULL, 0},
+};
+
+int kerf_diff_parse_ram(struct kerf_diff_options *diff, const char *text)
+{
+    for (size_t i = 0; kerf_diff_profiles[i].name != NULL; i++) {
+        if (strcmp(text, kerf_diff_profiles[i].name) == 0) {
+            diff->ram = kerf_diff_profiles[i].ram;
+            return -1;
+        }
+    }
+    if (kerf_cli_parse_size(text, &diff->ram) != KERF_OK) {
+        return kerf_cli_usage("--ram takes a size such as 8K, or the name of a profile, not '%s'", text);
+    }
+    if (diff->ram < KERF_DIFF_RAM_MIN) {
+        return kerf_cli_fail(KERF_EXIT_LIMIT, "--ram %s is too little for any decoder: give at least %uK", text,
+                             KERF_DIFF_RAM_MIN / 1024);
+    }
+    return -1;
+}
+
+int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text)
+{
+    for (unsigned isa = 0; kerf_isa_name(isa) != NULL; isa++) {
+        if (strcmp(text, kerf_isa_name(isa)) == 0) {
+            diff->isa = text;
+            return -1;
+        }
+    }
+    return kerf_cli_usage("--isa: no instruction set '%s'", text);
+}
+
+int kerf_diff_parse_base(struct kerf_diff_options *diff, const char *text)
+{
+    char *end;
+
+    errno = 0;
+    diff->base = strtoull(text, &end, 16);
+    diff->base_known = true;
+    /* strtoull would take signs and spaces. */
+    if (strspn(text, "0123456789abcdefABCDEFxX") != strlen(text) || end == text || *end != '\0' || errno != 0) {
+        return kerf_cli_usage("--base takes an address in hexadecimal such as 0x08000000, not '%s'", text);
+    }
+    return -1;
+}
+
+/* One NAME=NUMBER of --in-place, at `text`; *end is behind it. */
+static bool take_in_place(struct kerf_diff_options *diff, const char *text, const char **end)
+{
+    static const char *const names[] = {"sector=", "scratch=", "group=", "slot="};
+    uint64_t v;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t len = strlen(names[i]);
+        char number[32] = "";
+
+        if (strncmp(text, names[i], len) != 0) {
+            continue;
+        }
+        *end = text + strcspn(text, ",");
+        if ((size_t)(*end - text) - len >= sizeof number) {
+            return false;
+        }
+        memcpy(number, text + len, (size_t)(*end - text) - len);
+        if (kerf_cli_parse_size(number, &v) != KERF_OK) {
+            return false;
+        }
+        switch (i) {
+        case 0:
+            diff->sector = v <= 1u << 24 ? (uint32_t)v : 0;
+            return diff->sector >= 16 && (v & (v - 1)) == 0;
+        case 1:
+            diff->scratch = (uint16_t)v;
+            return v >= 1 && v <= UINT16_MAX;
+        case 2:
+            diff->group = (uint16_t)v;
+            return v >= 1 && v <= UINT16_MAX;
+        default:
+            diff->slot = v;
+            return v >= 1;
+        }
+    }
+    return false;
+}
+
+int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text)
+{
+    const char *at = text;
+    bool good = true;
+
+    diff->in_place = true;
+    while (good) {
+        good = take_in_place(diff, at, &at);
+        if (!good || *at == '\0') {
+            break;
+        }
+        at++;
+    }
+    if (diff->group == 0) {
+        diff->group = diff->scratch;
+    }
+    if (!good || diff->sector == 0 || diff->scratch == 0 || diff->group > diff->scratch) {
+        return kerf_cli_usage(
+            "--in-place takes sector=BYTES,scratch=SECTORS[,group=SECTORS][,slot=BYTES], the sector a "
+            "power of two and the group at most the scratch, not '%s'",
+            text);
+    }
+    return -1;
+}

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kerf-diff report: makes a delta, measures it, and writes a page about it. docs/man/kerf-diff.1 */
+#define _POSIX_C_SOURCE 200809L
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/host/cli.h"
+#include "common/host/file.h"
+#include "common/host/progress.h"
+#include "diffgen/detect.h"
+#include "diffgen/report.h"
+
+#define TOP_DEFAULT 100u
+#define TOP_MAX 5000u /* rows; the page stays small */
+
+/* The command line. */
+struct options {
+    const char *old_path, *new_path;
+    const char *page_path;                     /* NULL: none is written, with --json alone */
+    const char *elf_old_path, *new_names_path; /* NULL: not given; of new an ELF file or a map */
+    struct kerf_diff_options diff;
+    size_t top;
+    bool no_profiles, json, quiet;
+};
+
+/* One run. */
+struct run {
+    const struct options *options;
+    uint8_t *old_image, *new_image, *delta, *old_names, *new_names;
+    size_t delta_len, old_names_len, new_names_len;
+    struct kerf_symbols old_symbols, new_symbols;
+    struct kerf_report report;
+    struct kerf_progress progress;
+    struct kerf_why why;
+};
+
+static int help(void)
+{
+    (void)fputs(
+        "Usage: kerf-diff report OLD NEW [-o PAGE]\n"
+        "Makes a delta as kerf-diff does and writes a page about it, one HTML file that needs nothing else: where each "
+        "part of\n"
+        "NEW came from, what it cost, which functions cost most, what more RAM would give, what could make it "
+        "smaller.\n"
+        "\n"
+        "  -o, --output PAGE   where the page goes; report.html by default\n"
+        "      --elf-new FILE  the ELF file that NEW was made of: costs by section and function\n"
+        "      --elf-old FILE  that of OLD: also says which functions are new or grew\n"
+        "      --map-new FILE  a linker's map instead of --elf-new (GNU ld, LLVM lld)\n"
+        "      --top N         rows of the table of functions; 100 by default\n"
+        "      --no-profiles   don't make deltas for other sizes of RAM: quicker\n"
+        "  -r, --ram SIZE, -1 .. -9, --isa NAME, --base ADDRESS, --no-new\n"
+        "                      for the delta, as kerf-diff --help says\n"
+        "      --json          print the same numbers as one JSON object; a page is written only with -o\n"
+        "  -q, --quiet         print nothing but errors\n"
+        "  -h, --help          print this\n"
+        "\n"
+        "The delta itself is not written: make it with kerf-diff and the same options.\n",
+        stdout);
+    return KERF_EXIT_OK;
+}
+
+static int parse_top(struct options *o, const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 || n > TOP_MAX) {
+        return kerf_cli_usage("report: --top takes a number of rows, 1 to %u, not '%s'", TOP_MAX, text);
+    }
+    o->top = n;
+    return -1;
+}
+
+static int set_names(struct options *o, const char *path)
+{
+    if (o->new_names_path != NULL) {
+        return kerf_cli_usage("report: give one of --elf-new and --map-new");
+    }
+    o->new_names_path = path;
+    return -1;
+}
+
+enum {
+    OPT_ELF_OLD = 256,
+    OPT_NAMES_NEW,
+    OPT_TOP,
+    OPT_NO_PROFILES,
+    OPT_ISA,
+    OPT_BASE,
+    OPT_NO_NEW,
+    OPT_JSON,
+};
+
+/* One option. Returns -1 to go on, else an exit code. */
+static int parse_option(struct options *o, int c, char **argv)
+{
+    switch (c) {
+    case 'o':
+        o->page_path = optarg;
+        return -1;
+    case OPT_ELF_OLD:
+        o->elf_old_path = optarg;
+        return -1;
+    case OPT_NAMES_NEW:
+        return set_names(o, optarg);
+    case OPT_TOP:
+        return parse_top(o, optarg);
+    case OPT_NO_PROFILES:
+        o->no_profiles = true;
+        return -1;
+    case 'r':
+        return kerf_diff_parse_ram(&o->diff, optarg);
+    case OPT_ISA:
+        return kerf_diff_parse_isa(&o->diff, optarg);
+    case OPT_BASE:
+        return kerf_diff_parse_base(&o->diff, optarg);
+    case OPT_NO_NEW:
+        o->diff.no_new = true;
+        return -1;
+    case OPT_JSON:
+        o->json = true;
+        return -1;
+    case 'q':
+        o->quiet = true;
+        return -1;
+    case 'h':
+        return help();
+    default:
+        if (c >= '1' && c <= '9') {
+            o->diff.level = c - '0';
+            return -1;
+        }
+        return kerf_cli_bad_option(c, argv);
+    }
+}
+
+static bool same_file(const char *a_path, const char *b_path)
+{
+    struct stat a;
+    struct stat b;
+
+    return a_path != NULL && b_path != NULL && stat(a_path, &a) == 0 && stat(b_path, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+static int parse_paths(struct options *o, int argc, char **argv)
+{
+    int count = argc - optind;
+
+    if (count < 2) {
+        return kerf_cli_usage(count == 1 ? "report: NEW is missing" : "report: OLD and NEW are missing");
+    }
+    if (count > 2) {
+        return kerf_cli_usage("report: too many arguments, from '%s' on", argv[optind + 2]);
+    }
+    o->old_path = argv[optind];
+    o->new_path = argv[optind + 1];
+    if (strcmp(o->old_path, "-") == 0 && strcmp(o->new_path, "-") == 0) {
+        return kerf_cli_usage("report: only one of the two images can come from standard input");
+    }
+    if (o->page_path == NULL && !o->json) {
+        o->page_path = "report.html";
+    }
+    if (o->page_path != NULL) {
+        const char *inputs[] = {o->old_path, o->new_path, o->elf_old_path, o->new_names_path};
+
+        for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+            if (same_file(inputs[i], o->page_path)) {
+                return kerf_cli_usage("report: '%s' is one of the inputs: give the page another name", o->page_path);
+            }
+        }
+    }
+    return -1;
+}
+
+static int parse_options(struct options *o, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"elf-old", required_argument, NULL, OPT_ELF_OLD},
+        {"elf-new", required_argument, NULL, OPT_NAMES_NEW},
+        {"map-new", required_argument, NULL, OPT_NAMES_NEW},
+        {"top", required_argument, NULL, OPT_TOP},
+        {"no-profiles", no_argument, NULL, OPT_NO_PROFILES},
+        {"ram", required_argument, NULL, 'r'},
+        {"isa", required_argument, NULL, OPT_ISA},
+        {"base", required_argument, NULL, OPT_BASE},
+        {"no-new", no_argument, NULL, OPT_NO_NEW},
+        {"json", no_argument, NULL, OPT_JSON},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int code = -1;
+    int c;
+
+    opterr = 0;
+    while (code < 0 && (c = getopt_long(argc, argv, ":o:r:qh123456789", longs, NULL)) != -1) {
+        code = parse_option(o, c, argv);
+    }
+    return code < 0 ? parse_paths(o, argc, argv) : code;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return strcmp(path, "-") == 0 ? "standard input" : slash == NULL || slash[1] == '\0' ? path : slash + 1;
+}
+
+static kerf_err read_inputs(struct run *r)
+{
+    const struct options *o = r->options;
+    struct kerf_report *report = &r->report;
+    kerf_err err = kerf_file_read(o->old_path, KERF_DIFF_IMAGE_MAX, &r->old_image, &report->old_len, &r->why);
+
+    if (err == KERF_OK) {
+        err = kerf_file_read(o->new_path, KERF_DIFF_IMAGE_MAX, &r->new_image, &report->new_len, &r->why);
+    }
+    if (err == KERF_OK && o->elf_old_path != NULL) {
+        err = kerf_file_read(o->elf_old_path, SIZE_MAX, &r->old_names, &r->old_names_len, &r->why);
+    }
+    if (err == KERF_OK && o->elf_old_path != NULL) {
+        err = kerf_symbols_read(o->elf_old_path, r->old_names, r->old_names_len, &r->old_symbols, &r->why);
+    }
+    if (err == KERF_OK && o->new_names_path != NULL) {
+        err = kerf_file_read(o->new_names_path, SIZE_MAX, &r->new_names, &r->new_names_len, &r->why);
+    }
+    if (err == KERF_OK && o->new_names_path != NULL) {
+        err = kerf_symbols_read(o->new_names_path, r->new_names, r->new_names_len, &r->new_symbols, &r->why);
+    }
+    report->old_name = base_name(o->old_path);
+    report->new_name = base_name(o->new_path);
+    report->names_from = o->new_names_path == NULL ? NULL : base_name(o->new_names_path);
+    return err;
+}
+
+/* Where new's first byte lies among the load addresses of the ELF file or map. */
+static uint64_t names_base(const struct run *r)
+{
+    const struct kerf_image *image = &r->report.image;
+
+    if (r->options->diff.base_known) {
+        return r->options->diff.base;
+    }
+    /* Of a map nothing but the recognised address tells it, where its lowest section may be of RAM. */
+    if (!r->new_symbols.is_elf && image->region_count > 0 && image->regions[0].new_addr != 0) {
+        return image->regions[0].new_addr - image->regions[0].new_pos;
+    }
+    return kerf_symbols_base(&r->new_symbols);
+}
+
+static kerf_err place_names(struct run *r)
+{
+    struct kerf_report *report = &r->report;
+
+    if (r->options->new_names_path == NULL) {
+        return KERF_OK;
+    }
+    if (kerf_symbols_place(&r->new_symbols, r->new_names, r->new_names_len, r->new_image, report->new_len,
+                           names_base(r)) == 0) {
+        kerf_why_set(&r->why,
+                     r->new_symbols.is_elf ? "'%s' is not the program in '%s': none of its sections is in there"
+                                           : "'%s' has no section inside '%s': give its load address with --base",
+                     r->options->new_names_path, r->options->new_path);
+        return KERF_ERR_ARGUMENT;
+    }
+    return KERF_OK;
+}
+
+/* The two images as they are recognised; the delta may use less of it. */
+static kerf_err recognise(struct run *r)
+{
+    struct kerf_report *report = &r->report;
+    struct kerf_layout layout;
+
+    kerf_container_read(r->old_image, report->old_len, &layout);
+    report->old_container = layout.container;
+    kerf_container_read(r->new_image, report->new_len, &layout);
+    report->new_container = layout.container;
+    return report->old_len == 0 ? KERF_OK
+                                : kerf_image_recognise(r->old_image, report->old_len, r->new_image, report->new_len,
+                                                       &r->report.diff, &report->image);
+}
+
+static kerf_err make_delta(struct run *r)
+{
+    struct kerf_report *report = &r->report;
+    kerf_err err = kerf_diff_create(r->old_image, report->old_len, r->new_image, report->new_len, &report->diff,
+                                    &r->delta, &r->delta_len, &report->made);
+
+    if (err == KERF_ERR_RAM) {
+        kerf_why_set(&r->why, "--ram: %" PRIu64 " bytes are too few for these images, or memory is short: give more",
+                     report->diff.ram);
+    }
+    if (err == KERF_OK) {
+        err = kerf_header_parse(r->delta, r->delta_len, &report->header);
+    }
+    return err == KERF_OK ? kerf_header_tables(r->delta, &report->header, report->regions, report->ranges) : err;
+}
+
+static kerf_err make_full(struct run *r)
+{
+    struct kerf_diff_report made;
+    uint8_t *full;
+    size_t full_len;
+    kerf_err err = kerf_diff_create(NULL, 0, r->new_image, r->report.new_len, &r->report.diff, &full, &full_len, &made);
+
+    free(full);
+    r->report.full_len = full_len;
+    return err;
+}
+
+/* The same delta for one other size of RAM. */
+static kerf_err make_profile(struct run *r, const char *name, uint64_t ram)
+{
+    struct kerf_report *report = &r->report;
+    struct kerf_report_profile *p = &report->profiles[report->profile_count];
+    struct kerf_diff_options diff = report->diff;
+    struct kerf_diff_report made = report->made;
+    uint8_t *delta = NULL;
+    size_t delta_len;
+    kerf_err err = KERF_OK;
+
+    *p = (struct kerf_report_profile){.name = name, .ram = ram, .is_the_one = ram == report->diff.ram};
+    diff.ram = ram;
+    if (!p->is_the_one) {
+        err = kerf_diff_create(r->old_image, report->old_len, r->new_image, report->new_len, &diff, &delta, &delta_len,
+                               &made);
+    }
+    free(delta);
+    p->fits = err == KERF_OK;
+    p->delta_len = made.delta_len;
+    p->workspace = made.workspace;
+    report->profile_count++;
+    return err == KERF_ERR_RAM ? KERF_OK : err;
+}
+
+static kerf_err make_profiles(struct run *r)
+{
+    uint64_t own = r->report.diff.ram;
+    bool own_made = false;
+    kerf_err err = KERF_OK;
+
+    for (size_t i = 0; err == KERF_OK && kerf_diff_profiles[i].name != NULL; i++) {
+        const struct kerf_diff_profile *p = &kerf_diff_profiles[i];
+
+        if (!own_made && own < p->ram) {
+            err = make_profile(r, NULL, own);
+        }
+        own_made = own_made || own <= p->ram;
+        if (err == KERF_OK) {
+            err = make_profile(r, p->name, p->ram);
+        }
+    }
+    return err == KERF_OK && !own_made ? make_profile(r, NULL, own) : err;
+}
+
+static kerf_err measure(struct run *r)
+{
+    struct kerf_report *report = &r->report;
+    struct kerf_costs *costs = &report->costs;
+
+    costs->old_image = r->old_image;
+    costs->new_image = r->new_image;
+    costs->old_len = report->old_len;
+    costs->new_len = report->new_len;
+    kerf_err err = kerf_costs_collect(costs, r->delta, r->delta_len, &report->made);
+
+    if (err == KERF_OK) {
+        err = kerf_costs_places(costs, report->places, KERF_PLACES_MAX, &report->place_count);
+    }
+    if (err == KERF_OK && r->options->new_names_path != NULL) {
+        err = kerf_names_collect(&report->names, costs, &r->new_symbols,
+                                 r->options->elf_old_path == NULL ? NULL : &r->old_symbols);
+    }
+    return err;
+}
+
+static kerf_err write_page(struct run *r)
+{
+    struct kerf_text page = {0};
+    kerf_err err = KERF_OK;
+
+    if (r->options->page_path == NULL) {
+        return KERF_OK;
+    }
+    err = kerf_report_html(&r->report, &page);
+    if (err == KERF_OK) {
+        kerf_cli_catch_signals(); /* so that no temporary file is left */
+        err = kerf_file_write(r->options->page_path, 0, (const uint8_t *)page.data, page.len, &r->why);
+    }
+    free(page.data);
+    return err;
+}
+
+static kerf_err run_all(struct run *r)
+{
+    kerf_err (*const steps[])(struct run * r) = {read_inputs, recognise, place_names, make_delta, measure, make_full};
+    kerf_err err = KERF_OK;
+
+    for (size_t i = 0; err == KERF_OK && i < sizeof steps / sizeof steps[0]; i++) {
+        err = steps[i](r);
+    }
+    if (err == KERF_OK && !r->options->no_profiles) {
+        err = make_profiles(r);
+    }
+    if (err == KERF_OK) {
+        err = kerf_report_advise(&r->report);
+    }
+    kerf_progress_end(&r->progress);
+    return err == KERF_OK ? write_page(r) : err;
+}
+
+/* The costliest function; NULL: no names. */
+static const struct kerf_report_item *costliest(const struct kerf_report_names *names)
+{
+    const struct kerf_report_item *best = NULL;
+
+    for (size_t i = 0; i < names->count; i++) {
+        if (names->items[i].name != NULL && (best == NULL || names->items[i].sum.total > best->sum.total)) {
+            best = &names->items[i];
+        }
+    }
+    return best;
+}
+
+static void show(const struct run *r)
+{
+    const struct kerf_report *report = &r->report;
+    const struct kerf_report_item *item = costliest(&report->names);
+
+    (void)printf("%s: about a delta of %" PRIu64 " bytes, workspace %" PRIu64 " of %" PRIu64
+                 " bytes; a full payload has %" PRIu64 "\n",
+                 r->options->page_path, report->made.delta_len, report->made.workspace, report->diff.ram,
+                 report->full_len);
+    if (report->made.recognised[0] != '\0') {
+        (void)printf("images: %s\n", report->made.recognised);
+    }
+    if (item != NULL) {
+        (void)printf("costliest: %s, %.0f bytes\n", item->name, (double)item->sum.total / 65536 / 8);
+    }
+    for (size_t i = 0; i < report->advice_count; i++) {
+        (void)printf("advice: %s\n", report->advice[i].title);
+    }
+}
+
+static int report_failure(const struct run *r, kerf_err err)
+{
+    const char *text = r->why.text[0] != '\0' ? r->why.text : kerf_cli_err_text(err);
+    /* A file that is not what an option takes is a wrong command line. */
+    int code = kerf_cli_fail(err == KERF_ERR_FORMAT ? KERF_EXIT_USAGE : kerf_cli_err_exit(err), "%s", text);
+
+    if (r->options->json) {
+        (void)kerf_cli_json(json_pack("{s:b, s:s, s:i, s:o?}", "ok", 0, "error", kerf_cli_err_name(err), "exit", code,
+                                      "message", json_string(text)));
+    }
+    return code;
+}
+
+int kerf_diff_report(int argc, char **argv)
+{
+    struct options o = {.top = TOP_DEFAULT};
+    struct run r;
+
+    o.diff.codec = KERF_CODEC_NATIVE; /* of the others there is nothing to tell apart */
+    o.diff.ram = KERF_DIFF_RAM_DEFAULT;
+    o.diff.level = KERF_DIFF_LEVEL_DEFAULT;
+    int code = parse_options(&o, argc, argv);
+
+    if (code >= 0) {
+        return code;
+    }
+    memset(&r, 0, sizeof r);
+    r.options = &o;
+    kerf_progress_begin(&r.progress, o.quiet);
+    r.report.diff = o.diff;
+    r.report.diff.progress = kerf_progress_show;
+    r.report.diff.progress_ctx = &r.progress;
+    r.report.top = o.top;
+    kerf_err err = run_all(&r);
+
+    if (err != KERF_OK) {
+        code = report_failure(&r, err);
+    } else if (o.json) {
+        code = kerf_report_json(&r.report, o.page_path);
+    } else {
+        if (!o.quiet) {
+            show(&r);
+        }
+        code = KERF_EXIT_OK;
+    }
+    kerf_costs_free(&r.report.costs);
+    kerf_names_free(&r.report.names);
+    kerf_symbols_free(&r.old_symbols);
+    kerf_symbols_free(&r.new_symbols);
+    free(r.old_image);
+    free(r.new_image);
+    free(r.delta);
+    free(r.old_names);
+    free(r.new_names);
+    return code;
+}

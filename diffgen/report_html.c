@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The page: one file that needs nothing else, and is readable without its script. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/host/cli.h"
+#include "diffgen/report.h"
+
+static void head(const struct kerf_report *r, struct kerf_text *t)
+{
+    kerf_text_add(
+        t, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+           "script-src 'unsafe-inline'\">\n<meta name=\"generator\" content=\"kerf-diff " KERF_VERSION "\">\n<title>");
+    kerf_text_escape(t, r->old_name);
+    kerf_text_add(t, " to ");
+    kerf_text_escape(t, r->new_name);
+    kerf_text_add(t, ": %" PRIu64 " bytes</title>\n<style>\n", r->made.delta_len);
+    kerf_text_add(t, "%s</style>\n</head>\n<body>\n<h1>", kerf_report_css);
+    kerf_text_escape(t, r->old_name);
+    kerf_text_add(t, " &rarr; ");
+    kerf_text_escape(t, r->new_name);
+    kerf_text_add(t, "</h1>\n<p class=\"sub\">");
+    kerf_text_escape(t, r->made.recognised);
+    kerf_text_add(t, "</p>\n");
+}
+
+static void card(struct kerf_text *t, const char *value, const char *label)
+{
+    kerf_text_add(t, "<div class=\"card\"><b>%s</b><span>%s</span></div>\n", value, label);
+}
+
+/* Which share of the addresses that changed was predicted. */
+static double predicted(const struct kerf_report *r)
+{
+    return r->made.refs == 0 ? 100 : 100 * (1 - (double)r->made.refs_wrong / (double)r->made.refs);
+}
+
+static void cards(const struct kerf_report *r, struct kerf_text *t)
+{
+    char text[64];
+    char label[96];
+    double share = r->new_len == 0 ? 0 : 100 * (double)r->made.delta_len / (double)r->new_len;
+
+    kerf_text_add(t, "<div class=\"cards\">\n");
+    (void)snprintf(text, sizeof text, "%" PRIu64, r->made.delta_len);
+    card(t, text, "bytes of delta");
+    (void)snprintf(text, sizeof text, "%.*f %%", share < 1 ? 3 : 1, share);
+    (void)snprintf(label, sizeof label, "of new's %zu bytes", r->new_len);
+    card(t, text, label);
+    (void)snprintf(text, sizeof text, "%" PRIu64, r->full_len);
+    card(t, text, "bytes in a full payload");
+    (void)snprintf(text, sizeof text, "%" PRIu64, r->made.workspace);
+    (void)snprintf(label, sizeof label, "bytes of RAM to apply it, of %" PRIu64, r->diff.ram);
+    card(t, text, label);
+    if (r->made.refs > 0) {
+        (void)snprintf(text, sizeof text, "%.1f %%", predicted(r));
+        (void)snprintf(label, sizeof label, "of %" PRIu64 " references predicted", r->made.refs);
+        card(t, text, label);
+    }
+    kerf_text_add(t, "</div>\n");
+}
+
+static void advice(const struct kerf_report *r, struct kerf_text *t)
+{
+    kerf_text_add(t, "<h2 id=\"advice\">What could make it smaller</h2>\n");
+    if (r->advice_count == 0) {
+        kerf_text_add(t, "<p>Nothing that stands out in this pair.</p>\n");
+        return;
+    }
+    kerf_text_add(t, "<ul class=\"advice\">\n");
+    for (size_t i = 0; i < r->advice_count; i++) {
+        kerf_text_add(t, "<li><b>");
+        kerf_text_escape(t, r->advice[i].title);
+        kerf_text_add(t, "</b>");
+        kerf_text_escape(t, r->advice[i].text);
+        kerf_text_add(t, "</li>\n");
+    }
+    kerf_text_add(t, "</ul>\n");
+}
+
+static void fact(struct kerf_text *t, const char *name, const char *value)
+{
+    kerf_text_add(t, "<dt>%s</dt><dd>", name);
+    kerf_text_escape(t, value);
+    kerf_text_add(t, "</dd>\n");
+}
+
+static void kinds(struct kerf_text *t, unsigned bits)
+{
+    static const char *const names[KERF_REF_KINDS] = {
+        [KERF_REF_WORD] = "pointers",
+        [KERF_REF_RAM] = "pointers to RAM",
+        [KERF_REF_CALL] = "calls",
+        [KERF_REF_JUMP] = "jumps",
+        [KERF_REF_BRANCH] = "branches",
+        [KERF_REF_BRANCH2] = "short branches",
+        [KERF_REF_LITERAL] = "literal loads",
+        [KERF_REF_PAIR] = "address pairs",
+        [KERF_REF_WORD8] = "8-byte pointers",
+    };
+    bool first = true;
+
+    for (unsigned i = 1; i < KERF_REF_KINDS; i++) {
+        if ((bits >> i & 1) != 0 && names[i] != NULL) {
+            kerf_text_add(t, "%s%s", first ? "" : ", ", names[i]);
+            first = false;
+        }
+    }
+    if (first) {
+        kerf_text_add(t, "none");
+    } else if ((bits >> KERF_REF_BIG_ENDIAN & 1) != 0) {
+        kerf_text_add(t, "; words are big-endian");
+    }
+}
+
+static void region_table(const struct kerf_report *r, struct kerf_text *t)
+{
+    if (r->header.region_count == 0) {
+        kerf_text_add(t, "<p>The delta uses no references: %s</p>\n",
+                      r->image.region_count == 0 ? "no code was recognised." : "predicting them did not pay.");
+        return;
+    }
+    kerf_text_add(t, "<div class=\"scroll\"><table id=\"t-regions\">\n<thead><tr><th>instruction set</th><th>in "
+                     "old</th><th>in new</th>"
+                     "<th>loaded at</th><th>references used</th></tr></thead>\n<tbody>\n");
+    for (unsigned i = 0; i < r->header.region_count; i++) {
+        const struct kerf_region *region = &r->regions[i];
+        const char *isa = kerf_isa_name(region->isa);
+
+        kerf_text_add(t,
+                      "<tr><td>%s</td><td class=\"mono\">0x%" PRIx64 "+0x%" PRIx64 "</td><td class=\"mono\">0x%" PRIx64
+                      "+0x%" PRIx64 "</td><td class=\"mono\">0x%08" PRIx64,
+                      region->isa == KERF_ISA_NONE || isa == NULL ? "data" : isa, (uint64_t)region->old_pos,
+                      (uint64_t)region->old_len, (uint64_t)region->new_pos, (uint64_t)region->new_len,
+                      (uint64_t)region->new_addr);
+        if (region->old_addr != region->new_addr) {
+            kerf_text_add(t, " (old: 0x%08" PRIx64 ")", (uint64_t)region->old_addr);
+        }
+        kerf_text_add(t, "</td><td>");
+        kinds(t, region->kinds);
+        kerf_text_add(t, "</td></tr>\n");
+    }
+    kerf_text_add(t, "</tbody></table></div>\n");
+}
+
+static void header_facts(const struct kerf_report *r, struct kerf_text *t)
+{
+    const struct kerf_header *h = &r->header;
+    char text[160];
+
+    (void)snprintf(text, sizeof text, "%u, native codec%s%s", (unsigned)h->version,
+                   h->flags & KERF_FLAG_READS_NEW ? ", reads back new" : "", h->flags & KERF_FLAG_WIDE ? ", wide" : "");
+    fact(t, "format", text);
+    (void)snprintf(text, sizeof text,
+                   "header %" PRIu64 ", chunk digests %" PRIu64 ", payload %" PRIu64 " bytes; chunks of %" PRIu32,
+                   r->made.header_len, r->made.chain_len, (uint64_t)h->payload_size, h->chunk_size);
+    fact(t, "container", text);
+    (void)snprintf(text, sizeof text, "%u counters a table, flag class %u, map of %u entries, %u learned targets",
+                   kerf_table_size(h->model.table_code), (unsigned)h->model.flag_class, (unsigned)h->model.map_cap,
+                   (unsigned)h->model.learned_cap);
+    fact(t, "model", text);
+    (void)snprintf(text, sizeof text, "level %d, --ram %" PRIu64, r->diff.level, r->diff.ram);
+    fact(t, "made with", text);
+}
+
+static void digests(const struct kerf_report *r, struct kerf_text *t)
+{
+    char hex[2 * KERF_SHA256_LEN + 1];
+    const struct {
+        const char *name;
+        const struct kerf_sha256_digest *digest;
+    } rows[] = {{"old sha256", &r->made.old_digest},
+                {"new sha256", &r->made.new_digest},
+                {"kerf-patch --expect", &r->made.chunk0_digest}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        kerf_text_add(t, "<dt>%s</dt><dd><code>%s</code></dd>\n", rows[i].name,
+                      kerf_cli_format_hex(rows[i].digest->b, KERF_SHA256_LEN, hex));
+    }
+}
+
+static void facts(const struct kerf_report *r, struct kerf_text *t)
+{
+    char text[160];
+
+    kerf_text_add(t, "<h2 id=\"recognised\">What was recognised</h2>\n<dl class=\"facts\">\n");
+    fact(t, "images", r->made.recognised);
+    (void)snprintf(text, sizeof text, "%s, %zu bytes", r->old_container == NULL ? "plain" : r->old_container,
+                   r->old_len);
+    fact(t, "old file", text);
+    (void)snprintf(text, sizeof text, "%s, %zu bytes", r->new_container == NULL ? "plain" : r->new_container,
+                   r->new_len);
+    fact(t, "new file", text);
+    for (unsigned i = 0; i < r->header.range_count; i++) {
+        (void)snprintf(text, sizeof text, "0x%08" PRIx64 " to 0x%08" PRIx64, (uint64_t)r->ranges[i].start,
+                       (uint64_t)(r->ranges[i].start + r->ranges[i].len));
+        fact(t, "RAM", text);
+    }
+    kerf_text_add(t, "</dl>\n");
+    region_table(r, t);
+    kerf_text_add(t, "<h2 id=\"delta\">The delta</h2>\n<dl class=\"facts\">\n");
+    header_facts(r, t);
+    digests(r, t);
+    kerf_text_add(t, "</dl>\n");
+}
+
+bool kerf_report_address(const struct kerf_report *r, uint64_t pos, uint64_t *addr)
+{
+    bool coded = r->header.region_count > 0;
+    unsigned count = coded ? r->header.region_count : r->image.region_count;
+    const struct kerf_region *regions = coded ? r->regions : r->image.regions;
+
+    if (strstr(r->image.recognised, "load address unknown") != NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (pos >= regions[i].new_pos && pos - regions[i].new_pos < regions[i].new_len) {
+            *addr = pos - regions[i].new_pos + regions[i].new_addr;
+            return true;
+        }
+    }
+    return false;
+}
+
+kerf_err kerf_report_html(const struct kerf_report *r, struct kerf_text *page)
+{
+    head(r, page);
+    cards(r, page);
+    advice(r, page);
+    kerf_text_add(page, "<h2 id=\"where\">Where each part of new came from</h2>\n");
+    kerf_report_picture(r, page);
+    kerf_report_tables(r, page);
+    facts(r, page);
+    kerf_text_add(page, "<footer><p>Made by kerf-diff " KERF_VERSION
+                        ". Costs are measured: the delta was coded once more, and each "
+                        "step's bits were written down for the byte of new that it made.</p></footer>\n"
+                        "<div id=\"tip\" hidden></div>\n<script>\n");
+    kerf_text_add(page, "%s</script>\n</body>\n</html>\n", kerf_report_js);
+    return page->failed ? KERF_ERR_RAM : KERF_OK;
+}

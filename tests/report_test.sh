@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The page of kerf-diff report: of the demo firmware with its ELF files and with a map, of images that are odd, and in a browser
+# where there is one. Needs KERF_BIN (programs) and KERF_SRC (the tree); ctest sets both.
+set -u
+diff=$KERF_BIN/kerf-diff
+check=$KERF_SRC/tests/report_check.py
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+failures=0
+checks=0
+
+complain() {
+    echo "FAILED: $*" >&2
+    failures=$((failures + 1))
+}
+
+# page "NAME ..." OPTION...: makes page.html and page.json with the options and checks them; NAMEs are symbols it must show.
+page() {
+    names=$1
+    shift
+    checks=$((checks + 1))
+    "$diff" report "$@" -o page.html --json >page.json 2>err || complain "report $*: $(cat err)"
+    [ ! -s err ] || complain "report $* says: $(cat err)"
+    # shellcheck disable=SC2086
+    python3 -B "$check" page.html page.json $names || complain "report $*"
+}
+
+seq 1 4000 >old
+seq 500 6000 >new
+: >empty
+printf a >one
+head -c 20000 /dev/urandom >noise
+
+# --- Images without names, of every kind.
+for image in empty one old noise; do
+    page '' $image new -1 --no-profiles
+    page '' old $image -1 --no-profiles
+done
+page '' empty empty -1
+page '' old new -1
+page '' old new -2 --ram 3000
+grep -q '>3000' page.html || complain "no row for --ram 3000"
+page '' noise empty --no-profiles
+page '' noise noise --no-profiles
+page '' noise new --no-profiles
+grep -q 'A full payload is as good' page.html || complain "no advice where a full payload is as good"
+head -c 60000 /dev/urandom >noise2
+{ cat old; cat noise; cat new; } >packed1
+{ cat old; head -c 20000 noise2; cat new; } >packed2
+page '' packed1 packed2 --no-profiles
+grep -q 'Compressed or encrypted content changed' page.html || complain "no advice about noise"
+{ cat old; echo 'built Jan  3 2024 at 10:11:12'; } >stamp1
+{ cat old; echo 'built Oct 14 2025 at 22:33:44'; } >stamp2
+page '' stamp1 stamp2 --no-profiles
+grep -q 'Times of the build' page.html || complain "no advice about the time of the build"
+
+# --- Names that mean something to a browser.
+odd='<script>alert(1)<!-- & "x'
+cp old "$odd"
+page '' "$odd" new -1 --no-profiles
+grep -q '<script>alert' page.html && complain "a file name became a script"
+odd=$(printf 'odd\377')
+cp old "$odd"
+page '' "$odd" new -1 --no-profiles
+
+# --- The demo firmware, with ELF files and with a map.
+if command -v arm-none-eabi-gcc >/dev/null; then
+    "$KERF_SRC/tests/demo/firmware/build.sh" "$dir" 2>err || complain "firmware: $(cat err)"
+    page 'erf tgamma sensor_statistics' terminal-1.bin terminal-3.bin --elf-old terminal-1.elf --elf-new terminal-3.elf
+    grep -q 'class="n" data-v="[0-9]*">new</td>' page.html || complain "no function is new"
+    cp page.html firmware.html
+    # The costs do not depend on how the names came.
+    page 'sensor_statistics' terminal-1.bin terminal-3.bin --map-new terminal-3.map --no-profiles
+    page 'sensor_statistics' terminal-1.elf terminal-3.elf --elf-new terminal-3.elf --no-profiles -1
+    # Behind a boot loader, by what the bytes are.
+    { cat noise; cat terminal-1.bin; } >behind1
+    { cat noise; cat terminal-3.bin; } >behind3
+    page 'sensor_statistics' behind1 behind3 --elf-new terminal-3.elf --no-profiles -1
+    "$diff" report old new --elf-new terminal-3.elf -o page.html 2>err
+    [ $? -eq 2 ] && grep -q 'is not the program' err || complain "another program's ELF file: $(cat err)"
+else
+    echo "SKIPPED: firmware: no arm-none-eabi-gcc" >&2
+fi
+
+# --- In a browser: the script runs without an error, and a narrow window needs no scrolling to the side.
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
+# render WIDTH OPTION...: what is left in the page `look.html`, in `dom`.
+render() {
+    width=$1
+    shift
+    timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync \
+        --disable-background-networking --disable-component-update --user-data-dir="$dir/profile" \
+        --enable-logging=stderr --window-size="$width,2400" "$@" "file://$dir/look.html" >dom 2>log
+}
+if [ -n "$browser" ] && [ -f firmware.html ]; then
+    # How wide it came out is written where the title is.
+    sed 's|</body>|<script>document.title = "wide " + (document.documentElement.scrollWidth - innerWidth);</script></body>|' \
+        firmware.html >look.html
+    for width in 1300 500; do
+        checks=$((checks + 1))
+        render $width --dump-dom || complain "the browser failed: $(tail -n 3 log)"
+        grep -q 'CONSOLE' log && complain "the browser complains: $(grep CONSOLE log)"
+        grep -q 'class="sorts"\|class="n sorts"' dom || complain "the tables do not sort"
+        grep -q 'class="tools" hidden' dom && complain "the zoom is not there"
+        wide=$(sed -n 's|.*<title>wide \(-\{0,1\}[0-9]*\)</title>.*|\1|p' dom)
+        [ "${wide:-1}" -le 0 ] || complain "${wide:-?} pixels too wide for a window of $width"
+        render $width --screenshot="$dir/look.png" || complain "no screenshot: $(tail -n 3 log)"
+        [ "$(wc -c <look.png)" -gt 50000 ] || complain "the screenshot is empty: $(wc -c <look.png) bytes"
+    done
+else
+    echo "SKIPPED: browser: no chromium on PATH, or no firmware; the page was not looked at" >&2
+fi
+
+echo "$checks checks, $failures failures"
+[ $failures -eq 0 ]
