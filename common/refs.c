@@ -533,8 +533,7 @@ kerf_err kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const s
     kerf_isa_put(region->isa, ref->form, out, pc, pr.target);
     if (ref->kind != KERF_REF_LOW && ref->kind != KERF_REF_PAIR) {
         /* What the encoding can hold of the prediction. */
-        (void)kerf_isa_get(region->isa, ref, out, pc, &pr.target);
-        pr.target = kerf_run_addr(run, pr.target);
+        pr.target = kerf_run_addr(run, kerf_isa_target(region->isa, ref->form, out, pc));
     }
     bool unchanged = memcmp(out, view, ref->len) == 0;
 
@@ -560,8 +559,8 @@ kerf_err kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const s
             kerf_isa_put(region->isa, ref->form, out, pc, target);
             target_known = true;
         } else if (fix.fix == FIX_UNCHANGED && ref->kind != KERF_REF_PAIR) {
-            target_known = kerf_isa_get(region->isa, ref, out, pc, &target);
-            target = kerf_run_addr(run, target);
+            target = kerf_run_addr(run, kerf_isa_target(region->isa, ref->form, out, pc));
+            target_known = true;
         }
     }
     if (target_known && learns(ref->kind)) {

@@ -70,9 +70,6 @@ class Form:
             value |= (insn >> at & ((1 << width) - 1)) << to
         return value
 
-    def minus_0(self, insn):
-        return self.sign == "d" and self.field_bits(insn) == 0
-
     def value(self, insn):
         value, top = self.field_bits(insn), 1 << self.top()
         if self.sign == "s" and value & top:
@@ -100,11 +97,7 @@ class Form:
         for width, at, to in self.fields:
             ones = (1 << width) - 1
             insn = insn & ~(ones << at) | (value >> to & ones) << at
-        return self.fixed(insn).to_bytes(self.length, self.order) + data[self.length:]
-
-    @staticmethod
-    def fixed(insn):
-        return insn
+        return insn.to_bytes(self.length, self.order) + data[self.length:]
 
 
 class ThumbCall(Form):
@@ -119,14 +112,6 @@ class ThumbCall(Form):
 
     def bits_of(self, value):
         return self.flipped(value)
-
-
-class Adrp(Form):
-    """Putting it copies bit 22 to bit 23."""
-
-    @staticmethod
-    def fixed(insn):
-        return insn & ~(1 << 23) | (insn >> 22 & 1) << 23
 
 
 class BigForm(Form):
@@ -170,7 +155,7 @@ THUMB_FORMS = [
     Form((0xf800, 0x4800), LITERAL, 2, pc_plus(4, 3), "u 8@0>2"),
     Form((0xff7f, 0xf85f), LITERAL, 4, pc_plus(4, 3), "d 12@16>0 1@7>12"),
     Form((0x8000fbf0, 0xf240), PAIR, 4, None, "u 8@16>0 3@28>8 1@10>11 4@0>12"),
-    Form(None, LOW, 4, None, "u 8@16>16 3@28>24 1@10>27 4@0>28"),
+    Form((0x8000fbf0, 0xf2c0), LOW, 4, None, "u 8@16>16 3@28>24 1@10>27 4@0>28"),
 ]
 
 A32_FORMS = [
@@ -186,7 +171,7 @@ A32_FORMS = [
 ]
 
 AARCH64_FORMS = [
-    Adrp((0x9f000000, 0x90000000), PAIR, 4, pc_plus(0, 0xfff), "s 2@29>12 18@5>14"),
+    Form((0x9f000000, 0x90000000), PAIR, 4, pc_plus(0, 0xfff), "s 2@29>12 18@5>14 1@23>31"),
     Form((0xfc000000, 0x94000000), CALL, 4, pc_plus(0), "s 26@0>2"),
     Form((0xfc000000, 0x14000000), JUMP, 4, pc_plus(0), "s 26@0>2"),
     Form((0xff000000, 0x54000000), BRANCH, 4, pc_plus(0), "s 19@5>2"),
@@ -289,16 +274,6 @@ class Pair:
             self.lows.append((at, form, delta))
 
 
-def thumb_pair(form, view, _pc):
-    pair, first = Pair(), le32(view)
-    for at in (4, 6, 8, 10, 12):
-        second = le32(view, at)
-        if second & 0x8000fbf0 == 0xf2c0 and (first ^ second) & 0x0f000000 == 0:
-            pair.add(at, THUMB_FORMS[9], form.field_bits(first) | THUMB_FORMS[9].field_bits(second))
-            break
-    return pair
-
-
 def first_match(forms, view):
     return next((form for form in forms if form.matches(view)), None)
 
@@ -306,7 +281,7 @@ def first_match(forms, view):
 def table_pair(isa, form, view, pc, registers, rounding=0):
     """`registers`: lowest bits of the one that the first half writes, a second half reads, a second half writes."""
     pair, forms = Pair(), FORMS[isa]
-    ones = 15 if isa == A32 else 31
+    ones = 15 if isa in (THUMB, A32) else 31
     first, second, written = registers
     register = form.number(view, 4) >> first & ones
     at = 4
@@ -316,7 +291,7 @@ def table_pair(isa, form, view, pc, registers, rounding=0):
             pair.add(at, half, form.base_of(pc) + rounding + form.value(form.number(view, 4)) + half.value(insn))
         if half is not None and half.kind in (LOW, PAIR) and insn >> written & ones == register:
             break
-        at += 2 if isa in (RISCV32, RISCV64) and insn & 3 != 3 else 4
+        at += step_of(isa, view[at:], 0)[0]
     return pair
 
 
@@ -336,7 +311,7 @@ def avr_pair(form, view, _pc):
 
 def pair_of(isa, form, view, pc):
     if isa == THUMB:
-        return thumb_pair(form, view, pc)
+        return table_pair(isa, form, view, pc, (24, 24, 24))
     if isa == AVR:
         return avr_pair(form, view, pc)
     if isa == A32:
@@ -436,19 +411,15 @@ def scan(isa, view, pc, kinds, boundary, bits):
 
 
 def reference(isa, kind, form, view, pc, kinds, bits):
-    if isa not in (X86, X86_64) and form.minus_0(form.number(view, form.length)):
-        return None
     ref = Ref(kind, form, form.length, form.get(view, pc, bits))
     ref.scale = form.scale
     ref.anywhere = kind == RAM
     if kind != PAIR:
         return ref
-    if isa == AARCH64 and (le32(view) >> 22 ^ le32(view) >> 23) & 1:
-        return None
     pair = pair_of(isa, form, view, pc)
     if pair.lows:
         ref.target, ref.lows, ref.scale = pair.target % (1 << bits), pair.lows, 0
-        ref.relative, ref.anywhere = form is RISCV_FORMS[0], isa != THUMB
+        ref.relative, ref.anywhere = form is RISCV_FORMS[0], True
         return ref
     if isa == AARCH64 and kinds >> PAIR2 & 1:
         ref.kind = PAIR2

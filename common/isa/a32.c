@@ -19,7 +19,7 @@ enum {
     BITS_MOVT = 9
 };
 
-static const struct kerf_form_base bases[] = {{8, 0, 0, 0}, {0, 32, 0, 0}};
+static const struct kerf_form_base bases[] = {{8, 0, 0, 0}, {0, 16, 0, 0}};
 
 static const struct kerf_form_bits bits[] = {
     {0, 2, 24},               /* BITS_BRANCH: imm24 words */
@@ -31,15 +31,16 @@ static const struct kerf_form_bits bits[] = {
 };
 
 static const struct kerf_form forms[] = {
-    {0xfe00, 0xfa00, KERF_REF_CALL, 4, BASE_PC8, 26, BITS_BLX, 2},      /* BLX (immediate): to Thumb */
-    KERF_FORM_LENGTH(0xf000, 0xf000, 4),                                /* the other unconditional ones */
-    {0xff00, 0xea00, KERF_REF_JUMP, 4, BASE_PC8, 26, BITS_BRANCH, 1},   /* B */
-    {0x0f00, 0x0a00, KERF_REF_BRANCH, 4, BASE_PC8, 26, BITS_BRANCH, 1}, /* B<cond> */
-    {0x0f00, 0x0b00, KERF_REF_CALL, 4, BASE_PC8, 26, BITS_BRANCH, 1},   /* BL */
-    {0x0f3f, 0x051f, KERF_REF_LITERAL, 4, BASE_PC8, KERF_FORM_UP_DOWN | 13, BITS_LDR, 2},  /* LDR, LDRB (literal) */
-    {0x0f3f, 0x0d1f, KERF_REF_LITERAL, 4, BASE_PC8, KERF_FORM_UP_DOWN | 11, BITS_VLDR, 2}, /* VLDR (literal) */
-    {0x0ff0, 0x0300, KERF_REF_PAIR, 4, BASE_ZERO, 0, BITS_MOVW, 2},                        /* MOVW */
-    {0x0ff0, 0x0340, KERF_REF_LOW, 4, BASE_ZERO, 0, BITS_MOVT, 2},                         /* MOVT */
+    KERF_FORM(0xfe00, 0xfa00, KERF_REF_CALL, 4, BASE_PC8, 26, BITS_BLX, 2),      /* BLX (immediate): to Thumb */
+    KERF_FORM_LENGTH(0xf000, 0xf000, 4),                                         /* the other unconditional ones */
+    KERF_FORM(0xff00, 0xea00, KERF_REF_JUMP, 4, BASE_PC8, 26, BITS_BRANCH, 1),   /* B */
+    KERF_FORM(0x0f00, 0x0a00, KERF_REF_BRANCH, 4, BASE_PC8, 26, BITS_BRANCH, 1), /* B<cond> */
+    KERF_FORM(0x0f00, 0x0b00, KERF_REF_CALL, 4, BASE_PC8, 26, BITS_BRANCH, 1),   /* BL */
+    KERF_FORM(0x0f3f, 0x051f, KERF_REF_LITERAL, 4, BASE_PC8, KERF_FORM_UP_DOWN | 13, BITS_LDR,
+              2), /* LDR, LDRB (literal) */
+    KERF_FORM(0x0f3f, 0x0d1f, KERF_REF_LITERAL, 4, BASE_PC8, KERF_FORM_UP_DOWN | 11, BITS_VLDR, 2), /* VLDR (literal) */
+    KERF_FORM(0x0ff0, 0x0300, KERF_REF_PAIR, 4, BASE_ZERO, 0, BITS_MOVW, 2),                        /* MOVW */
+    KERF_FORM(0x0ff0, 0x0340, KERF_REF_LOW, 4, BASE_ZERO, 0, BITS_MOVT, 2),                         /* MOVT */
     KERF_FORM_LENGTH(0, 0, 4),
 };
 

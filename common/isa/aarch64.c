@@ -22,7 +22,7 @@ enum {
     BITS_LOW = 8
 };
 
-static const struct kerf_form_base bases[] = {{0, 0, 0, 0}, {0, 12, 0, 0}, {0, 32, 0, 0}};
+static const struct kerf_form_base bases[] = {{0, 0, 0, 0}, {0, 6, 0, 0}, {0, 16, 0, 0}};
 
 static const struct kerf_form_bits bits[] = {
     {0, 2, 26},                                                    /* BITS_B */
@@ -33,21 +33,18 @@ static const struct kerf_form_bits bits[] = {
     {10, 0, 12}, {10, 1, 11}, {10, 2, 10}, {10, 3, 9}, {10, 4, 8}, /* BITS_LOW: imm12, by unit */
 };
 
-#define LOW(mask, match, unit)                                                                                         \
-    {                                                                                                                  \
-        mask, match, KERF_REF_LOW, 4, BASE_ZERO, 0, BITS_LOW + (unit), 1                                               \
-    }
+#define LOW(mask, match, unit) KERF_FORM(mask, match, KERF_REF_LOW, 4, BASE_ZERO, 0, BITS_LOW + (unit), 1)
 
 static const struct kerf_form forms[] = {
-    {0x9f00, 0x9000, KERF_REF_PAIR, 4, BASE_PAGE, 32, BITS_ADRP, 3}, /* ADRP */
-    {0xfc00, 0x9400, KERF_REF_CALL, 4, BASE_PC, 28, BITS_B, 1},      /* BL */
-    {0xfc00, 0x1400, KERF_REF_JUMP, 4, BASE_PC, 28, BITS_B, 1},      /* B */
-    {0xff00, 0x5400, KERF_REF_BRANCH, 4, BASE_PC, 21, BITS_19, 1},   /* B.cond */
-    {0x7e00, 0x3400, KERF_REF_BRANCH, 4, BASE_PC, 21, BITS_19, 1},   /* CBZ, CBNZ */
-    {0x7e00, 0x3600, KERF_REF_BRANCH2, 4, BASE_PC, 16, BITS_14, 1},  /* TBZ, TBNZ */
-    {0x3b00, 0x1800, KERF_REF_LITERAL, 4, BASE_PC, 21, BITS_19, 1},  /* LDR (literal), any register */
-    {0x9f00, 0x1000, KERF_REF_LITERAL, 4, BASE_PC, 21, BITS_ADR, 2}, /* ADR */
-    LOW(0xffc0, 0x9100, 0),                                          /* ADD (immediate), 64 bits, no shift */
+    KERF_FORM(0x9f00, 0x9000, KERF_REF_PAIR, 4, BASE_PAGE, 32, BITS_ADRP, 3), /* ADRP */
+    KERF_FORM(0xfc00, 0x9400, KERF_REF_CALL, 4, BASE_PC, 28, BITS_B, 1),      /* BL */
+    KERF_FORM(0xfc00, 0x1400, KERF_REF_JUMP, 4, BASE_PC, 28, BITS_B, 1),      /* B */
+    KERF_FORM(0xff00, 0x5400, KERF_REF_BRANCH, 4, BASE_PC, 21, BITS_19, 1),   /* B.cond */
+    KERF_FORM(0x7e00, 0x3400, KERF_REF_BRANCH, 4, BASE_PC, 21, BITS_19, 1),   /* CBZ, CBNZ */
+    KERF_FORM(0x7e00, 0x3600, KERF_REF_BRANCH2, 4, BASE_PC, 16, BITS_14, 1),  /* TBZ, TBNZ */
+    KERF_FORM(0x3b00, 0x1800, KERF_REF_LITERAL, 4, BASE_PC, 21, BITS_19, 1),  /* LDR (literal), any register */
+    KERF_FORM(0x9f00, 0x1000, KERF_REF_LITERAL, 4, BASE_PC, 21, BITS_ADR, 2), /* ADR */
+    LOW(0xffc0, 0x9100, 0),                                                   /* ADD (immediate), 64 bits, no shift */
     LOW(0xff00, 0x3900, 0), /* loads and stores with unsigned offset, below a page: of bytes */
     LOW(0xff80, 0x3d00, 0), /* ... of vector registers of 1 byte */
     LOW(0xffbc, 0x3d80, 4), /* ... of 16 bytes */

@@ -22,7 +22,7 @@ enum {
     BITS_LDI_HIGH = 8
 };
 
-static const struct kerf_form_base bases[] = {{0, 32, 0, 0}, {2, 0, 0, 0}, {0, 32, 0, 0x800000}};
+static const struct kerf_form_base bases[] = {{0, 16, 0, 0}, {2, 0, 0, 0}, {0, 16, 0, 0x800}};
 
 static const struct kerf_form_bits bits[] = {
     {16, 1, 16}, {0, 17, 1}, {4, 18, 5}, /* BITS_CALL */
@@ -34,17 +34,17 @@ static const struct kerf_form_bits bits[] = {
 };
 
 static const struct kerf_form forms[] = {
-    {0xfe0e, 0x940e, KERF_REF_CALL, 4, BASE_ZERO, 0, BITS_CALL, 3},     /* CALL */
-    {0xfe0e, 0x940c, KERF_REF_JUMP, 4, BASE_ZERO, 0, BITS_CALL, 3},     /* JMP */
-    {0xfc0f, 0x9000, KERF_REF_RAM, 4, BASE_DATA, 0, BITS_DATA, 1},      /* LDS, STS */
-    {0xe000, 0xc000, KERF_REF_BRANCH, 2, BASE_PC2, 13, BITS_RJMP, 1},   /* RJMP, RCALL */
-    {0xf800, 0xf000, KERF_REF_BRANCH2, 2, BASE_PC2, 8, BITS_BRANCH, 1}, /* BREQ ... */
-    {0xf000, 0xe000, KERF_REF_PAIR, 2, BASE_DATA, 0, BITS_LDI, 2},      /* LDI of the lower byte */
-    {0, 1, KERF_REF_LOW, 2, BASE_ZERO, 0, BITS_LDI_HIGH, 2},            /* LDI of the upper byte */
+    KERF_FORM(0xfe0e, 0x940e, KERF_REF_CALL, 4, BASE_ZERO, 0, BITS_CALL, 3),     /* CALL */
+    KERF_FORM(0xfe0e, 0x940c, KERF_REF_JUMP, 4, BASE_ZERO, 0, BITS_CALL, 3),     /* JMP */
+    KERF_FORM(0xfc0f, 0x9000, KERF_REF_RAM, 4, BASE_DATA, 0, BITS_DATA, 1),      /* LDS, STS */
+    KERF_FORM(0xe000, 0xc000, KERF_REF_BRANCH, 2, BASE_PC2, 13, BITS_RJMP, 1),   /* RJMP, RCALL */
+    KERF_FORM(0xf800, 0xf000, KERF_REF_BRANCH2, 2, BASE_PC2, 8, BITS_BRANCH, 1), /* BREQ ... */
+    KERF_FORM(0xf000, 0xe000, KERF_REF_PAIR, 2, BASE_DATA, 0, BITS_LDI, 2),      /* LDI of the lower byte */
+    KERF_FORM(0, 1, KERF_REF_LOW, 2, BASE_ZERO, 0, BITS_LDI_HIGH, 2),            /* LDI of the upper byte */
     KERF_FORM_LENGTH(0, 0, 2),
 };
 
 /* The upper byte goes to the next register. */
 const struct kerf_forms kerf_forms_avr = {
-    .forms = forms, .bits = bits, .bases = bases, .pairs = {4, 4, 4, 15, 1}, .align = 1, .swept = true};
+    .forms = forms, .bits = bits, .bases = bases, .pairs = {4, 4, 4, 15, 1}, .align = 1, .swept = 4};
 #endif

@@ -5,128 +5,109 @@
  */
 #include "common/isa/form.h"
 
+#include "common/bytes.h"
+
 #if KERF_FORMS
 
-/* Position of byte i of an instruction, from the lowest on. */
-static unsigned byte_at(const struct kerf_forms *set, unsigned i)
+static uint32_t load(const struct kerf_forms *set, const uint8_t *p)
 {
-    return set->big ? 3 - i : i;
-}
-
-static uint32_t load(const struct kerf_forms *set, const uint8_t *p, unsigned len)
-{
-    uint32_t insn = 0;
-
-    for (unsigned i = 0; i < len; i++) {
-        insn |= (uint32_t)p[byte_at(set, i)] << 8 * i;
-    }
-    return insn;
+    return set->big ? kerf_load_be32(p) : kerf_load_le32(p);
 }
 
 /* Both directions: reads *target from the instruction, or (`put`) returns the instruction with that target. */
-static uint32_t code(const struct kerf_forms *set, const struct kerf_form *f, uint32_t insn, kerf_addr pc,
-                     kerf_addr *target, bool put)
+static uint32_t code(const struct kerf_forms *set, unsigned form, uint32_t insn, kerf_addr pc, kerf_addr *target,
+                     bool put)
 {
+    const struct kerf_form *f = &set->forms[form];
     const struct kerf_form_base *base = &set->bases[f->base];
     const struct kerf_form_bits *b = &set->bits[f->bits];
-    uint32_t top = f->sign != 0 ? 1u << ((f->sign & 63u) - 1) : 0;
+    uint32_t top = f->sign != 0 ? 1u << ((f->sign - 1u) & 31u) : 0;
     bool up_down = (f->sign & KERF_FORM_UP_DOWN) != 0;
-    /* In two steps: a shift by all of 32 bits is undefined. */
-    kerf_addr keep = ~(kerf_addr)0 << base->align / 2u << (base->align - base->align / 2u);
-    kerf_addr from = ((pc + base->before) & keep) + (kerf_addr)(kerf_shift)base->after;
+    kerf_addr from = ((pc + base->before) >> base->align >> base->align << base->align << base->align) +
+                     (kerf_addr)((kerf_shift)base->after * 4096);
     uint32_t v = 0;
 
     if (put) {
-        v = (uint32_t)(*target - from) + base->round;
+        v = (uint32_t)(*target - from) + ((1u << base->round) & ~1u);
         if (up_down) {
             v = (v & 0x80000000u) != 0 ? (0 - v) & ~top : v | top;
         }
+    } else {
+        for (unsigned i = 0; i < f->bit_count; i++) {
+            v |= (insn >> b[i].from & ((1u << b[i].width) - 1)) << b[i].to;
+        }
     }
-    for (unsigned i = 0; i < f->bit_count; i++, b++) {
-        uint32_t ones = (1u << b->width) - 1;
+    if ((f->sign & KERF_FORM_INVERTED) != 0 && (v >> 24 & 1) == 0) {
+        v ^= 0xc00000u;
+    }
+    if (put) {
+        for (unsigned i = 0; i < f->bit_count; i++) {
+            uint32_t ones = (1u << b[i].width) - 1;
 
-        if (put) {
-            insn = (insn & ~(ones << b->from)) | (v >> b->to & ones) << b->from;
-        } else {
-            v |= (insn >> b->from & ones) << b->to;
+            insn = (insn & ~(ones << b[i].from)) | (v >> b[i].to & ones) << b[i].from;
         }
-    }
-    if (!put) {
-        if (up_down) {
-            v = (v & top) != 0 ? v ^ top : 0 - v;
-        } else {
-            v = (v ^ top) - top;
-        }
+    } else {
+        v = up_down && (v & top) == 0 ? 0 - v : (v ^ top) - (up_down ? 0 : top);
         *target = from + (kerf_addr)(kerf_shift)(int32_t)v;
     }
     return insn;
 }
 
-/* Reads the target of one instruction. False: the bytes are not of this form. */
-static bool get(const struct kerf_forms *set, const struct kerf_form *f, const uint8_t *p, kerf_addr pc,
-                kerf_addr *target)
+kerf_addr kerf_forms_target(const struct kerf_forms *set, unsigned form, const uint8_t *p, kerf_addr pc)
 {
-    uint32_t insn = load(set, p, f->len);
+    kerf_addr target;
 
-    (void)code(set, f, insn, pc, target, false);
-    /* A value has one encoding: not -0, not two sign bits that differ. */
-    return (insn >> set->opcode & f->mask) == f->match && code(set, f, insn, pc, target, true) == insn;
+    (void)code(set, form, load(set, p), pc, &target, false);
+    return target;
 }
 
 void kerf_forms_put(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
 {
-    const struct kerf_form *f = &set->forms[form];
-    uint32_t insn = code(set, f, load(set, p, f->len), pc, &target, true);
+    uint32_t insn = code(set, form, load(set, p), pc, &target, true);
+    unsigned len = set->forms[form].len;
 
-    for (unsigned i = 0; i < f->len; i++) {
-        p[byte_at(set, i)] = (uint8_t)(insn >> 8 * i);
+    for (unsigned i = 0; i < len; i++) {
+        p[i] = (uint8_t)(insn >> 8 * (set->big ? 3 - i : i));
     }
 }
 
-static const struct kerf_form *form_at(const struct kerf_forms *set, const uint8_t *p)
+static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
 {
-    uint32_t opcode = load(set, p, 4) >> set->opcode;
+    uint32_t insn = load(set, p);
     const struct kerf_form *f = set->forms;
 
-    while ((opcode & f->mask) != f->match) {
+    while ((insn >> set->opcode & f->mask) != f->match || (insn >> 28 & f->high_mask) != f->high_match) {
         f++;
     }
-    return f;
+    return (unsigned)(f - set->forms);
 }
 
 #define JOIN_LAST 0x80u /* nothing behind this instruction can complete the first half */
 
 /*
- * Does the instruction q, of form f, complete the first half at p? Returns 0, or the form of the second half; and JOIN_LAST.
- * *target, the value of the first half, becomes the target that both make.
+ * Does the instruction q complete the first half at p? Returns 0, or the form of the second half; and JOIN_LAST. *target, the
+ * value of the first half, becomes the target that both make.
  */
 static unsigned join(const struct kerf_forms *set, const uint8_t *p, const uint8_t *q, kerf_addr *target)
 {
     const struct kerf_form_pairs *pairs = &set->pairs;
-    const struct kerf_form *f = form_at(set, q);
-    uint32_t insn = load(set, q, 4);
-    uint32_t r = load(set, p, 4) >> pairs->first & pairs->mask;
-    unsigned last = (insn >> pairs->written & pairs->mask) == r ? JOIN_LAST : 0;
-    kerf_addr low;
+    unsigned form = form_at(set, q);
+    unsigned kind = set->forms[form].kind;
+    uint32_t insn = load(set, q);
+    uint32_t r = load(set, p) >> pairs->first & pairs->mask;
+    unsigned last = 0;
 
-    if (f->kind != KERF_REF_LOW && f->kind != KERF_REF_PAIR) {
-        return 0;
+    if (kind == KERF_REF_LOW || kind == KERF_REF_PAIR) {
+        last = (insn >> pairs->written & pairs->mask) == r ? JOIN_LAST : 0;
+        if (kind == (pairs->step != 0 ? KERF_REF_PAIR : KERF_REF_LOW) &&
+            (insn >> pairs->second & pairs->mask) == r + pairs->step) {
+            form += pairs->step;
+            last = pairs->step != 0 ? JOIN_LAST : last;
+            *target += kerf_forms_target(set, form, q, 0);
+            return last | form;
+        }
     }
-    if (f->kind != (pairs->step != 0 ? KERF_REF_PAIR : KERF_REF_LOW) ||
-        (insn >> pairs->second & pairs->mask) != r + pairs->step) {
-        return last;
-    }
-    f += pairs->step;
-    (void)code(set, f, insn, 0, &low, false);
-    *target += low;
-    return (unsigned)(f - set->forms) | (pairs->step != 0 ? JOIN_LAST : last);
-}
-
-bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc,
-                    kerf_addr *target)
-{
-    return get(set, &set->forms[shape->form], p, pc, target) &&
-           (shape->low_count == 0 || (join(set, p, p + shape->low_at[0], target) & ~JOIN_LAST) != 0);
+    return last;
 }
 
 /* Looks for the instructions that complete the first half in *ref. */
@@ -155,40 +136,13 @@ static void find_lows(const struct kerf_forms *set, const uint8_t *p, struct ker
                 ref->low_count++;
             }
         }
-        at += form_at(set, p + at)->len;
+        at += set->forms[form_at(set, p + at)].len;
     }
-}
-
-/* Fills *ref with the reference of form `f`, if it is looked for. */
-static void fill(const struct kerf_forms *set, const struct kerf_form *f, const struct kerf_isa_view *view,
-                 struct kerf_ref *ref)
-{
-    unsigned kinds = view->kinds & ~(1u << KERF_REF_NONE | 1u << KERF_REF_LOW);
-    const struct kerf_form_base *base = &set->bases[f->base];
-
-    if ((kinds >> f->kind & 1) == 0 || !get(set, f, view->p, view->pc, &ref->target)) {
-        return;
-    }
-    ref->kind = f->kind;
-    ref->form = (uint8_t)(f - set->forms);
-    ref->len = f->len;
-    ref->scale = set->bits[f->bits].to;
-    if (f->kind == KERF_REF_PAIR) {
-        find_lows(set, view->p, ref);
-        ref->low_relative = base->round != 0 && base->align == 0;
-        if (ref->low_count > 0) {
-            ref->scale = 0;
-        } else {
-            ref->kind = set->alone && (kinds >> KERF_REF_PAIR2 & 1) != 0 ? KERF_REF_PAIR2 : KERF_REF_NONE;
-        }
-    }
-    /* These hold all of an address: what they mean need not be known to the header. */
-    ref->anywhere = ref->kind == KERF_REF_PAIR || ref->kind == KERF_REF_RAM;
 }
 
 unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
-    const struct kerf_form *f = form_at(set, view->p);
+    unsigned kinds = view->kinds & ~(1u << KERF_REF_NONE | 1u << KERF_REF_LOW);
     unsigned padding = set->padding != NULL ? set->padding(view) : 0;
 
     if ((view->pc & set->align) != 0) {
@@ -197,9 +151,41 @@ unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_vie
     if (padding != 0) {
         return padding;
     }
-    if (view->boundary || !set->swept) {
-        fill(set, f, view, ref);
+    unsigned form = form_at(set, view->p);
+    const struct kerf_form *f = &set->forms[form];
+
+    if ((!view->boundary && f->len <= set->swept) || (kinds >> f->kind & 1) == 0) {
+        return f->len;
     }
+    ref->kind = f->kind;
+    ref->form = (uint8_t)form;
+    ref->len = f->len;
+    ref->scale = set->bits[f->bits].to;
+    ref->target = kerf_forms_target(set, form, view->p, view->pc);
+    if (f->kind == KERF_REF_PAIR) {
+        find_lows(set, view->p, ref);
+        ref->low_relative = set->bases[f->base].round != 0 && set->bases[f->base].align == 0;
+        if (ref->low_count > 0) {
+            ref->scale = 0;
+        } else {
+            ref->kind = set->alone && (kinds >> KERF_REF_PAIR2 & 1) != 0 ? KERF_REF_PAIR2 : KERF_REF_NONE;
+        }
+    }
+    /* These hold all of an address: what they mean need not be known to the header. */
+    ref->anywhere = ref->kind == KERF_REF_PAIR || ref->kind == KERF_REF_RAM;
     return f->len;
 }
+
+#if KERF_ENCODER
+bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc,
+                    kerf_addr *target)
+{
+    const struct kerf_form *f = &set->forms[shape->form];
+    uint32_t insn = load(set, p);
+
+    *target = kerf_forms_target(set, shape->form, p, pc);
+    return (insn >> set->opcode & f->mask) == f->match && (insn >> 28 & f->high_mask) == f->high_match &&
+           (shape->low_count == 0 || (join(set, p, p + shape->low_at[0], target) & ~JOIN_LAST) != 0);
+}
+#endif
 #endif

@@ -12,39 +12,44 @@
 
 /* Is any of them in this build? */
 #define KERF_FORMS                                                                                                     \
-    (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR ||      \
-     KERF_ISA_HAS_MIPS)
+    (KERF_ISA_HAS_THUMB || KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_RISCV ||    \
+     KERF_ISA_HAS_AVR || KERF_ISA_HAS_MIPS)
 
 /* Bits [from, from + width) of the instruction are bits [to, to + width) of its value. */
 struct kerf_form_bits {
     uint8_t from, to, width;
 };
 
-/* What a value is counted from: ((pc + before) rounded down to a multiple of 2^align) + after. */
+/* What a value is counted from: ((pc + before) rounded down to a multiple of 2^n) + after * 2^12. */
 struct kerf_form_base {
     uint8_t before;
-    uint8_t align;  /* 32: nothing is left of the pc, the value is absolute */
-    uint16_t round; /* added to a value before its lower bits are cut off: its second half is signed */
-    int32_t after;
+    uint8_t align; /* half of n; 16: nothing is left of the pc, the value is absolute */
+    uint8_t round; /* not 0: 2^round is added to a value before its lower bits are cut off: its second half is signed */
+    int16_t after;
 };
 
 struct kerf_form {
-    uint16_t mask, match; /* of the half that holds the opcode; a mask of 0 and a match of 1 is never found */
-    uint8_t kind;         /* enum kerf_ref_kind; KERF_REF_NONE: an instruction without a target */
-    uint8_t len;          /* bytes, 1 .. 4 */
-    uint8_t base;         /* index into the instruction set's bases */
-    uint8_t sign;         /* n: the value has n bits, the top one its sign; 0: it has none */
-    uint8_t bits;         /* index of its first field: that of the lowest bits, which say the unit of the value */
-    uint8_t bit_count;    /* fields */
+    uint16_t mask, match;  /* of the half that holds the opcode; a mask of 0 and a match of 1 is never found */
+    uint8_t kind : 4;      /* enum kerf_ref_kind; KERF_REF_NONE: an instruction without a target */
+    uint8_t len : 4;       /* bytes, 1 .. 4 */
+    uint8_t base : 3;      /* index into the instruction set's bases */
+    uint8_t bit_count : 5; /* fields */
+    uint8_t sign;          /* n: the value has n bits, the top one its sign; 0: it has none */
+    uint8_t bits;          /* index of its first field: that of the lowest bits, which say the unit of the value */
+    uint8_t high_mask : 4, high_match : 4; /* of bits 28-31, too */
 };
 
 /* In `sign`: the top bit is no sign but says whether the bits below are added (1) or subtracted (0). */
 #define KERF_FORM_UP_DOWN 0x80u
 
-#define KERF_FORM_LENGTH(mask, match, len)                                                                             \
+/* In `sign`, of 25 bits: bits 22 and 23 are inverted where the sign is 0. */
+#define KERF_FORM_INVERTED 0x40u
+
+#define KERF_FORM(mask, match, kind, len, base, sign, bits, bit_count)                                                 \
     {                                                                                                                  \
-        mask, match, KERF_REF_NONE, len, 0, 0, 0, 0                                                                    \
+        mask, match, kind, len, base, bit_count, sign, bits, 0, 0                                                      \
     }
+#define KERF_FORM_LENGTH(mask, match, len) KERF_FORM(mask, match, KERF_REF_NONE, len, 0, 0, 0, 0)
 
 /*
  * How second halves are told: by the register that the first half writes, KERF_REF_LOW, or of the next register a first
@@ -67,19 +72,22 @@ struct kerf_forms {
     struct kerf_form_pairs pairs;
     uint8_t align;  /* the lowest bits of the pc, 0 where instructions start */
     uint8_t opcode; /* 0: the opcode is in bits 0-15, 16: in bits 16-31 */
-    bool swept;     /* instructions differ in length: they are taken only where the sweep says that one starts */
+    uint8_t swept;  /* instructions of at most so many bytes are taken only where the sweep says that one starts */
     bool big;       /* instructions are big-endian words of 4 bytes */
     bool alone;     /* first halves count without a second one, as KERF_REF_PAIR2 */
 };
 
-extern const struct kerf_forms kerf_forms_a32, kerf_forms_aarch64, kerf_forms_avr, kerf_forms_mips_le,
+extern const struct kerf_forms kerf_forms_thumb, kerf_forms_a32, kerf_forms_aarch64, kerf_forms_avr, kerf_forms_mips_le,
     kerf_forms_mips_be, kerf_forms_riscv32, kerf_forms_riscv64, kerf_forms_xtensa_call0, kerf_forms_xtensa_windowed;
 
 /* As in isa.h. */
 #if KERF_FORMS
 unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref);
+kerf_addr kerf_forms_target(const struct kerf_forms *set, unsigned form, const uint8_t *p, kerf_addr pc);
+#if KERF_ENCODER
 bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc,
                     kerf_addr *target);
+#endif
 void kerf_forms_put(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
 #else
 static inline unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view,

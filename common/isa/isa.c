@@ -2,11 +2,16 @@
 /* The one place that knows which instruction sets there are. */
 #include "common/isa/isa.h"
 
+#include <string.h>
+
 #include "common/isa/form.h"
 #include "common/isa/word.h"
 
 /* Those that are tables. */
 static const struct kerf_forms *const tables[KERF_ISA_COUNT] = {
+#if KERF_ISA_HAS_THUMB
+    [KERF_ISA_THUMB] = &kerf_forms_thumb,
+#endif
 #if KERF_ISA_HAS_A32
     [KERF_ISA_A32] = &kerf_forms_a32,
 #endif
@@ -32,59 +37,32 @@ static const struct kerf_forms *const tables[KERF_ISA_COUNT] = {
 
 bool kerf_isa_known(unsigned isa)
 {
-    switch (isa) {
-    case KERF_ISA_NONE:
-        return true;
-    case KERF_ISA_THUMB:
-        return KERF_ISA_HAS_THUMB;
-    case KERF_ISA_X86:
-    case KERF_ISA_X86_64:
-        return KERF_ISA_HAS_X86;
-    default:
-        return isa < KERF_ISA_COUNT && tables[isa] != NULL;
-    }
+    return isa == KERF_ISA_NONE || (KERF_ISA_HAS_X86 && (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64)) ||
+           (isa < KERF_ISA_COUNT && tables[isa] != NULL);
 }
 
 unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
-    ref->kind = KERF_REF_NONE;
-    ref->low_count = 0;
-    ref->scale = 0;
-    ref->anywhere = false;
-    ref->low_relative = false;
-    switch (isa) {
-#if KERF_ISA_HAS_THUMB
-    case KERF_ISA_THUMB:
-        return kerf_thumb_scan(view, ref);
-#endif
+    memset(ref, 0, sizeof *ref);
 #if KERF_ISA_HAS_X86
-    case KERF_ISA_X86:
-    case KERF_ISA_X86_64:
+    if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
         return kerf_x86_scan(isa == KERF_ISA_X86_64, view, ref);
-#endif
-    default:
-        return isa == KERF_ISA_NONE ? 1 : kerf_forms_scan(tables[isa], view, ref);
     }
+#endif
+    return isa == KERF_ISA_NONE ? 1 : kerf_forms_scan(tables[isa], view, ref);
 }
 
-bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target)
+kerf_addr kerf_isa_target(unsigned isa, unsigned form, const uint8_t *p, kerf_addr pc)
 {
-    if (shape->form >= KERF_FORM_WORDS) {
-        return kerf_word_get(shape->form, p, target);
+    if (form >= KERF_FORM_WORDS) {
+        return kerf_word_target(form, p);
     }
-    switch (isa) {
-#if KERF_ISA_HAS_THUMB
-    case KERF_ISA_THUMB:
-        return kerf_thumb_get(shape, p, pc, target);
-#endif
 #if KERF_ISA_HAS_X86
-    case KERF_ISA_X86:
-    case KERF_ISA_X86_64:
-        return kerf_x86_get(isa == KERF_ISA_X86_64, shape, p, pc, target);
-#endif
-    default:
-        return kerf_forms_get(tables[isa], shape, p, pc, target);
+    if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
+        return kerf_x86_target(form, p, pc);
     }
+#endif
+    return kerf_forms_target(tables[isa], form, p, pc);
 }
 
 void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
@@ -93,20 +71,25 @@ void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_ad
         kerf_word_put(form, p, target);
         return;
     }
-    switch (isa) {
-#if KERF_ISA_HAS_THUMB
-    case KERF_ISA_THUMB:
-        kerf_thumb_put(form, p, pc, target);
-        break;
-#endif
 #if KERF_ISA_HAS_X86
-    case KERF_ISA_X86:
-    case KERF_ISA_X86_64:
+    if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
         kerf_x86_put(form, p, pc, target);
-        break;
-#endif
-    default:
-        kerf_forms_put(tables[isa], form, p, pc, target);
-        break;
+        return;
     }
+#endif
+    kerf_forms_put(tables[isa], form, p, pc, target);
 }
+
+#if KERF_ENCODER
+bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target)
+{
+    *target = kerf_isa_target(isa, shape->form, p, pc);
+    if (shape->form >= KERF_FORM_WORDS) {
+        return true;
+    }
+    if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
+        return kerf_x86_is(isa == KERF_ISA_X86_64, shape->form, p);
+    }
+    return kerf_forms_get(tables[isa], shape, p, pc, target);
+}
+#endif

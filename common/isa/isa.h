@@ -120,14 +120,19 @@ struct kerf_isa_view {
  */
 unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct kerf_ref *ref);
 
-/*
- * Reads the target of a reference of `form` from p (view length readable) at address pc; for a pair, its second half is
- * at p + low_at[0], of form low_form[0]. False: these bytes are not of this form.
- */
-bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+/* Reads the target that the fields of p hold, at address pc: of an instruction (or a half of a pair) of this form. */
+kerf_addr kerf_isa_target(unsigned isa, unsigned form, const uint8_t *p, kerf_addr pc);
 
 /* Writes the target into the reference's fields of p[0 .. len), which holds the old encoding; other bits stay. */
 void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+#if KERF_ENCODER
+/*
+ * The same for a whole reference in p (view length readable): the second half of a pair is at p + low_at[0]. False: these
+ * bytes are not of this form.
+ */
+bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+#endif
 
 /* True if this build knows the instruction set. */
 bool kerf_isa_known(unsigned isa);
@@ -135,13 +140,10 @@ bool kerf_isa_known(unsigned isa);
 /* --- The instruction sets, one file each. Forms below KERF_FORM_WORDS are an ISA's own. --- */
 #define KERF_FORM_WORDS 64 /* word.c's forms start here */
 
-unsigned kerf_thumb_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
-bool kerf_thumb_get(const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
-void kerf_thumb_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
-
 /* `wide`: x86-64. The other instruction sets are tables (form.h). */
 unsigned kerf_x86_scan(bool wide, const struct kerf_isa_view *view, struct kerf_ref *ref);
-bool kerf_x86_get(bool wide, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
+kerf_addr kerf_x86_target(unsigned form, const uint8_t *p, kerf_addr pc);
+bool kerf_x86_is(bool wide, unsigned form, const uint8_t *p);
 void kerf_x86_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
 
 /* Pointer words (word.c): the codec asks for these where the instruction set found nothing. */

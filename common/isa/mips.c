@@ -22,7 +22,7 @@ enum {
     BITS_LOW = 3
 };
 
-static const struct kerf_form_base bases[] = {{4, 0, 0, 0}, {4, 28, 0, 0}, {0, 32, 0x8000, 0}, {0, 32, 0, 0}};
+static const struct kerf_form_base bases[] = {{4, 0, 0, 0}, {4, 14, 0, 0}, {0, 16, 15, 0}, {0, 16, 0, 0}};
 
 static const struct kerf_form_bits bits[] = {
     {0, 2, 26},  /* BITS_J */
@@ -32,15 +32,15 @@ static const struct kerf_form_bits bits[] = {
 };
 
 static const struct kerf_form forms[] = {
-    {0xffe0, 0x3c00, KERF_REF_PAIR, 4, BASE_ROUND, 0, BITS_LUI, 1},     /* LUI */
-    {0xfc00, 0x0c00, KERF_REF_CALL, 4, BASE_REGION, 0, BITS_J, 1},      /* JAL */
-    {0xfc00, 0x0800, KERF_REF_JUMP, 4, BASE_REGION, 0, BITS_J, 1},      /* J */
-    {0xffff, 0x0411, KERF_REF_CALL, 4, BASE_PC4, 18, BITS_BRANCH, 1},   /* BAL: BGEZAL of $zero */
-    {0xb000, 0x1000, KERF_REF_BRANCH, 4, BASE_PC4, 18, BITS_BRANCH, 1}, /* BEQ .. BGTZ, BEQL .. BGTZL */
-    {0xfc0c, 0x0400, KERF_REF_BRANCH, 4, BASE_PC4, 18, BITS_BRANCH, 1}, /* BLTZ, BGEZ and their kin */
-    {0xfc00, 0x2400, KERF_REF_LOW, 4, BASE_ZERO, 16, BITS_LOW, 1},      /* ADDIU */
-    {0xfc00, 0x6400, KERF_REF_LOW, 4, BASE_ZERO, 16, BITS_LOW, 1},      /* DADDIU */
-    {0x8000, 0x8000, KERF_REF_LOW, 4, BASE_ZERO, 16, BITS_LOW, 1},      /* loads and stores */
+    KERF_FORM(0xffe0, 0x3c00, KERF_REF_PAIR, 4, BASE_ROUND, 0, BITS_LUI, 1),     /* LUI */
+    KERF_FORM(0xfc00, 0x0c00, KERF_REF_CALL, 4, BASE_REGION, 0, BITS_J, 1),      /* JAL */
+    KERF_FORM(0xfc00, 0x0800, KERF_REF_JUMP, 4, BASE_REGION, 0, BITS_J, 1),      /* J */
+    KERF_FORM(0xffff, 0x0411, KERF_REF_CALL, 4, BASE_PC4, 18, BITS_BRANCH, 1),   /* BAL: BGEZAL of $zero */
+    KERF_FORM(0xb000, 0x1000, KERF_REF_BRANCH, 4, BASE_PC4, 18, BITS_BRANCH, 1), /* BEQ .. BGTZ, BEQL .. BGTZL */
+    KERF_FORM(0xfc0c, 0x0400, KERF_REF_BRANCH, 4, BASE_PC4, 18, BITS_BRANCH, 1), /* BLTZ, BGEZ and their kin */
+    KERF_FORM(0xfc00, 0x2400, KERF_REF_LOW, 4, BASE_ZERO, 16, BITS_LOW, 1),      /* ADDIU */
+    KERF_FORM(0xfc00, 0x6400, KERF_REF_LOW, 4, BASE_ZERO, 16, BITS_LOW, 1),      /* DADDIU */
+    KERF_FORM(0x8000, 0x8000, KERF_REF_LOW, 4, BASE_ZERO, 16, BITS_LOW, 1),      /* loads and stores */
     KERF_FORM_LENGTH(0, 0, 4),
 };
 

@@ -29,7 +29,7 @@ enum {
     AT_64 = 1
 };
 
-static const struct kerf_form_base bases[] = {{0, 0, 0, 0}, {0, 32, 0, 0}, {0, 0, 0x800, 0}, {0, 32, 0x800, 0}};
+static const struct kerf_form_base bases[] = {{0, 0, 0, 0}, {0, 16, 0, 0}, {0, 0, 11, 0}, {0, 16, 11, 0}};
 
 static const struct kerf_form_bits bits[] = {
     {21, 1, 10},  {20, 11, 1}, {12, 12, 8}, {31, 20, 1}, /* BITS_JAL */
@@ -42,18 +42,18 @@ static const struct kerf_form_bits bits[] = {
 };
 
 static const struct kerf_form forms[] = {
-    {0xe003, 0x2001, KERF_REF_BRANCH2, 2, BASE_PC, 12, BITS_CJ, 8},        /* C.JAL, not with 64 bits */
-    {0x007f, 0x0017, KERF_REF_PAIR, 4, BASE_PC_ROUND, 32, BITS_UPPER, 1},  /* AUIPC */
-    {0x007f, 0x0037, KERF_REF_PAIR, 4, BASE_ZERO_ROUND, 0, BITS_UPPER, 1}, /* LUI */
-    {0x0fff, 0x006f, KERF_REF_JUMP, 4, BASE_PC, 21, BITS_JAL, 4},          /* J: JAL x0 */
-    {0x007f, 0x006f, KERF_REF_CALL, 4, BASE_PC, 21, BITS_JAL, 4},          /* JAL */
-    {0x007f, 0x0063, KERF_REF_BRANCH, 4, BASE_PC, 13, BITS_BRANCH, 4},     /* BEQ ... */
-    {0xc003, 0xc001, KERF_REF_BRANCH2, 2, BASE_PC, 9, BITS_CB, 5},         /* C.BEQZ, C.BNEZ */
-    {0xe003, 0xa001, KERF_REF_BRANCH2, 2, BASE_PC, 12, BITS_CJ, 8},        /* C.J */
-    {0x007b, 0x0003, KERF_REF_LOW, 4, BASE_ZERO, 12, BITS_I, 1},           /* loads */
-    {0x7077, 0x0013, KERF_REF_LOW, 4, BASE_ZERO, 12, BITS_I, 1},           /* ADDI, ADDIW */
-    {0x707f, 0x0067, KERF_REF_LOW, 4, BASE_ZERO, 12, BITS_I, 1},           /* JALR */
-    {0x007b, 0x0023, KERF_REF_LOW, 4, BASE_ZERO, 12, BITS_S, 2},           /* stores */
+    KERF_FORM(0xe003, 0x2001, KERF_REF_BRANCH2, 2, BASE_PC, 12, BITS_CJ, 8),        /* C.JAL, not with 64 bits */
+    KERF_FORM(0x007f, 0x0017, KERF_REF_PAIR, 4, BASE_PC_ROUND, 32, BITS_UPPER, 1),  /* AUIPC */
+    KERF_FORM(0x007f, 0x0037, KERF_REF_PAIR, 4, BASE_ZERO_ROUND, 0, BITS_UPPER, 1), /* LUI */
+    KERF_FORM(0x0fff, 0x006f, KERF_REF_JUMP, 4, BASE_PC, 21, BITS_JAL, 4),          /* J: JAL x0 */
+    KERF_FORM(0x007f, 0x006f, KERF_REF_CALL, 4, BASE_PC, 21, BITS_JAL, 4),          /* JAL */
+    KERF_FORM(0x007f, 0x0063, KERF_REF_BRANCH, 4, BASE_PC, 13, BITS_BRANCH, 4),     /* BEQ ... */
+    KERF_FORM(0xc003, 0xc001, KERF_REF_BRANCH2, 2, BASE_PC, 9, BITS_CB, 5),         /* C.BEQZ, C.BNEZ */
+    KERF_FORM(0xe003, 0xa001, KERF_REF_BRANCH2, 2, BASE_PC, 12, BITS_CJ, 8),        /* C.J */
+    KERF_FORM(0x007b, 0x0003, KERF_REF_LOW, 4, BASE_ZERO, 12, BITS_I, 1),           /* loads */
+    KERF_FORM(0x7077, 0x0013, KERF_REF_LOW, 4, BASE_ZERO, 12, BITS_I, 1),           /* ADDI, ADDIW */
+    KERF_FORM(0x707f, 0x0067, KERF_REF_LOW, 4, BASE_ZERO, 12, BITS_I, 1),           /* JALR */
+    KERF_FORM(0x007b, 0x0023, KERF_REF_LOW, 4, BASE_ZERO, 12, BITS_S, 2),           /* stores */
     KERF_FORM_LENGTH(0x0003, 0x0003, 4),
     KERF_FORM_LENGTH(0, 0, 2),
 };
@@ -65,7 +65,7 @@ static const struct kerf_form forms[] = {
     }
 
 const struct kerf_forms kerf_forms_riscv32 = {
-    .forms = forms, .bits = bits, .bases = bases, .pairs = PAIRS, .align = 1, .swept = true};
+    .forms = forms, .bits = bits, .bases = bases, .pairs = PAIRS, .align = 1, .swept = 4};
 const struct kerf_forms kerf_forms_riscv64 = {
-    .forms = forms + AT_64, .bits = bits, .bases = bases, .pairs = PAIRS, .align = 1, .swept = true};
+    .forms = forms + AT_64, .bits = bits, .bases = bases, .pairs = PAIRS, .align = 1, .swept = 4};
 #endif

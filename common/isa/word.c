@@ -1,73 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pointer words: aligned data words of 4 or 8 bytes, of either byte order. Whether the value points anywhere is the codec's to check. */
-#include "common/bytes.h"
-#include "common/isa/isa.h"
 #include "common/isa/word.h"
+
+#include <string.h>
+
+#include "common/bytes.h"
 
 void kerf_word_scan(const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
-    bool big = (view->kinds >> KERF_REF_BIG_ENDIAN & 1) != 0;
+    unsigned big = view->kinds >> KERF_REF_BIG_ENDIAN & 1u;
 
-    ref->kind = KERF_REF_NONE;
-    ref->scale = 0;
-    ref->low_count = 0;
-    if ((view->kinds >> KERF_REF_WORD8 & 1) != 0 && (view->pc & 7) == 0) {
+    memset(ref, 0, sizeof *ref);
+    if ((view->kinds >> KERF_REF_WORD8 & 1) != 0 && (view->pc & 7) == 0 &&
+        (KERF_POS_BITS == 64 || kerf_load_le32(view->p + (big != 0 ? 0 : 4)) == 0)) {
         ref->kind = KERF_REF_WORD8;
-        ref->form = big ? KERF_FORM_WORD64_BE : KERF_FORM_WORD64_LE;
         ref->len = 8;
     } else if ((view->kinds & (1u << KERF_REF_WORD | 1u << KERF_REF_RAM)) != 0 && (view->pc & 3) == 0) {
         ref->kind = KERF_REF_WORD;
-        ref->form = big ? KERF_FORM_WORD32_BE : KERF_FORM_WORD32_LE;
         ref->len = 4;
     } else {
         return;
     }
-    if (!kerf_word_get(ref->form, view->p, &ref->target)) {
-        ref->kind = KERF_REF_NONE;
-    }
+    ref->form = (uint8_t)(KERF_FORM_WORDS + ref->len + big);
+    ref->target = kerf_word_target(ref->form, view->p);
 }
 
-bool kerf_word_get(unsigned form, const uint8_t *p, kerf_addr *target)
+/* Byte i of a word, the most significant first. */
+static unsigned byte_at(unsigned form, unsigned i)
 {
-    uint64_t v;
+    return form & 1 ? i : (form & 14) - 1 - i;
+}
 
-    switch (form) {
-    case KERF_FORM_WORD32_LE:
-        v = kerf_load_le32(p);
-        break;
-    case KERF_FORM_WORD32_BE:
-        v = kerf_load_be32(p);
-        break;
-    case KERF_FORM_WORD64_LE:
-        v = kerf_load_le64(p);
-        break;
-    default:
-        v = (uint64_t)kerf_load_be32(p) << 32 | kerf_load_be32(p + 4);
-        break;
+kerf_addr kerf_word_target(unsigned form, const uint8_t *p)
+{
+    kerf_addr v = 0;
+
+    for (unsigned i = 0; i < (form & 14); i++) {
+        v = v << 8 | p[byte_at(form, i)];
     }
-    *target = (kerf_addr)v;
-    /* With 32-bit positions an address above has no place, and a wide container is refused before. */
-    return *target == v;
+    return v;
 }
 
 void kerf_word_put(unsigned form, uint8_t *p, kerf_addr target)
 {
-    uint32_t high = (uint32_t)((uint64_t)target >> 32);
-
-    switch (form) {
-    case KERF_FORM_WORD32_LE:
-        kerf_store_le32(p, (uint32_t)target);
-        break;
-    case KERF_FORM_WORD32_BE:
-        kerf_store_be32(p, (uint32_t)target);
-        break;
-    case KERF_FORM_WORD64_LE:
-        kerf_store_le32(p, (uint32_t)target);
-        kerf_store_le32(p + 4, high);
-        break;
-    default:
-        kerf_store_be32(p, high);
-        kerf_store_be32(p + 4, (uint32_t)target);
-        break;
+    for (unsigned i = form & 14; i-- > 0; target >>= 8) {
+        p[byte_at(form, i)] = (uint8_t)target;
     }
 }

@@ -5,14 +5,8 @@
 
 #include "common/isa/isa.h"
 
-enum {
-    KERF_FORM_WORD32_LE = KERF_FORM_WORDS,
-    KERF_FORM_WORD32_BE,
-    KERF_FORM_WORD64_LE,
-    KERF_FORM_WORD64_BE,
-};
-
-bool kerf_word_get(unsigned form, const uint8_t *p, kerf_addr *target);
+/* A form is KERF_FORM_WORDS + the word's length in bytes, 4 or 8, + 1 if it is big-endian. */
+kerf_addr kerf_word_target(unsigned form, const uint8_t *p);
 void kerf_word_put(unsigned form, uint8_t *p, kerf_addr target);
 
 #endif

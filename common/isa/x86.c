@@ -64,29 +64,22 @@ static unsigned form_of(bool wide, const uint8_t *p, unsigned *kind)
     return 0;
 }
 
-bool kerf_x86_get(bool wide, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target)
+/* What is added to a field of this form. */
+static kerf_addr base_of(unsigned form, kerf_addr pc)
 {
-    unsigned form = shape->form;
-    unsigned at = form & 3;
-    unsigned kind;
-    uint32_t v = kerf_load_le32(p + at);
+    return (form & FORM_ABSOLUTE) != 0 ? 0 : pc + (form & 3) + 4 + (form >> 2);
+}
 
-    if ((form & FORM_ABSOLUTE) == 0) {
-        *target = pc + at + 4 + (form >> 2) + (kerf_addr)(kerf_shift)(int32_t)v;
-    } else {
-        *target = v;
-    }
-    return form_of(wide, p, &kind) == form;
+kerf_addr kerf_x86_target(unsigned form, const uint8_t *p, kerf_addr pc)
+{
+    uint32_t v = kerf_load_le32(p + (form & 3));
+
+    return (form & FORM_ABSOLUTE) != 0 ? v : base_of(form, pc) + (kerf_addr)(kerf_shift)(int32_t)v;
 }
 
 void kerf_x86_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
 {
-    unsigned at = form & 3;
-
-    if ((form & FORM_ABSOLUTE) == 0) {
-        target -= pc + at + 4 + (form >> 2);
-    }
-    kerf_store_le32(p + at, (uint32_t)target);
+    kerf_store_le32(p + (form & 3), (uint32_t)(target - base_of(form, pc)));
 }
 
 unsigned kerf_x86_scan(bool wide, const struct kerf_isa_view *view, struct kerf_ref *ref)
@@ -98,7 +91,16 @@ unsigned kerf_x86_scan(bool wide, const struct kerf_isa_view *view, struct kerf_
         ref->kind = (uint8_t)kind;
         ref->form = (uint8_t)form;
         ref->len = (uint8_t)((form & 3) + 4);
-        (void)kerf_x86_get(wide, ref, view->p, view->pc, &ref->target);
+        ref->target = kerf_x86_target(form, view->p, view->pc);
     }
     return 1;
 }
+
+#if KERF_ENCODER
+bool kerf_x86_is(bool wide, unsigned form, const uint8_t *p)
+{
+    unsigned kind;
+
+    return form_of(wide, p, &kind) == form;
+}
+#endif

@@ -28,7 +28,7 @@ enum {
 };
 
 /* L32R counts words back from the 256 KiB below the pc's next word. */
-static const struct kerf_form_base bases[] = {{4, 0, 0, 0}, {4, 2, 0, 0}, {3, 2, 0, -0x40000}};
+static const struct kerf_form_base bases[] = {{4, 0, 0, 0}, {4, 1, 0, 0}, {3, 1, 0, -0x40}};
 
 static const struct kerf_form_bits bits[] = {
     {6, 2, 18},             /* BITS_CALL */
@@ -40,18 +40,18 @@ static const struct kerf_form_bits bits[] = {
 };
 
 static const struct kerf_form forms[] = {
-    {0x003f, 0x0005, KERF_REF_CALL, 3, BASE_CALL, 20, BITS_CALL, 1},         /* CALL0 */
-    KERF_FORM_LENGTH(0x000f, 0x0005, 3),                                     /* without windows: data */
-    KERF_FORM_LENGTH(0x003f, 0x0005, 3),                                     /* AT_WINDOWED: CALL0 is hardly ever one */
-    {0x000f, 0x0005, KERF_REF_CALL, 3, BASE_CALL, 20, BITS_CALL, 1},         /* CALL4, CALL8, CALL12 */
-    {0x000f, 0x0001, KERF_REF_LITERAL, 3, BASE_LITERAL, 0, BITS_LITERAL, 1}, /* L32R */
-    {0x003f, 0x0006, KERF_REF_JUMP, 3, BASE_PC4, 18, BITS_J, 1},             /* J */
-    {0x003f, 0x0016, KERF_REF_BRANCH, 3, BASE_PC4, 12, BITS_12, 1},          /* BEQZ ... */
-    {0x003f, 0x0026, KERF_REF_BRANCH2, 3, BASE_PC4, 8, BITS_8, 1},           /* BEQI ... */
-    {0x00bf, 0x00b6, KERF_REF_BRANCH2, 3, BASE_PC4, 8, BITS_8, 1},           /* BLTUI, BGEUI */
-    {0x80ff, 0x8076, KERF_REF_BRANCH2, 3, BASE_PC4, 0, BITS_8, 1},           /* LOOP ... */
-    {0x000f, 0x0007, KERF_REF_BRANCH2, 3, BASE_PC4, 8, BITS_8, 1},           /* BEQ ... */
-    {0x008f, 0x008c, KERF_REF_BRANCH2, 2, BASE_PC4, 0, BITS_NARROW, 2},      /* BEQZ.N, BNEZ.N */
+    KERF_FORM(0x003f, 0x0005, KERF_REF_CALL, 3, BASE_CALL, 20, BITS_CALL, 1), /* CALL0 */
+    KERF_FORM_LENGTH(0x000f, 0x0005, 3),                                      /* without windows: data */
+    KERF_FORM_LENGTH(0x003f, 0x0005, 3), /* AT_WINDOWED: CALL0 is hardly ever one */
+    KERF_FORM(0x000f, 0x0005, KERF_REF_CALL, 3, BASE_CALL, 20, BITS_CALL, 1),         /* CALL4, CALL8, CALL12 */
+    KERF_FORM(0x000f, 0x0001, KERF_REF_LITERAL, 3, BASE_LITERAL, 0, BITS_LITERAL, 1), /* L32R */
+    KERF_FORM(0x003f, 0x0006, KERF_REF_JUMP, 3, BASE_PC4, 18, BITS_J, 1),             /* J */
+    KERF_FORM(0x003f, 0x0016, KERF_REF_BRANCH, 3, BASE_PC4, 12, BITS_12, 1),          /* BEQZ ... */
+    KERF_FORM(0x003f, 0x0026, KERF_REF_BRANCH2, 3, BASE_PC4, 8, BITS_8, 1),           /* BEQI ... */
+    KERF_FORM(0x00bf, 0x00b6, KERF_REF_BRANCH2, 3, BASE_PC4, 8, BITS_8, 1),           /* BLTUI, BGEUI */
+    KERF_FORM(0x80ff, 0x8076, KERF_REF_BRANCH2, 3, BASE_PC4, 0, BITS_8, 1),           /* LOOP ... */
+    KERF_FORM(0x000f, 0x0007, KERF_REF_BRANCH2, 3, BASE_PC4, 8, BITS_8, 1),           /* BEQ ... */
+    KERF_FORM(0x008f, 0x008c, KERF_REF_BRANCH2, 2, BASE_PC4, 0, BITS_NARROW, 2),      /* BEQZ.N, BNEZ.N */
     KERF_FORM_LENGTH(0x0008, 0x0000, 3),
     KERF_FORM_LENGTH(0x000e, 0x000e, 3),
     KERF_FORM_LENGTH(0, 0, 2),
@@ -73,7 +73,7 @@ static unsigned padding(const struct kerf_isa_view *view)
 }
 
 const struct kerf_forms kerf_forms_xtensa_call0 = {
-    .forms = forms, .bits = bits, .bases = bases, .padding = padding, .swept = true};
+    .forms = forms, .bits = bits, .bases = bases, .padding = padding, .swept = 4};
 const struct kerf_forms kerf_forms_xtensa_windowed = {
-    .forms = forms + AT_WINDOWED, .bits = bits, .bases = bases, .padding = padding, .swept = true};
+    .forms = forms + AT_WINDOWED, .bits = bits, .bases = bases, .padding = padding, .swept = 4};
 #endif
