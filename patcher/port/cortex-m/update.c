@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "patcher/port/cortex-m/update.h"
+#include "common/sha256.h"
+#include "patcher/port/cortex-m/board.h"
+#include "patcher/port/cortex-m/device.h"
+#include "patcher/port/cortex-m/port_stack.h"
+#include "patcher/port/cortex-m/semihost.h"
+#include "patcher/port/cortex-m/startup.h"
+
+#define CALIBRATION 1000000u
+
+/*
+ * Feeds the whole file, `piece_len` bytes at a time; KERF_END, or why not. Not inlined: what lies below its frame is the
+ * core's stack. *ticks: what the calls took, the port's part included.
+ */
+__attribute__((noinline)) static kerf_err feed_file(struct kerf_patcher *patcher, const struct kerf_port *port,
+                                                    kerf_semihost_file file, size_t piece_len, uint32_t *ticks)
+{
+    uint8_t piece[KERF_UPDATE_PIECE_MAX];
+    size_t len;
+    kerf_err err = KERF_MORE_INPUT;
+
+    kerf_stack_paint();
+    *ticks = 0;
+    for (;;) {
+        size_t pos = 0;
+        kerf_err io = kerf_semihost_read(file, piece, piece_len, &len);
+
+        if (io != KERF_OK) {
+            return io;
+        }
+        if (len == 0) {
+            return kerf_patcher_finish(patcher);
+        }
+        do {
+            size_t used;
+            uint32_t begin = kerf_device_ticks();
+
+            err = kerf_patcher_feed(patcher, port, piece + pos, len - pos, &used);
+            *ticks += kerf_device_ticks() - begin;
+            pos += used;
+        } while (err == KERF_MORE_WORK || (err == KERF_END && pos < len));
+        if (err < 0) {
+            return err;
+        }
+    }
+}
+
+void kerf_print_number(const char *name, uint32_t v)
+{
+    kerf_semihost_print(name);
+    kerf_semihost_print_u32(v);
+    kerf_semihost_print("\n");
+}
+
+static void print_digest(const char *name, const uint8_t *data, uint32_t len)
+{
+    struct kerf_sha256 sha;
+    struct kerf_sha256_digest digest;
+
+    kerf_sha256_init(&sha);
+    kerf_sha256_add(&sha, data, len);
+    kerf_sha256_end(&sha, &digest);
+    kerf_semihost_print(name);
+    kerf_semihost_print_hex(digest.b, sizeof(digest.b));
+    kerf_semihost_print("\n");
+}
+
+/*
+ * The workspace that the delta in `path` declares, from a look at its header. Unauthenticated: it only decides how much
+ * of the board's block the patcher gets, which proves that the declared size is enough.
+ */
+static kerf_err declared_workspace(const char *path, const struct kerf_port *port, size_t *workspace)
+{
+    uint8_t head[KERF_PROLOGUE_LEN + KERF_HEADER_MAX_LEN];
+    struct kerf_header header;
+    uint32_t chunk0_len;
+    uint16_t header_len;
+    size_t len = 0;
+    kerf_semihost_file file = kerf_semihost_open(path);
+    kerf_err err;
+
+    if (file < 0) {
+        kerf_semihost_print("can't open the delta: is it in the folder where QEMU was started?\n");
+        return KERF_ERR_FLASH;
+    }
+    err = kerf_semihost_read(file, head, sizeof(head), &len);
+    kerf_semihost_close(file);
+    if (err == KERF_OK && len < KERF_PROLOGUE_LEN) {
+        err = KERF_ERR_TRUNCATED;
+    }
+    if (err == KERF_OK) {
+        err = kerf_prologue_parse(head, &chunk0_len, &header_len);
+    }
+    if (err == KERF_OK) {
+        err = kerf_header_parse(head, len, &header);
+    }
+    if (err == KERF_OK) {
+        *workspace = kerf_patcher_workspace(&header, port);
+    }
+    return err;
+}
+
+/* How many ticks CALIBRATION instructions take: a loop of two. */
+static uint32_t calibrate(void)
+{
+    uint32_t loops = CALIBRATION / 2;
+    uint32_t begin = kerf_device_ticks();
+
+    __asm__ volatile(".syntax unified\n1: subs %0, %0, #1\n   bne 1b" : "+l"(loops) : : "cc");
+    return kerf_device_ticks() - begin;
+}
+
+/* Applies the delta; KERF_END, or why not. */
+static kerf_err apply(const char *path, const struct kerf_patcher_expect *expect, const struct kerf_port *port,
+                      size_t piece_len, struct kerf_patcher **patcher)
+{
+    size_t workspace = 0;
+    uint32_t ticks = 0;
+    kerf_semihost_file file;
+    kerf_err err = declared_workspace(path, port, &workspace);
+
+    if (err != KERF_OK) {
+        return err;
+    }
+    kerf_print_number("workspace ", (uint32_t)workspace);
+    if (workspace > kerf_board.workspace_size) {
+        return KERF_ERR_RAM;
+    }
+    file = kerf_semihost_open(path);
+    err = kerf_patcher_init(kerf_board.workspace, workspace, port, expect, 0, patcher);
+    if (err == KERF_OK) {
+        err = feed_file(*patcher, port, file, piece_len, &ticks);
+    }
+    kerf_print_number("ticks ", ticks);
+    kerf_print_number("stack ", kerf_stack_peak());
+    kerf_print_number("stack_port ", kerf_port_stack_peak());
+    kerf_semihost_close(file);
+    return err;
+}
+
+int kerf_update_run(const char *path, const struct kerf_patcher_expect *expect, size_t piece_len)
+{
+    struct kerf_device device = {.erases = 0};
+    const struct kerf_port port = {
+        .ctx = &device,
+        .slot_size = kerf_board.new_slot_size,
+        .sector_size = kerf_board.sector_size,
+        .page_size = kerf_board.page_size,
+        .read_old = kerf_entry_read_old,
+        .read_new = kerf_entry_read_new,
+        .erase_new = kerf_entry_erase_new,
+        .write_new = kerf_entry_write_new,
+        .hash = kerf_entry_hash,
+    };
+    struct kerf_patcher *patcher = NULL;
+    struct kerf_patcher_status status;
+    kerf_err err = apply(path, expect, &port, piece_len, &patcher);
+
+    if (err != KERF_END) {
+        kerf_print_number("failed ", (uint32_t)(-(int32_t)err));
+        return -(int)err; /* 10 .. 89 */
+    }
+    kerf_patcher_status(patcher, &status);
+    kerf_print_number("stack_size ", kerf_stack_size());
+    kerf_print_number("delta ", status.delta_pos);
+    kerf_print_number("new ", status.new_size);
+    kerf_print_number("erases ", device.erases);
+    kerf_print_number("programs ", device.programs);
+    kerf_print_number("hash_ticks ", device.hash_ticks);
+    kerf_print_number("port_ticks ", device.port_ticks);
+    kerf_print_number("ticks_per_million ", calibrate());
+    /* Not the patcher's word for it: hashed here once more, from the slot. */
+    print_digest("digest ", kerf_board.new_slot, status.new_size);
+    return 0;
+}
