@@ -302,6 +302,28 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
     return (view->kinds >> ref->kind & 1) != 0 && in_ranges(run, ref->target);
 }
 
+#if KERF_ENCODER
+/*
+ * The generator codes the same old bytes again and again, and most begin no reference: half a byte of run->nothing, by
+ * whether the sweep expects an instruction there, says so. 0: not known; 1 + n: none, and the sweep goes on n bytes ahead.
+ */
+static bool recall_nothing(const struct kerf_run *run, unsigned *step)
+{
+    struct kerf_codec *c = run->c;
+    unsigned known = run->nothing == NULL ? 0 : run->nothing[c->src_pos] >> (c->src_pos >= c->insn_end ? 4 : 0) & 15u;
+
+    *step = known - 1;
+    return known != 0;
+}
+
+static void remember_nothing(const struct kerf_run *run, bool boundary, unsigned step)
+{
+    if (run->nothing != NULL && step < 15) {
+        run->nothing[run->c->src_pos] |= (uint8_t)((1 + step) << (boundary ? 4 : 0));
+    }
+}
+#endif
+
 kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct kerf_region **region)
 {
     struct kerf_codec *c = run->c;
@@ -310,6 +332,16 @@ kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct 
     bool found;
 
     ref->kind = KERF_REF_NONE;
+#if KERF_ENCODER
+    unsigned known_step;
+
+    if (recall_nothing(run, &known_step) && !pair_find(run, ref)) {
+        if (known_step != 0 && c->src_pos >= c->insn_end) {
+            c->insn_end = c->src_pos + known_step;
+        }
+        return KERF_OK;
+    }
+#endif
     for (unsigned i = 0; i < c->region_count; i++) {
         if (c->src_pos - run->regions[i].old_pos < run->regions[i].old_len) {
             r = &run->regions[i];
@@ -331,6 +363,11 @@ kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct 
     unsigned step = 0;
 
     found = pair_find(run, ref) || word_find(run, &view, ref);
+
+#if KERF_ENCODER
+    bool word = found;
+#endif
+
     /* A word that would come to lie unaligned is none. */
     if (found && ref->kind != KERF_REF_LOW && (kerf_run_new_addr(run, c->new_pos) & (ref->len - 1u)) != 0) {
         found = false;
@@ -342,6 +379,11 @@ kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct 
             found = in_image(run, ref->target) || ref->anywhere ||
                     ((ref->kind == KERF_REF_PAIR || ref->kind == KERF_REF_RAM) && in_ranges(run, ref->target));
         }
+#if KERF_ENCODER
+        if (!found && !word) {
+            remember_nothing(run, view.boundary, step);
+        }
+#endif
     }
     if (found && ref->len <= c->left && ref->len <= c->new_size - c->new_pos) {
         step = ref->len;

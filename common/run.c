@@ -73,6 +73,17 @@ static kerf_err load_window(struct kerf_run *run)
 kerf_err kerf_run_view(struct kerf_run *run, const uint8_t **view)
 {
     struct kerf_codec *c = run->c;
+
+#if KERF_ENCODER
+    if (run->old_image != NULL && !c->from_new) {
+        *view = run->old_image + c->src_pos;
+        return KERF_OK;
+    }
+    if (run->new_image != NULL && c->from_new) {
+        *view = run->new_image + c->src_pos;
+        return KERF_OK;
+    }
+#endif
     kerf_pos at = c->src_pos - c->window_pos;
     /* From new, a byte is enough, and no more may be there yet. Past the end of old the window holds zeros. */
     kerf_pos need = c->from_new ? 1 : KERF_ISA_VIEW_LEN;
@@ -99,6 +110,12 @@ kerf_err kerf_run_old_byte(struct kerf_run *run, kerf_pos old_pos, uint8_t *byte
     if (old_pos >= c->old_size) {
         return KERF_OK;
     }
+#if KERF_ENCODER
+    if (run->old_image != NULL) {
+        *byte = run->old_image[old_pos];
+        return KERF_OK;
+    }
+#endif
     if (!c->window_is_new && old_pos - c->window_pos < c->window_len) {
         *byte = c->window[(size_t)(old_pos - c->window_pos)];
         return KERF_OK;

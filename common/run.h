@@ -74,6 +74,10 @@ struct kerf_run {
     const uint8_t *out; /* bytes of new from out_pos on that this call produced */
     kerf_pos out_pos;
     const uint8_t *new_image; /* encoding: the new image, else NULL */
+#if KERF_ENCODER
+    const uint8_t *old_image; /* all of old, KERF_ISA_VIEW_LEN zero bytes behind it; NULL: through io */
+    uint8_t *nothing; /* for each byte of old, what refs.c remembers of it; all zero at first. NULL: no memory */
+#endif
 };
 
 /* Resolves the tables of `c`. */

@@ -17,6 +17,7 @@ struct vote {
     kerf_addr target;
     kerf_shift shift;
     uint32_t count;
+    uint32_t state; /* index of the state for its shift */
 };
 
 /* A choice: from vote `from` on, `shift`; before that, `parent`. */
@@ -26,10 +27,19 @@ struct choice {
 };
 
 struct state {
-    kerf_shift shift;
     int64_t cost; /* above what every state has paid */
     size_t choice;
     bool used;
+};
+
+/* Votes and what is made of them. State 0 is shift 0. */
+struct ballot {
+    struct vote *votes;
+    size_t count;
+    struct state *states; /* one for each shift */
+    size_t state_count;
+    struct choice *choices;
+    size_t last; /* the choice that the cheapest function ends with */
 };
 
 static int compare_votes(const void *a, const void *b)
@@ -97,7 +107,7 @@ static size_t collect_votes(const struct kerf_work *w, const struct kerf_segment
             if (x != NULL && x->kind == r->kind && n < cap && !is_local(w, s, r)) {
                 kerf_shift shift = (kerf_shift)wrap(w, x->target - r->target);
 
-                votes[n++] = (struct vote){r->target, is_wide(w) ? shift : (int32_t)(uint32_t)shift, 1};
+                votes[n++] = (struct vote){r->target, is_wide(w) ? shift : (int32_t)(uint32_t)shift, 1, 0};
             }
             p += r->len - 1u;
         }
@@ -128,36 +138,62 @@ static size_t join_votes(struct vote *votes, size_t n)
     return out;
 }
 
-static struct state *find_state(struct state *states, size_t mask, kerf_shift shift)
+/* Numbers the shifts. */
+static kerf_err number_shifts(struct ballot *b)
 {
-    size_t i = (size_t)(((uint64_t)shift * 0x9e3779b97f4a7c15u) >> 40) & mask;
+    size_t mask = 1023;
 
-    while (states[i].used && states[i].shift != shift) {
-        i = (i + 1) & mask;
+    while (mask < b->count * 2) {
+        mask = mask * 2 + 1;
     }
-    return &states[i];
+    uint32_t *table = calloc(mask + 1, sizeof *table); /* 1 + index of a vote with that shift */
+
+    if (table == NULL) {
+        return KERF_ERR_RAM;
+    }
+    b->state_count = 1;
+    for (size_t i = 0; i < b->count; i++) {
+        struct vote *v = &b->votes[i];
+        size_t at = (size_t)(((uint64_t)v->shift * 0x9e3779b97f4a7c15u) >> 40) & mask;
+
+        while (v->shift != 0 && table[at] != 0 && b->votes[table[at] - 1].shift != v->shift) {
+            at = (at + 1) & mask;
+        }
+        if (v->shift == 0) {
+            v->state = 0;
+        } else if (table[at] != 0) {
+            v->state = b->votes[table[at] - 1].state;
+        } else {
+            v->state = (uint32_t)b->state_count++;
+            table[at] = (uint32_t)i + 1;
+        }
+    }
+    free(table);
+    b->states = malloc(b->state_count * sizeof *b->states);
+    return b->states == NULL ? KERF_ERR_RAM : KERF_OK;
 }
 
-/* The cheapest step function; *last is the choice it ends with, choices[0] the one before any entry (shift 0). */
-static void choose(const struct vote *votes, size_t n, int64_t entry_cost, struct state *states, size_t mask,
-                   struct choice *choices, size_t *last)
+/* The cheapest step function: b->last is the choice it ends with, choices[0] the one before any entry (shift 0). */
+static void choose(struct ballot *b, int64_t entry_cost)
 {
+    struct state *states = b->states;
     int64_t everybody = 0;
     int64_t best_cost = 0;
     size_t best = 0;
     size_t count = 1;
 
-    memset(states, 0, (mask + 1) * sizeof *states);
-    choices[0] = (struct choice){0, SIZE_MAX, 0};
-    *find_state(states, mask, 0) = (struct state){0, 0, 0, true};
-    for (size_t i = 0; i < n; i++) {
-        struct state *s = find_state(states, mask, votes[i].shift);
-        uint32_t more = votes[i].count - 1 < 2 ? votes[i].count - 1 : 2;
+    memset(states, 0, b->state_count * sizeof *states);
+    b->choices[0] = (struct choice){0, SIZE_MAX, 0};
+    states[0].used = true;
+    for (size_t i = 0; i < b->count; i++) {
+        const struct vote *v = &b->votes[i];
+        struct state *s = &states[v->state];
+        uint32_t more = v->count - 1 < 2 ? v->count - 1 : 2;
         int64_t wrong = WRONG_COST + AGAIN_COST * (int64_t)more;
 
         if (!s->used || s->cost + everybody > best_cost + entry_cost) {
-            choices[count] = (struct choice){i, best, votes[i].shift};
-            *s = (struct state){votes[i].shift, best_cost + entry_cost - everybody, count, true};
+            b->choices[count] = (struct choice){i, best, v->shift};
+            *s = (struct state){best_cost + entry_cost - everybody, count, true};
             count++;
         }
         everybody += wrong;
@@ -168,16 +204,15 @@ static void choose(const struct vote *votes, size_t n, int64_t entry_cost, struc
             best = s->choice;
         }
     }
-    *last = best;
+    b->last = best;
 }
 
-static size_t count_entries(struct choice *choices, size_t n, int64_t entry_cost, const struct vote *votes,
-                            struct state *states, size_t mask, size_t *last)
+static size_t count_entries(struct ballot *b, int64_t entry_cost)
 {
     size_t entries = 0;
 
-    choose(votes, n, entry_cost, states, mask, choices, last);
-    for (size_t c = *last; c != 0; c = choices[c].parent) {
+    choose(b, entry_cost);
+    for (size_t c = b->last; c != 0; c = b->choices[c].parent) {
         entries++;
     }
     return entries;
@@ -219,12 +254,13 @@ static kerf_addr place_start(const struct kerf_work *w, const struct kerf_segmen
     return best;
 }
 
-static kerf_err build(const struct kerf_work *w, const struct kerf_segments *segments, const struct vote *votes,
-                      const struct choice *choices, size_t last, struct kerf_map *map)
+static kerf_err build(const struct kerf_work *w, const struct kerf_segments *segments, const struct ballot *b,
+                      struct kerf_map *map)
 {
+    const struct choice *choices = b->choices;
     size_t count = 0;
 
-    for (size_t c = last; c != 0; c = choices[c].parent) {
+    for (size_t c = b->last; c != 0; c = choices[c].parent) {
         count++;
     }
     map->list = malloc((count + 1) * sizeof *map->list);
@@ -232,12 +268,12 @@ static kerf_err build(const struct kerf_work *w, const struct kerf_segments *seg
     if (map->list == NULL) {
         return KERF_ERR_RAM;
     }
-    for (size_t c = last; c != 0; c = choices[c].parent) {
+    for (size_t c = b->last; c != 0; c = choices[c].parent) {
         size_t from = choices[c].from;
-        kerf_addr after = from > 0 ? votes[from - 1].target + 1 : 0;
+        kerf_addr after = from > 0 ? b->votes[from - 1].target + 1 : 0;
 
         count--;
-        map->list[count].start = place_start(w, segments, after, votes[from].target, choices[c].shift);
+        map->list[count].start = place_start(w, segments, after, b->votes[from].target, choices[c].shift);
         map->list[count].shift = choices[c].shift;
     }
     return KERF_OK;
@@ -246,45 +282,41 @@ static kerf_err build(const struct kerf_work *w, const struct kerf_segments *seg
 kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segments *segments, size_t cap,
                              struct kerf_map *map)
 {
-    size_t most = w->old_side.ref_count;
-    size_t mask = 1023;
-
     /* A reference of old may be copied twice, but then its votes agree about the target; the first `most` will do. */
-    while (mask < most * 2) {
-        mask = mask * 2 + 1;
-    }
-    struct vote *votes = malloc((most + 1) * sizeof *votes);
-    struct choice *choices = malloc((most + 2) * sizeof *choices);
-    struct state *states = malloc((mask + 1) * sizeof *states);
-    kerf_err err = votes == NULL || choices == NULL || states == NULL ? KERF_ERR_RAM : KERF_OK;
+    size_t most = w->old_side.ref_count;
+    struct ballot b = {.votes = malloc((most + 1) * sizeof *b.votes),
+                       .choices = malloc((most + 2) * sizeof *b.choices)};
+    kerf_err err = b.votes == NULL || b.choices == NULL ? KERF_ERR_RAM : KERF_OK;
 
     map->list = NULL;
     map->count = 0;
     if (err == KERF_OK) {
-        size_t n = join_votes(votes, collect_votes(w, segments, votes, most));
+        b.count = join_votes(b.votes, collect_votes(w, segments, b.votes, most));
+        err = number_shifts(&b);
+    }
+    if (err == KERF_OK) {
         int64_t low = ENTRY_COST; /* too many entries, once raised */
         int64_t high = ENTRY_COST;
-        size_t last;
 
-        while (count_entries(choices, n, high, votes, states, mask, &last) > cap) {
+        while (count_entries(&b, high) > cap) {
             low = high;
             high *= 2;
         }
         while (high - low > 1) {
             int64_t middle = (low + high) / 2;
 
-            if (count_entries(choices, n, middle, votes, states, mask, &last) > cap) {
+            if (count_entries(&b, middle) > cap) {
                 low = middle;
             } else {
                 high = middle;
             }
         }
-        (void)count_entries(choices, n, high, votes, states, mask, &last);
-        err = build(w, segments, votes, choices, last, map);
+        choose(&b, high);
+        err = build(w, segments, &b, map);
     }
-    free(votes);
-    free(choices);
-    free(states);
+    free(b.votes);
+    free(b.choices);
+    free(b.states);
     return err;
 }
 

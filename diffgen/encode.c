@@ -99,6 +99,10 @@ struct session {
     struct kerf_encoder e;
     struct books books;
     struct kerf_encoding *out;
+    const struct kerf_encoding *rival; /* NULL: no race */
+    unsigned margin;
+    unsigned marks;     /* noted so far */
+    kerf_pos next_mark; /* position of the next one */
 };
 
 static void trace(const struct session *s, struct kerf_trace_step step)
@@ -106,6 +110,37 @@ static void trace(const struct session *s, struct kerf_trace_step step)
     if (s->w->trace != NULL) {
         s->w->trace->step(s->w->trace->ctx, &step);
     }
+}
+
+/* Marks passed before a race may be given up: what the models still have to learn costs all plans about the same. */
+#define MARKS_MIN 3
+
+/* What a plan will cost in the end if it goes on as up to the mark. */
+static kerf_cost project(const struct kerf_encoding *e, unsigned marks)
+{
+    kerf_cost map = e->part[KERF_PART_MAP];
+
+    return map + (e->mark[marks - 1] - map) / marks * KERF_MARKS;
+}
+
+/* Notes the cost at a mark. False: the race is lost. */
+static bool pass_marks(struct session *s)
+{
+    kerf_pos len = s->w->new_side.len;
+    kerf_cost cost = s->e.k.rc.cost;
+
+    while (s->marks < KERF_MARKS && s->e.run.c->new_pos >= s->next_mark) {
+        s->out->mark[s->marks++] = cost;
+        s->next_mark = len / KERF_MARKS * (s->marks + 1);
+    }
+    if (s->rival == NULL || s->marks < MARKS_MIN || s->w->order != NULL) {
+        return true;
+    }
+    /* The map is paid for at the start, what it gains comes in new's whole length. */
+    kerf_cost own = project(s->out, s->marks);
+    kerf_cost other = project(s->rival, s->marks);
+
+    return own <= other + other / s->margin;
 }
 
 static kerf_err encode_literals(struct session *s, kerf_pos len)
@@ -128,6 +163,9 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
                      .part = KERF_PART_LITERALS, .new_pos = at, .len = 1, .cost = s->e.k.rc.cost - before});
         if (s->w->literal_cost != NULL) {
             s->books.literal_estimate += s->w->literal_cost[at];
+        }
+        if (err == KERF_OK && s->e.run.c->new_pos >= s->next_mark && !pass_marks(s)) {
+            err = KERF_END;
         }
     }
     return err;
@@ -219,6 +257,9 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
         err = kerf_encode_copy(&s->e, &len, &what, &ref);
         note_copy(s, what, &ref, &gap, s->e.k.rc.cost - before);
         trace_copy(s, segment, len, what, &ref, s->e.k.rc.cost - before);
+        if (err == KERF_OK && s->e.run.c->new_pos >= s->next_mark && !pass_marks(s)) {
+            err = KERF_END;
+        }
     }
     return err;
 }
@@ -288,6 +329,7 @@ static kerf_err encode_in_place(struct session *s, const struct kerf_header *hea
     return err;
 }
 
+/* KERF_END: the race is lost. */
 static kerf_err encode_all(struct session *s, const struct kerf_header *header, const struct kerf_segments *segments,
                            const struct kerf_map *map, struct sources *sources)
 {
@@ -304,16 +346,18 @@ static kerf_err encode_all(struct session *s, const struct kerf_header *header, 
     return err == KERF_OK ? encode_stretch(s, segments, s->w->new_side.len, &next) : err;
 }
 
-kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header, const struct kerf_segments *segments,
-                          const struct kerf_map *map, struct kerf_bytes *payload, struct kerf_encoding *encoding)
+static kerf_err run(struct session *s, struct kerf_header *header, const struct kerf_segments *segments,
+                    const struct kerf_map *map, struct kerf_bytes *payload)
 {
+    const struct kerf_work *w = s->w;
+    struct kerf_encoding *encoding = s->out;
     struct sources sources = {w->old_side.bytes, w->new_side.bytes};
     struct kerf_codec_io io = {&sources, read_old, read_new};
     uint8_t head[256];
     size_t head_len = 0;
-    struct session s = {.w = w, .out = encoding};
 
     memset(encoding, 0, sizeof *encoding);
+    s->next_mark = w->new_side.len / KERF_MARKS;
     header->model.map_cap = (uint16_t)map->count;
     /* Any that fit: the codec does not look at them. */
     header->payload_size = KERF_CHUNK_MAX;
@@ -328,20 +372,78 @@ kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header,
         err = kerf_codec_init(c, head, header);
     }
     if (err == KERF_OK) {
-        kerf_encode_begin(&s.e, c, &io, w->new_side.bytes, payload != NULL ? kerf_bytes_emit : NULL, payload);
-        err = encode_all(&s, header, segments, map, &sources);
+        kerf_encode_begin(&s->e, c, &io, w->new_side.bytes, payload != NULL ? kerf_bytes_emit : NULL, payload);
+        /* In place, old changes on the way. */
+        s->e.run.old_image = w->order == NULL ? w->old_side.bytes : NULL;
+        s->e.run.nothing = w->order == NULL ? w->old_side.nothing : NULL;
+        err = encode_all(s, header, segments, map, &sources);
     }
     if (err == KERF_OK && payload != NULL) {
-        kerf_rc_encode_end(&s.e.k.rc);
+        kerf_rc_encode_end(&s->e.k.rc);
         err = payload->failed ? KERF_ERR_RAM : KERF_OK;
     }
-    encoding->total = s.e.k.rc.cost;
-    close_books(&s.books, &encoding->prices);
+    encoding->total = err == KERF_END ? UINT64_MAX : s->e.k.rc.cost;
+    close_books(&s->books, &encoding->prices);
     free(c);
-    return err;
+    return err == KERF_END ? KERF_OK : err;
 }
 
-kerf_err kerf_encode_literal_costs(struct kerf_work *w)
+kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header, const struct kerf_segments *segments,
+                          const struct kerf_map *map, struct kerf_bytes *payload, struct kerf_encoding *encoding)
+{
+    struct session s = {.w = w, .out = encoding};
+
+    return run(&s, header, segments, map, payload);
+}
+
+kerf_err kerf_encode_race(const struct kerf_work *w, struct kerf_header *header, const struct kerf_segments *segments,
+                          const struct kerf_map *map, const struct kerf_encoding *rival, unsigned margin,
+                          struct kerf_encoding *encoding)
+{
+    struct session s = {.w = w, .out = encoding, .rival = rival, .margin = margin};
+
+    return run(&s, header, segments, map, NULL);
+}
+
+#define QUIET_MIN 96  /* bytes of new that equal old: shorter stretches are coded all the same */
+#define QUIET_HEAD 32 /* of them coded at the start, */
+#define QUIET_TAIL 16 /* and at the end: there a plan might still want literals */
+#define QUIET_COST (6 * KERF_BIT)
+
+/* Fills in QUIET_COST where long stretches equal old, else 0. */
+static void find_quiet(const struct kerf_work *w, const struct kerf_segments *segments, kerf_cost *cost)
+{
+    memset(cost, 0, w->new_side.len * sizeof *cost);
+    for (size_t i = 0; i < segments->count; i++) {
+        const struct kerf_segment *s = &segments->list[i];
+        const uint8_t *source = w->old_side.masked + s->src_pos;
+        const uint8_t *target = w->new_side.masked + s->new_pos;
+        size_t start = 0;
+
+        for (size_t k = 0; k <= s->len && !s->from_new; k++) {
+            if (k < s->len && source[k] == target[k]) {
+                continue;
+            }
+            for (size_t q = start + QUIET_HEAD; k - start >= QUIET_MIN && q < k - QUIET_TAIL; q++) {
+                cost[s->new_pos + q] = QUIET_COST;
+            }
+            start = k + 1;
+        }
+    }
+}
+
+/* Goes on behind bytes that are not coded. */
+static void pass_over(struct kerf_encoder *e, const uint8_t *new_image, size_t at)
+{
+    struct kerf_codec *c = e->run.c;
+
+    c->left -= at - c->new_pos;
+    c->new_pos = at;
+    c->new_tail = (uint32_t)new_image[at - 4] << 24 | (uint32_t)new_image[at - 3] << 16 |
+                  (uint32_t)new_image[at - 2] << 8 | new_image[at - 1];
+}
+
+kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segments *segments)
 {
     size_t len = w->new_side.len;
     struct sources sources = {w->old_side.bytes, w->new_side.bytes};
@@ -369,9 +471,18 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w)
         kerf_encode_begin(&e, c, &io, w->new_side.bytes, NULL, NULL);
         err = kerf_encode_gap(&e, len);
     }
+    if (err == KERF_OK) {
+        find_quiet(w, segments, w->literal_cost);
+    }
     for (size_t i = 0; err == KERF_OK && i < len; i++) {
         kerf_cost before = e.k.rc.cost;
 
+        if (w->literal_cost[i] != 0) {
+            continue;
+        }
+        if (e.run.c->new_pos != i) {
+            pass_over(&e, w->new_side.bytes, i);
+        }
         err = kerf_encode_literal(&e);
         w->literal_cost[i] = e.k.rc.cost - before;
     }

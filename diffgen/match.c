@@ -11,6 +11,46 @@
 #define COMPARE_MAX 4096u /* bytes compared in one step of the binary search */
 #define MIN_GAIN 8        /* a new match must be better than the running one by more than this many bytes */
 
+/*
+ * Where the suffixes that begin with two given bytes lie in the suffix array: from w->buckets[pair] to before the next
+ * pair's. The search begins there, which saves the steps that miss the cache most.
+ */
+static kerf_err fill_buckets(struct kerf_work *w)
+{
+    const uint8_t *bytes = w->match_old;
+    size_t len = w->old_side.len;
+    uint32_t start = 0;
+
+    w->buckets = calloc(65537, sizeof *w->buckets);
+    if (w->buckets == NULL) {
+        return KERF_ERR_RAM;
+    }
+    for (size_t i = 0; i + 1 < len; i++) {
+        w->buckets[(size_t)bytes[i] << 8 | bytes[i + 1]]++;
+    }
+    for (unsigned pair = 0; pair < 65536; pair++) {
+        uint32_t count = w->buckets[pair];
+
+        /* The last byte alone comes before all that begin with it. */
+        start += len > 0 && pair == (unsigned)bytes[len - 1] << 8;
+        w->buckets[pair] = start;
+        start += count;
+    }
+    w->buckets[65536] = start;
+    return KERF_OK;
+}
+
+/* A copy of the side's masked image: scanning for other kinds of reference leaves it as it is. */
+static uint8_t *keep_masked(const struct kerf_side *side)
+{
+    uint8_t *copy = malloc(side->len + KERF_PAD);
+
+    if (copy != NULL) {
+        memcpy(copy, side->masked, side->len + KERF_PAD);
+    }
+    return copy;
+}
+
 kerf_err kerf_match_prepare(struct kerf_work *w)
 {
     size_t len = w->old_side.len;
@@ -18,69 +58,96 @@ kerf_err kerf_match_prepare(struct kerf_work *w)
     if (len > INT32_MAX || w->new_side.len > INT32_MAX) {
         return KERF_ERR_RAM;
     }
+    w->match_old = keep_masked(&w->old_side);
+    w->match_new = keep_masked(&w->new_side);
     w->suffixes = malloc((len + 1) * sizeof *w->suffixes);
-    if (w->suffixes == NULL) {
+    if (w->suffixes == NULL || w->match_old == NULL || w->match_new == NULL) {
         return KERF_ERR_RAM;
     }
-    if (len > 0 && divsufsort(w->old_side.masked, w->suffixes, (saidx_t)len) != 0) {
+    if (len > 0 && divsufsort(w->match_old, w->suffixes, (saidx_t)len) != 0) {
         return KERF_ERR_RAM;
     }
-    return KERF_OK;
+    return fill_buckets(w);
 }
 
 void kerf_match_free(struct kerf_work *w)
 {
     free(w->suffixes);
+    free(w->buckets);
+    free(w->match_old);
+    free(w->match_new);
     free(w->match_pos);
     free(w->match_len);
     w->suffixes = NULL;
+    w->buckets = NULL;
+    w->match_old = NULL;
+    w->match_new = NULL;
     w->match_pos = NULL;
     w->match_len = NULL;
 }
 
-static size_t common_prefix(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+/* Bytes that a and b have in common, of at most `max`; the first `len` are known to be. */
+static size_t common_prefix(const uint8_t *a, const uint8_t *b, size_t len, size_t max)
 {
-    size_t max = a_len < b_len ? a_len : b_len;
-    size_t i = 0;
+    while (len + 8 <= max) {
+        uint64_t x;
+        uint64_t y;
 
-    while (i + 8 <= max && memcmp(a + i, b + i, 8) == 0) {
-        i += 8;
+        memcpy(&x, a + len, 8);
+        memcpy(&y, b + len, 8);
+        if (x != y) {
+            break;
+        }
+        len += 8;
     }
-    while (i < max && a[i] == b[i]) {
-        i++;
+    while (len < max && a[len] == b[len]) {
+        len++;
     }
-    return i;
+    return len;
 }
 
 size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old_pos)
 {
-    const uint8_t *old_bytes = w->old_side.masked;
-    const uint8_t *p = w->new_side.masked + new_pos;
+    const uint8_t *old_bytes = w->match_old;
+    const uint8_t *p = w->match_new + new_pos;
     size_t old_len = w->old_side.len;
     size_t p_len = w->new_side.len - new_pos;
     size_t low = 0;
     size_t high = old_len;
+    size_t low_len = 0; /* bytes that suffix[low] and p have in common; those between share the fewer of both */
+    size_t high_len = 0;
 
     *old_pos = 0;
     if (old_len == 0) {
         return 0;
+    }
+    if (p_len >= 2) {
+        size_t pair = (size_t)p[0] << 8 | p[1];
+
+        low = w->buckets[pair] > 0 ? w->buckets[pair] - 1 : 0;
+        high = w->buckets[pair + 1];
     }
     /* suffix[low] is not greater than p (or the first), suffix[high] is greater. */
     while (high - low >= 2) {
         size_t mid = low + (high - low) / 2;
         size_t at = (size_t)w->suffixes[mid];
         size_t n = old_len - at < p_len ? old_len - at : p_len;
+        size_t most = n < COMPARE_MAX ? n : COMPARE_MAX;
+        size_t len = common_prefix(old_bytes + at, p, low_len < high_len ? low_len : high_len, most);
 
-        if (memcmp(old_bytes + at, p, n < COMPARE_MAX ? n : COMPARE_MAX) < 0) {
+        if (len < most && old_bytes[at + len] < p[len]) {
             low = mid;
+            low_len = len;
         } else {
             high = mid;
+            high_len = len;
         }
     }
     size_t a = (size_t)w->suffixes[low];
     size_t b = (size_t)w->suffixes[high < old_len ? high : low];
-    size_t a_len = common_prefix(old_bytes + a, old_len - a, p, p_len);
-    size_t b_len = common_prefix(old_bytes + b, old_len - b, p, p_len);
+    size_t a_len = common_prefix(old_bytes + a, p, low_len, old_len - a < p_len ? old_len - a : p_len);
+    size_t b_len = common_prefix(old_bytes + b, p, high < old_len ? high_len : low_len,
+                                 old_len - b < p_len ? old_len - b : p_len);
 
     *old_pos = a_len > b_len ? a : b;
     return a_len > b_len ? a_len : b_len;
@@ -173,8 +240,7 @@ static void share_overlap(const struct greedy *g, ptrdiff_t scan, ptrdiff_t pos,
 
 kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segments)
 {
-    struct greedy g = {
-        w->old_side.masked, w->new_side.masked, (ptrdiff_t)w->old_side.len, (ptrdiff_t)w->new_side.len, 0, 0, 0};
+    struct greedy g = {w->match_old, w->match_new, (ptrdiff_t)w->old_side.len, (ptrdiff_t)w->new_side.len, 0, 0, 0};
     ptrdiff_t scan = 0;
     ptrdiff_t len = 0;
     size_t pos = 0;

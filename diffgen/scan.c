@@ -149,7 +149,8 @@ kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, 
 {
     side->masked = malloc(side->len + KERF_PAD);
     side->ref_at = calloc(side->len + 1, sizeof *side->ref_at);
-    if (side->masked == NULL || side->ref_at == NULL) {
+    side->nothing = is_new ? NULL : calloc(side->len + 1, 1);
+    if (side->masked == NULL || side->ref_at == NULL || (!is_new && side->nothing == NULL)) {
         return KERF_ERR_RAM;
     }
     memcpy(side->masked, side->bytes, side->len + KERF_PAD);
@@ -165,6 +166,8 @@ kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, 
 
 void kerf_scan_free(struct kerf_side *side)
 {
+    free(side->nothing);
+    side->nothing = NULL;
     free(side->masked);
     free(side->ref_at);
     free(side->refs);

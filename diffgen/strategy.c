@@ -21,6 +21,8 @@ static const struct effort efforts[10] = {
 };
 
 #define ROUNDS_MAX 12u
+#define KINDS_MARGIN 8u  /* a set of kinds that falls behind by one in this many is given up, */
+#define SPLIT_MARGIN 32u /* and a split */
 #define DROP_ALL 0x7fffu
 #define BRANCHES (1u << KERF_REF_BRANCH | 1u << KERF_REF_BRANCH2)
 #define LITERALS (1u << KERF_REF_LITERAL)
@@ -38,6 +40,7 @@ struct search {
     struct kerf_image all; /* with every kind that was recognised */
     unsigned scanned;      /* index in drops[] of what w was scanned for */
     struct kerf_plan plans[CANDIDATES];
+    kerf_cost greedy[CANDIDATES]; /* what bsdiff's plan costs */
 };
 
 void kerf_plan_free(struct kerf_plan *p)
@@ -54,7 +57,7 @@ static void tell(const struct kerf_work *w, const char *stage, uint64_t done, ui
     }
 }
 
-/* Scans both sides for the kinds of drops[index], and prepares the matches. */
+/* Scans both sides for the kinds of drops[index]. */
 static kerf_err scan(struct search *s, unsigned index)
 {
     struct kerf_work *w = s->w;
@@ -64,7 +67,6 @@ static kerf_err scan(struct search *s, unsigned index)
     }
     kerf_scan_free(&w->old_side);
     kerf_scan_free(&w->new_side);
-    kerf_match_free(w);
     w->image = s->all;
     for (unsigned i = 0; i < w->image.region_count; i++) {
         w->image.regions[i].kinds &= (uint16_t)~drops[index];
@@ -80,34 +82,75 @@ static kerf_err scan(struct search *s, unsigned index)
     s->scanned = index;
     kerf_err err = kerf_scan_side(&w->old_side, &w->image, false);
 
-    if (err == KERF_OK) {
-        err = kerf_scan_side(&w->new_side, &w->image, true);
-    }
-    return err == KERF_OK ? kerf_match_prepare(w) : err;
+    return err == KERF_OK ? kerf_scan_side(&w->new_side, &w->image, true) : err;
 }
 
-/* The map for a plan's segments, and what coding both costs. A map that was there is dropped. */
-static kerf_err price(const struct search *s, struct kerf_header *header, struct kerf_plan *plan)
+/* The map for a plan's segments, and what coding both costs; gives up when it loses against `rival` (NULL: never). */
+static kerf_err race(const struct search *s, struct kerf_header *header, struct kerf_plan *plan,
+                     const struct kerf_encoding *rival, unsigned margin)
 {
-    free(plan->map.list);
     kerf_err err = kerf_addrmap_choose(s->w, &plan->segments, kerf_params_map_cap(s->ram, header), &plan->map);
 
-    return err == KERF_OK ? kerf_encode_plan(s->w, header, &plan->segments, &plan->map, NULL, &plan->encoding) : err;
+    return err == KERF_OK ? kerf_encode_race(s->w, header, &plan->segments, &plan->map, rival, margin, &plan->encoding)
+                          : err;
 }
 
-/* bsdiff's plan for the kinds of drops[index]. */
-static kerf_err plan_greedy(struct search *s, unsigned index)
+/* bsdiff's plan with all kinds. */
+static kerf_err plan_greedy(struct search *s, struct kerf_plan *plan)
 {
-    struct kerf_plan *plan = &s->plans[index];
-    kerf_err err = scan(s, index);
+    kerf_err err = scan(s, 0);
 
+    if (err == KERF_OK) {
+        err = kerf_match_prepare(s->w);
+    }
     if (err == KERF_OK) {
         err = kerf_match_greedy(s->w, &plan->segments);
     }
-    if (err == KERF_OK && s->w->order != NULL && index == 0) {
+    if (err == KERF_OK && s->w->order != NULL) {
         err = kerf_order_choose(s->w->order, &plan->segments);
     }
-    return err == KERF_OK ? price(s, s->header, plan) : err;
+    if (err == KERF_OK && s->effort->rounds > 0) {
+        err = kerf_encode_literal_costs(s->w, &plan->segments);
+    }
+    return err == KERF_OK ? race(s, s->header, plan, NULL, 0) : err;
+}
+
+/* Does leaving out drops[index] leave the same kinds as a set before? */
+static bool same_kinds(const struct search *s, unsigned index)
+{
+    uint16_t there = 0;
+
+    for (unsigned i = 0; i < s->all.region_count; i++) {
+        there |= s->all.regions[i].kinds;
+    }
+    if (s->all.range_count == 0) {
+        there &= (uint16_t)~RAM;
+    }
+    for (unsigned i = 0; i < index; i++) {
+        if ((drops[i] & there) == (drops[index] & there)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same segments with another set of kinds. */
+static kerf_err try_kinds(struct search *s, unsigned index, const struct kerf_plan *best)
+{
+    struct kerf_plan *plan = &s->plans[index];
+    const struct kerf_segments *from = &s->plans[0].segments;
+    kerf_err err = scan(s, index);
+
+    plan->segments.list = malloc((from->count + 1) * sizeof *from->list);
+    if (plan->segments.list == NULL) {
+        return KERF_ERR_RAM;
+    }
+    if (from->count > 0) {
+        memcpy(plan->segments.list, from->list, from->count * sizeof *from->list);
+    }
+    plan->segments.count = from->count;
+    plan->segments.cap = from->count + 1;
+    return err == KERF_OK ? race(s, s->header, plan, &best->encoding, KINDS_MARGIN) : err;
 }
 
 /* One round of planning from what the last plan cost; *best takes the new plan if it is cheaper. */
@@ -118,7 +161,7 @@ static kerf_err plan_round(struct search *s, struct kerf_plan *best, struct kerf
     kerf_err err = kerf_plan_by_cost(s->w, &from->encoding.prices, &from->map, &plan.segments);
 
     if (err == KERF_OK) {
-        err = price(s, s->header, &plan);
+        err = race(s, s->header, &plan, NULL, 0);
     }
     kerf_plan_free(last);
     if (err == KERF_OK && plan.encoding.total < best->encoding.total) {
@@ -136,14 +179,23 @@ static kerf_cost file_cost(const struct kerf_header *header, kerf_cost payload)
     return payload + payload / (header->chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
 }
 
-/* The split of the budget that fits this plan best: the same segments, with the map that each has room for. */
+static bool same_split(const struct kerf_header *a, const struct kerf_header *b)
+{
+    return a->chunk_size == b->chunk_size && a->model.table_code == b->model.table_code &&
+           a->model.flag_class == b->model.flag_class && a->model.learned_cap == b->model.learned_cap;
+}
+
+/*
+ * The split of the budget that fits this plan best: the same segments, with the map that each has room for. The plan was
+ * priced with the split of the header.
+ */
 static kerf_err choose_split(const struct search *s, unsigned attempts, struct kerf_plan *plan)
 {
-    struct kerf_header best = *s->header;
-    kerf_cost best_cost = file_cost(&best, plan->encoding.total);
+    kerf_err err = KERF_OK;
 
-    for (unsigned i = 0; i < attempts; i++) {
+    for (unsigned i = 0; err == KERF_OK && i < attempts; i++) {
         struct kerf_header tried = *s->header;
+        struct kerf_plan other = {.segments = plan->segments};
         /* The last attempt is with far less: in a small delta large tables learn too slowly. */
         bool less = i > 0 && i + 1 == attempts && s->ram / 4 >= KERF_DIFF_RAM_MIN;
 
@@ -151,18 +203,31 @@ static kerf_err choose_split(const struct search *s, unsigned attempts, struct k
         if (kerf_params_choose(less ? s->ram / 4 : s->ram, less ? 0 : i, &tried) != KERF_OK) {
             break;
         }
-        kerf_err err = price(s, &tried, plan);
-
-        if (err != KERF_OK) {
-            return err;
+        if (same_split(&tried, s->header)) {
+            continue;
         }
-        if (file_cost(&tried, plan->encoding.total) < best_cost) {
-            best_cost = file_cost(&tried, plan->encoding.total);
-            best = tried;
+        err = race(s, &tried, &other, &plan->encoding, SPLIT_MARGIN);
+        if (err == KERF_OK && other.encoding.total != UINT64_MAX &&
+            file_cost(&tried, other.encoding.total) < file_cost(s->header, plan->encoding.total)) {
+            free(plan->map.list);
+            *plan = other;
+            *s->header = tried;
+        } else {
+            free(other.map.list);
         }
     }
-    *s->header = best;
-    return attempts > 0 ? price(s, s->header, plan) : KERF_OK;
+    return err;
+}
+
+/* The same cost to the bit, as a set before: the kinds that it leaves out are not there. */
+static bool costs_as_before(const struct search *s, unsigned index)
+{
+    for (unsigned i = 0; i < index; i++) {
+        if (s->greedy[i] == s->greedy[index]) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /*
@@ -175,18 +240,26 @@ static kerf_err choose_kinds(struct search *s, unsigned *best)
 
     *best = 0;
     for (unsigned i = 1; err == KERF_OK && i < CANDIDATES; i++) {
+        if (same_kinds(s, i)) {
+            s->plans[i].encoding.total = UINT64_MAX;
+            continue;
+        }
         tell(s->w, "kinds of reference", i, 2 * CANDIDATES);
-        err = plan_greedy(s, i);
+        err = try_kinds(s, i, &s->plans[*best]);
         if (s->plans[i].encoding.total < s->plans[*best].encoding.total) {
             *best = i;
         }
     }
     kerf_cost limit = s->plans[*best].encoding.total / 32 * 33;
 
+    for (unsigned i = 0; i < CANDIDATES; i++) {
+        s->greedy[i] = s->plans[i].encoding.total;
+    }
+
     for (unsigned i = 0; err == KERF_OK && i < CANDIDATES && s->effort->kinds > 1; i++) {
         struct kerf_plan last = {0};
 
-        if (s->plans[i].encoding.total > limit) {
+        if (s->plans[i].encoding.total > limit || costs_as_before(s, i)) {
             continue;
         }
         tell(s->w, "kinds of reference", CANDIDATES + i, 2 * CANDIDATES);
@@ -207,12 +280,9 @@ static kerf_err choose_kinds(struct search *s, unsigned *best)
 static kerf_err run(struct search *s, struct kerf_plan *plan)
 {
     unsigned best = 0;
-    kerf_err err = s->effort->rounds > 0 ? kerf_encode_literal_costs(s->w) : KERF_OK;
-
     /* The tables first, by bsdiff's plan: how much map there is room for decides which references pay. */
-    if (err == KERF_OK) {
-        err = plan_greedy(s, 0);
-    }
+    kerf_err err = plan_greedy(s, &s->plans[0]);
+
     if (err == KERF_OK) {
         err = choose_split(s, s->effort->first_splits, &s->plans[0]);
     }

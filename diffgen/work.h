@@ -21,6 +21,7 @@ typedef uint64_t kerf_cost;
 /* One side: the image, and the references found in it by one linear sweep through each region. */
 struct kerf_side {
     const uint8_t *bytes; /* followed by KERF_PAD zeros */
+    uint8_t *nothing;     /* of old: the encoder's memory of where no reference begins (common/run.h); may be NULL */
     uint8_t *masked;      /* the same with the reference fields constant; followed by KERF_PAD zeros */
     size_t len;
     uint32_t *ref_at; /* for each byte: 1 + index of the reference that covers it; 0: none */
@@ -57,9 +58,13 @@ struct kerf_prices {
     kerf_cost ref_right, ref_wrong, ref_ram;
 };
 
+/* Places in new, evenly spread, where the cost so far is noted. */
+#define KERF_MARKS 16
+
 /* What coding a plan gave. */
 struct kerf_encoding {
-    kerf_cost total;
+    kerf_cost total; /* UINT64_MAX: given up */
+    kerf_cost mark[KERF_MARKS];
     kerf_cost part[KERF_PART_COUNT];
     uint64_t literals, refs, refs_wrong;
     struct kerf_prices prices;
@@ -98,7 +103,10 @@ struct kerf_work {
     const struct kerf_trace *trace; /* NULL: none */
     struct kerf_image image;
     struct kerf_side old_side, new_side;
-    int32_t *suffixes;       /* suffix array of old_side.masked */
+    uint8_t *match_old; /* the masked images that matches are looked for in: those of the first scan */
+    uint8_t *match_new;
+    int32_t *suffixes;       /* suffix array of match_old */
+    uint32_t *buckets;       /* where in it the suffixes of each pair of first bytes start */
     kerf_cost *literal_cost; /* estimate for each byte of new; NULL until the plan needs it */
     uint32_t *match_pos;     /* for each byte of new: where the suffix array's longest match lies, */
     uint32_t *match_len;     /* and its length; UINT32_MAX: not looked up yet */
@@ -172,8 +180,13 @@ void kerf_bytes_emit(void *bytes, uint8_t byte);
 KERF_MUST_USE kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header,
                                         const struct kerf_segments *segments, const struct kerf_map *map,
                                         struct kerf_bytes *payload, struct kerf_encoding *encoding);
-/* Estimated cost of each byte of new as a literal. */
-KERF_MUST_USE kerf_err kerf_encode_literal_costs(struct kerf_work *w);
+/* The cost alone; gives up when it has become clear that the plan will cost more than 1 + 1 / `margin` times the rival. */
+KERF_MUST_USE kerf_err kerf_encode_race(const struct kerf_work *w, struct kerf_header *header,
+                                        const struct kerf_segments *segments, const struct kerf_map *map,
+                                        const struct kerf_encoding *rival, unsigned margin,
+                                        struct kerf_encoding *encoding);
+/* Estimated cost of each byte of new as a literal; rough where the segments give long stretches that equal old. */
+KERF_MUST_USE kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segments *segments);
 
 /* --- strategy.c: the best plan, and the header's tables for it. --- */
 /* A plan and what it costs. */
