@@ -35,6 +35,7 @@ static kerf_err side_open(struct kerf_side *side, const uint8_t *bytes, size_t l
 static void side_close(struct kerf_side *side)
 {
     kerf_scan_free(side);
+    free(side->nothing_of_all);
     free((void *)(uintptr_t)side->bytes);
     side->bytes = NULL;
 }

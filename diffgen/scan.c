@@ -82,95 +82,170 @@ static kerf_err add_lows(struct kerf_side *side, unsigned isa, const struct kerf
     return KERF_OK;
 }
 
-static kerf_err scan_region(struct kerf_side *side, const struct kerf_image *image, unsigned index, bool is_new)
-{
-    const struct kerf_region *r = &image->regions[index];
-    size_t pos = (size_t)(is_new ? r->new_pos : r->old_pos);
-    size_t start = pos;
-    size_t end = pos + (size_t)(is_new ? r->new_len : r->old_len);
-    kerf_addr addr = is_new ? r->new_addr : r->old_addr;
-    size_t next = pos;
+/* One pass through a region. */
+struct sweep {
+    struct kerf_side *side;
+    const struct kerf_image *image;
+    const struct kerf_region *region;
+    unsigned index; /* of the region */
+    bool is_new;
+    size_t start, end, next; /* next: where the sweep expects an instruction */
+};
 
-    while (pos < end) {
-        struct kerf_isa_view view = {side->bytes + pos, addr + (pos - start), r->kinds, pos >= next};
-        struct kerf_ref ref;
-        size_t step = 0;
+/* As the codec counts addresses. */
+static kerf_addr wrap(const struct kerf_side *side, kerf_addr addr)
+{
+    return side->wide ? addr : (uint32_t)addr;
+}
+
+static bool inside(const struct sweep *s, kerf_addr addr)
+{
+    for (unsigned i = 0; i < s->image->region_count; i++) {
+        const struct kerf_region *r = &s->image->regions[i];
+
+        if (wrap(s->side, addr - (s->is_new ? r->new_addr : r->old_addr)) < (s->is_new ? r->new_len : r->old_len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The word at the view's start as a reference, the way refs.c takes it. */
+static bool find_word(const struct sweep *s, struct kerf_isa_view *view, struct kerf_ref *ref)
+{
+    kerf_word_scan(view, ref);
+    if (ref->kind != KERF_REF_WORD &&
+        !(ref->kind == KERF_REF_WORD8 && wrap(s->side, ref->target) == ref->target && inside(s, ref->target))) {
+        view->kinds &= (uint16_t) ~(1u << KERF_REF_WORD8);
+        kerf_word_scan(view, ref);
+        view->kinds = s->region->kinds;
+    }
+    if (ref->kind == KERF_REF_NONE) {
+        return false;
+    }
+    bool in = inside(s, ref->target);
+
+    if (!in && ref->kind == KERF_REF_WORD) {
+        ref->kind = KERF_REF_RAM;
+    }
+    return (s->region->kinds >> ref->kind & 1) != 0 && (in || in_ranges(s->image, ref->target));
+}
+
+/* The reference at pos, or none; returns what kerf_isa_scan() says of the sweep. */
+static unsigned find_ref(const struct sweep *s, size_t pos, bool boundary, struct kerf_ref *ref)
+{
+    const struct kerf_region *r = s->region;
+    kerf_addr pc = wrap(s->side, (s->is_new ? r->new_addr : r->old_addr) + (pos - s->start));
+    struct kerf_isa_view view = {s->side->bytes + pos, pc, r->kinds, boundary};
+
+    if (find_word(s, &view, ref)) {
+        return 0;
+    }
+    unsigned step = kerf_isa_scan(r->isa, &view, ref);
+
+    if (ref->kind != KERF_REF_NONE) {
+        ref->target = wrap(s->side, ref->target);
+        if (!inside(s, ref->target) && !ref->anywhere &&
+            !((ref->kind == KERF_REF_PAIR || ref->kind == KERF_REF_RAM) && in_ranges(s->image, ref->target))) {
+            ref->kind = KERF_REF_NONE;
+        }
+    }
+    return step;
+}
+
+static kerf_err take_ref(struct sweep *s, size_t pos, const struct kerf_ref *ref)
+{
+    struct kerf_side *side = s->side;
+    struct kerf_scanned found = {(uint32_t)pos, ref->kind, ref->form, ref->len, (uint8_t)s->index, ref->target};
+    size_t count = side->ref_count;
+    kerf_err err = add_ref(side, &found);
+
+    if (err == KERF_OK && side->ref_count > count) {
+        mask(side, s->region->isa, &found);
+        err = add_lows(side, s->region->isa, &found, ref, s->end);
+    }
+    s->next = pos + ref->len;
+    return err;
+}
+
+static kerf_err scan_region(struct sweep *s)
+{
+    struct kerf_side *side = s->side;
+    kerf_err err = KERF_OK;
+
+    for (size_t pos = s->start; err == KERF_OK && pos < s->end; pos++) {
+        bool boundary = pos >= s->next;
+        unsigned known = side->nothing[pos] >> (boundary ? 4 : 0) & 15u;
+        struct kerf_ref ref = {0};
+        unsigned step = known - 1;
 
         if (side->ref_at[pos] != 0) {
-            pos++;
-            next = pos > next ? pos : next;
+            s->next = pos + 1 > s->next ? pos + 1 : s->next;
             continue;
         }
-        kerf_word_scan(&view, &ref);
-        if (ref.kind != KERF_REF_WORD && !(ref.kind == KERF_REF_WORD8 && kerf_scan_inside(image, is_new, ref.target))) {
-            view.kinds &= (uint16_t) ~(1u << KERF_REF_WORD8);
-            kerf_word_scan(&view, &ref);
-            view.kinds = r->kinds;
+        if (known == 0) {
+            step = find_ref(s, pos, boundary, &ref);
         }
-        if (ref.kind != KERF_REF_NONE) {
-            bool inside = kerf_scan_inside(image, is_new, ref.target);
+        if (ref.kind != KERF_REF_NONE && pos + ref.len <= s->end) {
+            err = take_ref(s, pos, &ref);
+            continue;
+        }
+        if (known == 0 && ref.kind == KERF_REF_NONE && step < 15) {
+            side->nothing[pos] |= (uint8_t)((1 + step) << (boundary ? 4 : 0));
+        }
+        if (boundary) {
+            s->next = pos + (step == 0 ? 1 : step);
+        }
+    }
+    return err;
+}
 
-            if (!inside && ref.kind == KERF_REF_WORD) {
-                ref.kind = KERF_REF_RAM;
-            }
-            if ((r->kinds >> ref.kind & 1) == 0 || !(inside || in_ranges(image, ref.target))) {
-                ref.kind = KERF_REF_NONE;
-            }
-        }
-        if (ref.kind == KERF_REF_NONE) {
-            step = kerf_isa_scan(r->isa, &view, &ref);
-            if (ref.kind != KERF_REF_NONE && !kerf_scan_inside(image, is_new, ref.target) && !ref.anywhere &&
-                !((ref.kind == KERF_REF_PAIR || ref.kind == KERF_REF_RAM) && in_ranges(image, ref.target))) {
-                ref.kind = KERF_REF_NONE;
-            }
-        }
-        if (ref.kind != KERF_REF_NONE && pos + ref.len <= end) {
-            struct kerf_scanned found = {(uint32_t)pos, ref.kind, ref.form, ref.len, (uint8_t)index, ref.target};
-            size_t count = side->ref_count;
-            kerf_err err = add_ref(side, &found);
-
-            if (err == KERF_OK && side->ref_count > count) {
-                mask(side, r->isa, &found);
-                err = add_lows(side, r->isa, &found, &ref, end);
-            }
-            if (err != KERF_OK) {
-                return err;
-            }
-            next = pos + ref.len;
-        } else if (view.boundary) {
-            next = pos + (step == 0 ? 1 : step);
-        }
-        pos++;
+/* What is known of all kinds holds for fewer; what is learned about fewer is forgotten again. */
+static kerf_err open_nothing(struct kerf_side *side, bool all)
+{
+    if (side->nothing_of_all == NULL) {
+        side->nothing_of_all = calloc(side->len + 1, 1);
+    }
+    side->nothing = all ? side->nothing_of_all : malloc(side->len + 1);
+    if (side->nothing == NULL || side->nothing_of_all == NULL) {
+        return KERF_ERR_RAM;
+    }
+    if (!all) {
+        memcpy(side->nothing, side->nothing_of_all, side->len + 1);
     }
     return KERF_OK;
 }
 
-kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, bool is_new)
+kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, bool is_new, bool all)
 {
     side->masked = malloc(side->len + KERF_PAD);
     side->ref_at = calloc(side->len + 1, sizeof *side->ref_at);
-    side->nothing = is_new ? NULL : calloc(side->len + 1, 1);
-    if (side->masked == NULL || side->ref_at == NULL || (!is_new && side->nothing == NULL)) {
+    kerf_err err = open_nothing(side, all);
+
+    if (err != KERF_OK || side->masked == NULL || side->ref_at == NULL) {
         return KERF_ERR_RAM;
     }
     memcpy(side->masked, side->bytes, side->len + KERF_PAD);
-    for (unsigned i = 0; i < image->region_count; i++) {
-        kerf_err err = scan_region(side, image, i, is_new);
+    for (unsigned i = 0; err == KERF_OK && i < image->region_count; i++) {
+        const struct kerf_region *r = &image->regions[i];
+        size_t start = (size_t)(is_new ? r->new_pos : r->old_pos);
+        size_t end = start + (size_t)(is_new ? r->new_len : r->old_len);
+        struct sweep s = {side, image, r, i, is_new, start, end, start};
 
-        if (err != KERF_OK) {
-            return err;
-        }
+        err = scan_region(&s);
     }
-    return KERF_OK;
+    return err;
 }
 
 void kerf_scan_free(struct kerf_side *side)
 {
-    free(side->nothing);
-    side->nothing = NULL;
+    if (side->nothing != side->nothing_of_all) {
+        free(side->nothing);
+    }
     free(side->masked);
     free(side->ref_at);
     free(side->refs);
+    side->nothing = NULL;
     side->masked = NULL;
     side->ref_at = NULL;
     side->refs = NULL;

@@ -80,9 +80,9 @@ static kerf_err scan(struct search *s, unsigned index)
     s->header->region_count = (uint8_t)w->image.region_count;
     s->header->range_count = (uint8_t)w->image.range_count;
     s->scanned = index;
-    kerf_err err = kerf_scan_side(&w->old_side, &w->image, false);
+    kerf_err err = kerf_scan_side(&w->old_side, &w->image, false, index == 0);
 
-    return err == KERF_OK ? kerf_scan_side(&w->new_side, &w->image, true) : err;
+    return err == KERF_OK ? kerf_scan_side(&w->new_side, &w->image, true, index == 0) : err;
 }
 
 /* The map for a plan's segments, and what coding both costs; gives up when it loses against `rival` (NULL: never). */

@@ -20,9 +20,11 @@ typedef uint64_t kerf_cost;
 
 /* One side: the image, and the references found in it by one linear sweep through each region. */
 struct kerf_side {
-    const uint8_t *bytes; /* followed by KERF_PAD zeros */
-    uint8_t *nothing;     /* of old: the encoder's memory of where no reference begins (common/run.h); may be NULL */
-    uint8_t *masked;      /* the same with the reference fields constant; followed by KERF_PAD zeros */
+    const uint8_t *bytes;    /* followed by KERF_PAD zeros */
+    uint8_t *nothing;        /* where no reference begins (common/run.h); NULL: no memory of it */
+    uint8_t *nothing_of_all; /* the same for all kinds that were recognised */
+    bool wide;               /* addresses have 64 bits */
+    uint8_t *masked;         /* the same with the reference fields constant; followed by KERF_PAD zeros */
     size_t len;
     uint32_t *ref_at; /* for each byte: 1 + index of the reference that covers it; 0: none */
     struct kerf_scanned *refs;
@@ -113,7 +115,8 @@ struct kerf_work {
 };
 
 /* --- scan.c: finds and masks references. --- */
-KERF_MUST_USE kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, bool is_new);
+/* `all`: for every kind that was recognised, what the first scan is for; later ones are quicker for what it found. */
+KERF_MUST_USE kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, bool is_new, bool all);
 /* True if the address lies in a region of that side. */
 bool kerf_scan_inside(const struct kerf_image *image, bool is_new, kerf_addr addr);
 void kerf_scan_free(struct kerf_side *side);
