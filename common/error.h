@@ -29,6 +29,7 @@ typedef enum kerf_err {
     KERF_MORE_WORK = 2,  /* bounded work was done and there is more: call again */
     KERF_END = 3,        /* finished: everything was written and verified */
     KERF_SECTOR = 4,     /* a sector of the new image is complete: see kerf_codec_step() */
+    KERF_NONE = 5,       /* there is nothing of what was asked for */
 
     /* The delta (or another file that was read) is at fault: -10 .. -29. */
     KERF_ERR_FORMAT = -10,      /* not a Kerf container, or a header that contradicts itself */

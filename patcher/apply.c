@@ -63,6 +63,9 @@ static kerf_err check(const struct kerf_patcher *p, const struct kerf_port *port
     if (kerf_patcher_workspace(h, port) > p->workspace_len) {
         return KERF_ERR_RAM;
     }
+    if (kerf_journal_on(p, port) && kerf_patcher_journal(h, port) > port->journal_size) {
+        return KERF_ERR_SPACE;
+    }
     return h->new_size > port->slot_size ? KERF_ERR_SPACE : KERF_OK;
 }
 

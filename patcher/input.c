@@ -54,6 +54,9 @@ kerf_err kerf_input_authenticate(struct kerf_patcher *p, const struct kerf_port 
     if (err == KERF_OK && known && memcmp(digest.b, p->next.b, KERF_DIGEST_LEN) != 0) {
         err = KERF_ERR_CHUNK;
     }
+    if (err == KERF_OK && p->header.header_len == 0) {
+        memcpy(p->payload.b, digest.b, KERF_DIGEST_LEN);
+    }
     return err;
 }
 

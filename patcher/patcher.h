@@ -27,6 +27,11 @@
 extern "C" {
 #endif
 
+/* KERF_JOURNAL: 0 leaves out the journal, and updates in place with it. */
+#ifndef KERF_JOURNAL
+#define KERF_JOURNAL 1
+#endif
+
 /*
  * What the device does for the patcher. Every callback returns KERF_OK, or an error that the patcher passes on as it is
  * (KERF_ERR_FLASH when in doubt) and after which the apply stays failed. `ctx` is handed to each. Callbacks may not call
@@ -47,7 +52,10 @@ struct kerf_port {
     kerf_err (*erase_new)(void *ctx, kerf_pos pos);
     /* Programs new[pos .. pos+len), in ascending order, each byte once; pos is a multiple of page_size. */
     kerf_err (*write_new)(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
-    /* Makes all that was programmed durable (fsync). NULL where programming is durable by itself. */
+    /*
+     * Makes all that was erased and programmed, in the spare area too, durable (fsync). NULL where it is durable by itself.
+     * Called at the end and, with a journal, before and after each mark in it.
+     */
     kerf_err (*flush_new)(void *ctx);
     /* SHA-256, state in ctx; kerf_sha256 (common/sha256.h) will do where there is no library or hardware. */
     kerf_err (*hash)(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
@@ -59,6 +67,26 @@ struct kerf_port {
      */
     kerf_err (*unpack)(void *ctx, const uint8_t *in, size_t in_len, bool last, size_t *in_used, uint8_t *out,
                        size_t out_cap, size_t *out_len);
+
+    /*
+     * The spare area: sectors outside of the slots that keep what is in them when power goes. The journal is first (below,
+     * "Power cuts"), scratch for updates in place follows. Without one all of this is 0 and NULL: a cut starts anew.
+     */
+    uint32_t
+        journal_size;    /* bytes; a multiple of 2 * spare_sector; kerf_patcher_journal() says how many a delta needs */
+    kerf_pos spare_size; /* bytes, journal included */
+    uint32_t spare_sector; /* erase unit in bytes; a multiple of page_size */
+    uint32_t
+        spare_unit; /* program unit in bytes: a power of 2 that divides page_size; page_size is then a multiple of 16 */
+    uint32_t interval; /* bytes of new between two checkpoints; a multiple of page_size and sector_size. Not for updates
+                              in place, where the header says it */
+    /* Reads spare[pos .. pos+len) into buf; any length. */
+    kerf_err (*read_spare)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+    /* Erases the sector that begins at pos: all its bits are then those of erased flash, in a file too (write 0xff). */
+    kerf_err (*erase_spare)(void *ctx, kerf_pos pos);
+    /* Programs spare[pos .. pos+len), len <= page_size, each unit once after it was erased; pos and, but at the end of an
+       image, len are multiples of spare_unit. */
+    kerf_err (*write_spare)(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
 };
 
 /* What the signed release says of this payload. Fields that are not known are left zero. */
@@ -92,7 +120,7 @@ struct kerf_patcher_status {
     kerf_pos new_pos;                        /* bytes of the new image produced so far */
     kerf_pos new_size;                       /* 0 while the header is not known */
     kerf_pos verified_pos;                   /* bytes hashed in the phases SOURCE (of old) and VERIFY (of new) */
-    struct kerf_sha256_digest source_digest; /* valid from the phase APPLY on */
+    struct kerf_digest payload_digest;       /* of chunk 0, once it is authenticated: names the payload */
     struct kerf_sha256_digest target_digest; /* valid in the phase DONE */
 };
 
@@ -141,6 +169,48 @@ KERF_MUST_USE kerf_err kerf_patcher_finish(struct kerf_patcher *patcher);
 void kerf_patcher_abort(struct kerf_patcher *patcher);
 
 void kerf_patcher_status(const struct kerf_patcher *patcher, struct kerf_patcher_status *status);
+
+/*
+ * --- Power cuts (not in builds with KERF_JOURNAL 0) ---
+ *
+ * A checkpoint is a copy of the workspace, buffered input included, taken where the output reaches the border of a sector. The
+ * journal holds two of them, one in each half, written in turn; the newest valid one wins. Each is
+ *
+ *     body: the workspace without the page buffer | mark 1 | in place: mark 2 | mark 3
+ *
+ * where a mark is the first 16 bytes of the body's SHA-256, filled up to spare_unit; mark 1 is programmed once the body is, and
+ * flushed, and makes the checkpoint valid. So nothing that a cut leaves half erased or half programmed is ever taken for one.
+ * The layout of the body is this build's: another build of the patcher finds no checkpoint in it.
+ *
+ *     at every start:  kerf_patcher_resume()
+ *       KERF_OK        feed() the container from kerf_patcher_status.delta_pos on (Range: bytes=delta_pos-)
+ *       KERF_NONE      nothing to resume: kerf_patcher_init(), and feed() the container from its beginning
+ *     at KERF_END, and after the boot loader was told:  kerf_patcher_forget()
+ *
+ * A new apply empties the journal, after all that is checked before the first write, and takes its first checkpoint. Wear, in
+ * erases per update: in two slots each sector of the slot once, and once more for each cut in it; in each half of the journal,
+ * each sector that the body reaches (bytes of new / interval) / 2 + 1 times, and one more for each cut while it was written.
+ */
+
+/*
+ * Bytes of journal (kerf_port.journal_size) that a container with this header needs on this port: two halves, each a
+ * workspace without page, and the marks, rounded up to sectors.
+ */
+size_t kerf_patcher_journal(const struct kerf_header *header, const struct kerf_port *port);
+
+/*
+ * Goes on where the newest checkpoint was taken. Workspace, port and expect as for kerf_patcher_init(): the workspace must be as
+ * large as it was then, what was expected and the options are remembered. Writes nothing. With `expect` and chunk0_known only an
+ * apply of that payload is resumed; without, any, and bytes of another payload fail with KERF_ERR_CHUNK.
+ *   KERF_OK    *patcher goes on; what was fed before status.delta_pos isn't needed again
+ *   KERF_NONE  there is no valid checkpoint (of this payload)
+ *   KERF_ERR_ARGUMENT, KERF_ERR_RAM as kerf_patcher_init(), or an error of the port
+ */
+KERF_MUST_USE kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len, const struct kerf_port *port,
+                                           const struct kerf_patcher_expect *expect, struct kerf_patcher **patcher);
+
+/* Forgets the apply: two erases, the older checkpoint first, so that a cut between them loses nothing. */
+KERF_MUST_USE kerf_err kerf_patcher_forget(const struct kerf_patcher *patcher, const struct kerf_port *port);
 
 /* Which ISAs this build decodes: bit (1 << enum kerf_isa_id). */
 uint32_t kerf_patcher_isas(void);

@@ -24,8 +24,8 @@ enum stage {
     STAGE_COLLECT,      /* take input until the chunk is whole */
     STAGE_AUTHENTICATE, /* hash the chunk, compare, and for chunk 0 read the header */
     STAGE_SOURCE,       /* hash the old image */
-    STAGE_DECODE,       /* decode until a page is full or input runs out */
-    STAGE_DRAIN,        /* all is decoded: write the last page, flush */
+    STAGE_SAVE,         /* write a checkpoint */
+    STAGE_DECODE,       /* decode until a page is full or input runs out, and write the page */
     STAGE_VERIFY,       /* read new back and hash it */
     STAGE_DONE,
 };
@@ -34,27 +34,34 @@ enum stage {
 #define STATE_CHUNK0_KNOWN 2u
 #define STATE_TARGET_KNOWN 4u
 #define STATE_LAST_CHUNK 8u /* no chunk follows the one in progress */
+#define STATE_DECODED 16u   /* nothing is left to decode, but perhaps a page to write */
 
 /* In this order because Thumb-1 reaches the first 32 bytes and the first 32 words of a struct with one short instruction. */
 struct kerf_patcher {
     int8_t err;                       /* kerf_err that ended the apply, or 0 */
     uint8_t stage;                    /* enum stage */
     uint8_t flags;                    /* STATE_ */
+    uint8_t half;                     /* 0, 1: where in the journal the newest checkpoint is, or is being written */
+    uint32_t layout;                  /* STATE_LAYOUT: whose memory this is */
     uint32_t workspace_len;           /* bytes, all of the workspace */
     uint32_t codec_len;               /* bytes of the codec's state */
     uint32_t page_len;                /* bytes in the page buffer; over page_size: by at most KERF_STEP_OUT */
     uint32_t chunk_len, chunk_have;   /* bytes of the chunk in progress, and those received */
     uint32_t in_pos, in_end;          /* payload to decode: buffer_of()[in_pos .. in_end) */
+    uint32_t save_left;               /* bytes of new to the next checkpoint */
     kerf_pos delta_pos;               /* bytes of the container taken */
     kerf_pos payload_left;            /* bytes of payload behind the chunk in progress */
-    kerf_pos hashed;                  /* bytes that went into the hash in progress */
+    kerf_pos hashed;                  /* bytes that went into the hash in progress; while saving: bytes of it written */
     kerf_pos page_pos;                /* where in new the page begins; all before is written */
-    kerf_pos erased_end;              /* up to here the slot is erased */
+    kerf_pos erased_end;              /* up to here the slot is erased; while saving: the journal's half */
     struct kerf_header header;        /* zeros until it is known */
     struct kerf_digest next;          /* what the chunk in progress must have */
-    struct kerf_sha256_digest source; /* of old, once it is known */
+    struct kerf_digest payload;       /* of chunk 0 */
     struct kerf_sha256_digest target; /* of new: what is expected, where that is known; what was found, in the end */
 };
+
+/* Changes whenever the meaning of the bytes in the workspace does: a checkpoint of another build is none. */
+#define STATE_LAYOUT ((uint32_t)(1u << 24 | sizeof(struct kerf_codec) << 12 | sizeof(struct kerf_patcher)))
 
 _Static_assert(sizeof(struct kerf_patcher) <= KERF_WORKSPACE_STATE, "FORMAT.md: Workspace");
 _Static_assert(KERF_WORKSPACE_STATE % KERF_WORKSPACE_ALIGN == 0, "the codec's state follows");
@@ -112,5 +119,28 @@ kerf_err kerf_apply_decode(struct kerf_patcher *p, const struct kerf_port *port)
 
 /* Erases a sector, or writes the page (or what there is of it). */
 kerf_err kerf_writer_step(struct kerf_patcher *p, const struct kerf_port *port);
+
+/* --- journal.c --- */
+
+/* Is there a journal, and are checkpoints to be taken? False in builds without. */
+static inline bool kerf_journal_on(const struct kerf_patcher *p, const struct kerf_port *port)
+{
+    return KERF_JOURNAL && port->journal_size != 0 && (p->flags & STATE_DRY_RUN) == 0;
+}
+
+/* Is the port's spare area what patcher.h asks for? */
+bool kerf_journal_fits(const struct kerf_port *port);
+/* The stage SAVE is next: a checkpoint in the half that holds the older one. KERF_MORE_WORK. */
+kerf_err kerf_journal_begin(struct kerf_patcher *p, const struct kerf_port *port);
+/* All is checked and nothing is written yet: empties the half that is not written first, then as kerf_journal_begin(). */
+kerf_err kerf_journal_first(struct kerf_patcher *p, const struct kerf_port *port);
+/* The stage SAVE. KERF_MORE_WORK; when the checkpoint is there, the next stage is set. */
+kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port);
+/*
+ * Reads the newest valid checkpoint into a workspace of at least kerf_patcher_workspace_min(). KERF_NONE: there is none of this
+ * payload (NULL: of any).
+ */
+kerf_err kerf_journal_load(struct kerf_patcher *p, uint32_t workspace_len, const struct kerf_port *port,
+                           const struct kerf_sha256_digest *payload);
 
 #endif

@@ -25,5 +25,12 @@ kerf_err kerf_writer_step(struct kerf_patcher *p, const struct kerf_port *port)
     p->page_pos += n;
     p->page_len -= n;
     memmove(page, page + n, p->page_len);
+    if (kerf_journal_on(p, port)) {
+        p->save_left -= n;
+        /* The interval is whole sectors: what was written ends where they do, and nothing behind it is erased. */
+        if (p->save_left == 0) {
+            return kerf_journal_begin(p, port);
+        }
+    }
     return KERF_MORE_WORK;
 }

@@ -241,6 +241,7 @@ static const struct {
     {KERF_MORE_WORK, KERF_EXIT_OK, "more-work", "there is more to do"},
     {KERF_SECTOR, KERF_EXIT_OK, "sector", "a sector is complete"},
     {KERF_END, KERF_EXIT_OK, "end", "finished"},
+    {KERF_NONE, KERF_EXIT_OK, "none", "there is nothing"},
     {KERF_ERR_FORMAT, KERF_EXIT_DELTA, "format",
      "not a Kerf delta, or its header is damaged: check that it is the right file and fetch it again"},
     {KERF_ERR_VERSION, KERF_EXIT_DELTA, "version",

@@ -43,6 +43,7 @@ enum kerf_report_code kerf_report_code_of(kerf_err err)
     case KERF_MORE_WORK:
     case KERF_END:
     case KERF_SECTOR:
+    case KERF_NONE:
         return KERF_CODE_NONE;
     case KERF_ERR_CHUNK:
         return KERF_CODE_CHUNK_HASH;

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flash.h - a strict model of NOR flash, whose power can be cut in the middle of an operation.
+ *
+ * Sectors are erased as a whole; a unit is programmed as a whole, once after it was erased. A breach of that, or an operation
+ * outside of the flash, aborts the program. What a cut leaves behind has bits that are neither old nor new: they may be erased,
+ * programmed, anything, or different at every read; such a unit can't be programmed before its sector is erased again.
+ *
+ * All changes are logged, so that a test can go back to an earlier moment (flash_mark, flash_back). `key` stands for everything
+ * that is in the flash: two moments with the same key are the same.
+ */
+#ifndef KERF_TESTS_FLASH_H
+#define KERF_TESTS_FLASH_H
+
+#include "common/types.h"
+
+/* How an operation ends that the power was cut in. */
+enum flash_cut {
+    FLASH_CUT_BEFORE, /* nothing happened */
+    FLASH_CUT_PART, /* program: the first k bytes are right; erase: the first k bytes are erased; others are as before */
+    FLASH_CUT_LAST,     /* all but the last byte */
+    FLASH_CUT_BITS,     /* program: of the bits to clear, some are; erase: of those to set, some are */
+    FLASH_CUT_NOISE,    /* erase: any bits; program: any bits in the unit where it stopped */
+    FLASH_CUT_UNSTABLE, /* as BITS, but what is undefined reads differently each time */
+    FLASH_CUT_AFTER,    /* all happened, but nobody was told */
+    FLASH_CUT_COUNT,
+};
+
+struct flash_undo;
+
+struct flash {
+    uint32_t size, sector, unit; /* bytes */
+    uint8_t *bytes;
+    uint8_t *undefined; /* bits that read differently each time */
+    uint8_t *units;     /* enum in flash.c: erased, programmed, torn */
+    uint32_t *erases;   /* of each sector, ever (flash_back does not take them back) */
+    uint64_t key;
+    uint64_t noise; /* state of the noise */
+    uint64_t erase_count, program_count;
+    struct flash_undo *log;
+    size_t log_len, log_cap;
+    /* Called before each operation is done, with ctx; the cuts are made there. */
+    void (*before)(void *ctx);
+    void *before_ctx;
+    /* The operation that `before` is called for. */
+    bool erasing;
+    uint32_t op_pos, op_len;
+    const uint8_t *op_data; /* NULL when erasing */
+};
+
+/* Sizes are multiples of each other. All units are programmed, with noise, as in a device that was used before. */
+void flash_init(struct flash *f, uint32_t size, uint32_t sector, uint32_t unit, uint64_t seed);
+void flash_free(struct flash *f);
+
+void flash_read(struct flash *f, uint32_t pos, uint8_t *buf, size_t len);
+void flash_erase(struct flash *f, uint32_t pos);
+/* A last unit that is not whole is filled up with ff. */
+void flash_program(struct flash *f, uint32_t pos, const uint8_t *data, size_t len);
+/* Puts bytes there, before the test begins. */
+void flash_preset(struct flash *f, uint32_t pos, const uint8_t *data, size_t len);
+/* Flips a bit; bit 0 is the lowest of byte 0. */
+void flash_flip(struct flash *f, uint64_t bit);
+
+/* Does the operation in progress (called from `before`) as far as the cut lets it. */
+void flash_cut(struct flash *f, enum flash_cut how);
+
+/* A moment to go back to. */
+size_t flash_mark(const struct flash *f);
+void flash_back(struct flash *f, size_t mark);
+/* Forgets how to go back. */
+void flash_settle(struct flash *f);
+
+#endif

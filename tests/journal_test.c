@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The journal, on a small pair of images: everything is tried. tests/powercut.c cuts operations in half, with real firmware.
+ */
+#include "patcher/patcher.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/bytes.h"
+#include "diffgen/diffgen.h"
+#include "patcher/state.h"
+#include "tests/flash_port.h"
+#include "tests/pack.h"
+
+#define LEN_CAP 6000
+#define WORKSPACE_WORDS 1024
+#define MOST_STEPS 100000u
+
+static uint8_t old_image[LEN_CAP];
+static uint8_t new_image[LEN_CAP];
+static size_t old_len, new_len;
+static uint8_t *delta, *other;
+static size_t delta_len, other_len;
+static struct kerf_header header;
+static struct kerf_patcher_expect expect, expect_other;
+static const struct flash_geometry geometry = {.sector = 512, .page = 64, .unit = 16, .interval = 1};
+
+/* Noise in pieces that call each other, some of them changed and moved. */
+static size_t make_image(uint8_t *image, size_t len, size_t from, size_t shift)
+{
+    size_t out = 0;
+
+    for (size_t pos = 0; pos < len; pos += 4) {
+        uint32_t word;
+
+        if (pos == from) {
+            test_noise(image + out, shift, 5);
+            out += shift;
+        }
+        test_noise((uint8_t *)&word, sizeof word, (uint32_t)pos / 40 * 7 + (uint32_t)pos % 40);
+        if (pos % 40 == 36) {
+            word = 0x08000000u + (uint32_t)(pos * 7 % len) + (pos * 7 % len >= from ? (uint32_t)shift : 0);
+        }
+        kerf_store_le32(image + out, word ^ (pos % 1000 == 500 && from < len ? 0x55u : 0));
+        out += 4;
+    }
+    return out;
+}
+
+static int make_deltas(void **state)
+{
+    struct kerf_diff_options options = {.ram = KERF_DIFF_RAM_MIN, .codec = KERF_CODEC_NATIVE};
+    struct kerf_diff_report report;
+    struct kerf_header h;
+
+    (void)state;
+    old_len = make_image(old_image, 4000, SIZE_MAX, 0);
+    new_len = make_image(new_image, 4000, 2000, 300);
+    if (kerf_diff_create(old_image, old_len, new_image, new_len, &options, &delta, &delta_len, &report) != KERF_OK ||
+        kerf_header_parse(delta, delta_len, &header) != KERF_OK) {
+        return -1;
+    }
+    expect.chunk0_known = true;
+    expect.chunk0_digest = report.chunk0_digest;
+    other = test_pack_stored(NULL, 0, new_image, new_len, 256, &other_len);
+    if (other == NULL || kerf_header_parse(other, other_len, &h) != KERF_OK) {
+        return -1;
+    }
+    expect_other.chunk0_known = true;
+    test_digest(other, h.chunk0_len, &expect_other.chunk0_digest);
+    return 0;
+}
+
+static int free_deltas(void **state)
+{
+    (void)state;
+    free(delta);
+    free(other);
+    return 0;
+}
+
+/* A device: what is in its memory is gone with each reboot. */
+struct device {
+    struct flash flash;
+    struct flash_port port;
+    uint64_t workspace[WORKSPACE_WORDS];
+    size_t workspace_len;
+    struct kerf_patcher *p;
+    uint64_t operations; /* a digest of all of them */
+};
+
+static void note(void *ctx)
+{
+    struct device *d = ctx;
+    const struct flash *f = &d->flash;
+
+    d->operations = (d->operations ^ f->op_pos ^ (uint64_t)f->op_len << 32 ^ f->erasing) * 0x9e3779b97f4a7c15u;
+    for (uint32_t i = 0; f->op_data != NULL && i < f->op_len; i++) {
+        d->operations = (d->operations ^ f->op_data[i]) * 0x9e3779b97f4a7c15u;
+    }
+}
+
+static void switch_on(struct device *d)
+{
+    memset(d, 0, sizeof *d);
+    flash_port_init(&d->port, &d->flash, &header, &geometry, old_image, old_len);
+    d->workspace_len = kerf_patcher_workspace(&header, &d->port.port);
+    assert_true(d->workspace_len <= sizeof d->workspace);
+    d->flash.before = note;
+    d->flash.before_ctx = d;
+}
+
+static void switch_off(struct device *d)
+{
+    flash_port_free(&d->port);
+    flash_free(&d->flash);
+}
+
+/* Memory is lost; the journal says where to go on. KERF_NONE: from the beginning, which is begun. */
+static kerf_err reboot(struct device *d, const struct kerf_patcher_expect *e, size_t *pos)
+{
+    struct kerf_patcher_status s;
+    kerf_err err;
+
+    memset(d->workspace, 0xee, sizeof d->workspace);
+    err = kerf_patcher_resume(d->workspace, d->workspace_len, &d->port.port, e, &d->p);
+    if (err == KERF_NONE) {
+        memset(d->workspace, 0xdd, sizeof d->workspace);
+        assert_int_equal(kerf_patcher_init(d->workspace, d->workspace_len, &d->port.port, e, 0, &d->p), KERF_OK);
+    }
+    kerf_patcher_status(d->p, &s);
+    *pos = (size_t)s.delta_pos;
+    return err;
+}
+
+/* Feeds data[pos .. end) in pieces, `steps` calls at most. */
+static kerf_err feed(struct device *d, const uint8_t *data, size_t *pos, size_t end, size_t piece, unsigned steps)
+{
+    kerf_err err = KERF_MORE_WORK;
+
+    for (unsigned i = 0; i < steps && err >= 0 && err != KERF_END; i++) {
+        size_t used;
+
+        err = kerf_patcher_feed(d->p, &d->port.port, data + *pos, end - *pos < piece ? end - *pos : piece, &used);
+        *pos += used;
+        if (err == KERF_MORE_INPUT && *pos == end) {
+            break;
+        }
+    }
+    return err;
+}
+
+static void check_new(struct device *d)
+{
+    assert_memory_equal(d->flash.bytes, new_image, new_len);
+}
+
+static void the_way_it_is_fed_changes_no_operation(void **state)
+{
+    static const size_t pieces[] = {1, 2, 3, 7, 13, 61, 127, 251, 509, 100000};
+    uint64_t operations = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        struct device d;
+        size_t pos;
+
+        switch_on(&d);
+        assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+        assert_int_equal(feed(&d, delta, &pos, delta_len, pieces[i], MOST_STEPS), KERF_END);
+        check_new(&d);
+        assert_true(i == 0 || d.operations == operations);
+        operations = d.operations;
+        switch_off(&d);
+    }
+}
+
+/* ... and power goes; what is fed then is what comes behind the position that the journal says. */
+static void it_may_stop_at_every_byte_of_the_delta(void **state)
+{
+    size_t saved = 0;
+
+    (void)state;
+    for (size_t stop = 0; stop < delta_len; stop++) {
+        struct device d;
+        size_t pos;
+
+        switch_on(&d);
+        assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+        assert_int_equal(feed(&d, delta, &pos, stop, 17, MOST_STEPS), KERF_MORE_INPUT);
+        assert_int_equal(pos, stop);
+        assert_int_equal(reboot(&d, &expect, &pos), stop < header.chunk0_len ? KERF_NONE : KERF_OK);
+        assert_true(pos <= stop);
+        saved = pos > saved ? pos : saved;
+        assert_int_equal(feed(&d, delta, &pos, delta_len, 100, MOST_STEPS), KERF_END);
+        check_new(&d);
+        switch_off(&d);
+    }
+    assert_true(saved > delta_len / 2);
+}
+
+static void it_may_stop_after_every_call(void **state)
+{
+    kerf_err err = KERF_OK;
+
+    (void)state;
+    for (unsigned stop = 0; err != KERF_END; stop++) {
+        struct device d;
+        size_t pos;
+        size_t first;
+
+        switch_on(&d);
+        assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+        err = feed(&d, delta, &pos, delta_len, 1000, stop);
+        assert_true(err >= 0);
+        first = pos;
+        (void)reboot(&d, NULL, &pos);
+        assert_true(pos <= first);
+        assert_int_equal(feed(&d, delta, &pos, delta_len, 1000, MOST_STEPS), KERF_END);
+        check_new(&d);
+        switch_off(&d);
+    }
+}
+
+/* No bit of the journal can change so that a wrong image comes out. */
+static void every_flipped_bit_is_survived(void **state)
+{
+    struct device d;
+    size_t pos;
+    unsigned anew = 0;
+    unsigned older = 0;
+    kerf_pos newest;
+    struct kerf_patcher_status s;
+
+    (void)state;
+    switch_on(&d);
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+    while (pos < delta_len * 2 / 3) {
+        assert_true(feed(&d, delta, &pos, delta_len, 5, 1) > 0);
+    }
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_OK);
+    kerf_patcher_status(d.p, &s);
+    newest = s.new_pos;
+    for (uint32_t bit = d.port.slot_len * 8; bit < d.flash.size * 8; bit++) {
+        size_t mark = flash_mark(&d.flash);
+
+        flash_flip(&d.flash, bit);
+        anew += reboot(&d, &expect, &pos) == KERF_NONE;
+        kerf_patcher_status(d.p, &s);
+        older += s.new_pos < newest;
+        if (s.new_pos < newest || bit % 97 == 0) { /* the rest of the newest checkpoint's recoveries are the same */
+            assert_int_equal(feed(&d, delta, &pos, delta_len, 1000, bit % 31 == 0 ? MOST_STEPS : 20),
+                             bit % 31 == 0 ? KERF_END : KERF_MORE_WORK);
+            if (bit % 31 == 0) {
+                check_new(&d);
+            }
+        }
+        flash_back(&d.flash, mark);
+    }
+    assert_int_equal(anew, 0);
+    assert_true(older > header.chunk_size); /* bits of the newest copy */
+    switch_off(&d);
+}
+
+static void another_payload_starts_anew(void **state)
+{
+    struct device d;
+    size_t pos;
+    size_t used;
+
+    (void)state;
+    switch_on(&d);
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+    (void)feed(&d, delta, &pos, delta_len - 1, 1000, MOST_STEPS);
+    /* By name it isn't taken up ... */
+    assert_int_equal(reboot(&d, &expect_other, &pos), KERF_NONE);
+    assert_int_equal(pos, 0);
+    /* ... and without a name its bytes are found out. */
+    assert_int_equal(reboot(&d, NULL, &pos), KERF_OK);
+    assert_true(pos > 0 && pos < other_len);
+    assert_in_range(-feed(&d, other, &pos, other_len, 1000, MOST_STEPS), -KERF_ERR_CHUNK, -KERF_ERR_TRAILING);
+    /* It wrote a checkpoint of its own before it changed the slot: nothing of the first is ever resumed. */
+    assert_int_equal(reboot(&d, &expect_other, &pos), KERF_NONE);
+    for (bool begun = false; !begun;) {
+        uint64_t erases = d.flash.erase_count;
+
+        assert_true(kerf_patcher_feed(d.p, &d.port.port, other + pos, other_len - pos, &used) > 0);
+        pos += used;
+        begun = d.flash.erase_count > erases && d.flash.op_pos < d.port.slot_len;
+    }
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+    assert_int_equal(reboot(&d, &expect_other, &pos), KERF_OK);
+    assert_int_equal(feed(&d, other, &pos, other_len, 1000, MOST_STEPS), KERF_END);
+    check_new(&d);
+    switch_off(&d);
+}
+
+static void what_is_done_is_verified_again_until_it_is_forgotten(void **state)
+{
+    struct device d;
+    size_t pos;
+    uint64_t programs;
+
+    (void)state;
+    switch_on(&d);
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+    assert_int_equal(feed(&d, delta, &pos, delta_len, 1000, MOST_STEPS), KERF_END);
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_OK);
+    assert_int_equal(feed(&d, delta, &pos, delta_len, 1000, MOST_STEPS), KERF_END);
+    programs = d.flash.program_count;
+    assert_int_equal(kerf_patcher_forget(d.p, &d.port.port), KERF_OK);
+    assert_int_equal(d.flash.program_count, programs);
+    assert_int_equal(reboot(&d, NULL, &pos), KERF_NONE);
+    check_new(&d);
+    switch_off(&d);
+}
+
+/* What patcher.h says of wear. */
+static void sectors_wear_as_stated(void **state)
+{
+    struct device d;
+    size_t pos;
+    uint32_t sectors = ((uint32_t)new_len + geometry.sector - 1) / geometry.sector;
+    uint32_t most = 0;
+
+    (void)state;
+    switch_on(&d);
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+    assert_int_equal(feed(&d, delta, &pos, delta_len, 1000, MOST_STEPS), KERF_END);
+    for (uint32_t i = 0; i < d.flash.size / geometry.sector; i++) {
+        if (i < d.port.slot_len / geometry.sector) {
+            assert_int_equal(d.flash.erases[i], i < sectors);
+        } else {
+            most = d.flash.erases[i] > most ? d.flash.erases[i] : most;
+        }
+    }
+    assert_in_range(most, sectors / 2 - 1, sectors / 2 + 1);
+    switch_off(&d);
+}
+
+static void a_journal_or_workspace_that_does_not_fit_is_refused(void **state)
+{
+    struct device d;
+    size_t pos;
+    uint64_t before;
+    struct kerf_port good;
+
+#define REFUSED(change)                                                                                                \
+    do {                                                                                                               \
+        d.port.port = good;                                                                                            \
+        change;                                                                                                        \
+        assert_int_equal(kerf_patcher_init(d.workspace, d.workspace_len, &d.port.port, NULL, 0, &d.p),                 \
+                         KERF_ERR_ARGUMENT);                                                                           \
+        assert_int_equal(kerf_patcher_resume(d.workspace, d.workspace_len, &d.port.port, NULL, &d.p),                  \
+                         KERF_ERR_ARGUMENT);                                                                           \
+    } while (0)
+
+    (void)state;
+    switch_on(&d);
+    good = d.port.port;
+    REFUSED(d.port.port.read_spare = NULL);
+    REFUSED(d.port.port.erase_spare = NULL);
+    REFUSED(d.port.port.write_spare = NULL);
+    REFUSED(d.port.port.spare_unit = 0);
+    REFUSED(d.port.port.spare_unit = 24);
+    REFUSED(d.port.port.spare_unit = 128);
+    REFUSED(d.port.port.spare_sector = 0);
+    REFUSED(d.port.port.spare_sector = 96);
+    REFUSED(d.port.port.interval = 0);
+    REFUSED(d.port.port.interval = 256);
+    REFUSED(d.port.port.journal_size = 3 * 512);
+    REFUSED(d.port.port.spare_size = d.port.port.journal_size - 1);
+#undef REFUSED
+    d.port.port = good;
+    d.port.port.journal_size -= 2 * geometry.sector;
+    before = d.flash.erase_count;
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+    assert_int_equal(feed(&d, delta, &pos, delta_len, 1000, MOST_STEPS), KERF_ERR_SPACE);
+    assert_int_equal(d.flash.erase_count, before);
+
+    /* A checkpoint is not read into less memory than it was taken from. */
+    d.port.port = good;
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+    (void)feed(&d, delta, &pos, delta_len - 1, 1000, MOST_STEPS);
+    for (size_t len = 0; len < d.workspace_len; len++) {
+        kerf_err err = kerf_patcher_resume(d.workspace, len, &d.port.port, NULL, &d.p);
+
+        assert_int_equal(err, len < kerf_patcher_workspace_min(&d.port.port) ? KERF_ERR_RAM : KERF_NONE);
+    }
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_OK);
+    switch_off(&d);
+}
+
+static void a_dry_run_leaves_the_journal_alone(void **state)
+{
+    struct device d;
+    size_t pos = 0;
+
+    (void)state;
+    switch_on(&d);
+    d.port.old_len = 0;
+    assert_int_equal(kerf_patcher_init(d.workspace, d.workspace_len, &d.port.port, NULL, KERF_PATCHER_DRY_RUN, &d.p),
+                     KERF_OK);
+    assert_int_equal(feed(&d, other, &pos, other_len, 1000, MOST_STEPS), KERF_END);
+    assert_true(d.flash.erase_count + d.flash.program_count == 0);
+    switch_off(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_way_it_is_fed_changes_no_operation),
+        cmocka_unit_test(it_may_stop_at_every_byte_of_the_delta),
+        cmocka_unit_test(it_may_stop_after_every_call),
+        cmocka_unit_test(every_flipped_bit_is_survived),
+        cmocka_unit_test(another_payload_starts_anew),
+        cmocka_unit_test(what_is_done_is_verified_again_until_it_is_forgotten),
+        cmocka_unit_test(sectors_wear_as_stated),
+        cmocka_unit_test(a_journal_or_workspace_that_does_not_fit_is_refused),
+        cmocka_unit_test(a_dry_run_leaves_the_journal_alone),
+    };
+
+    return cmocka_run_group_tests(tests, make_deltas, free_deltas);
+}

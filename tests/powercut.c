@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * powercut.c - powercut OLD NEW DELTA [name=value ...]: cuts the power at every flash operation of an update.
+ *
+ * Applies the delta to a strict model of NOR flash (flash.h). Before each operation the power is cut in every way that the model
+ * knows: what is left of the operation is done, memory is lost, and the update goes on from the journal. Up to `depth` cuts
+ * follow each other; a recovery need only be followed until flash and workspace are what they were at some moment before
+ * (after which as many cuts were tried). The new image must be there in the end.
+ *
+ *     sector=4096 unit=256 page=256    flash geometry in bytes; page: what is programmed at once
+ *     interval=1                       sectors of new between two checkpoints (two slots)
+ *     depth=1                          cuts that follow each other
+ *     sample=1                         cuts at one of so many operations (of the first run; `sample2` of recoveries)
+ *
+ * Prints one line; exit status 0 if nothing failed.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "patcher/patcher.h"
+#include "patcher/state.h"
+#include "tests/flash_port.h"
+
+#define DEPTH_MAX 3u
+#define PIECE 509u /* bytes fed at a time */
+
+/* Moments that were seen: an open hash table of keys. */
+struct seen {
+    uint64_t *keys; /* 0: free */
+    size_t count, cap;
+};
+
+struct file {
+    uint8_t *data;
+    size_t len;
+};
+
+/* One device after the other: level 0 never lost power, level n lost it n times. */
+struct device {
+    struct flash_port port;
+    uint64_t *workspace;
+};
+
+struct world {
+    struct file old_image, new_image, delta;
+    struct kerf_header header;
+    struct kerf_patcher_expect expect;
+    struct flash_geometry geometry;
+    uint32_t depth, sample, sample2;
+    struct flash flash;
+    size_t workspace_len;
+    struct device devices[DEPTH_MAX + 1];
+    struct seen seen[DEPTH_MAX + 1]; /* [n]: moments after which n cuts are tried */
+    unsigned level;
+    bool begun;                  /* the first device has written to more than the journal */
+    uint64_t ops[DEPTH_MAX + 1]; /* operations done by devices of each level */
+    uint64_t cut_ops, cuts[DEPTH_MAX + 1], anew, failures;
+    uint64_t path[DEPTH_MAX + 1]; /* for messages: the operation at which power was cut, and how */
+    enum flash_cut how[DEPTH_MAX + 1];
+};
+
+static void die(const char *what, const char *name)
+{
+    (void)fprintf(stderr, "powercut: %s%s\n", what, name);
+    exit(2);
+}
+
+static void *get(size_t len)
+{
+    void *p = calloc(1, len + 1);
+
+    if (p == NULL) {
+        die("out of memory", "");
+    }
+    return p;
+}
+
+static struct file read_file(const char *name)
+{
+    struct file file = {NULL, 0};
+    FILE *f = fopen(name, "rb");
+    long len;
+
+    if (f == NULL || fseek(f, 0, SEEK_END) != 0 || (len = ftell(f)) < 0 || fseek(f, 0, SEEK_SET) != 0) {
+        die("can't read ", name);
+        return file;
+    }
+    file.len = (size_t)len;
+    file.data = get(file.len);
+    if (fread(file.data, 1, file.len, f) != file.len) {
+        die("can't read ", name);
+    }
+    (void)fclose(f);
+    return file;
+}
+
+/* --- Keys of moments --- */
+
+static uint64_t key_of(uint64_t key, const uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < len; i += 8) {
+        uint64_t word = 0;
+
+        memcpy(&word, data + i, len - i < 8 ? len - i : 8);
+        key = (key ^ word) * 0x9e3779b97f4a7c15u;
+        key ^= key >> 29;
+    }
+    return key;
+}
+
+static bool find(const struct seen *seen, uint64_t key)
+{
+    for (size_t i = (size_t)key & (seen->cap - 1); seen->cap > 0 && seen->keys[i] != 0; i = (i + 1) & (seen->cap - 1)) {
+        if (seen->keys[i] == key) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add(struct seen *seen, uint64_t key)
+{
+    size_t i;
+
+    if (seen->count * 2 >= seen->cap) {
+        struct seen old = *seen;
+
+        seen->cap = old.cap == 0 ? 4096 : old.cap * 2;
+        seen->keys = get(seen->cap * sizeof *seen->keys);
+        seen->count = 0;
+        for (i = 0; i < old.cap; i++) {
+            if (old.keys[i] != 0) {
+                add(seen, old.keys[i]);
+            }
+        }
+        free(old.keys);
+    }
+    for (i = (size_t)key & (seen->cap - 1); seen->keys[i] != 0; i = (i + 1) & (seen->cap - 1)) {
+    }
+    seen->keys[i] = key;
+    seen->count++;
+}
+
+/* Was this moment seen with as many cuts to come? Notes it if not. Page bytes that hold nothing don't count. */
+static bool seen_before(struct world *w)
+{
+    struct kerf_patcher *p = (struct kerf_patcher *)(void *)w->devices[w->level].workspace;
+    size_t len = (size_t)(page_of(p) - (uint8_t *)p) + p->page_len;
+    uint64_t key = key_of(w->flash.key, (const uint8_t *)p, len) | 1;
+    unsigned left = w->depth - w->level;
+
+    for (unsigned n = left; n <= w->depth; n++) {
+        if (find(&w->seen[n], key)) {
+            return true;
+        }
+    }
+    add(&w->seen[left], key);
+    return false;
+}
+
+/* --- Runs --- */
+
+static void fail(struct world *w, const char *why, kerf_err err)
+{
+    w->failures++;
+    if (w->failures > 20) {
+        return;
+    }
+    (void)fprintf(stderr, "FAILED: %s (%d); cuts:", why, (int)err);
+    for (unsigned i = 0; i < w->level; i++) {
+        (void)fprintf(stderr, " %" PRIu64 "/%d", w->path[i], (int)w->how[i]);
+    }
+    (void)fprintf(stderr, "\n");
+}
+
+/* Starts or resumes an apply on the device of this level; *pos: where in the delta to go on. */
+static kerf_err start(struct world *w, struct kerf_patcher **p, size_t *pos)
+{
+    struct device *d = &w->devices[w->level];
+    struct kerf_patcher_status status;
+    kerf_err err;
+
+    memset(d->workspace, 0xa5 + (int)w->level, w->workspace_len);
+    err = kerf_patcher_resume(d->workspace, w->workspace_len, &d->port.port, &w->expect, p);
+    if (err == KERF_NONE) {
+        w->anew += w->level > 0;
+        if (w->begun) {
+            fail(w, "there was a checkpoint, and none was found", err);
+        }
+        memset(d->workspace, 0x5a + (int)w->level, w->workspace_len);
+        err = kerf_patcher_init(d->workspace, w->workspace_len, &d->port.port, &w->expect, 0, p);
+    }
+    if (err == KERF_OK) {
+        kerf_patcher_status(*p, &status);
+        *pos = (size_t)status.delta_pos;
+    }
+    return err;
+}
+
+/* To the end, or to a moment that was seen. */
+static void run(struct world *w)
+{
+    struct device *d = &w->devices[w->level];
+    struct kerf_patcher *p = NULL;
+    size_t pos = 0;
+    size_t used;
+    kerf_err err = start(w, &p, &pos);
+
+    while (err >= KERF_OK && err != KERF_END) {
+        uint64_t ops = w->ops[w->level];
+        size_t len = w->delta.len - pos < PIECE ? w->delta.len - pos : PIECE;
+
+        err = kerf_patcher_feed(p, &d->port.port, w->delta.data + pos, len, &used);
+        pos += used;
+        if (err == KERF_MORE_INPUT && pos == w->delta.len) {
+            err = KERF_ERR_TRUNCATED;
+        }
+        if (err > KERF_OK && ops != w->ops[w->level] && seen_before(w) && w->level > 0) {
+            return;
+        }
+    }
+    if (err != KERF_END) {
+        fail(w, "the update did not go on", err);
+    } else if (memcmp(w->flash.bytes, w->new_image.data, w->new_image.len) != 0) {
+        fail(w, "the slot holds something else than the new image", err);
+    }
+}
+
+/* Before an operation: every cut in it. */
+static void before(void *ctx)
+{
+    struct world *w = ctx;
+    struct flash *f = &w->flash;
+    struct flash op = *f; /* the operation; the recoveries have others */
+    uint64_t n = w->ops[w->level]++;
+    uint32_t sample = w->level == 0 ? w->sample : w->sample2;
+
+    if (w->level == 0 && (op.op_pos < w->devices[0].port.slot_len ||
+                          op.op_pos >= w->devices[0].port.slot_len + w->devices[0].port.port.journal_size)) {
+        w->begun = true;
+    }
+    if (w->level >= w->depth || (sample > 1 && n * 0x9e3779b97f4a7c15u >> 33 & (sample - 1))) {
+        return;
+    }
+    w->cut_ops++;
+    for (int how = 0; how < FLASH_CUT_COUNT; how++) {
+        size_t mark = flash_mark(f);
+
+        f->erasing = op.erasing;
+        f->op_pos = op.op_pos;
+        f->op_len = op.op_len;
+        f->op_data = op.op_data;
+        w->path[w->level] = n;
+        w->how[w->level] = (enum flash_cut)how;
+        flash_cut(f, (enum flash_cut)how);
+        w->cuts[w->level]++;
+        w->level++;
+        w->ops[w->level] = 0;
+        run(w);
+        w->level--;
+        flash_back(f, mark);
+    }
+    if (w->level == 0) {
+        flash_settle(f);
+    }
+}
+
+/* --- Setting up --- */
+
+static void parse(struct world *w, int argc, char **argv)
+{
+    for (int i = 4; i < argc; i++) {
+        char *value = strchr(argv[i], '=');
+        uint32_t *where = NULL;
+        static const char *const names[] = {"sector", "unit", "page", "interval", "depth", "sample", "sample2"};
+        uint32_t *const fields[] = {&w->geometry.sector, &w->geometry.unit, &w->geometry.page, &w->geometry.interval,
+                                    &w->depth,           &w->sample,        &w->sample2};
+
+        for (size_t k = 0; value != NULL && k < sizeof names / sizeof names[0]; k++) {
+            if (strncmp(names[k], argv[i], (size_t)(value - argv[i])) == 0 && names[k][value - argv[i]] == '\0') {
+                where = fields[k];
+            }
+        }
+        if (where == NULL) {
+            die("what is ", argv[i]);
+            return;
+        }
+        *where = (uint32_t)strtoul(value + 1, NULL, 10);
+    }
+    if (w->depth > DEPTH_MAX || ((w->sample - 1) & w->sample) != 0 || ((w->sample2 - 1) & w->sample2) != 0) {
+        die("depth is at most 3, samples are powers of 2", "");
+    }
+}
+
+static void set_up(struct world *w)
+{
+    if (kerf_header_parse(w->delta.data, w->delta.len, &w->header) != KERF_OK) {
+        die("not a delta", "");
+    }
+    for (unsigned i = 0; i <= DEPTH_MAX; i++) {
+        struct device *d = &w->devices[i];
+
+        flash_port_init(&d->port, &w->flash, &w->header, &w->geometry, w->old_image.data, w->old_image.len);
+        w->workspace_len = kerf_patcher_workspace(&w->header, &d->port.port);
+        d->workspace = get(w->workspace_len);
+    }
+    w->expect.chunk0_known = true;
+    if (kerf_hash_bytes(w->delta.data, w->header.chunk0_len, &w->expect.chunk0_digest) != KERF_OK) {
+        die("can't hash", "");
+    }
+    flash_settle(&w->flash);
+}
+
+/* Erases of the sector that was erased most, from `start` to `end`, and of all. */
+static void wear(const struct world *w, uint32_t start, uint32_t end, uint32_t *most, uint64_t *sum)
+{
+    *most = 0;
+    *sum = 0;
+    for (uint32_t i = start / w->flash.sector; i < end / w->flash.sector; i++) {
+        *most = w->flash.erases[i] > *most ? w->flash.erases[i] : *most;
+        *sum += w->flash.erases[i];
+    }
+}
+
+/* An update without cuts: what it wears. */
+static void measure(struct world *w)
+{
+    size_t mark = flash_mark(&w->flash);
+    uint32_t most[3];
+    uint64_t sum[3];
+    const struct flash_port *fp = &w->devices[0].port;
+    const struct flash_geometry *g = &w->geometry;
+    uint32_t journal = fp->slot_len + fp->port.journal_size;
+
+    run(w);
+    wear(w, 0, fp->slot_len, &most[0], &sum[0]);
+    wear(w, fp->slot_len, journal, &most[1], &sum[1]);
+    wear(w, journal, w->flash.size, &most[2], &sum[2]);
+    printf(
+        "%s, %zu -> %zu bytes, delta %zu, workspace %zu; sector %u, page %u, unit %u: erases of a slot sector %u, of "
+        "a journal sector %u (of %u, sum %" PRIu64 "), of a scratch sector %u (of %u, sum %" PRIu64 "); %" PRIu64
+        " programs\n",
+        fp->in_place ? "in place" : "two slots", w->old_image.len, w->new_image.len, w->delta.len,
+        kerf_header_workspace(&w->header), g->sector, g->page, g->unit, most[0], most[1],
+        fp->port.journal_size / g->sector, sum[1], most[2], (w->flash.size - journal) / g->sector, sum[2],
+        w->flash.program_count);
+    flash_back(&w->flash, mark);
+    for (unsigned i = 0; i <= DEPTH_MAX; i++) {
+        free(w->seen[i].keys);
+        memset(&w->seen[i], 0, sizeof w->seen[i]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct world w;
+
+    if (argc < 4) {
+        die("powercut OLD NEW DELTA [name=value ...]", "");
+    }
+    w.geometry = (struct flash_geometry){.sector = 4096, .page = 256, .unit = 256, .interval = 1};
+    w.depth = w.sample = w.sample2 = 1;
+    parse(&w, argc, argv);
+    w.old_image = read_file(argv[1]);
+    w.new_image = read_file(argv[2]);
+    w.delta = read_file(argv[3]);
+    set_up(&w);
+    measure(&w);
+    w.flash.before = before;
+    w.flash.before_ctx = &w;
+    w.ops[0] = 0;
+    run(&w);
+    printf("  operations %" PRIu64 ", cut %" PRIu64 "; cuts: first %" PRIu64 ", second %" PRIu64 ", third %" PRIu64
+           "; started anew %" PRIu64 "; failures %" PRIu64 "\n",
+           w.ops[0], w.cut_ops, w.cuts[0], w.cuts[1], w.cuts[2], w.anew, w.failures);
+    for (unsigned i = 0; i <= DEPTH_MAX; i++) {
+        flash_port_free(&w.devices[i].port);
+        free(w.devices[i].workspace);
+        free(w.seen[i].keys);
+    }
+    flash_free(&w.flash);
+    free(w.old_image.data);
+    free(w.new_image.data);
+    free(w.delta.data);
+    return w.failures == 0 ? 0 : 1;
+}
