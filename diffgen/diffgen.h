@@ -20,6 +20,15 @@ extern "C" {
 /* Called now and then while a delta is made; `done` of `total` units of work, the same unit within one `stage` name. */
 typedef void kerf_diff_progress(void *ctx, const char *stage, uint64_t done, uint64_t total);
 
+/* What else is known of an image, from the ELF file that it was made of: it decides what the bytes leave open. */
+struct kerf_diff_hint {
+    uint8_t isa;     /* enum kerf_isa_id; KERF_ISA_COUNT: open */
+    bool base_known; /* the address of the image's first byte is `base` */
+    uint64_t base;
+    unsigned range_count; /* RAM of its variables: multiples of 256, ascending, apart from each other */
+    struct kerf_range ranges[KERF_MAX_RANGES];
+};
+
 struct kerf_diff_options {
     uint64_t ram;            /* bytes of workspace that the decoder may take; 0: KERF_DIFF_RAM_DEFAULT */
     int level;               /* 1 (fast) .. 9 (small); 0: KERF_DIFF_LEVEL_DEFAULT */
@@ -32,7 +41,8 @@ struct kerf_diff_options {
     const char *isa; /* hint: name of the ISA (kerf_isa_name); NULL: found from the images. "none": no references */
     bool base_known; /* hint: both images are loaded at `base` */
     uint64_t base;
-    kerf_diff_progress *progress; /* NULL: none */
+    const struct kerf_diff_hint *old_hint, *new_hint; /* NULL: none */
+    kerf_diff_progress *progress;                     /* NULL: none */
     void *progress_ctx;
 };
 

@@ -203,8 +203,38 @@ static void reduce(struct pairs *pairs)
     }
 }
 
-/* Finds the load addresses of images without a header that says them. *known: found for one of them at least. */
-static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new_side, bool *known)
+/*
+ * The addresses that hints say, in place of those that the votes found. Where there is but one hint and the votes missed it, what
+ * they said of the other image is worth nothing.
+ */
+static void take_hints(const struct kerf_diff_options *options, bool found[2], uint64_t base[2])
+{
+    const struct kerf_diff_hint *hints[2] = {options->old_hint, options->new_hint};
+    bool missed = false;
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (hints[i] == NULL || !hints[i]->base_known) {
+            hints[i] = NULL;
+        } else if (!found[i] || base[i] != hints[i]->base) {
+            missed = true;
+        }
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        if (hints[i] != NULL) {
+            found[i] = true;
+            base[i] = hints[i]->base;
+        } else {
+            found[i] = found[i] && !missed;
+        }
+    }
+}
+
+/*
+ * Finds the load addresses of images without a header that says them; a hint of an image knows better. *known: found for one of them
+ * at least.
+ */
+static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new_side,
+                           const struct kerf_diff_options *options, bool *known)
 {
     struct side *sides[2] = {old_side, new_side};
     uint64_t base[2] = {0, 0};
@@ -219,6 +249,7 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
             return err;
         }
     }
+    take_hints(options, found, base);
     /* Few numbers of 8 bytes are less than the image's length by chance: they are worth a look even at address 0. */
     *known = found[0] || found[1] || (wide && isa != KERF_ISA_NONE);
     for (unsigned i = 0; i < 2; i++) {
@@ -272,6 +303,32 @@ static void make_ranges(struct kerf_image *image, struct kerf_range *ranges, uns
             continue;
         }
         image->ranges[image->range_count++] = range;
+    }
+}
+
+/* What a hint of either image says the instruction set is, where the bytes did not tell. */
+static unsigned hinted_isa(const struct kerf_diff_options *options)
+{
+    const struct kerf_diff_hint *hints[2] = {options->old_hint, options->new_hint};
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (hints[i] != NULL && hints[i]->isa < KERF_ISA_COUNT) {
+            return hints[i]->isa;
+        }
+    }
+    return KERF_ISA_NONE;
+}
+
+/* RAM as a hint says it, old's first: references are looked for in old. */
+static void hinted_ranges(const struct kerf_diff_options *options, struct kerf_range *ranges, unsigned *count)
+{
+    const struct kerf_diff_hint *hint = options->old_hint != NULL && options->old_hint->range_count > 0
+                                            ? options->old_hint
+                                            : options->new_hint;
+
+    if (hint != NULL) {
+        *count = hint->range_count;
+        memcpy(ranges, hint->ranges, hint->range_count * sizeof *ranges);
     }
 }
 
@@ -345,9 +402,10 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
         vote(&old_side, &votes);
         vote(&new_side, &votes);
         isa = kerf_detect_isa(&votes);
+        isa = isa == KERF_ISA_NONE ? hinted_isa(options) : isa;
     }
     if (!old_side.layout.addressed && !options->base_known) {
-        kerf_err err = find_bases(isa, &old_side, &new_side, &words);
+        kerf_err err = find_bases(isa, &old_side, &new_side, options, &words);
 
         if (err != KERF_OK) {
             return err;
@@ -365,6 +423,9 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
 
     kerf_err err = kerf_detect_ram(isa, old_image, old_len, &old_side.layout, ranges, &range_count);
 
+    if (err == KERF_OK && range_count == 0) {
+        hinted_ranges(options, ranges, &range_count);
+    }
     if (err == KERF_OK) {
         make_ranges(image, ranges, range_count, wide);
         describe(image, isa, &old_side.layout, words);

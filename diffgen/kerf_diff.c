@@ -18,22 +18,26 @@
 #include "common/host/cli.h"
 #include "common/host/file.h"
 #include "common/host/progress.h"
+#include "diffgen/inputs.h"
 #include "diffgen/work.h"
 
 /* The command line. */
 struct options {
     const char *old_path; /* NULL: a full payload */
     const char *new_path;
-    const char *delta_path; /* "-": standard output */
+    const char *delta_path;                  /* "-": standard output */
+    const char *old_elf_path, *new_elf_path; /* NULL: not given */
     struct kerf_diff_options diff;
-    bool full, json, quiet, verbose;
+    bool full, flatten, json, quiet, verbose;
 };
 
 /* One run. */
 struct run {
     const struct options *options;
     struct kerf_diff_options diff; /* those of the command line, and the progress line */
-    uint8_t *old_image, *new_image, *delta;
+    struct kerf_input old_input, new_input;
+    const uint8_t *old_image, *new_image; /* of the inputs */
+    uint8_t *delta;
     size_t delta_len;
     struct kerf_progress progress;
     struct kerf_diff_result result;
@@ -68,6 +72,9 @@ static int help(void)
                 "      --base ADDRESS  load address of both images, in hexadecimal, where it is not recognised\n"
                 "      --in-place sector=BYTES,scratch=SECTORS[,group=SECTORS][,slot=BYTES]\n"
                 "                      for a device with one slot, where NEW takes OLD's place sector by sector\n"
+                "      --elf-old FILE, --elf-new FILE\n"
+                "                      ELF files of the images, for what their bytes leave open\n"
+                "      --flatten       Intel HEX, UF2, DfuSe and DFU files: the delta is of the images in them\n"
                 "      --no-new        the decoder must not read back what it has written\n"
                 "      --expect DIGEST info: the digest that the delta must have, as kerf-diff printed it\n"
                 "      --old OLD       info: decode the payload too, and count where its bytes went\n"
@@ -98,6 +105,9 @@ static int parse_paths(struct options *o, int argc, char **argv)
                                       : "too many arguments, from '%s' on",
                               argv[optind + want]);
     }
+    if (o->full && o->old_elf_path != NULL) {
+        return kerf_cli_usage("--full has no old image, so --elf-old is none of it");
+    }
     if (o->full && o->diff.in_place) {
         return kerf_cli_usage("--in-place needs an old image, so not --full");
     }
@@ -122,6 +132,9 @@ enum {
     OPT_FULL = 256,
     OPT_ISA,
     OPT_BASE,
+    OPT_ELF_OLD,
+    OPT_ELF_NEW,
+    OPT_FLATTEN,
     OPT_IN_PLACE,
     OPT_NO_NEW,
     OPT_JSON,
@@ -146,6 +159,15 @@ static int parse_option(struct options *o, int c, char **argv)
         return kerf_diff_parse_base(&o->diff, optarg);
     case OPT_IN_PLACE:
         return kerf_diff_parse_in_place(&o->diff, optarg);
+    case OPT_ELF_OLD:
+        o->old_elf_path = optarg;
+        return -1;
+    case OPT_ELF_NEW:
+        o->new_elf_path = optarg;
+        return -1;
+    case OPT_FLATTEN:
+        o->flatten = true;
+        return -1;
     case OPT_NO_NEW:
         o->diff.no_new = true;
         return -1;
@@ -182,6 +204,9 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"isa", required_argument, NULL, OPT_ISA},
         {"base", required_argument, NULL, OPT_BASE},
         {"in-place", required_argument, NULL, OPT_IN_PLACE},
+        {"elf-old", required_argument, NULL, OPT_ELF_OLD},
+        {"elf-new", required_argument, NULL, OPT_ELF_NEW},
+        {"flatten", no_argument, NULL, OPT_FLATTEN},
         {"no-new", no_argument, NULL, OPT_NO_NEW},
         {"json", no_argument, NULL, OPT_JSON},
         {"quiet", no_argument, NULL, 'q'},
@@ -239,13 +264,28 @@ static kerf_err check_output(struct run *r)
 static kerf_err read_images(struct run *r)
 {
     const struct options *o = r->options;
-    kerf_err err = KERF_OK;
 
-    if (o->old_path != NULL) {
-        err = kerf_file_read(o->old_path, KERF_DIFF_IMAGE_MAX, &r->old_image, &r->result.old_len, &r->why);
+    r->old_input = (struct kerf_input){.path = o->old_path, .names_path = o->old_elf_path, .flatten = o->flatten};
+    r->new_input = (struct kerf_input){.path = o->new_path, .names_path = o->new_elf_path, .flatten = o->flatten};
+    kerf_err err = kerf_inputs_read(&r->old_input, &r->new_input, KERF_DIFF_IMAGE_MAX, &r->why);
+    const char *map = o->new_elf_path != NULL && !r->new_input.symbols.is_elf   ? o->new_elf_path
+                      : o->old_elf_path != NULL && !r->old_input.symbols.is_elf ? o->old_elf_path
+                                                                                : NULL;
+
+    if (err == KERF_OK && map != NULL) {
+        kerf_why_set(&r->why, "'%s' is no ELF file", map);
+        err = KERF_ERR_ARGUMENT;
     }
-    if (err == KERF_OK) {
-        err = kerf_file_read(o->new_path, KERF_DIFF_IMAGE_MAX, &r->new_image, &r->result.new_len, &r->why);
+    r->old_image = r->old_input.image;
+    r->new_image = r->new_input.image;
+    r->result.old_len = r->old_input.len;
+    r->result.new_len = r->new_input.len;
+    r->result.old_flat = r->old_input.flat;
+    r->result.new_flat = r->new_input.flat;
+    r->diff.old_hint = &r->old_input.hint;
+    r->diff.new_hint = &r->new_input.hint;
+    if (err == KERF_ERR_FORMAT) {
+        r->exit_code = KERF_EXIT_USAGE;
     }
     return err;
 }
@@ -413,8 +453,8 @@ static int diff(const struct options *o)
     } else {
         code = kerf_diff_show(&r.result, o->verbose, o->quiet);
     }
-    free(r.old_image);
-    free(r.new_image);
+    kerf_input_free(&r.old_input);
+    kerf_input_free(&r.new_input);
     free(r.delta);
     return code;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "diffgen/diffgen.h"
+#include "diffgen/flatten.h"
 
 /* Images that the suffix array takes at most, in bytes. */
 #define KERF_DIFF_IMAGE_MAX ((size_t)INT32_MAX)
@@ -17,11 +18,12 @@ struct kerf_trace;
 
 /* What a created delta is reported by. */
 struct kerf_diff_result {
-    const char *output;      /* as named; "-": standard output */
-    size_t old_len, new_len; /* bytes */
-    uint64_t full_len;       /* bytes of a full payload of new; 0: none was made to compare with */
-    bool full_is_better;     /* the delta is hardly smaller than that */
-    uint64_t ram;            /* bytes asked for */
+    const char *output;                  /* as named; "-": standard output */
+    size_t old_len, new_len;             /* bytes */
+    struct kerf_flat old_flat, new_flat; /* what they were flattened from; no image in there */
+    uint64_t full_len;                   /* bytes of a full payload of new; 0: none was made to compare with */
+    bool full_is_better;                 /* the delta is hardly smaller than that */
+    uint64_t ram;                        /* bytes asked for */
     int level;
     double seconds; /* spent on making and checking it */
     struct kerf_diff_report report;
@@ -43,6 +45,10 @@ extern const struct kerf_diff_profile kerf_diff_profiles[];
 /* report.c: the result as text or as JSON; both return an exit code. `quiet` leaves the text out, not the warning. */
 int kerf_diff_show(const struct kerf_diff_result *result, bool verbose, bool quiet);
 int kerf_diff_show_json(const struct kerf_diff_result *result);
+/* What the images were flattened from: a line each, and as a member of a JSON object; nothing where they were not. */
+void kerf_diff_show_flat(FILE *to, const struct kerf_flat *old_flat, const struct kerf_flat *new_flat, size_t old_len,
+                         size_t new_len);
+void kerf_diff_add_flat(json_t *object, const struct kerf_flat *old_flat, const struct kerf_flat *new_flat);
 /* Where the bytes went: as lines of text, and as members of a JSON object. */
 void kerf_diff_show_parts(FILE *to, const struct kerf_diff_report *report);
 void kerf_diff_add_parts(json_t *object, const struct kerf_diff_report *report);

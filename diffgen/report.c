@@ -51,6 +51,44 @@ void kerf_diff_add_parts(json_t *object, const struct kerf_diff_report *report)
     (void)json_object_set_new(object, "refs_wrong", json_integer((json_int_t)report->refs_wrong));
 }
 
+static void show_flat(FILE *to, const char *side, const struct kerf_flat *flat, size_t len)
+{
+    if (flat->format != NULL) {
+        (void)fprintf(to, "%s was flattened from %s: %zu bytes", side, flat->format, len);
+        if (flat->addressed) {
+            (void)fprintf(to, " at 0x%08" PRIx64, flat->base);
+        }
+        (void)fputs("; the delta is of those\n", to);
+    }
+}
+
+void kerf_diff_show_flat(FILE *to, const struct kerf_flat *old_flat, const struct kerf_flat *new_flat, size_t old_len,
+                         size_t new_len)
+{
+    show_flat(to, "old", old_flat, old_len);
+    show_flat(to, "new", new_flat, new_len);
+}
+
+static json_t *flat_json(const struct kerf_flat *flat)
+{
+    json_t *object = json_pack("{s:s}", "format", flat->format);
+
+    if (object != NULL && flat->addressed) {
+        (void)json_object_set_new(object, "base", json_integer((json_int_t)flat->base));
+    }
+    return object;
+}
+
+void kerf_diff_add_flat(json_t *object, const struct kerf_flat *old_flat, const struct kerf_flat *new_flat)
+{
+    if (old_flat->format != NULL) {
+        (void)json_object_set_new(object, "old_flattened", flat_json(old_flat));
+    }
+    if (new_flat->format != NULL) {
+        (void)json_object_set_new(object, "new_flattened", flat_json(new_flat));
+    }
+}
+
 static double percent(uint64_t part, uint64_t whole)
 {
     return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
@@ -83,6 +121,7 @@ static void show_text(FILE *to, const struct kerf_diff_result *result, bool verb
     }
     (void)fprintf(to, "; workspace %" PRIu64 " of %" PRIu64 " bytes; %.2f s\n", report->workspace, result->ram,
                   result->seconds);
+    kerf_diff_show_flat(to, &result->old_flat, &result->new_flat, result->old_len, result->new_len);
     if (report->recognised[0] != '\0') {
         (void)fprintf(to, "images: %s\n", report->recognised);
     }
@@ -143,6 +182,7 @@ int kerf_diff_show_json(const struct kerf_diff_result *result)
 
     if (object != NULL) {
         kerf_diff_add_parts(object, report);
+        kerf_diff_add_flat(object, &result->old_flat, &result->new_flat);
     }
     if (object != NULL && result->full_len > 0) {
         (void)json_object_set_new(object, "full_size", json_integer((json_int_t)result->full_len));

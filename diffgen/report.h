@@ -121,6 +121,7 @@ struct kerf_report_advice {
 struct kerf_report {
     const char *old_name, *new_name; /* without folders, as given: escape them */
     size_t old_len, new_len;
+    struct kerf_flat old_flat, new_flat; /* what they were flattened from */
     struct kerf_diff_options diff;
     struct kerf_diff_report made;
     struct kerf_header header;

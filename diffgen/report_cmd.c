@@ -12,6 +12,7 @@
 #include "common/host/file.h"
 #include "common/host/progress.h"
 #include "diffgen/detect.h"
+#include "diffgen/inputs.h"
 #include "diffgen/report.h"
 
 #define TOP_DEFAULT 100u
@@ -24,15 +25,16 @@ struct options {
     const char *elf_old_path, *new_names_path; /* NULL: not given; of new an ELF file or a map */
     struct kerf_diff_options diff;
     size_t top;
-    bool no_profiles, json, quiet;
+    bool flatten, no_profiles, json, quiet;
 };
 
 /* One run. */
 struct run {
     const struct options *options;
-    uint8_t *old_image, *new_image, *delta, *old_names, *new_names;
-    size_t delta_len, old_names_len, new_names_len;
-    struct kerf_symbols old_symbols, new_symbols;
+    struct kerf_input old_input, new_input;
+    const uint8_t *old_image, *new_image; /* of the inputs */
+    uint8_t *delta;
+    size_t delta_len;
     struct kerf_report report;
     struct kerf_progress progress;
     struct kerf_why why;
@@ -53,7 +55,7 @@ static int help(void)
         "      --map-new FILE  a linker's map instead of --elf-new (GNU ld, LLVM lld)\n"
         "      --top N         rows of the table of functions; 100 by default\n"
         "      --no-profiles   don't make deltas for other sizes of RAM: quicker\n"
-        "  -r, --ram SIZE, -1 .. -9, --isa NAME, --base ADDRESS, --no-new\n"
+        "  -r, --ram SIZE, -1 .. -9, --isa NAME, --base ADDRESS, --flatten, --no-new\n"
         "                      for the delta, as kerf-diff --help says\n"
         "      --json          print the same numbers as one JSON object; a page is written only with -o\n"
         "  -q, --quiet         print nothing but errors\n"
@@ -88,6 +90,7 @@ static int set_names(struct options *o, const char *path)
 enum {
     OPT_ELF_OLD = 256,
     OPT_NAMES_NEW,
+    OPT_FLATTEN,
     OPT_TOP,
     OPT_NO_PROFILES,
     OPT_ISA,
@@ -108,6 +111,9 @@ static int parse_option(struct options *o, int c, char **argv)
         return -1;
     case OPT_NAMES_NEW:
         return set_names(o, optarg);
+    case OPT_FLATTEN:
+        o->flatten = true;
+        return -1;
     case OPT_TOP:
         return parse_top(o, optarg);
     case OPT_NO_PROFILES:
@@ -185,6 +191,7 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"elf-old", required_argument, NULL, OPT_ELF_OLD},
         {"elf-new", required_argument, NULL, OPT_NAMES_NEW},
         {"map-new", required_argument, NULL, OPT_NAMES_NEW},
+        {"flatten", no_argument, NULL, OPT_FLATTEN},
         {"top", required_argument, NULL, OPT_TOP},
         {"no-profiles", no_argument, NULL, OPT_NO_PROFILES},
         {"ram", required_argument, NULL, 'r'},
@@ -217,57 +224,51 @@ static kerf_err read_inputs(struct run *r)
 {
     const struct options *o = r->options;
     struct kerf_report *report = &r->report;
-    kerf_err err = kerf_file_read(o->old_path, KERF_DIFF_IMAGE_MAX, &r->old_image, &report->old_len, &r->why);
 
-    if (err == KERF_OK) {
-        err = kerf_file_read(o->new_path, KERF_DIFF_IMAGE_MAX, &r->new_image, &report->new_len, &r->why);
-    }
-    if (err == KERF_OK && o->elf_old_path != NULL) {
-        err = kerf_file_read(o->elf_old_path, SIZE_MAX, &r->old_names, &r->old_names_len, &r->why);
-    }
-    if (err == KERF_OK && o->elf_old_path != NULL) {
-        err = kerf_symbols_read(o->elf_old_path, r->old_names, r->old_names_len, &r->old_symbols, &r->why);
-    }
-    if (err == KERF_OK && o->new_names_path != NULL) {
-        err = kerf_file_read(o->new_names_path, SIZE_MAX, &r->new_names, &r->new_names_len, &r->why);
-    }
-    if (err == KERF_OK && o->new_names_path != NULL) {
-        err = kerf_symbols_read(o->new_names_path, r->new_names, r->new_names_len, &r->new_symbols, &r->why);
-    }
+    r->old_input = (struct kerf_input){.path = o->old_path, .names_path = o->elf_old_path, .flatten = o->flatten};
+    r->new_input = (struct kerf_input){.path = o->new_path, .names_path = o->new_names_path, .flatten = o->flatten};
+    kerf_err err = kerf_inputs_read(&r->old_input, &r->new_input, KERF_DIFF_IMAGE_MAX, &r->why);
+
+    r->old_image = r->old_input.image;
+    r->new_image = r->new_input.image;
+    report->old_len = r->old_input.len;
+    report->new_len = r->new_input.len;
+    report->old_flat = r->old_input.flat;
+    report->new_flat = r->new_input.flat;
+    report->diff.old_hint = &r->old_input.hint;
+    report->diff.new_hint = &r->new_input.hint;
     report->old_name = base_name(o->old_path);
     report->new_name = base_name(o->new_path);
     report->names_from = o->new_names_path == NULL ? NULL : base_name(o->new_names_path);
     return err;
 }
 
-/* Where new's first byte lies among the load addresses of the ELF file or map. */
-static uint64_t names_base(const struct run *r)
+/* Where new's first byte lies among the load addresses of a map: it can't tell that itself. */
+static uint64_t map_base(const struct run *r)
 {
     const struct kerf_image *image = &r->report.image;
 
     if (r->options->diff.base_known) {
         return r->options->diff.base;
     }
-    /* Of a map nothing but the recognised address tells it, where its lowest section may be of RAM. */
-    if (!r->new_symbols.is_elf && image->region_count > 0 && image->regions[0].new_addr != 0) {
+    if (r->new_input.hint.base_known) {
+        return r->new_input.hint.base;
+    }
+    if (image->region_count > 0 && image->regions[0].new_addr != 0) {
         return image->regions[0].new_addr - image->regions[0].new_pos;
     }
-    return kerf_symbols_base(&r->new_symbols);
+    return kerf_symbols_base(&r->new_input.symbols);
 }
 
+/* An ELF file's names have their places already. */
 static kerf_err place_names(struct run *r)
 {
-    struct kerf_report *report = &r->report;
+    struct kerf_input *in = &r->new_input;
 
-    if (r->options->new_names_path == NULL) {
-        return KERF_OK;
-    }
-    if (kerf_symbols_place(&r->new_symbols, r->new_names, r->new_names_len, r->new_image, report->new_len,
-                           names_base(r)) == 0) {
-        kerf_why_set(&r->why,
-                     r->new_symbols.is_elf ? "'%s' is not the program in '%s': none of its sections is in there"
-                                           : "'%s' has no section inside '%s': give its load address with --base",
-                     r->options->new_names_path, r->options->new_path);
+    if (in->names_path != NULL && !in->symbols.is_elf &&
+        kerf_symbols_place(&in->symbols, NULL, 0, in->image, in->len, map_base(r)) == 0) {
+        kerf_why_set(&r->why, "'%s' has no section inside '%s': give its load address with --base", in->names_path,
+                     in->path);
         return KERF_ERR_ARGUMENT;
     }
     return KERF_OK;
@@ -376,8 +377,8 @@ static kerf_err measure(struct run *r)
         err = kerf_costs_places(costs, report->places, KERF_PLACES_MAX, &report->place_count);
     }
     if (err == KERF_OK && r->options->new_names_path != NULL) {
-        err = kerf_names_collect(&report->names, costs, &r->new_symbols,
-                                 r->options->elf_old_path == NULL ? NULL : &r->old_symbols);
+        err = kerf_names_collect(&report->names, costs, &r->new_input.symbols,
+                                 r->options->elf_old_path == NULL ? NULL : &r->old_input.symbols);
     }
     return err;
 }
@@ -439,6 +440,7 @@ static void show(const struct run *r)
                  " bytes; a full payload has %" PRIu64 "\n",
                  r->options->page_path, report->made.delta_len, report->made.workspace, report->diff.ram,
                  report->full_len);
+    kerf_diff_show_flat(stdout, &report->old_flat, &report->new_flat, report->old_len, report->new_len);
     if (report->made.recognised[0] != '\0') {
         (void)printf("images: %s\n", report->made.recognised);
     }
@@ -497,12 +499,8 @@ int kerf_diff_report(int argc, char **argv)
     }
     kerf_costs_free(&r.report.costs);
     kerf_names_free(&r.report.names);
-    kerf_symbols_free(&r.old_symbols);
-    kerf_symbols_free(&r.new_symbols);
-    free(r.old_image);
-    free(r.new_image);
+    kerf_input_free(&r.old_input);
+    kerf_input_free(&r.new_input);
     free(r.delta);
-    free(r.old_names);
-    free(r.new_names);
     return code;
 }

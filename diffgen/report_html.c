@@ -181,18 +181,24 @@ static void digests(const struct kerf_report *r, struct kerf_text *t)
     }
 }
 
+static void file_fact(struct kerf_text *t, const char *name, const struct kerf_flat *flat, const char *container,
+                      size_t len)
+{
+    char text[160];
+
+    (void)snprintf(text, sizeof text, "%s%s%s, %zu bytes", container == NULL ? "plain" : container,
+                   flat->format != NULL ? ", flattened from " : "", flat->format != NULL ? flat->format : "", len);
+    fact(t, name, text);
+}
+
 static void facts(const struct kerf_report *r, struct kerf_text *t)
 {
     char text[160];
 
     kerf_text_add(t, "<h2 id=\"recognised\">What was recognised</h2>\n<dl class=\"facts\">\n");
     fact(t, "images", r->made.recognised);
-    (void)snprintf(text, sizeof text, "%s, %zu bytes", r->old_container == NULL ? "plain" : r->old_container,
-                   r->old_len);
-    fact(t, "old file", text);
-    (void)snprintf(text, sizeof text, "%s, %zu bytes", r->new_container == NULL ? "plain" : r->new_container,
-                   r->new_len);
-    fact(t, "new file", text);
+    file_fact(t, "old file", &r->old_flat, r->old_container, r->old_len);
+    file_fact(t, "new file", &r->new_flat, r->new_container, r->new_len);
     for (unsigned i = 0; i < r->header.range_count; i++) {
         (void)snprintf(text, sizeof text, "0x%08" PRIx64 " to 0x%08" PRIx64, (uint64_t)r->ranges[i].start,
                        (uint64_t)(r->ranges[i].start + r->ranges[i].len));

@@ -92,6 +92,7 @@ int kerf_report_json(const struct kerf_report *r, const char *output)
 
     if (object != NULL) {
         kerf_diff_add_parts(object, &r->made);
+        kerf_diff_add_flat(object, &r->old_flat, &r->new_flat);
         (void)json_object_set_new(object, "origin_bytes", origins(r));
         (void)json_object_set_new(object, "profiles", profiles(r));
         (void)json_object_set_new(object, "places", places(r));

@@ -135,8 +135,9 @@ static kerf_err read_sections(const struct elf *e, struct kerf_symbols *symbols,
     return KERF_OK;
 }
 
+/* thumb[]: functions of A32 and of Thumb. */
 static kerf_err read_symbol(const struct elf *e, struct kerf_symbols *symbols, const uint32_t *index_of, uint64_t at,
-                            uint64_t names)
+                            uint64_t names, uint64_t thumb[2])
 {
     unsigned type = (unsigned)get(e, at + (e->wide ? 4 : 12), 1) & 15;
     uint64_t section = get(e, at + (e->wide ? 6 : 14), 2);
@@ -155,6 +156,7 @@ static kerf_err read_symbol(const struct elf *e, struct kerf_symbols *symbols, c
     }
     symbol.section = index_of[section];
     if (e->machine == MACHINE_ARM && type == 2) {
+        thumb[symbol.addr & 1]++;
         symbol.addr &= ~(uint64_t)1;
     }
     return kerf_symbols_add(symbols, name, name_len, &symbol);
@@ -163,6 +165,7 @@ static kerf_err read_symbol(const struct elf *e, struct kerf_symbols *symbols, c
 static kerf_err read_symbols(const struct elf *e, struct kerf_symbols *symbols, const uint32_t *index_of)
 {
     unsigned least = e->wide ? 24 : 16;
+    uint64_t thumb[2] = {0, 0};
     kerf_err err = KERF_OK;
 
     for (uint64_t i = 0; err == KERF_OK && i < e->section_count; i++) {
@@ -174,9 +177,12 @@ static kerf_err read_symbols(const struct elf *e, struct kerf_symbols *symbols, 
         uint64_t len = h.len < e->len - h.pos ? h.len : e->len - h.pos;
 
         for (uint64_t at = 0; err == KERF_OK && len - at >= h.entry_len; at += h.entry_len) {
-            err = read_symbol(e, symbols, index_of, h.pos + at, h.link);
+            err = read_symbol(e, symbols, index_of, h.pos + at, h.link, thumb);
         }
         break; /* there is but one */
+    }
+    if (e->machine == MACHINE_ARM && !e->big_endian && thumb[0] + thumb[1] > 0) {
+        symbols->isa = thumb[1] > thumb[0] ? KERF_ISA_THUMB : KERF_ISA_A32;
     }
     return err;
 }

@@ -149,9 +149,43 @@ if command -v arm-none-eabi-gcc >/dev/null; then
     expect 0 'references' "$diff" -v terminal-1.bin terminal-2.bin -o delta
     cp delta first
     expect 0 'region 0: *thumb' "$diff" info first
+    # ELF files for what the bytes leave open; here they agree.
+    round terminal-1.bin terminal-2.bin --elf-old terminal-1.elf --elf-new terminal-2.elf
+    expect 2 'is not the program' "$diff" old new --elf-new terminal-2.elf -o delta
+    expect 2 'is no ELF file' "$diff" terminal-1.bin terminal-2.bin --elf-new terminal-2.map -o delta
+    expect 2 'elf-old' "$diff" --full terminal-2.bin --elf-old terminal-1.elf -o delta
+    expect 5 "can't read 'nowhere'" "$diff" terminal-1.bin terminal-2.bin --elf-new nowhere -o delta
 else
     echo "SKIPPED: firmware: no arm-none-eabi-gcc" >&2
 fi
+
+# --- Files that say where their bytes go: the delta is of the images in them.
+for side in old new; do
+    python3 "$KERF_SRC/tests/make_flat.py" $side 0x0800f0f0 $side || complain "make_flat.py"
+done
+for format in hex uf2 dfuse dfu; do
+    checks=$((checks + 1))
+    "$diff" old.$format new.$format --flatten -1 -o delta >out 2>err || complain "--flatten of $format: $(cat err)"
+    grep -q 'old was flattened from' out || complain "--flatten of $format says nothing: $(cat out)"
+    "$patch" -q old delta -o made && cmp -s made new || complain "--flatten of $format: another image"
+done
+expect 0 '"old_flattened":{"format":"UF2","base":134279408}' "$diff" old.uf2 new --flatten -1 --json -o delta
+"$patch" -q old delta -o made && cmp -s made new || complain "--flatten of one side"
+expect 0 'new was flattened from Intel HEX: 27005 bytes at 0x0800f0f0' "$diff" --full new.hex --flatten -o delta
+expect 0 'old was flattened from DfuSe' "$diff" report old.dfuse new.dfuse --flatten -1 --no-profiles -o delta
+expect 2 'is not Intel HEX' "$diff" old new --flatten -o delta
+sed '3s/^\(.\{9\}\)./\1F/' new.hex >bad
+expect 2 'line 3: the check sum is wrong' "$diff" old bad --flatten -o delta
+head -n 20 new.hex >bad
+expect 2 'the end record is missing' "$diff" old bad --flatten -o delta
+{ sed '$d' new.hex; printf ':020000042000DA\n:0100000055AA\n:00000001FF\n'; } >bad
+expect 2 'too far apart' "$diff" old bad --flatten -o delta
+head -c 1000 new.uf2 >bad
+expect 2 'ends within a block' "$diff" old bad --flatten -o delta
+head -c 9000 new.dfuse >bad
+expect 2 'ends within an element' "$diff" old bad --flatten -o delta
+printf ':00000001FF\n' >bad
+expect 2 'no bytes for a flash' "$diff" old bad --flatten -o delta
 
 # --- Standard input and output.
 "$diff" old new -o - >piped 2>err || complain "delta to standard output"

@@ -538,6 +538,40 @@ static void hints_decide(void **state)
     assert_int_equal(kerf_image_recognise(p, sizeof(p), p, sizeof(p), &options, &image), KERF_ERR_ARGUMENT);
 }
 
+static void elf_files_tell_what_the_bytes_leave_open(void **state)
+{
+    struct kerf_diff_hint hint = {.isa = KERF_ISA_THUMB,
+                                  .base_known = true,
+                                  .base = 0x08004000,
+                                  .range_count = 1,
+                                  .ranges = {{0x20000000, 0x4000}}};
+    struct kerf_diff_options options;
+    struct kerf_image image;
+    uint8_t noise[5000];
+
+    (void)state;
+    test_noise(noise, sizeof(noise), 7);
+    memset(&options, 0, sizeof(options));
+    options.old_hint = &hint;
+    assert_int_equal(kerf_image_recognise(noise, sizeof(noise), noise, sizeof(noise), &options, &image), KERF_OK);
+    assert_int_equal(image.region_count, 1);
+    assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
+    assert_int_equal(image.regions[0].old_addr, 0x08004000);
+    assert_int_equal(image.regions[0].new_addr, 0x08004000);
+    assert_int_equal(image.range_count, 1);
+    assert_int_equal(image.ranges[0].len, 0x4000);
+
+    /* What the program's own bytes say of its instruction set counts; the address is the file's. */
+    uint8_t *p = malloc(PROGRAM_LEN);
+
+    assert_non_null(p);
+    make_program(KERF_ISA_A32, 0x20000, 1, p);
+    assert_int_equal(kerf_image_recognise(p, PROGRAM_LEN, p, PROGRAM_LEN, &options, &image), KERF_OK);
+    assert_int_equal(image.regions[0].isa, KERF_ISA_A32);
+    assert_int_equal(image.regions[0].old_addr, 0x08004000);
+    free(p);
+}
+
 static void every_isa_has_a_name(void **state)
 {
     (void)state;
@@ -597,6 +631,7 @@ int main(void)
         cmocka_unit_test(dfuse_and_uimage_say_their_addresses),
         cmocka_unit_test(different_containers_are_one_region),
         cmocka_unit_test(hints_decide),
+        cmocka_unit_test(elf_files_tell_what_the_bytes_leave_open),
         cmocka_unit_test(every_isa_has_a_name),
         cmocka_unit_test(noise_text_zeros_and_nothing_are_not_recognised),
     };
