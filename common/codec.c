@@ -14,7 +14,7 @@ enum state {
     STATE_GAP,
     STATE_LITERALS,
     STATE_SEGMENT,
-    STATE_LENGTH,
+    STATE_PLACE,
     STATE_COPY,
     STATE_END,
 };
@@ -23,18 +23,6 @@ enum state {
 #define QUIET_GAP 32u
 #define QUIET_LEN 64u
 #define GAP_MAX 0xffffu /* gap stops counting here */
-
-/* How the source of a segment is told; the order of the unary code. */
-enum jump {
-    JUMP_RECENT,   /* recent[0] */
-    JUMP_MAP,      /* where the address map says */
-    JUMP_CONTINUE, /* where the last segment from old ended */
-    JUMP_FAR,      /* a distance from there follows */
-    JUMP_RECENT1,
-    JUMP_RECENT2,
-    JUMP_RECENT3,
-    JUMP_COUNT,
-};
 
 static void produced(struct kerf_codec *c, const uint8_t *bytes, size_t len)
 {
@@ -88,7 +76,7 @@ static kerf_err code_literal(struct kerf_run *run, uint8_t *byte)
     uint32_t tail = c->new_tail;
     uint32_t phase = (uint32_t)c->new_pos & 3;
     uint8_t old_byte;
-    kerf_err err = kerf_run_old_byte(run, c->new_pos + (kerf_pos)c->recent[0], &old_byte);
+    kerf_err err = kerf_run_old_byte(run, c->new_pos + (kerf_pos)c->recent[0][0], &old_byte);
 
     if (err != KERF_OK) {
         return err;
@@ -113,7 +101,7 @@ static kerf_err code_residue(struct kerf_run *run, uint8_t source, uint8_t *byte
     uint32_t new_prev = c->new_tail & 0xff;
     uint32_t prev_diff = (new_prev - c->old_prev) & 0xff;
     uint8_t other;
-    kerf_err err = kerf_run_old_byte(run, c->new_pos + (kerf_pos)c->recent[1], &other);
+    kerf_err err = kerf_run_old_byte(run, c->new_pos + (kerf_pos)c->recent[0][1], &other);
 
     if (err != KERF_OK) {
         return err;
@@ -171,7 +159,7 @@ static unsigned code_differs(struct kerf_run *run, uint8_t source, unsigned diff
     for (unsigned t = 0; t < KERF_EQUAL_TABLES; t++) {
         counters[t] = &run->equal[t][i[t] & (run->sizes->equal[t] - 1u)];
     }
-    unsigned set = c->from_new ? 2 : gap < 16;
+    unsigned set = gap < 16;
 
     differs = kerf_model_mix(run->k, counters, KERF_EQUAL_TABLES, run->equal_weights + set * (KERF_EQUAL_TABLES + 1),
                              KERF_ADAPT_40, differs);
@@ -205,11 +193,6 @@ static kerf_err code_map(struct kerf_run *run, kerf_addr *start, kerf_shift *shi
     kerf_run_pair_set(run, run->map, c->map_len, *start, *shift);
     c->map_len++;
     return err;
-}
-
-static bool in_place(const struct kerf_codec *c)
-{
-    return KERF_IN_PLACE && (c->flags & KERF_FLAG_IN_PLACE) != 0;
 }
 
 #if KERF_IN_PLACE
@@ -248,178 +231,12 @@ static kerf_err code_sector(struct kerf_run *run, kerf_pos sector, bool downward
 }
 #endif
 
-/* A length, at least `min`, that may be "to the end of the sector". */
-static kerf_err code_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min, kerf_pos *len)
-{
-    const struct kerf_codec *c = run->c;
-    kerf_pos rest = c->new_end - c->new_pos;
-    kerf_err err = KERF_OK;
-
-    if (in_place(c) && kerf_model_bit(run->k, &run->symbols[KERF_SYM_TO_END + to_end], *len == rest)) {
-        *len = rest;
-        return KERF_OK;
-    }
-    *len -= min;
-    err = kerf_run_number(run, which, len);
-    if (err == KERF_OK && *len > rest - min) {
-        err = KERF_ERR_CORRUPT;
-    }
-    *len += min;
-    return err;
-}
-
 static kerf_err code_gap(struct kerf_run *run, kerf_pos len)
 {
-    kerf_err err = code_span(run, KERF_NUM_GAP, 0, 0, &len);
+    kerf_err err = kerf_run_span(run, KERF_NUM_GAP, 0, 0, &len);
 
     run->c->left = len;
-    return err;
-}
-
-static void recent_use(struct kerf_codec *c, unsigned from, kerf_shift distance)
-{
-    for (; from > 0; from--) {
-        c->recent[from] = c->recent[from - 1];
-    }
-    c->recent[0] = distance;
-}
-
-/* The source of a segment from old, as a distance from new_pos. */
-static kerf_err code_jump(struct kerf_run *run, unsigned last_source, kerf_shift *distance)
-{
-    static const uint8_t recent_of[JUMP_COUNT] = {0, KERF_RECENT, KERF_RECENT, KERF_RECENT, 1, 2, 3};
-    struct kerf_codec *c = run->c;
-    uint16_t *counters = run->symbols + KERF_SYM_JUMP + 8 * (size_t)last_source;
-    kerf_shift by_map = 0;
-    bool mapped = kerf_ref_map_distance(run, c->new_pos, &by_map);
-    kerf_pos end = c->old_end;
-    kerf_shift far = kerf_run_shift(run, (kerf_pos)*distance + c->new_pos - end);
-    unsigned jump;
-
-    for (jump = 0; jump < JUMP_COUNT - 1; jump++) {
-        bool hit = recent_of[jump] < KERF_RECENT ? *distance == c->recent[recent_of[jump]]
-                   : jump == JUMP_MAP            ? mapped && *distance == by_map
-                   : jump == JUMP_CONTINUE       ? far == 0
-                                                 : true;
-
-        if (jump == JUMP_FAR) {
-            /* Encoding: an older distance is better than a far jump. */
-            hit = *distance != c->recent[1] && *distance != c->recent[2] && *distance != c->recent[3];
-        }
-        if (!kerf_model_bit(run->k, &counters[jump], !hit)) {
-            break;
-        }
-    }
-    unsigned from = recent_of[jump];
-
-    if (jump == JUMP_FAR) {
-        kerf_err err = kerf_run_signed(run, KERF_NUM_JUMP, &run->symbols[KERF_SYM_ALIGNED], 0, &far);
-
-        if (err != KERF_OK) {
-            return err;
-        }
-    } else if (jump == JUMP_CONTINUE) {
-        far = 0;
-    }
-    *distance = jump == JUMP_MAP     ? by_map
-                : from < KERF_RECENT ? c->recent[from]
-                                     : kerf_run_shift(run, end - c->new_pos + (kerf_pos)far);
-    recent_use(c, from < KERF_RECENT ? from : KERF_RECENT - 1, *distance);
-    return KERF_OK;
-}
-
-/* The source of a segment from new. */
-static kerf_err code_distance(struct kerf_run *run, kerf_pos src_pos)
-{
-    struct kerf_codec *c = run->c;
-    kerf_pos distance = c->new_pos - src_pos - 1;
-    kerf_pos most = c->new_pos;
-    kerf_err err;
-
-#if KERF_IN_PLACE
-    /* Back to where sectors were produced in this direction; then what is behind this sector, then from the beginning on. */
-    kerf_pos behind = c->new_size - c->new_end;
-    kerf_pos below = c->downwards ? c->new_pos & (((kerf_pos)1 << c->sector_log2) - 1) : c->new_pos;
-
-    if (in_place(c)) {
-        most = c->new_size;
-    }
-#if KERF_ENCODER
-    if (src_pos >= c->new_end) {
-        distance = below + (src_pos - c->new_end);
-    } else if (c->downwards && distance >= below) {
-        distance = below + behind + src_pos;
-    }
-#endif
-#endif
-    err = kerf_run_number(run, KERF_NUM_DISTANCE, &distance);
-    if (err != KERF_OK || distance >= most) {
-        return err == KERF_OK ? KERF_ERR_CORRUPT : err;
-    }
-    c->src_pos = c->new_pos - 1 - distance;
-#if KERF_IN_PLACE
-    if (distance >= below) {
-        distance -= below;
-        c->src_pos = distance < behind ? c->new_end + distance : distance - behind;
-        if (c->src_pos - c->new_pos < c->new_end - c->new_pos) {
-            return KERF_ERR_CORRUPT;
-        }
-    }
-#endif
-    return KERF_OK;
-}
-
-static kerf_err code_source(struct kerf_run *run, const struct kerf_segment *segment)
-{
-    struct kerf_codec *c = run->c;
-    unsigned last_source = c->from_new;
-    unsigned from_new = segment->from_new;
-    kerf_err err;
-
-    if (c->flags & KERF_FLAG_READS_NEW) {
-        from_new = kerf_model_bit(run->k, &run->symbols[KERF_SYM_SOURCE + last_source], from_new);
-    }
-    c->from_new = (uint8_t)from_new;
-    if (from_new) {
-        err = code_distance(run, segment->src_pos);
-    } else {
-        kerf_shift distance = kerf_run_shift(run, segment->src_pos - c->new_pos);
-
-        err = code_jump(run, last_source, &distance);
-        c->src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)distance);
-        if (err == KERF_OK && c->src_pos >= c->old_size) {
-            err = KERF_ERR_CORRUPT;
-        }
-    }
-    return err;
-}
-
-static kerf_err code_length(struct kerf_run *run, kerf_pos len)
-{
-    struct kerf_codec *c = run->c;
-    kerf_err err = code_span(run, c->from_new ? KERF_NUM_LEN_NEW : KERF_NUM_LEN_OLD, 1u + c->from_new, 1, &len);
-
-    if (err != KERF_OK) {
-        return err;
-    }
-    if (len > (c->from_new ? c->new_size : c->old_size) - c->src_pos) {
-        return KERF_ERR_CORRUPT;
-    }
-    c->left = len;
-    c->insn_end = c->src_pos;
-    c->gap = 8;
-    c->equal_history = 0;
-    c->quiet_left = 0;
-    c->probe_left = 0;
-    c->raw_left = 0;
-    c->old_prev = 0;
-    if (!c->from_new) {
-        c->seg_start = c->src_pos;
-        c->old_end = c->src_pos + c->left;
-        if (c->src_pos > 0) {
-            err = kerf_run_old_byte(run, c->src_pos - 1, &c->old_prev);
-        }
-    }
+    run->c->joined = len == 0;
     return err;
 }
 
@@ -439,19 +256,15 @@ static kerf_err find_quiet(struct kerf_run *run, bool *quiet)
         const uint8_t *view;
         kerf_pos n = 1;
 
-        if (!c->from_new && plain > 0) {
+        if (plain > 0) {
             err = kerf_ref_find(run, &ref, &region);
         }
         if (err == KERF_OK && ref.kind != KERF_REF_NONE) {
             kerf_ref_expect(run, &ref);
             n = ref.len;
         } else if (err == KERF_OK) {
-            if (c->from_new) {
-                *quiet = *quiet && run->new_image[c->src_pos] == run->new_image[c->new_pos];
-            } else {
-                err = kerf_run_view(run, &view);
-                *quiet = *quiet && err == KERF_OK && view[0] == run->new_image[c->new_pos];
-            }
+            err = kerf_run_view(run, &view);
+            *quiet = *quiet && err == KERF_OK && view[0] == run->new_image[c->new_pos];
             plain++;
             if (!*quiet) {
                 break;
@@ -494,7 +307,7 @@ static kerf_err code_plain(struct kerf_run *run, uint8_t *byte, enum kerf_step *
             }
         }
 #endif
-        quiet = kerf_model_bit(run->k, &run->symbols[KERF_SYM_QUIET + c->from_new], !quiet) == 0;
+        quiet = kerf_model_bit(run->k, &run->symbols[KERF_SYM_QUIET], !quiet) == 0;
         *(quiet ? &c->quiet_left : &c->probe_left) = QUIET_LEN;
     }
     if (!raw && c->quiet_left > 0) {
@@ -523,6 +336,21 @@ static kerf_err code_plain(struct kerf_run *run, uint8_t *byte, enum kerf_step *
     return err;
 }
 
+/* The next byte of a segment from new. */
+static kerf_err copy_new(struct kerf_run *run, uint8_t *out, enum kerf_step *what)
+{
+    const uint8_t *view;
+    kerf_err err = kerf_run_view(run, &view);
+
+    if (err == KERF_OK) {
+        *what = KERF_STEP_QUIET;
+        *out = view[0];
+        run->c->src_pos++;
+        produced(run->c, out, 1);
+    }
+    return err;
+}
+
 /* The next byte or reference of a segment. */
 static kerf_err code_copy(struct kerf_run *run, uint8_t *out, size_t *len, enum kerf_step *what, struct kerf_ref *ref)
 {
@@ -532,7 +360,10 @@ static kerf_err code_copy(struct kerf_run *run, uint8_t *out, size_t *len, enum 
 
     *len = 1;
     ref->kind = KERF_REF_NONE;
-    if (!c->from_new && c->raw_left == 0 && c->region_count > 0) {
+    if (c->from_new) {
+        return copy_new(run, out, what);
+    }
+    if (c->raw_left == 0 && c->region_count > 0) {
         err = kerf_ref_find(run, ref, &region);
     }
     if (err == KERF_OK && ref->kind != KERF_REF_NONE) {
@@ -658,11 +489,11 @@ static kerf_err decode_step(struct kerf_run *run, uint8_t *out, size_t *len)
         produced(c, out, 1);
         break;
     case STATE_SEGMENT:
-        err = code_source(run, &segment);
-        c->state = STATE_LENGTH;
+        err = kerf_run_source(run, &segment);
+        c->state = STATE_PLACE;
         break;
-    case STATE_LENGTH:
-        err = code_length(run, 1);
+    case STATE_PLACE:
+        err = kerf_run_place(run, 0);
         c->state = STATE_COPY;
         break;
     case STATE_COPY:
@@ -774,10 +605,12 @@ kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *
 {
     struct kerf_codec *c = e->run.c;
     bool fits = c->state == STATE_SEGMENT && segment->new_pos == c->new_pos;
-    kerf_err err = fits ? code_source(&e->run, segment) : KERF_ERR_STATE;
+
+    e->k.rc.mark = 0;
+    kerf_err err = fits ? kerf_run_source(&e->run, segment) : KERF_ERR_STATE;
 
     if (err == KERF_OK) {
-        err = code_length(&e->run, segment->len);
+        err = kerf_run_place(&e->run, kerf_run_shift(&e->run, segment->src_pos - c->new_pos));
     }
     c->state = STATE_COPY;
     return err;
@@ -792,6 +625,26 @@ kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *w
     kerf_err err = c->state == STATE_COPY ? code_copy(&e->run, out, len, what, ref) : KERF_ERR_STATE;
 
     advance(c);
+    return err;
+}
+
+kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost)
+{
+    struct kerf_codec *c = e->run.c;
+    const struct kerf_codec saved = *c;
+    uint64_t before = e->k.rc.cost;
+
+    produced(c, e->run.new_image + c->new_pos, (size_t)ahead);
+
+    uint8_t byte = e->run.new_image[c->new_pos];
+
+    e->k.frozen = true;
+    kerf_err err = code_literal(&e->run, &byte);
+
+    e->k.frozen = false;
+    *cost = e->k.rc.cost - before;
+    e->k.rc.cost = before;
+    *c = saved;
     return err;
 }
 #endif

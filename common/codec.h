@@ -30,7 +30,7 @@ extern "C" {
 
 #define KERF_STEP_MAX 64      /* bytes of input that one decoding step takes at most */
 #define KERF_STEP_OUT 16      /* bytes of output that one decoding step writes at most */
-#define KERF_CODEC_STATE 368u /* bytes of workspace that the formula counts for struct kerf_codec */
+#define KERF_CODEC_STATE 408u /* bytes of workspace that the formula counts for struct kerf_codec */
 #define KERF_CODEC_WINDOW 64  /* bytes of the source kept for looking at */
 #define KERF_MAP_UNIT 8       /* starts of map entries are multiples of this */
 #define KERF_RECENT 4         /* recent distances between old and new */
@@ -49,7 +49,10 @@ struct kerf_pair {
     uint32_t value;   /* what it should hold, modulo 2^32 */
 };
 
-/* A copy of len bytes of old, or of new already written, to new_pos; references and corrections apply. */
+/*
+ * A copy of len bytes to new_pos: of old, with references and corrections, or of new already written, as they are. Segments
+ * from new may overlap what they write.
+ */
 struct kerf_segment {
     kerf_pos new_pos, src_pos, len;
     bool from_new;
@@ -57,7 +60,7 @@ struct kerf_segment {
 
 /* What the next bytes of a segment turned out to be; for statistics. */
 enum kerf_step {
-    KERF_STEP_QUIET,     /* a byte that equals its source inside a quiet stretch */
+    KERF_STEP_QUIET,     /* a byte that equals its source inside a quiet stretch, or of a segment from new */
     KERF_STEP_EQUAL,     /* a byte that equals its source */
     KERF_STEP_DIFFERENT, /* a byte that does not */
     KERF_STEP_REF,       /* a reference that was predicted right */
@@ -65,16 +68,16 @@ enum kerf_step {
 };
 
 struct kerf_codec {
-    kerf_pos old_size, new_size;    /* bytes */
-    kerf_pos new_pos;               /* where the next byte of new goes */
-    kerf_pos new_end;               /* end of the sector in progress; of new, where not in place */
-    kerf_pos sectors_left;          /* in place: sectors after the one in progress, else 0 */
-    kerf_pos left;                  /* bytes left of the gap or segment in progress */
-    kerf_pos src_pos;               /* next byte of the segment's source */
-    kerf_pos seg_start, old_end;    /* old positions where the last segment from old starts and ends */
-    kerf_pos insn_end;              /* old position where the sweep expects the next instruction */
-    kerf_pos window_pos;            /* position of window[0] in the source */
-    kerf_shift recent[KERF_RECENT]; /* old_pos - new_pos of recent segments, newest first */
+    kerf_pos old_size, new_size;       /* bytes */
+    kerf_pos new_pos;                  /* where the next byte of new goes */
+    kerf_pos new_end;                  /* end of the sector in progress; of new, where not in place */
+    kerf_pos sectors_left;             /* in place: sectors after the one in progress, else 0 */
+    kerf_pos left;                     /* bytes left of the gap or segment in progress */
+    kerf_pos src_pos;                  /* next byte of the segment's source */
+    kerf_pos seg_start, old_end;       /* old positions where the last segment from old starts and ends */
+    kerf_pos insn_end;                 /* old position where the sweep expects the next instruction */
+    kerf_pos window_pos;               /* position of window[0] in the source */
+    kerf_shift recent[2][KERF_RECENT]; /* source - new_pos of recent segments from old and from new, newest first */
     struct kerf_pair pairs[KERF_PAIRS];
     int32_t last_fix[KERF_REF_KINDS]; /* newest correction of each kind; 0: none */
     uint32_t range, code, noise;      /* range coder and dither between calls */
@@ -88,6 +91,8 @@ struct kerf_codec {
     uint8_t table_code, flag_class, region_count, range_count, flags;
     uint8_t window_len, window_is_new;
     uint8_t from_new;  /* the segment's source is new */
+    uint8_t joined;    /* no literals were between the segments */
+    uint8_t jump;      /* enum jump in codec.c */
     uint8_t old_prev;  /* source byte before src_pos */
     uint8_t last_diff; /* newest nonzero difference of a byte */
     uint8_t equal_history, ref_history;

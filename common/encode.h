@@ -47,6 +47,9 @@ KERF_MUST_USE kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct 
 KERF_MUST_USE kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *what,
                                         struct kerf_ref *ref);
 
+/* What the byte of new `ahead` bytes on would cost as a literal here, in 2^-16 bits; changes nothing. */
+KERF_MUST_USE kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost);
+
 #ifdef __cplusplus
 }
 #endif

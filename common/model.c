@@ -109,6 +109,11 @@ unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigne
     uint32_t p1 = squash(dot / KERF_WEIGHT_ONE);
 
     bit = kerf_rc_bit(&k->rc, p1, bit);
+#if KERF_ENCODER
+    if (k->frozen) {
+        return bit;
+    }
+#endif
 
     int32_t err = (bit ? 65536 : 0) - (int32_t)p1;
     uint32_t noise = draw_noise(k);
@@ -147,6 +152,8 @@ kerf_err kerf_model_number(struct kerf_coder *k, uint16_t *counters, unsigned ca
 
         if (i == bits) {
             bit = kerf_model_bit(k, &counters[cap + (bits < cap ? bits : cap - 1)], bit);
+        } else if (i <= 2) {
+            bit = kerf_model_bit(k, &counters[2 * cap + (i == 2 ? 0 : 1 + (y & 1))], bit);
         } else {
             bit = kerf_rc_bit(&k->rc, 32768, bit);
         }

@@ -13,6 +13,8 @@
 #include "common/rc.h"
 #include "common/types.h"
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -31,6 +33,7 @@ enum kerf_adapt {
 
 struct kerf_coder {
     struct kerf_rc rc;
+    bool frozen;    /* encoding: decisions are priced, nothing is learned */
     uint32_t noise; /* the rounding of counters and weights is dithered, or small steps would be lost; starts at 0 */
 };
 

@@ -9,8 +9,14 @@
 kerf_err kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos *v)
 {
     unsigned cap = run->sizes->num_cap;
-    kerf_err err = kerf_model_number(run->k, run->numbers + (size_t)run->sizes->num_of[which] * 2 * cap, cap, v);
+#if KERF_ENCODER
+    run->k->rc.mark -= run->k->rc.cost;
+#endif
+    kerf_err err = kerf_model_number(run->k, run->numbers + (size_t)run->sizes->num_of[which] * (2 * cap + 3), cap, v);
 
+#if KERF_ENCODER
+    run->k->rc.mark += run->k->rc.cost; /* what numbers cost since it was cleared */
+#endif
 #if KERF_POS_BITS == 64
     /* What 32-bit positions can't count, every machine refuses. */
     if (err == KERF_OK && *v >= UINT32_MAX && (run->c->flags & KERF_FLAG_WIDE) == 0) {

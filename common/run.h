@@ -12,8 +12,10 @@ enum kerf_number {
     KERF_NUM_GAP,
     KERF_NUM_JUMP,
     KERF_NUM_LEN_OLD,
-    KERF_NUM_LEN_NEW,
-    KERF_NUM_DISTANCE,
+    KERF_NUM_LEN_NEW,        /* of a far jump into new, */
+    KERF_NUM_LEN_AGAIN,      /* at a recent distance */
+    KERF_NUM_DISTANCE,       /* of long segments from new, */
+    KERF_NUM_DISTANCE_SHORT, /* below four bytes */
     KERF_NUM_MAP_START,
     KERF_NUM_MAP_SHIFT,
     KERF_NUM_FIX_CALL,
@@ -23,19 +25,19 @@ enum kerf_number {
     KERF_NUM_COUNT,
 };
 
-#define KERF_SYM_SOURCE 0   /* 2: by the source before */
-#define KERF_SYM_JUMP 2     /* 2 x 8: by the source before */
-#define KERF_SYM_QUIET 18   /* 2: by the source */
-#define KERF_SYM_ALIGNED 20 /* 2: far jumps, map shifts */
-#define KERF_SYM_SECTOR 22  /* 1: the order of sectors */
-#define KERF_SYM_TO_END 23  /* 3: of gaps, of segments by the source */
-#define KERF_SYM_HOW 26     /* 4 for each kind */
+#define KERF_SYM_SOURCE 0 /* 4: by the source before, and whether there were literals since */
+#define KERF_SYM_JUMP 4   /* 4 x 8: by the source before; from new: by whether there were literals */
+#define KERF_SYM_QUIET 36
+#define KERF_SYM_ALIGNED 37 /* 2: far jumps, map shifts */
+#define KERF_SYM_SECTOR 39  /* 1: the order of sectors */
+#define KERF_SYM_TO_END 40  /* 3: of gaps, of segments by the source */
+#define KERF_SYM_HOW 43     /* 4 for each kind */
 
 #define KERF_BYTE_TABLES 5
 #define KERF_REF_TABLES 3
 #define KERF_EQUAL_TABLES 4
 #define KERF_BYTE_SETS 5 /* weight sets: residues, literals by position modulo 4 */
-#define KERF_EQUAL_SETS 3
+#define KERF_EQUAL_SETS 2
 
 /* Sizes of the counter tables of one flag class, in counters. */
 struct kerf_flag_sizes {
@@ -118,6 +120,17 @@ kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos);
 KERF_MUST_USE kerf_err kerf_run_view(struct kerf_run *run, const uint8_t **view);
 /* One byte of old, 0 outside of it. */
 KERF_MUST_USE kerf_err kerf_run_old_byte(struct kerf_run *run, kerf_pos old_pos, uint8_t *byte);
+
+/* Codes a length, at least `min`, that may be "to the end of the sector", by to_end[`to_end`] in place. source.c */
+KERF_MUST_USE kerf_err kerf_run_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min,
+                                     kerf_pos *len);
+/* Codes from which image a segment is, how its source is told, and its length: c->from_new, jump and left. source.c */
+KERF_MUST_USE kerf_err kerf_run_source(struct kerf_run *run, const struct kerf_segment *segment);
+/*
+ * Codes the rest of where the source is, by what kerf_run_source() left, and sets up the segment. `distance`: encoding, the
+ * source's position - new_pos. source.c
+ */
+KERF_MUST_USE kerf_err kerf_run_place(struct kerf_run *run, kerf_shift distance);
 
 /* Finds the reference at src_pos of a segment from old, if there is one that fits; advances the sweep. refs.c */
 KERF_MUST_USE kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct kerf_region **region);

@@ -20,9 +20,9 @@ _Static_assert(sizeof(struct kerf_range) <= WIDE_RANGE_BYTES, "the formula count
 #endif
 
 static const struct kerf_flag_sizes flag_sizes[3] = {
-    {{0, 1, 2, 2, 1, 3, 3, 4, 5, 5, 4}, 6, 8, 4, {12, 16, 24}, {32, 16, 16, 16}},
-    {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 11, 14, 12, {144, 96, 144}, {128, 128, 256, 64}},
-    {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 11, 20, 12, {576, 192, 576}, {256, 256, 512, 256}},
+    {{0, 1, 2, 2, 2, 1, 1, 3, 3, 4, 5, 5, 4}, 6, 8, 4, {12, 16, 24}, {32, 16, 16, 16}},
+    {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 13, 18, 12, {144, 96, 144}, {128, 128, 256, 64}},
+    {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 13, 22, 12, {576, 192, 576}, {256, 256, 512, 256}},
 };
 
 static unsigned symbol_count(const struct kerf_flag_sizes *sizes)
@@ -37,7 +37,7 @@ static size_t weight_count(void)
 
 static size_t counter_count(unsigned table_code, const struct kerf_flag_sizes *sizes)
 {
-    size_t n = (size_t)sizes->num_count * 2 * sizes->num_cap + symbol_count(sizes);
+    size_t n = (size_t)sizes->num_count * (2u * sizes->num_cap + 3) + symbol_count(sizes);
 
     for (unsigned i = 0; i < KERF_REF_TABLES; i++) {
         n += sizes->ref[i];
@@ -158,7 +158,7 @@ void kerf_run_open(struct kerf_run *run, struct kerf_codec *c)
     uint16_t *t = (uint16_t *)(void *)p;
 
     run->numbers = t;
-    t += sizes->num_count * 2 * (size_t)sizes->num_cap;
+    t += sizes->num_count * (2 * (size_t)sizes->num_cap + 3);
     run->symbols = t;
     t += symbol_count(sizes);
     for (unsigned i = 0; i < KERF_REF_TABLES; i++) {

@@ -65,10 +65,51 @@ static kerf_cost mean(const struct average *a, kerf_cost start, uint64_t weight)
     return (a->sum + start * KERF_BIT / 100 * weight) / (a->count + weight);
 }
 
+/* How often numbers were so many bits long. */
+struct histogram {
+    uint32_t count[KERF_PRICE_BITS];
+};
+
+/* What a segment from new cost beside its numbers. */
+enum place {
+    PLACE_FAR,
+    PLACE_AGAIN,
+    PLACE_OLDER,
+    PLACES,
+};
+
 struct books {
-    struct average equal[16][2], residue, segment[4], ref_right, ref_wrong, ref_ram;
+    struct average equal[16][2], residue, segment[3], ref_right, ref_wrong, ref_ram;
+    struct average place[PLACES];
+    struct histogram gap, new_len, new_len_again, new_distance[2];
     kerf_cost literal, literal_estimate;
 };
+
+static unsigned bits_of(uint64_t v)
+{
+    unsigned n = 0;
+
+    while (v > 1 && n < KERF_PRICE_BITS - 1) {
+        v >>= 1;
+        n++;
+    }
+    return n;
+}
+
+/* Prices of a number by its bits, what is behind the leading one included. */
+static void close_histogram(const struct histogram *h, const uint8_t *start, size_t start_len, kerf_cost *prices)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < KERF_PRICE_BITS; i++) {
+        sum += 8 * (uint64_t)h->count[i] + (i < start_len ? start[i] : 1);
+    }
+    for (unsigned i = 0; i < KERF_PRICE_BITS; i++) {
+        uint64_t p = (8 * (uint64_t)h->count[i] + (i < start_len ? start[i] : 1)) * 65536 / sum;
+
+        prices[i] = kerf_rc_cost(p < 1 ? 1 : p > 65535 ? 65535 : (uint32_t)p) + i * KERF_BIT;
+    }
+}
 
 static void close_books(const struct books *b, struct kerf_prices *p)
 {
@@ -84,11 +125,28 @@ static void close_books(const struct books *b, struct kerf_prices *p)
     p->segment_recent = mean(&b->segment[0], 1400, 20);
     p->segment_near = mean(&b->segment[1], 1700, 20);
     p->segment_far = mean(&b->segment[2], 2800, 20);
-    p->segment_new = mean(&b->segment[3], 2600, 20);
+    p->new_far = mean(&b->place[PLACE_FAR], 200, 20);
+    p->new_again = mean(&b->place[PLACE_AGAIN], 300, 20);
+    p->new_older = mean(&b->place[PLACE_OLDER], 500, 20);
+    close_histogram(&b->gap, (const uint8_t[]){120, 60, 50, 40, 20, 10, 8, 4}, 8, p->gap);
+    close_histogram(&b->new_len, (const uint8_t[]){1, 60, 120, 60, 30, 10, 8, 4}, 8, p->new_len);
+    close_histogram(&b->new_len_again, (const uint8_t[]){60, 60, 60, 50, 30, 10, 8, 4}, 8, p->new_len_again);
+    for (unsigned i = 0; i < 2; i++) {
+        close_histogram(&b->new_distance[i],
+                        (const uint8_t[]){4, 4, 10, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 10, 8}, 18,
+                        p->new_distance[i]);
+    }
+    p->segment_recent += p->gap[0];
+    p->segment_near += p->gap[0];
+    p->segment_far += p->gap[0];
+    p->new_far += p->gap[0];
+    p->new_again += p->gap[0];
+    p->new_older += p->gap[0];
     p->ref_right = mean(&b->ref_right, 20, 50);
     p->ref_wrong = mean(&b->ref_wrong, 1400, 50);
     p->ref_ram = mean(&b->ref_ram, 100, 50);
-    p->literal_scale = b->literal_estimate == 0
+    /* While nothing was copied from new, literals are those that copies will replace: too cheap. */
+    p->literal_scale = b->literal_estimate == 0 || b->place[PLACE_FAR].count == 0
                            ? 1100
                            : (uint32_t)((b->literal + 500 * KERF_BIT) * 1024 / (b->literal_estimate + 480 * KERF_BIT));
 }
@@ -101,8 +159,9 @@ struct session {
     struct kerf_encoding *out;
     const struct kerf_encoding *rival; /* NULL: no race */
     unsigned margin;
-    unsigned marks;     /* noted so far */
-    kerf_pos next_mark; /* position of the next one */
+    unsigned marks;          /* noted so far */
+    kerf_pos next_mark;      /* position of the next one */
+    kerf_cost *literal_cost; /* what every byte costs as a literal is to be measured; or NULL */
 };
 
 static void trace(const struct session *s, struct kerf_trace_step step)
@@ -151,6 +210,7 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
 
     s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
     trace(s, (struct kerf_trace_step){.part = KERF_PART_SEGMENTS, .new_pos = start, .cost = s->e.k.rc.cost - before});
+    s->books.gap.count[bits_of(len + 1)]++;
     for (; err == KERF_OK && len > 0; len--) {
         kerf_pos at = s->e.run.c->new_pos;
 
@@ -161,7 +221,9 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
         s->books.literal += s->e.k.rc.cost - before;
         trace(s, (struct kerf_trace_step){
                      .part = KERF_PART_LITERALS, .new_pos = at, .len = 1, .cost = s->e.k.rc.cost - before});
-        if (s->w->literal_cost != NULL) {
+        if (s->literal_cost != NULL) {
+            s->literal_cost[at] = s->e.k.rc.cost - before;
+        } else if (s->w->literal_cost != NULL) {
             s->books.literal_estimate += s->w->literal_cost[at];
         }
         if (err == KERF_OK && s->e.run.c->new_pos >= s->next_mark && !pass_marks(s)) {
@@ -221,16 +283,43 @@ static void trace_copy(const struct session *s, const struct kerf_segment *segme
                                       .cost = cost});
 }
 
-static kerf_err encode_segment(struct session *s, const struct kerf_segment *segment, kerf_cost gap_cost)
+/* Notes a segment from new, which cost that much. */
+static void note_new(struct books *b, const struct kerf_segment *segment, kerf_cost cost, kerf_cost numbers,
+                     enum place place)
+{
+    add(&b->place[place], cost > numbers ? cost - numbers : 0);
+    if (place == PLACE_FAR) {
+        b->new_len.count[bits_of(segment->len)]++;
+        b->new_distance[segment->len >= 4].count[bits_of(segment->new_pos - segment->src_pos)]++;
+    } else {
+        b->new_len_again.count[bits_of(segment->len)]++;
+    }
+}
+
+/* What the next bytes would cost as literals; not of quiet stretches, where nothing competes with the copy. */
+static kerf_err measure(struct session *s, kerf_pos end)
+{
+    const struct kerf_codec *c = s->e.run.c;
+    const uint32_t *ref_at = s->w->new_side.ref_at;
+    kerf_err err = KERF_OK;
+
+    for (kerf_pos i = 0; err == KERF_OK && c->quiet_left == 0 && i < end - c->new_pos; i++) {
+        if (i > 0 && (ref_at == NULL || ref_at[c->new_pos + i] == 0 || ref_at[c->new_pos + i] != ref_at[c->new_pos])) {
+            break;
+        }
+        err = kerf_encode_peek(&s->e, i, &s->literal_cost[c->new_pos + i]);
+    }
+    return err;
+}
+
+static kerf_err encode_segment(struct session *s, const struct kerf_segment *segment)
 {
     kerf_cost before = s->e.k.rc.cost;
     kerf_shift distance = (kerf_shift)(segment->src_pos - segment->new_pos);
-    const kerf_shift *recent = s->e.run.c->recent;
+    const kerf_shift *recent = s->e.run.c->recent[segment->from_new];
     unsigned kind = 2;
 
-    if (segment->from_new) {
-        kind = 3;
-    } else if (distance == recent[0]) {
+    if (distance == recent[0]) {
         kind = 0;
     } else if (distance == recent[1] || distance == recent[2] || distance == recent[3]) {
         kind = 1;
@@ -238,12 +327,20 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
     kerf_err err = kerf_encode_segment(&s->e, segment);
 
     s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
-    add(&s->books.segment[kind], s->e.k.rc.cost - before + gap_cost);
     trace(s, (struct kerf_trace_step){.part = KERF_PART_SEGMENTS,
                                       .new_pos = segment->new_pos,
                                       .segment = segment,
                                       .src_pos = segment->src_pos,
                                       .cost = s->e.k.rc.cost - before});
+
+    if (segment->from_new) {
+        note_new(&s->books, segment, s->e.k.rc.cost - before, s->e.k.rc.mark,
+                 kind == 0   ? PLACE_AGAIN
+                 : kind == 1 ? PLACE_OLDER
+                             : PLACE_FAR);
+    } else {
+        add(&s->books.segment[kind], s->e.k.rc.cost - before);
+    }
 
     unsigned gap = 8;
     kerf_pos end = segment->new_pos + segment->len;
@@ -253,9 +350,17 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
         enum kerf_step what;
         size_t len;
 
+        if (s->literal_cost != NULL) {
+            err = measure(s, end);
+            if (err != KERF_OK) {
+                break;
+            }
+        }
         before = s->e.k.rc.cost;
         err = kerf_encode_copy(&s->e, &len, &what, &ref);
-        note_copy(s, what, &ref, &gap, s->e.k.rc.cost - before);
+        if (!segment->from_new) {
+            note_copy(s, what, &ref, &gap, s->e.k.rc.cost - before);
+        }
         trace_copy(s, segment, len, what, &ref, s->e.k.rc.cost - before);
         if (err == KERF_OK && s->e.run.c->new_pos >= s->next_mark && !pass_marks(s)) {
             err = KERF_END;
@@ -272,11 +377,10 @@ static kerf_err encode_stretch(struct session *s, const struct kerf_segments *se
 
     while (err == KERF_OK && *next < segments->count && segments->list[*next].new_pos - start < end - start) {
         const struct kerf_segment *segment = &segments->list[(*next)++];
-        kerf_cost before = s->out->part[KERF_PART_SEGMENTS];
 
         err = encode_literals(s, segment->new_pos - s->e.run.c->new_pos);
         if (err == KERF_OK) {
-            err = encode_segment(s, segment, s->out->part[KERF_PART_SEGMENTS] - before);
+            err = encode_segment(s, segment);
         }
     }
     if (err == KERF_OK && (s->e.run.c->new_pos < end || end == 0)) {
@@ -384,6 +488,9 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     }
     encoding->total = err == KERF_END ? UINT64_MAX : s->e.k.rc.cost;
     close_books(&s->books, &encoding->prices);
+    if (s->literal_cost != NULL) {
+        encoding->prices.literal_scale = 1024;
+    }
     free(c);
     return err == KERF_END ? KERF_OK : err;
 }
@@ -401,6 +508,14 @@ kerf_err kerf_encode_race(const struct kerf_work *w, struct kerf_header *header,
                           struct kerf_encoding *encoding)
 {
     struct session s = {.w = w, .out = encoding, .rival = rival, .margin = margin};
+
+    return run(&s, header, segments, map, NULL);
+}
+
+kerf_err kerf_encode_measure(struct kerf_work *w, struct kerf_header *header, const struct kerf_segments *segments,
+                             const struct kerf_map *map, struct kerf_encoding *encoding)
+{
+    struct session s = {.w = w, .out = encoding, .literal_cost = w->literal_cost};
 
     return run(&s, header, segments, map, NULL);
 }
@@ -449,7 +564,7 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segmen
     struct sources sources = {w->old_side.bytes, w->new_side.bytes};
     struct kerf_codec_io io = {&sources, read_old, read_new};
     struct kerf_header header = {
-        .codec = KERF_CODEC_NATIVE, .model = {.table_code = 40, .flag_class = 2}, .old_size = 0, .new_size = len};
+        .codec = KERF_CODEC_NATIVE, .model = {.table_code = 0, .flag_class = 0}, .old_size = 0, .new_size = len};
     uint8_t head[256];
     size_t head_len;
     struct kerf_encoder e;

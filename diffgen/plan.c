@@ -6,17 +6,15 @@
  */
 #include <string.h>
 
+#include "diffgen/lz.h"
 #include "diffgen/work.h"
 
-#define STATES_MAX 12
-#define RECENT_MAX 6   /* distances of states that were dropped a while ago: worth another try */
-#define SLACK_BITS 10  /* a state may be this much worse than the best one plus the price of a segment */
-#define SURE_LEN 48    /* the best state goes on for that long: no search for others, */
-#define SURE_SKIP 32   /* for so many bytes */
-#define LZ_MIN 4       /* shortest match into new that is looked for */
-#define LZ_CHAIN 24    /* candidates tried */
-#define LZ_LEN_MAX 512 /* longest match measured */
-#define LZ_HASH_BITS 18
+#define STATES_MAX 40
+#define RECENT_MAX 6  /* distances of states that were dropped a while ago: worth another try */
+#define SLACK_BITS 10 /* a state may be this much worse than the best one plus the price of a segment */
+#define SURE_LEN 48   /* the best state goes on for that long: no search for others, */
+#define SURE_SKIP 32  /* for so many bytes */
+#define RECENT_NEW 4
 #define NO_NODE UINT32_MAX
 
 enum source {
@@ -30,7 +28,9 @@ struct state {
     int64_t distance; /* source position - new position */
     uint32_t node;
     uint8_t source;
-    uint8_t gap; /* class of bytes since the last mismatch, 0 .. 15 */
+    uint8_t gap;  /* class of bytes since the last mismatch, 0 .. 15 */
+    bool again;   /* from new at a recent distance */
+    uint32_t len; /* bytes so far */
 };
 
 /* Where a path changed its source. */
@@ -38,7 +38,8 @@ struct node {
     uint32_t new_pos;
     uint32_t parent;
     int64_t distance;
-    int64_t old_distance; /* of the last segment from old up to here; 0: there is none */
+    int64_t old_distance;       /* of the last segment from old up to here; 0: there is none */
+    int32_t recent[RECENT_NEW]; /* distances of the last segments from new, newest first */
     uint8_t source;
 };
 
@@ -52,7 +53,7 @@ struct planner {
     unsigned state_count;
     int64_t recent[RECENT_MAX];
     unsigned recent_count;
-    int32_t *hash_head, *hash_prev; /* positions of new by their first four bytes */
+    struct kerf_lz *lz;
     size_t search_from;
     bool no_memory;
 };
@@ -70,18 +71,35 @@ static uint32_t add_node(struct planner *p, size_t new_pos, enum source source, 
         p->nodes = grown;
         p->node_cap = cap;
     }
-    int64_t old_distance = source == SOURCE_OLD ? distance : parent == NO_NODE ? 0 : p->nodes[parent].old_distance;
+    struct node *node = &p->nodes[p->node_count];
 
-    p->nodes[p->node_count] = (struct node){(uint32_t)new_pos, parent, distance, old_distance, (uint8_t)source};
+    *node = (struct node){
+        .new_pos = (uint32_t)new_pos, .parent = parent, .distance = distance, .source = (uint8_t)source};
+    if (parent != NO_NODE) {
+        node->old_distance = p->nodes[parent].old_distance;
+        memcpy(node->recent, p->nodes[parent].recent, sizeof node->recent);
+    }
+    if (source == SOURCE_OLD) {
+        node->old_distance = distance;
+    } else if (source == SOURCE_NEW) {
+        unsigned i = 0;
+
+        while (i < RECENT_NEW - 1 && node->recent[i] != distance) {
+            i++;
+        }
+        memmove(node->recent + 1, node->recent, i * sizeof node->recent[0]);
+        node->recent[0] = (int32_t)distance;
+    }
     return (uint32_t)p->node_count++;
 }
 
-static const struct state *best_state(const struct planner *p)
+/* The cheapest state; NULL: all copy from old, and `old_too` is false. */
+static const struct state *best_of(const struct planner *p, bool old_too)
 {
-    const struct state *best = &p->states[0];
+    const struct state *best = NULL;
 
-    for (unsigned i = 1; i < p->state_count; i++) {
-        if (p->states[i].cost < best->cost) {
+    for (unsigned i = 0; i < p->state_count; i++) {
+        if ((old_too || p->states[i].source != SOURCE_OLD) && (best == NULL || p->states[i].cost < best->cost)) {
             best = &p->states[i];
         }
     }
@@ -90,7 +108,7 @@ static const struct state *best_state(const struct planner *p)
 
 /* Offers a change from the best state to another source at `cost` in all. */
 static void offer(struct planner *p, size_t new_pos, enum source source, int64_t distance, int64_t cost,
-                  uint32_t parent)
+                  uint32_t parent, bool again)
 {
     struct state *s = NULL;
 
@@ -109,7 +127,7 @@ static void offer(struct planner *p, size_t new_pos, enum source source, int64_t
         }
         s = &p->states[p->state_count++];
     }
-    *s = (struct state){cost, distance, add_node(p, new_pos, source, distance, parent), (uint8_t)source, 8};
+    *s = (struct state){cost, distance, add_node(p, new_pos, source, distance, parent), (uint8_t)source, 8, again, 0};
 }
 
 static unsigned log2_of(uint64_t v)
@@ -123,38 +141,29 @@ static unsigned log2_of(uint64_t v)
     return n;
 }
 
-static uint32_t hash_of(const uint8_t *b)
+static void offer_new(struct planner *p, size_t n, const struct state *best, const struct kerf_lz_match *found,
+                      unsigned count)
 {
-    uint32_t v = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-
-    return (v * 2654435761u) >> (32 - LZ_HASH_BITS);
-}
-
-static void offer_new(struct planner *p, size_t n, const struct state *best)
-{
+    const struct kerf_prices *prices = p->prices;
     const uint8_t *bytes = p->w->new_side.bytes;
-    size_t left = p->w->new_side.len - n;
-    size_t max = left < LZ_LEN_MAX ? left : LZ_LEN_MAX;
-    size_t best_len = LZ_MIN - 1;
-    int32_t best_at = -1;
-    int32_t at = p->hash_head[hash_of(bytes + n)];
+    const int32_t *recent = p->nodes[best->node].recent;
+    int32_t again[RECENT_NEW];
 
-    for (unsigned i = 0; i < LZ_CHAIN && at >= 0; i++, at = p->hash_prev[at]) {
-        size_t len = 0;
-
-        while (len < max && bytes[(size_t)at + len] == bytes[n + len]) {
-            len++;
-        }
-        if (len > best_len) {
-            best_len = len;
-            best_at = at;
+    memcpy(again, recent, sizeof again);
+    for (unsigned i = 0; i < RECENT_NEW; i++) {
+        if (again[i] != 0 && bytes[(int64_t)n + again[i]] == bytes[n] &&
+            (i == 0 || bytes[(int64_t)n + again[i] + 1] == bytes[n + 1])) {
+            offer(p, n, SOURCE_NEW, again[i],
+                  best->cost + (int64_t)((i == 0 ? prices->new_again : prices->new_older) + prices->new_len_again[0]),
+                  best->node, true);
         }
     }
-    if (best_at >= 0) {
-        int64_t far = (int64_t)log2_of(n - (size_t)best_at) - 12;
+    for (unsigned i = 0; i < count; i++) {
+        size_t distance = n - found[i].pos;
 
-        offer(p, n, SOURCE_NEW, (int64_t)best_at - (int64_t)n,
-              best->cost + (int64_t)p->prices->segment_new + far * (int64_t)KERF_BIT, best->node);
+        offer(p, n, SOURCE_NEW, -(int64_t)distance,
+              best->cost + (int64_t)(prices->new_far + prices->new_len[1] + prices->new_distance[0][log2_of(distance)]),
+              best->node, false);
     }
 }
 
@@ -176,19 +185,20 @@ static void offer_old(struct planner *p, size_t n, const struct state *best, int
         int64_t d = (int64_t)w->match_pos[n] - (int64_t)n;
         int64_t far = (int64_t)log2_of((uint64_t)(d < last ? last - d : d - last) + 1) - 9;
 
-        offer(p, n, SOURCE_OLD, d, best->cost + (int64_t)p->prices->segment_far + far * (int64_t)KERF_BIT, best->node);
+        offer(p, n, SOURCE_OLD, d, best->cost + (int64_t)p->prices->segment_far + far * (int64_t)KERF_BIT, best->node,
+              false);
     }
     for (unsigned i = 0; i < p->recent_count; i++) {
         int64_t at = (int64_t)n + p->recent[i];
 
         if (at >= 0 && at + 2 <= old_len && memcmp(old_bytes + at, new_bytes + n, 2) == 0) {
-            offer(p, n, SOURCE_OLD, p->recent[i], best->cost + (int64_t)p->prices->segment_near, best->node);
+            offer(p, n, SOURCE_OLD, p->recent[i], best->cost + (int64_t)p->prices->segment_near, best->node, false);
         }
     }
     int64_t at = (int64_t)n + last;
 
     if (best->source != SOURCE_OLD && at >= 0 && at < old_len && old_bytes[at] == new_bytes[n]) {
-        offer(p, n, SOURCE_OLD, last, best->cost + (int64_t)p->prices->segment_recent, best->node);
+        offer(p, n, SOURCE_OLD, last, best->cost + (int64_t)p->prices->segment_recent, best->node, false);
     }
 }
 
@@ -211,18 +221,28 @@ static bool goes_on(const struct kerf_work *w, size_t n, const struct state *bes
     return n > 0 && w->literal_cost[n] < KERF_BIT / 8 && memcmp(new_bytes + n - 1, new_bytes + n, SURE_LEN) == 0;
 }
 
-/* Offers everything that may begin at n. Never inside a reference of new. */
+/*
+ * Offers everything that may begin at n. Inside a reference of new, no segment from old begins or ends (unless old itself
+ * ends): there its bytes are compared without their fields.
+ */
 static void offer_all(struct planner *p, size_t n)
 {
     struct kerf_work *w = p->w;
     uint32_t at = w->new_side.ref_at[n];
+    bool inside = at != 0 && w->new_side.refs[at - 1].pos < n;
+    struct kerf_lz_match found[KERF_LZ_FOUND];
+    unsigned count = p->lz != NULL ? kerf_lz_find(p->lz, n, found) : 0;
+    const struct state *from = inside ? best_of(p, false) : best_of(p, true);
 
-    if (at != 0 && w->new_side.refs[at - 1].pos < n) {
-        return;
+    if (from == NULL) {
+        from = best_of(p, true);
+        if ((int64_t)n + from->distance < (int64_t)w->old_side.len) {
+            return;
+        }
     }
-    struct state best = *best_state(p);
+    struct state best = *from;
 
-    offer(p, n, SOURCE_LITERAL, 0, best.cost + (int64_t)KERF_BIT, best.node);
+    offer(p, n, SOURCE_LITERAL, 0, best.cost, best.node, false);
     if (n < p->search_from) {
         return;
     }
@@ -230,9 +250,11 @@ static void offer_all(struct planner *p, size_t n)
         p->search_from = n + SURE_SKIP;
         return;
     }
-    offer_old(p, n, &best, p->nodes[best.node].old_distance);
-    if (!w->options->no_new && n + LZ_MIN <= w->new_side.len) {
-        offer_new(p, n, &best);
+    if (!inside) {
+        offer_old(p, n, &best, p->nodes[best.node].old_distance);
+    }
+    if (p->lz != NULL) {
+        offer_new(p, n, &best, found, count);
     }
 }
 
@@ -262,6 +284,14 @@ static int64_t price_old(const struct planner *p, size_t n, size_t o, bool *equa
     return 0;
 }
 
+/* What a number's price grows by when it becomes v. */
+static int64_t longer(const kerf_cost prices[KERF_PRICE_BITS], uint32_t v)
+{
+    unsigned bits = log2_of(v);
+
+    return v > 1 && (v & (v - 1)) == 0 ? (int64_t)prices[bits] - (int64_t)prices[bits - 1] : 0;
+}
+
 /* Lets every state take byte n; drops those that can't. Returns the lowest cost. */
 static int64_t consume(struct planner *p, size_t n)
 {
@@ -278,15 +308,24 @@ static int64_t consume(struct planner *p, size_t n)
     for (unsigned i = 0; i < p->state_count; i++) {
         struct state s = p->states[i];
 
+        s.len++;
         if (s.source == SOURCE_LITERAL) {
-            s.cost += literal * (int64_t)prices->literal_scale / 1024;
+            s.cost += literal * (int64_t)prices->literal_scale / 1024 + longer(prices->gap, s.len + 1);
+        } else if (s.source == SOURCE_NEW) {
+            if (w->new_side.bytes[(int64_t)n + s.distance] != w->new_side.bytes[n]) {
+                continue;
+            }
+            s.cost += s.again || s.len > 2 ? longer(s.again ? prices->new_len_again : prices->new_len, s.len) : 0;
+            if (s.len == 4 && !s.again) {
+                unsigned bits = log2_of((uint64_t)-s.distance);
+
+                s.cost += (int64_t)prices->new_distance[1][bits] - (int64_t)prices->new_distance[0][bits];
+            }
         } else {
             int64_t from = (int64_t)n + s.distance;
             bool equal;
 
-            if (s.source == SOURCE_NEW) {
-                equal = w->new_side.bytes[from] == w->new_side.bytes[n];
-            } else if (from < 0 || from >= (int64_t)w->old_side.len) {
+            if (from < 0 || from >= (int64_t)w->old_side.len) {
                 continue;
             } else {
                 s.cost += price_old(p, n, (size_t)from, &equal);
@@ -367,7 +406,7 @@ static kerf_err collect(const struct planner *p, struct kerf_segments *segments)
     kerf_err err = KERF_OK;
 
     segments->count = 0;
-    for (uint32_t i = best_state(p)->node; err == KERF_OK && i != NO_NODE; i = p->nodes[i].parent) {
+    for (uint32_t i = best_of(p, true)->node; err == KERF_OK && i != NO_NODE; i = p->nodes[i].parent) {
         const struct node *node = &p->nodes[i];
 
         if (node->source != SOURCE_LITERAL && end > node->new_pos) {
@@ -409,8 +448,7 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, kerf_
     size_t new_len = w->new_side.len;
 
     *mapped = malloc((w->old_side.ref_count + 1) * sizeof **mapped);
-    p->hash_head = malloc(((size_t)1 << LZ_HASH_BITS) * sizeof *p->hash_head);
-    p->hash_prev = malloc((new_len + 1) * sizeof *p->hash_prev);
+    p->lz = w->options->no_new ? NULL : kerf_lz_open(w->new_side.bytes, new_len);
     if (w->match_len == NULL) {
         w->match_len = malloc((new_len + 1) * sizeof *w->match_len);
         w->match_pos = malloc((new_len + 1) * sizeof *w->match_pos);
@@ -418,11 +456,9 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, kerf_
             memset(w->match_len, 0xff, (new_len + 1) * sizeof *w->match_len);
         }
     }
-    if (*mapped == NULL || p->hash_head == NULL || p->hash_prev == NULL || w->match_len == NULL ||
-        w->match_pos == NULL) {
+    if (*mapped == NULL || (p->lz == NULL && !w->options->no_new) || w->match_len == NULL || w->match_pos == NULL) {
         return KERF_ERR_RAM;
     }
-    memset(p->hash_head, 0xff, ((size_t)1 << LZ_HASH_BITS) * sizeof *p->hash_head);
     for (size_t i = 0; i < w->old_side.ref_count; i++) {
         (*mapped)[i] = kerf_addrmap_apply(w, map, w->old_side.refs[i].target);
     }
@@ -444,18 +480,12 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
     kerf_err err = open_tables(p, map, &mapped);
 
     if (err == KERF_OK) {
-        p->states[0] = (struct state){0, 0, add_node(p, 0, SOURCE_LITERAL, 0, NO_NODE), SOURCE_LITERAL, 0};
+        p->states[0] = (struct state){.node = add_node(p, 0, SOURCE_LITERAL, 0, NO_NODE), .source = SOURCE_LITERAL};
         p->state_count = 1;
         err = p->no_memory ? KERF_ERR_RAM : KERF_OK;
     }
     for (size_t n = 0; err == KERF_OK && n < w->new_side.len; n++) {
         offer_all(p, n);
-        if (n + LZ_MIN <= w->new_side.len) {
-            uint32_t h = hash_of(w->new_side.bytes + n);
-
-            p->hash_prev[n] = p->hash_head[h];
-            p->hash_head[h] = (int32_t)n;
-        }
         prune(p, consume(p, n));
         if (p->no_memory) {
             err = KERF_ERR_RAM;
@@ -465,8 +495,7 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
         err = collect(p, segments);
     }
     free(mapped);
-    free(p->hash_head);
-    free(p->hash_prev);
+    kerf_lz_close(p->lz);
     free(p->nodes);
     free(p);
     return err;

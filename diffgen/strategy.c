@@ -85,11 +85,17 @@ static kerf_err scan(struct search *s, unsigned index)
     return err == KERF_OK ? kerf_scan_side(&w->new_side, &w->image, true, index == 0) : err;
 }
 
+/* The map for a plan's segments. */
+static kerf_err choose_map(const struct search *s, const struct kerf_header *header, struct kerf_plan *plan)
+{
+    return kerf_addrmap_choose(s->w, &plan->segments, kerf_params_map_cap(s->ram, header), &plan->map);
+}
+
 /* The map for a plan's segments, and what coding both costs; gives up when it loses against `rival` (NULL: never). */
 static kerf_err race(const struct search *s, struct kerf_header *header, struct kerf_plan *plan,
                      const struct kerf_encoding *rival, unsigned margin)
 {
-    kerf_err err = kerf_addrmap_choose(s->w, &plan->segments, kerf_params_map_cap(s->ram, header), &plan->map);
+    kerf_err err = choose_map(s, header, plan);
 
     return err == KERF_OK ? kerf_encode_race(s->w, header, &plan->segments, &plan->map, rival, margin, &plan->encoding)
                           : err;
@@ -161,7 +167,10 @@ static kerf_err plan_round(struct search *s, struct kerf_plan *best, struct kerf
     kerf_err err = kerf_plan_by_cost(s->w, &from->encoding.prices, &from->map, &plan.segments);
 
     if (err == KERF_OK) {
-        err = race(s, s->header, &plan, NULL, 0);
+        err = choose_map(s, s->header, &plan);
+    }
+    if (err == KERF_OK) {
+        err = kerf_encode_measure(s->w, s->header, &plan.segments, &plan.map, &plan.encoding);
     }
     kerf_plan_free(last);
     if (err == KERF_OK && plan.encoding.total < best->encoding.total) {

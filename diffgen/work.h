@@ -48,6 +48,8 @@ struct kerf_map {
     size_t count;
 };
 
+#define KERF_PRICE_BITS 32
+
 /* Average prices from the coding of a plan; what the next plan is chosen by. */
 struct kerf_prices {
     kerf_cost equal[16][2]; /* by gap class: equal, different */
@@ -56,7 +58,11 @@ struct kerf_prices {
     kerf_cost segment_recent; /* back to the distance of the last segment from old, */
     kerf_cost segment_near;   /* to one of the three before, */
     kerf_cost segment_far;    /* to any other, */
-    kerf_cost segment_new;    /* to new */
+    /* From new: to a new distance, to the last one, to one of the three before; without what follows. */
+    kerf_cost new_far, new_again, new_older;
+    /* Numbers by their length in bits: literals in a row; lengths; distances of segments below four bytes and others. */
+    kerf_cost gap[KERF_PRICE_BITS], new_len[KERF_PRICE_BITS], new_len_again[KERF_PRICE_BITS];
+    kerf_cost new_distance[2][KERF_PRICE_BITS];
     kerf_cost ref_right, ref_wrong, ref_ram;
 };
 
@@ -109,7 +115,7 @@ struct kerf_work {
     uint8_t *match_new;
     int32_t *suffixes;       /* suffix array of match_old */
     uint32_t *buckets;       /* where in it the suffixes of each pair of first bytes start */
-    kerf_cost *literal_cost; /* estimate for each byte of new; NULL until the plan needs it */
+    kerf_cost *literal_cost; /* each byte of new as a literal; NULL until the plan needs it */
     uint32_t *match_pos;     /* for each byte of new: where the suffix array's longest match lies, */
     uint32_t *match_len;     /* and its length; UINT32_MAX: not looked up yet */
 };
@@ -188,7 +194,14 @@ KERF_MUST_USE kerf_err kerf_encode_race(const struct kerf_work *w, struct kerf_h
                                         const struct kerf_segments *segments, const struct kerf_map *map,
                                         const struct kerf_encoding *rival, unsigned margin,
                                         struct kerf_encoding *encoding);
-/* Estimated cost of each byte of new as a literal; rough where the segments give long stretches that equal old. */
+/* The same, the cost alone; w->literal_cost becomes what every byte of new would cost as a literal where it stands. */
+KERF_MUST_USE kerf_err kerf_encode_measure(struct kerf_work *w, struct kerf_header *header,
+                                           const struct kerf_segments *segments, const struct kerf_map *map,
+                                           struct kerf_encoding *encoding);
+/*
+ * A first estimate of the same, by small tables: larger ones find cheap what copies will replace. Rough where the segments
+ * give long stretches that equal old.
+ */
 KERF_MUST_USE kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segments *segments);
 
 /* --- strategy.c: the best plan, and the header's tables for it. --- */

@@ -70,9 +70,10 @@ class Choices(Decisions):
         if context is tables.gap:
             few = self.random.choice([0, 0, 1, 3, 9])
             return self.say(context, left if self.random.random() < 0.02 else min(left, few))
-        if context in (tables.old_length, tables.new_length) and len(native.map) == native.header.map_cap:
+        lengths = tables.old_length, tables.new_length, tables.again_length
+        if context in lengths and len(native.map) == native.header.map_cap:
             left = min(left, native.source_left())
-            return self.say(context, min(left, self.random.choice([1, 2, 5, 30, 90, 300])) - 1)
+            return self.say(context, min(left, self.random.choice([1, 2, 3, 4, 5, 30, 90, 300])) - 1)
         if len(native.map) == native.header.map_cap:  # a distance
             return self.say(context, native.next_distance)
         return self.say(context, self.random.choice([0, 1, 5, 40, 200]))  # of map entries
@@ -80,7 +81,7 @@ class Choices(Decisions):
     def signed(self, context, aligned, scale):
         r, native = self.random, self.native
         if len(native.map) == native.header.map_cap and aligned is native.tables.aligned[0]:
-            d = r.randrange(len(native.old)) - native.old_end  # any source
+            d = native.src_pos - native.old_end
         else:
             d = r.choice([0, 4, -4, 8, 24, -100, 3, -1, 1, r.randrange(-5000, 5000), r.randrange(-1 << 31, 1 << 31)])
             if native.header.wide and r.random() < 0.1:
@@ -101,7 +102,7 @@ class Composer(Native):
         super().__init__(header, old, b"")
         self.dec = self.refs.dec = Choices(rnd)
         self.dec.native = self
-        self.pending_from_new = 0
+        self.pending_from_new, self.src_pos = 0, 0  # the source of the segment that begins
         self.next_distance = None  # what number(distance) will say
         if header.in_place:
             self.order = self.make_order(rnd)
@@ -144,30 +145,37 @@ class Composer(Native):
             end += 1
         return end - self.src_pos
 
-    def source_in_new(self):
-        pos = self.dec.random.choice([i for i in range(self.header.new_size) if self.there(i)])
+    def far_in_new(self, context):
         below = self.new_pos - self.sector * self.sector_size if self.header.in_place and self.downwards else self.new_pos
-        self.next_distance = self.new_pos - 1 - pos
+        self.next_distance = self.new_pos - 1 - self.src_pos
         if not 0 <= self.next_distance < below:
-            self.next_distance = below + (pos - self.new_end) % self.header.new_size
-        return super().source_in_new()
+            self.next_distance = below + (self.src_pos - self.new_end) % self.header.new_size
+        return super().far_in_new(context)
 
-    def segment(self):
+    def segment(self, gap):
         if self.header.reads_new:
             # A segment from new needs some new.
             some = any(self.there(i) for i in range(self.header.new_size))
-            self.pending_from_new = int(some and self.dec.random.random() < 0.4)
-            self.dec.forced = [self.pending_from_new]
-        return super().segment()
+            self.dec.forced = [int(some and self.dec.random.random() < 0.4)]
+        return super().segment(gap)
 
-    def jump(self, new_pos):
-        mask, old_size = self.mask, len(self.old)
-        sources = {0: self.recent[0], 1: self.map_distance(new_pos), 2: self.old_end - new_pos, 4: self.recent[1],
-                   5: self.recent[2], 6: self.recent[3]}
-        good = [j for j, d in sources.items() if (new_pos + d) & mask < old_size] + [3]
-        j = self.dec.random.choice(good)
-        self.dec.forced = [1] * j + [0] * (j < 6)
-        return super().jump(new_pos)
+    def jump(self, flags, from_new):
+        new_pos, recent, rnd = self.new_pos, self.recent[from_new], self.dec.random
+        sources = {0: recent[0], 4: recent[1], 5: recent[2], 6: recent[3]}
+        if not from_new:
+            sources.update({1: self.map_distance(new_pos), 2: self.old_end - new_pos})
+        sources = {j: (new_pos + d) & self.mask for j, d in sources.items()}
+        if from_new:
+            there = [i for i in range(self.header.new_size) if self.there(i)]
+            sources = {j: pos for j, pos in sources.items() if pos in there}
+            sources[3] = rnd.choice(there)
+        else:
+            sources = {j: pos for j, pos in sources.items() if pos < len(self.old)}
+            sources[3] = rnd.randrange(len(self.old))
+        j = rnd.choice(list(sources))
+        self.src_pos, self.pending_from_new = sources[j], from_new
+        self.dec.forced = [int(i < j) for i in range(min(j + 1, 6)) if not (from_new and i in (1, 2))]
+        return super().jump(flags, from_new)
 
 
 class Writer:

@@ -153,7 +153,7 @@ class Header:
         c = sum(len(table) for table in Tables(self.flag_class, self.table_size).everything())
         w = 16 if self.wide else 8
         regions = (56 if self.wide else 28) * len(self.regions) + (16 if self.wide else 8) * len(self.ranges)
-        codec = 368 + regions + w * (self.map_cap + 2 * self.learned_cap) + 2 * (c + 49) + self.map_cap
+        codec = 408 + regions + w * (self.map_cap + 2 * self.learned_cap) + 2 * (c + 44) + self.map_cap
         return total + (codec + 7) // 8 * 8
 
 
@@ -460,9 +460,8 @@ class Native:
         self.mask = (1 << header.bits) - 1
         self.map = []
         self.refs = References(header, self.old, self.dec, self.tables, self.map)
-        self.recent = [0, 0, 0, 0]
+        self.recent = [[0, 0, 0, 0], [0, 0, 0, 0]]  # of segments from old, from new
         self.old_end, self.last_from_new, self.last_residue = 0, 0, 0
-        self.src_pos = 0  # of the newest segment
         if header.in_place:
             self.sector_size = 1 << header.sector_log2
             self.sector_count = -(-header.new_size // self.sector_size)
@@ -483,11 +482,12 @@ class Native:
 
     def stretch(self):
         while True:
-            for _ in range(self.length(self.tables.gap, 0, 0)):
+            gap = self.length(self.tables.gap, 0, 0)
+            for _ in range(gap):
                 self.produce([self.literal()])
             if self.new_pos == self.new_end:
                 break
-            self.segment_bytes(self.segment())
+            self.segment_bytes(self.segment(gap))
             if self.new_pos == self.new_end:
                 break
 
@@ -535,18 +535,6 @@ class Native:
             return pos < self.new_pos
         return pos // self.sector_size in self.produced
 
-    def source_in_new(self):
-        new_size, new_pos = self.header.new_size, self.new_pos
-        n = self.dec.number(self.tables.distance)
-        if not self.header.in_place:
-            require(n < new_pos, "a segment begins before the new image")
-            return new_pos - 1 - n
-        require(n < new_size, "a segment begins outside of the new image")
-        b = new_pos - self.sector * self.sector_size if self.downwards else new_pos
-        src_pos = new_pos - 1 - n if n < b else (self.new_end + n - b) % new_size
-        require(not new_pos <= src_pos < self.new_end, "a segment begins in what follows")
-        return src_pos
-
     def read_map(self):
         start = shift = 0
         for _ in range(self.header.map_cap):
@@ -557,46 +545,60 @@ class Native:
 
     # Segments
 
-    def segment(self):
+    def segment(self, gap):
         new_pos, tables = self.new_pos, self.tables
-        from_new = self.dec.bit(tables.source[self.last_from_new]) if self.header.reads_new else 0
+        joined = 1 if gap == 0 else 0
+        from_new = self.dec.bit(tables.source[self.last_from_new + 2 * joined]) if self.header.reads_new else 0
+        j = self.jump(tables.jumps[2 + joined if from_new else self.last_from_new], from_new)
         if from_new:
-            src_pos = self.source_in_new()
-        else:
-            src_pos = self.jump(new_pos)
-            require(src_pos < len(self.old), "a segment begins outside of the old image")
-        self.src_pos = src_pos
-        if from_new:
-            length = self.length(tables.new_length, 2, 1)
-            require(length <= self.header.new_size - src_pos, "a segment's source leads out of the new image")
+            length = self.length(tables.new_length if j == 3 else tables.again_length, 2, 1)
         else:
             length = self.length(tables.old_length, 1, 1)
+        src_pos = (new_pos + self.distance(j, from_new, length)) & self.mask
+        if from_new:
+            require(not new_pos <= src_pos < self.new_end, "a segment from new begins where nothing is yet")
+            require(src_pos < self.header.new_size, "a segment begins outside of the new image")
+            require(length <= self.header.new_size - src_pos, "a segment's source leads out of the new image")
+        else:
+            require(src_pos < len(self.old), "a segment begins outside of the old image")
             require(length <= len(self.old) - src_pos, "a segment leads out of the old image")
             self.old_end = src_pos + length
         self.last_from_new = from_new
         return Segment(from_new, src_pos, new_pos, length)
 
-    def jump(self, new_pos):
-        j = 0
-        while j < 6 and self.dec.bit(self.tables.jumps[self.last_from_new][j]):
-            j += 1
-        drop = 3
-        if j == 0:
-            drop = 0
-        elif j >= 4:
-            drop = j - 3
+    def jump(self, flags, from_new):
+        for j in range(6):
+            if not (from_new and j in (1, 2)) and not self.dec.bit(flags[j]):
+                return j
+        return 6
+
+    def distance(self, j, from_new, length):
+        recent, tables = self.recent[from_new], self.tables
+        drop = 0 if j == 0 else j - 3 if j >= 4 else 3
         if j == 0 or j >= 4:
-            d = self.recent[drop]
+            d = recent[drop]
         elif j == 1:
-            d = self.map_distance(new_pos)
+            d = self.map_distance(self.new_pos)
+        elif j == 2:
+            d = self.old_end - self.new_pos
+        elif from_new:
+            d = self.far_in_new(tables.short_distance if length < 4 else tables.distance)
         else:
-            d = self.old_end - new_pos
-            if j == 3:
-                d += self.dec.signed(self.tables.jump, self.tables.aligned[0], 0)
+            d = self.old_end - self.new_pos + self.dec.signed(tables.jump, tables.aligned[0], 0)
         d &= self.mask
-        del self.recent[drop]
-        self.recent.insert(0, d)
-        return (new_pos + d) & self.mask
+        del recent[drop]
+        recent.insert(0, d)
+        return d
+
+    def far_in_new(self, context):
+        new_size, new_pos = self.header.new_size, self.new_pos
+        n = self.dec.number(context)
+        if not self.header.in_place:
+            require(n < new_pos, "a segment begins before the new image")
+            return -1 - n
+        require(n < new_size, "a segment begins outside of the new image")
+        b = new_pos - self.sector * self.sector_size if self.downwards else new_pos
+        return -1 - n if n < b else (self.new_end + n - b) % new_size - new_pos
 
     def map_distance(self, new_pos):
         a = self.refs.new_addr(new_pos)
@@ -613,10 +615,15 @@ class Native:
 
     def segment_bytes(self, seg):
         src_pos = seg.src_pos
-        prev_src = self.old[src_pos - 1] if not seg.from_new and src_pos > 0 else 0
+        if seg.from_new:
+            for i in range(seg.length):
+                require(self.there(src_pos + i), "a segment's source is not there yet")
+                self.produce([self.new[src_pos + i]])
+            return
+        prev_src = self.old[src_pos - 1] if src_pos > 0 else 0
         while self.new_pos < seg.new_end:
             new_pos = self.new_pos
-            if seg.raw == 0 and not seg.from_new:
+            if seg.raw == 0:
                 ref = self.refs.find(seg, src_pos, new_pos)
                 if ref is not None:
                     data = self.refs.decode(ref, seg, src_pos, new_pos)
@@ -628,8 +635,7 @@ class Native:
                     seg.g = min(seg.g + 1, 65535)
                     prev_src = self.old[src_pos - 1]
                     continue
-            require(not seg.from_new or self.there(src_pos), "a segment's source is not there yet")
-            s = self.new[src_pos] if seg.from_new else self.old[src_pos]
+            s = self.old[src_pos]
             self.produce([self.segment_byte(seg, s, prev_src)])
             prev_src = s
             src_pos += 1
@@ -639,7 +645,7 @@ class Native:
         if is_raw:
             seg.raw -= 1
         elif seg.quiet == 0 and seg.probe == 0 and seg.g >= 32:
-            if self.dec.bit(self.tables.quiet[seg.from_new]) == 0:
+            if self.dec.bit(self.tables.quiet[0]) == 0:
                 seg.quiet = 64
             else:
                 seg.probe = 64
@@ -669,7 +675,7 @@ class Native:
         else:
             few = big_g < 4
             i = (g * 4 + phase) * 4 + (h & 3), h, 2 * s + few, (prev_src + (77 if few else 0)) * 37
-        weights = self.tables.e_weights[2 if seg.from_new else 1 if big_g < 16 else 0]
+        weights = self.tables.e_weights[1 if big_g < 16 else 0]
         differs = self.dec.mix([table[k % len(table)] for table, k in zip(self.tables.e, i)], weights, 14)
         seg.flags = (2 * h + differs) & 255
         return differs
@@ -698,13 +704,13 @@ class Native:
     def literal(self):
         phase = self.new_pos & 3
         w1, w2, w3 = self.newest
-        o = self.old_at(self.recent[0])
+        o = self.old_at(self.recent[0][0])
         return self.byte([phase | 0x10000000, w1 | (phase & 1) << 8 | 0x20000000, w1 | w2 << 8 | 0x30000000,
                           w1 | w2 << 8 | w3 << 16 | 0x40000000, o | w1 << 8 | 0x50000000], 1 + phase)
 
     def residue(self, s, prev_src):
         phase, w1 = self.new_pos & 3, self.newest[0]
-        pd, ld, o = (w1 - prev_src) & 255, self.last_residue, self.old_at(self.recent[1])
+        pd, ld, o = (w1 - prev_src) & 255, self.last_residue, self.old_at(self.recent[0][1])
         self.last_residue = self.byte([phase | pd << 8, phase | ld << 8 | 0x100000, ((o - s) & 255) | 0x200000,
                                        s | pd << 8 | 0x300000, w1 | s << 8 | 0x400000], 0)
         return self.last_residue

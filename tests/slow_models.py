@@ -73,38 +73,41 @@ class Number:
     """The counters of one context of numbers."""
 
     def __init__(self, cap):
-        self.u, self.m = counters(cap), counters(cap)
+        self.u, self.m, self.low = counters(cap), counters(cap), counters(3)
 
 
 class Tables:
     def __init__(self, flag_class, table_size):
-        cap = (8, 14, 20)[flag_class]
+        cap = (8, 18, 22)[flag_class]
         self.gap, self.jump, self.old_length, self.map_start, self.call_fix, self.ram_fix = (
             Number(cap) for _ in range(6))
         self.contexts = [self.gap, self.jump, self.old_length, self.map_start, self.call_fix, self.ram_fix]
         if flag_class == 0:
-            self.new_length, self.distance, self.map_shift = self.old_length, self.jump, self.map_start
+            self.new_length = self.again_length = self.old_length
+            self.distance = self.short_distance = self.jump
+            self.map_shift = self.map_start
             self.other_fix, self.word_fix = self.call_fix, self.ram_fix
         else:
-            own = [Number(cap) for _ in range(5)]
-            self.new_length, self.distance, self.map_shift, self.other_fix, self.word_fix = own
+            own = [Number(cap) for _ in range(7)]
+            self.new_length, self.again_length, self.distance, self.short_distance = own[:4]
+            self.map_shift, self.other_fix, self.word_fix = own[4:]
             self.contexts += own
         self.kind_groups = 4 if flag_class == 0 else 12
-        self.source, self.quiet, self.aligned = counters(2), counters(2), counters(2)
-        self.jumps = [counters(8), counters(8)]
+        self.source, self.quiet, self.aligned = counters(4), counters(1), counters(2)
+        self.jumps = [counters(8) for _ in range(4)]
         self.sector, self.to_end = counters(1), counters(3)
         self.how = [counters(4) for _ in range(self.kind_groups)]
         self.r = [counters(n) for n in ((12, 16, 24), (144, 96, 144), (576, 192, 576))[flag_class]]
         self.e = [counters(n) for n in ((32, 16, 16, 16), (128, 128, 256, 64), (256, 256, 512, 256))[flag_class]]
         self.b = [counters(table_size) for _ in range(5)]
         self.r_weights = [3549, 3549, 3549, 0]
-        self.e_weights = [[2867] * 4 + [0] for _ in range(3)]
+        self.e_weights = [[2867] * 4 + [0] for _ in range(2)]
         self.b_weights = [[2457] * 6 for _ in range(5)]
 
     def everything(self):
         """All arrays of counters, for the workspace."""
         for context in self.contexts:
-            yield from (context.u, context.m)
+            yield from (context.u, context.m, context.low)
         yield from [self.source, self.quiet, self.aligned, self.sector, self.to_end]
         yield from [*self.jumps, *self.how, *self.r, *self.e, *self.b]
 
@@ -170,7 +173,15 @@ class Decisions:
             require(b <= 63, "a number is too large")
         y = 1
         for i in range(b):
-            y = 2 * y + (self.bit(context.m[min(b, last)]) if i == 0 else self.decide(32768))
+            if i == 0:
+                bit = self.bit(context.m[min(b, last)])
+            elif i == b - 2:
+                bit = self.bit(context.low[0])
+            elif i == b - 1:
+                bit = self.bit(context.low[1 + (y & 1)])
+            else:
+                bit = self.decide(32768)
+            y = 2 * y + bit
         return y - 1
 
     def signed(self, context, aligned, scale):

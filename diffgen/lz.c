@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where bytes of new stood before in new: for each position the nearest earlier place of every length. A binary search tree
+ * of positions for each hash of four bytes (the match finder "bt4" of I. Pavlov's LZMA SDK), the newest at the root; for
+ * lengths two and three the newest place alone.
+ */
+#include <string.h>
+
+#include "diffgen/lz.h"
+
+#define DEPTH 48 /* nodes of a tree looked at */
+#define HASH2_BITS 16
+#define HASH3_BITS 16
+#define HASH4_BITS 17
+
+struct kerf_lz {
+    const uint8_t *bytes;
+    size_t len;
+    int32_t *head2, *head3, *head4; /* newest position by its first bytes, -1: none */
+    int32_t *sons;                  /* of each position: what comes before and behind it in the tree */
+};
+
+static uint32_t load(const uint8_t *b, unsigned n)
+{
+    uint32_t v = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        v |= (uint32_t)b[i] << (8 * i);
+    }
+    return v;
+}
+
+static uint32_t hash(uint32_t v, unsigned bits)
+{
+    return (v * 2654435761u) >> (32 - bits);
+}
+
+void kerf_lz_close(struct kerf_lz *lz)
+{
+    if (lz != NULL) {
+        free(lz->head2);
+        free(lz->sons);
+        free(lz);
+    }
+}
+
+struct kerf_lz *kerf_lz_open(const uint8_t *bytes, size_t len)
+{
+    struct kerf_lz *lz = calloc(1, sizeof *lz);
+    size_t heads = ((size_t)1 << HASH2_BITS) + ((size_t)1 << HASH3_BITS) + ((size_t)1 << HASH4_BITS);
+
+    if (lz == NULL) {
+        return NULL;
+    }
+    lz->bytes = bytes;
+    lz->len = len;
+    lz->head2 = malloc(heads * sizeof *lz->head2);
+    lz->sons = malloc((len + 1) * 2 * sizeof *lz->sons);
+    if (lz->head2 == NULL || lz->sons == NULL) {
+        kerf_lz_close(lz);
+        return NULL;
+    }
+    memset(lz->head2, 0xff, heads * sizeof *lz->head2);
+    lz->head3 = lz->head2 + ((size_t)1 << HASH2_BITS);
+    lz->head4 = lz->head3 + ((size_t)1 << HASH3_BITS);
+    return lz;
+}
+
+/* Puts pos at the root of its tree; notes what is longer than *best on the way. */
+static unsigned visit(struct kerf_lz *lz, size_t pos, size_t max, struct kerf_lz_match *found, unsigned count)
+{
+    const uint8_t *bytes = lz->bytes;
+    uint32_t h = hash(load(bytes + pos, 4), HASH4_BITS);
+    int32_t *before = &lz->sons[2 * pos];
+    int32_t *behind = &lz->sons[2 * pos + 1];
+    int32_t at = lz->head4[h];
+    size_t before_len = 0;
+    size_t behind_len = 0;
+    size_t best = count > 0 ? found[count - 1].len : 3;
+
+    lz->head4[h] = (int32_t)pos;
+    for (unsigned depth = 0; at >= 0 && depth < DEPTH; depth++) {
+        int32_t *sons = &lz->sons[2 * (size_t)at];
+        size_t len = before_len < behind_len ? before_len : behind_len;
+
+        while (len < max && bytes[(size_t)at + len] == bytes[pos + len]) {
+            len++;
+        }
+        if (len > best) {
+            best = len;
+            if (count == KERF_LZ_FOUND) {
+                count--;
+            }
+            found[count++] = (struct kerf_lz_match){(uint32_t)len, (uint32_t)at};
+        }
+        if (len == max) {
+            /* As good as the same string: its sons take its place. */
+            *before = sons[0];
+            *behind = sons[1];
+            return count;
+        }
+        if (bytes[(size_t)at + len] < bytes[pos + len]) {
+            *before = at;
+            before = &sons[1];
+            at = *before;
+            before_len = len;
+        } else {
+            *behind = at;
+            behind = &sons[0];
+            at = *behind;
+            behind_len = len;
+        }
+    }
+    *before = -1;
+    *behind = -1;
+    return count;
+}
+
+unsigned kerf_lz_find(struct kerf_lz *lz, size_t pos, struct kerf_lz_match found[KERF_LZ_FOUND])
+{
+    const uint8_t *b = lz->bytes + pos;
+    size_t left = lz->len - pos;
+    unsigned count = 0;
+
+    if (left < 4) {
+        return 0;
+    }
+    uint32_t h2 = load(b, 2);
+    uint32_t h3 = hash(load(b, 3), HASH3_BITS);
+    int32_t at2 = lz->head2[h2];
+    int32_t at3 = lz->head3[h3];
+
+    lz->head2[h2] = (int32_t)pos;
+    lz->head3[h3] = (int32_t)pos;
+    if (at2 >= 0) {
+        found[count++] = (struct kerf_lz_match){2, (uint32_t)at2};
+    }
+    if (at3 >= 0 && memcmp(lz->bytes + at3, b, 3) == 0) {
+        count = at3 == at2 ? 0 : count;
+        found[count++] = (struct kerf_lz_match){3, (uint32_t)at3};
+    }
+    return visit(lz, pos, left < KERF_LZ_LEN_MAX ? left : KERF_LZ_LEN_MAX, found, count);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lz.h - earlier places of new's own bytes, for segments copied from new.
+ */
+#ifndef KERF_DIFFGEN_LZ_H
+#define KERF_DIFFGEN_LZ_H
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#define KERF_LZ_FOUND 12    /* matches told at most */
+#define KERF_LZ_LEN_MAX 128 /* a match may be longer than what is told */
+
+struct kerf_lz_match {
+    uint32_t len, pos;
+};
+
+struct kerf_lz;
+
+/* bytes[0 .. len), len below 2^31, must stay. NULL: out of memory. 8 bytes of memory for each byte, and 1 MiB. */
+struct kerf_lz *kerf_lz_open(const uint8_t *bytes, size_t len);
+void kerf_lz_close(struct kerf_lz *lz);
+
+/*
+ * Called for each position in ascending order: the earlier places that match at pos, ever longer and, but for what the depth of
+ * the search leaves out, the nearest one of each length. Returns how many.
+ */
+unsigned kerf_lz_find(struct kerf_lz *lz, size_t pos, struct kerf_lz_match found[KERF_LZ_FOUND]);
+
+#endif
