@@ -10,7 +10,7 @@
 enum state {
     STATE_START,
     STATE_MAP,
-    STATE_SECTOR,
+    STATE_RUN,
     STATE_GAP,
     STATE_LITERALS,
     STATE_SEGMENT,
@@ -31,6 +31,10 @@ static void produced(struct kerf_codec *c, const uint8_t *bytes, size_t len)
     }
     c->new_pos += (kerf_pos)len;
     c->left -= (kerf_pos)len;
+    if (kerf_run_in_place(c) && kerf_run_sector_rest(c) == 0) {
+        c->window_len = 0; /* the slot may change here: */
+        c->quiet_left = 0; /* the encoder can't know yet what it will hold */
+    }
 }
 
 /* --- Bytes by mixed contexts --- */
@@ -195,42 +199,6 @@ static kerf_err code_map(struct kerf_run *run, kerf_addr *start, kerf_shift *shi
     return err;
 }
 
-#if KERF_IN_PLACE
-/*
- * The sector that is produced next. What was read of old before it may have been overwritten since; and of old in the sector
- * where new ends nothing is sure once that is.
- */
-static kerf_err code_sector(struct kerf_run *run, kerf_pos sector, bool downwards)
-{
-    struct kerf_codec *c = run->c;
-    unsigned log2 = c->sector_log2;
-    kerf_pos size = (kerf_pos)1 << log2;
-    kerf_pos last = (c->new_size - 1) >> log2;
-    kerf_pos next = (c->new_pos >> log2) + ((c->new_pos & (size - 1)) != 0) - (c->downwards ? 2u : 0u);
-    kerf_err err = KERF_OK;
-
-    if (c->new_pos == c->new_size && c->new_size < c->old_size) {
-        c->old_size = c->new_size;
-    }
-    if (kerf_model_bit(run->k, &run->symbols[KERF_SYM_SECTOR], sector != next || downwards != c->downwards)) {
-        kerf_pos v = sector << 1 | downwards;
-
-        err = kerf_run_number(run, KERF_NUM_DISTANCE, &v);
-        next = v >> 1;
-        c->downwards = v & 1;
-    }
-    if (err == KERF_OK && next > last) {
-        err = KERF_ERR_CORRUPT;
-    }
-    c->sectors_left--;
-    c->new_pos = next << log2;
-    c->new_end = next == last ? c->new_size : c->new_pos + size;
-    c->window_len = 0;
-    run->out_pos = c->new_pos;
-    return err;
-}
-#endif
-
 static kerf_err code_gap(struct kerf_run *run, kerf_pos len)
 {
     kerf_err err = kerf_run_span(run, KERF_NUM_GAP, 0, 0, &len);
@@ -273,6 +241,9 @@ static kerf_err find_quiet(struct kerf_run *run, bool *quiet)
         c->src_pos += n;
         c->new_pos += n;
         c->left -= n;
+        if (kerf_run_in_place(c) && kerf_run_sector_rest(c) == 0) {
+            break;
+        }
     }
     *c = saved;
     return err;
@@ -398,11 +369,11 @@ static void advance(struct kerf_codec *c)
 {
     if (c->state == STATE_MAP) {
         if (c->map_len == c->map_cap) {
-            c->state = c->sectors_left > 0 ? STATE_SECTOR : STATE_GAP;
+            c->state = c->sectors_left > 0 ? STATE_RUN : STATE_GAP;
         }
     } else if ((c->state == STATE_LITERALS || c->state == STATE_COPY) && c->left == 0) {
         c->state = c->new_pos < c->new_end ? c->state == STATE_COPY ? STATE_GAP : STATE_SEGMENT
-                   : c->sectors_left > 0   ? STATE_SECTOR
+                   : c->sectors_left > 0   ? STATE_RUN
                                            : STATE_END;
     }
 }
@@ -420,7 +391,8 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
         kerf_pos size = (kerf_pos)1 << header->sector_log2;
 
         c->sector_log2 = header->sector_log2;
-        c->sectors_left = header->new_size / size + (header->new_size % size != 0);
+        c->sectors_left = (uint32_t)(header->new_size / size + (header->new_size % size != 0));
+        c->run_start = c->run_len = c->sectors_left;
 #else
         return KERF_ERR_UNSUPPORTED;
 #endif
@@ -472,9 +444,9 @@ static kerf_err decode_step(struct kerf_run *run, uint8_t *out, size_t *len)
     case STATE_MAP:
         err = code_map(run, &start, &shift);
         break;
-    case STATE_SECTOR:
+    case STATE_RUN:
 #if KERF_IN_PLACE
-        err = code_sector(run, 0, false);
+        err = kerf_run_sectors(run, 0, 1);
 #endif
         c->state = STATE_GAP;
         break;
@@ -527,7 +499,8 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, c
         if (k.rc.starved > (last ? KERF_RC_MAX_STARVED : 0u)) {
             err = KERF_ERR_CORRUPT;
         }
-        if (err == KERF_OK && c->state == STATE_SECTOR && c->new_pos > 0) {
+        if (err == KERF_OK && n > 0 && c->state != STATE_END && kerf_run_in_place(c) &&
+            (c->new_pos == c->new_end || kerf_run_sector_rest(c) == 0)) {
             err = KERF_SECTOR;
         }
     }
@@ -558,10 +531,10 @@ void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struc
 }
 
 #if KERF_IN_PLACE
-kerf_err kerf_encode_sector(struct kerf_encoder *e, kerf_pos sector, bool downwards)
+kerf_err kerf_encode_run(struct kerf_encoder *e, uint32_t start, uint32_t len)
 {
     struct kerf_codec *c = e->run.c;
-    kerf_err err = c->state == STATE_SECTOR ? code_sector(&e->run, sector, downwards) : KERF_ERR_STATE;
+    kerf_err err = c->state == STATE_RUN ? kerf_run_sectors(&e->run, start, len) : KERF_ERR_STATE;
 
     e->run.out_pos = 0;
     c->state = STATE_GAP;

@@ -5,10 +5,10 @@
  * The payload is: the address map; then, until the new image is complete, a gap of literals and a segment copied from old
  * (or from new, already written) with references predicted through the map and corrections for what differs.
  *
- * In place, new is produced sector by sector in the order that the payload says ("Sectors"). What a call hands out lies in
+ * In place, new is produced sector by sector in the order that the payload says ("In place"). What a call hands out lies in
  * one sector, and ends at kerf_codec_new_pos(); KERF_SECTOR says that a sector is complete. read_old() gives what the slot
- * holds at that moment: it may change between a KERF_SECTOR and the next call, and then only by whole groups of sectors as
- * the header says them. read_new() gives sectors of the group in progress and those that are in the slot; a damaged payload
+ * holds at that moment: it changes between a KERF_SECTOR and the next call, where that completes a group of as many sectors
+ * as the header says, and by all of the group at once. read_new() gives sectors of the group in progress and those that are in the slot; a damaged payload
  * may ask for any other position inside new, and what it gets does not matter.
  *
  * The state is one flat block: struct kerf_codec and, right behind it, its tables. It holds no pointers and may be copied
@@ -70,8 +70,7 @@ enum kerf_step {
 struct kerf_codec {
     kerf_pos old_size, new_size;       /* bytes */
     kerf_pos new_pos;                  /* where the next byte of new goes */
-    kerf_pos new_end;                  /* end of the sector in progress; of new, where not in place */
-    kerf_pos sectors_left;             /* in place: sectors after the one in progress, else 0 */
+    kerf_pos new_end;                  /* end of the run of sectors in progress; of new, where not in place */
     kerf_pos left;                     /* bytes left of the gap or segment in progress */
     kerf_pos src_pos;                  /* next byte of the segment's source */
     kerf_pos seg_start, old_end;       /* old positions where the last segment from old starts and ends */
@@ -83,6 +82,8 @@ struct kerf_codec {
     uint32_t range, code, noise;      /* range coder and dither between calls */
     uint32_t new_tail;                /* newest four bytes of new, the newest lowest */
     uint32_t pair_high;               /* the largest old_pos in pairs */
+    uint32_t sectors_left;            /* in place: sectors after the run in progress, else 0 */
+    uint32_t run_start, run_len;      /* in place: the run in progress, in sectors */
     uint32_t gap;                     /* plain bytes and references since the last mismatch */
     uint16_t map_len;                 /* map entries known so far */
     uint16_t map_cap, learned_cap;
@@ -98,8 +99,8 @@ struct kerf_codec {
     uint8_t equal_history, ref_history;
     uint8_t quiet_left, probe_left, raw_left;
     uint8_t pair_next;
-    uint8_t starved;                /* zero bytes made up past the end of the payload so far */
-    uint8_t sector_log2, downwards; /* in place: size of sectors, and the way through them */
+    uint8_t starved;     /* zero bytes made up past the end of the payload so far */
+    uint8_t sector_log2; /* in place: size of sectors */
     uint8_t pair_form[KERF_PAIRS];
     uint8_t window[KERF_CODEC_WINDOW];
 };
@@ -129,10 +130,7 @@ KERF_MUST_USE kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_c
                                        size_t in_len, bool last, size_t *in_used, uint8_t *out, size_t out_cap,
                                        size_t *out_len);
 
-/*
- * Where in new the next byte goes, behind the newest one. Between two sectors (KERF_SECTOR) and after the last it is the end of
- * the one that is complete.
- */
+/* The end, in new, of what the last call of kerf_codec_step() produced; after KERF_SECTOR and KERF_END that of a sector. */
 static inline kerf_pos kerf_codec_new_pos(const struct kerf_codec *c)
 {
     return c->new_pos;

@@ -212,7 +212,7 @@ static bool contradicts(const struct kerf_header *h)
     return (h->codec == KERF_CODEC_STORED && h->payload_size != h->new_size) ||
            (h->codec != KERF_CODEC_NATIVE && (h->flags & KERF_FLAG_READS_NEW) != 0) ||
            (in_place && (h->old_size == 0 || h->sector_log2 < SECTOR_LOG2_MIN || h->sector_log2 > SECTOR_LOG2_MAX ||
-                         h->group == 0 || h->group > h->scratch)) ||
+                         h->group == 0 || h->group > h->scratch || h->new_size >> h->sector_log2 >= UINT32_MAX)) ||
            kerf_chunk_first(h, &chunk) != KERF_OK;
 }
 

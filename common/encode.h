@@ -34,12 +34,12 @@ void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struc
 KERF_MUST_USE kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf_map_entry *entry);
 #if KERF_IN_PLACE
 /*
- * In place, before the first gap and again after each sector: which sector is produced next, and which way the order goes on.
- * What io.read_old() gives may change right before this and at no other time. Gaps and segments end where the sector does.
+ * In place, before the first gap, and again after each run: the sectors start .. start + len - 1 are produced next. Gaps and
+ * segments end where the run does. What io.read_old() gives may change where a step has reached the end of a sector.
  */
-KERF_MUST_USE kerf_err kerf_encode_sector(struct kerf_encoder *e, kerf_pos sector, bool downwards);
+KERF_MUST_USE kerf_err kerf_encode_run(struct kerf_encoder *e, uint32_t start, uint32_t len);
 #endif
-/* Then again and again: a gap, its literals one by one, and unless new (or the sector) is complete a segment and its bytes. */
+/* Then again and again: a gap, its literals one by one, and unless new (or the run) is complete a segment and its bytes. */
 KERF_MUST_USE kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len);
 KERF_MUST_USE kerf_err kerf_encode_literal(struct kerf_encoder *e);
 KERF_MUST_USE kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *segment);

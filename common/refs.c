@@ -385,7 +385,8 @@ kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct 
         }
 #endif
     }
-    if (found && ref->len <= c->left && ref->len <= c->new_size - c->new_pos) {
+    /* Nor does a reference reach over the end of a sector. */
+    if (found && ref->len <= c->left && (!kerf_run_in_place(c) || ref->len - 1u <= (kerf_run_sector_rest(c) - 1))) {
         step = ref->len;
     } else {
         ref->kind = KERF_REF_NONE;

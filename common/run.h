@@ -29,9 +29,9 @@ enum kerf_number {
 #define KERF_SYM_JUMP 4   /* 4 x 8: by the source before; from new: by whether there were literals */
 #define KERF_SYM_QUIET 36
 #define KERF_SYM_ALIGNED 37 /* 2: far jumps, map shifts */
-#define KERF_SYM_SECTOR 39  /* 1: the order of sectors */
-#define KERF_SYM_TO_END 40  /* 3: of gaps, of segments by the source */
-#define KERF_SYM_HOW 43     /* 4 for each kind */
+#define KERF_SYM_RUN 39     /* 2: where a run of sectors lies */
+#define KERF_SYM_TO_END 41  /* 3: of gaps, of segments by the source */
+#define KERF_SYM_HOW 44     /* 4 for each kind */
 
 #define KERF_BYTE_TABLES 5
 #define KERF_REF_TABLES 3
@@ -82,6 +82,24 @@ struct kerf_run {
 #endif
 };
 
+static inline bool kerf_run_in_place(const struct kerf_codec *c)
+{
+    return KERF_IN_PLACE && (c->flags & KERF_FLAG_IN_PLACE) != 0;
+}
+
+/* In place: bytes from new_pos to the end of its sector; 0 where one begins. */
+static inline kerf_pos kerf_run_sector_rest(const struct kerf_codec *c)
+{
+    return -c->new_pos & (((kerf_pos)1 << c->sector_log2) - 1);
+}
+
+#if KERF_IN_PLACE
+/*
+ * Codes which run of sectors is produced next, start .. start + len - 1, and begins it. in_place.c
+ */
+KERF_MUST_USE kerf_err kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len);
+#endif
+
 /* Resolves the tables of `c`. */
 void kerf_run_open(struct kerf_run *run, struct kerf_codec *c);
 #if KERF_POS_BITS == 64
@@ -121,7 +139,7 @@ KERF_MUST_USE kerf_err kerf_run_view(struct kerf_run *run, const uint8_t **view)
 /* One byte of old, 0 outside of it. */
 KERF_MUST_USE kerf_err kerf_run_old_byte(struct kerf_run *run, kerf_pos old_pos, uint8_t *byte);
 
-/* Codes a length, at least `min`, that may be "to the end of the sector", by to_end[`to_end`] in place. source.c */
+/* Codes a length, at least `min`, that may be "to the end of the run", by to_end[`to_end`] in place. source.c */
 KERF_MUST_USE kerf_err kerf_run_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min,
                                      kerf_pos *len);
 /* Codes from which image a segment is, how its source is told, and its length: c->from_new, jump and left. source.c */

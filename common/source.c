@@ -14,18 +14,13 @@ enum jump {
     JUMP_COUNT,
 };
 
-static bool in_place(const struct kerf_codec *c)
-{
-    return KERF_IN_PLACE && (c->flags & KERF_FLAG_IN_PLACE) != 0;
-}
-
 kerf_err kerf_run_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min, kerf_pos *len)
 {
     const struct kerf_codec *c = run->c;
     kerf_pos rest = c->new_end - c->new_pos;
     kerf_err err = KERF_OK;
 
-    if (in_place(c) && kerf_model_bit(run->k, &run->symbols[KERF_SYM_TO_END + to_end], *len == rest)) {
+    if (kerf_run_in_place(c) && kerf_model_bit(run->k, &run->symbols[KERF_SYM_TO_END + to_end], *len == rest)) {
         *len = rest;
         return KERF_OK;
     }
@@ -97,21 +92,21 @@ static kerf_err code_distance(struct kerf_run *run, kerf_shift *distance)
     kerf_err err;
 
 #if KERF_IN_PLACE
-    /* Back to where sectors were produced in this direction; then what is behind this sector, then from the beginning on. */
-    kerf_pos below = c->downwards ? c->new_pos & (((kerf_pos)1 << c->sector_log2) - 1) : c->new_pos;
+    /* Back to where this run of sectors began; then what lies behind it, and then from the beginning of new on. */
+    kerf_pos below = c->new_pos - ((kerf_pos)c->run_start << c->sector_log2);
 
 #if KERF_ENCODER
     kerf_pos src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)*distance);
 
     if (src_pos >= c->new_end) {
         v = below + (src_pos - c->new_end);
-    } else if (c->downwards && v >= below) {
+    } else if (v >= below) {
         v = below + (c->new_size - c->new_end) + src_pos;
     }
 #endif
 #endif
     err = kerf_run_number(run, c->left < 4 ? KERF_NUM_DISTANCE_SHORT : KERF_NUM_DISTANCE, &v);
-    if (err == KERF_OK && v >= (in_place(c) ? c->new_size : c->new_pos)) {
+    if (err == KERF_OK && v >= (kerf_run_in_place(c) ? c->new_size : c->new_pos)) {
         err = KERF_ERR_CORRUPT;
     }
     *distance = kerf_run_shift(run, (kerf_pos)0 - v - 1);

@@ -162,7 +162,20 @@ struct session {
     unsigned marks;          /* noted so far */
     kerf_pos next_mark;      /* position of the next one */
     kerf_cost *literal_cost; /* what every byte costs as a literal is to be measured; or NULL */
+    struct kerf_slot slot;   /* in place */
+    size_t sector;           /* in place: the one in progress */
 };
+
+/* In place: the slot may change after a step that reached the end of a sector. */
+static void note_sector(struct session *s)
+{
+    const struct kerf_order *o = s->w->order;
+    kerf_pos end = s->e.run.c->new_pos;
+
+    if (s->slot.bytes != NULL && (end == o->new_len || (end >> o->sector_log2) != s->sector)) {
+        kerf_slot_sector(&s->slot, s->w->new_side.bytes, s->sector++);
+    }
+}
 
 static void trace(const struct session *s, struct kerf_trace_step step)
 {
@@ -216,6 +229,7 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
 
         before = s->e.k.rc.cost;
         err = kerf_encode_literal(&s->e);
+        note_sector(s);
         s->out->part[KERF_PART_LITERALS] += s->e.k.rc.cost - before;
         s->out->literals++;
         s->books.literal += s->e.k.rc.cost - before;
@@ -362,6 +376,7 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
             note_copy(s, what, &ref, &gap, s->e.k.rc.cost - before);
         }
         trace_copy(s, segment, len, what, &ref, s->e.k.rc.cost - before);
+        note_sector(s);
         if (err == KERF_OK && s->e.run.c->new_pos >= s->next_mark && !pass_marks(s)) {
             err = KERF_END;
         }
@@ -389,27 +404,24 @@ static kerf_err encode_stretch(struct session *s, const struct kerf_segments *se
     return err;
 }
 
-/* Sector by sector; `pieces` are in that order, and the slot changes as they are coded. */
-static kerf_err encode_sectors(struct session *s, const struct kerf_segments *pieces, struct kerf_slot *slot)
+/* Run by run; `pieces` are in that order, and the slot changes as they are coded. */
+static kerf_err encode_runs(struct session *s, const struct kerf_segments *pieces)
 {
     const struct kerf_order *o = s->w->order;
-    bool downwards = false;
+    struct kerf_run_of_sectors run;
     size_t next = 0;
     kerf_err err = KERF_OK;
 
-    for (size_t r = 0; err == KERF_OK && r < o->count; r++) {
-        size_t sector = o->sector[r];
+    for (size_t rank = 0; err == KERF_OK && rank < o->count; rank += run.len) {
         kerf_cost before = s->e.k.rc.cost;
 
-        if (r > 0 ? sector != o->sector[r - 1] + (downwards ? -(size_t)1 : 1) : sector != 0) {
-            downwards = r + 1 < o->count && o->sector[r + 1] + 1 == sector;
-        }
-        err = kerf_encode_sector(&s->e, sector, downwards);
+        run = kerf_order_run(o, rank);
+        s->sector = o->sector[rank];
+        err = kerf_encode_run(&s->e, (uint32_t)s->sector, (uint32_t)run.len);
         s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
         if (err == KERF_OK) {
-            err = encode_stretch(s, pieces, kerf_order_end(o, sector), &next);
+            err = encode_stretch(s, pieces, run.end, &next);
         }
-        kerf_slot_sector(slot, s->w->new_side.bytes, sector);
     }
     return err;
 }
@@ -418,17 +430,16 @@ static kerf_err encode_in_place(struct session *s, const struct kerf_header *hea
                                 const struct kerf_segments *segments, struct sources *sources)
 {
     struct kerf_segments pieces = {0};
-    struct kerf_slot slot;
-    kerf_err err = kerf_slot_open(&slot, s->w->old_side.bytes, s->w->old_side.len, header);
+    kerf_err err = kerf_slot_open(&s->slot, s->w->old_side.bytes, s->w->old_side.len, header);
 
     if (err == KERF_OK) {
         err = kerf_order_cut(s->w->order, segments, &pieces);
     }
     if (err == KERF_OK) {
-        sources->old_bytes = slot.bytes;
-        err = encode_sectors(s, &pieces, &slot);
+        sources->old_bytes = s->slot.bytes;
+        err = encode_runs(s, &pieces);
     }
-    kerf_slot_close(&slot);
+    kerf_slot_close(&s->slot);
     free(pieces.list);
     return err;
 }

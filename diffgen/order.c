@@ -41,7 +41,7 @@ static bool has(const struct kerf_order *o, const struct kerf_segment *s, size_t
                        : kerf_order_has_old(o, new_pos >> o->sector_log2, (size_t)s->src_pos + at);
 }
 
-/* The pieces of a segment, which lies in one sector, that have their source. */
+/* The pieces of a segment, which lies in one run, that have their source. */
 static kerf_err add_pieces(const struct kerf_order *o, const struct kerf_segment *s, struct kerf_segments *pieces)
 {
     size_t len = (size_t)s->len;
@@ -64,36 +64,47 @@ static kerf_err add_pieces(const struct kerf_order *o, const struct kerf_segment
     return err;
 }
 
+struct kerf_run_of_sectors kerf_order_run(const struct kerf_order *o, size_t rank)
+{
+    struct kerf_run_of_sectors run = {.rank = rank, .len = 1, .start = o->sector[rank] << o->sector_log2};
+
+    while (rank + run.len < o->count && o->sector[rank + run.len] == o->sector[rank] + run.len) {
+        run.len++;
+    }
+    run.end = o->sector[rank] + run.len == o->count ? o->new_len : run.start + (run.len << o->sector_log2);
+    return run;
+}
+
 kerf_err kerf_order_cut(const struct kerf_order *o, const struct kerf_segments *segments, struct kerf_segments *pieces)
 {
     kerf_err err = KERF_OK;
+    struct kerf_run_of_sectors run;
 
     pieces->count = 0;
-    for (size_t r = 0; err == KERF_OK && r < o->count; r++) {
-        size_t start = o->sector[r] << o->sector_log2;
-        size_t end = kerf_order_end(o, o->sector[r]);
+    for (size_t rank = 0; err == KERF_OK && rank < o->count; rank += run.len) {
         size_t low = 0;
         size_t high = segments->count;
 
-        /* The first segment that ends behind start. */
+        run = kerf_order_run(o, rank);
+        /* The first segment that ends behind its start. */
         while (low < high) {
             size_t mid = low + (high - low) / 2;
 
-            if (segments->list[mid].new_pos + segments->list[mid].len <= start) {
+            if (segments->list[mid].new_pos + segments->list[mid].len <= run.start) {
                 low = mid + 1;
             } else {
                 high = mid;
             }
         }
-        for (; err == KERF_OK && low < segments->count && segments->list[low].new_pos < end; low++) {
+        for (; err == KERF_OK && low < segments->count && segments->list[low].new_pos < run.end; low++) {
             struct kerf_segment s = segments->list[low];
-            size_t skip = s.new_pos < start ? start - (size_t)s.new_pos : 0;
+            size_t skip = s.new_pos < run.start ? run.start - (size_t)s.new_pos : 0;
 
             s.new_pos += skip;
             s.src_pos += skip;
             s.len -= skip;
-            if (s.len > end - s.new_pos) {
-                s.len = end - s.new_pos;
+            if (s.len > run.end - s.new_pos) {
+                s.len = run.end - s.new_pos;
             }
             err = add_pieces(o, &s, pieces);
         }
@@ -101,11 +112,23 @@ kerf_err kerf_order_cut(const struct kerf_order *o, const struct kerf_segments *
     return err;
 }
 
+/*
+ * All upwards; or all downwards, by as many sectors as make a group, each group upwards in itself: the fewer runs, the fewer
+ * segments are cut.
+ */
 static void set(struct kerf_order *o, bool downwards)
 {
-    for (size_t r = 0; r < o->count; r++) {
-        o->sector[r] = downwards ? o->count - 1 - r : r;
-        o->rank[o->sector[r]] = r;
+    size_t step = downwards ? o->group : o->count;
+    size_t r = 0;
+
+    for (size_t end = o->count; end > 0;) {
+        size_t start = end > step ? end - step : 0;
+
+        for (size_t k = start; k < end; k++, r++) {
+            o->sector[r] = k;
+            o->rank[k] = r;
+        }
+        end = start;
     }
 }
 

@@ -105,6 +105,12 @@ struct kerf_trace {
     void *ctx;
 };
 
+/* Sectors that follow each other in new and in the order: no segment reaches beyond. */
+struct kerf_run_of_sectors {
+    size_t rank, len;  /* place of the first in the order; how many */
+    size_t start, end; /* positions in new */
+};
+
 struct kerf_work {
     const struct kerf_diff_options *options;
     struct kerf_order *order;       /* NULL: two slots */
@@ -168,15 +174,12 @@ KERF_MUST_USE kerf_err kerf_order_choose(struct kerf_order *o, const struct kerf
 /* Is the byte of old still there while the sector is produced? The byte of new already, when new_pos is? */
 bool kerf_order_has_old(const struct kerf_order *o, size_t sector, size_t old_pos);
 bool kerf_order_has_new(const struct kerf_order *o, size_t new_pos, size_t src_pos);
-/* The plan as it is coded: cut at the ends of sectors, in their order, without what has no source. */
+/* The run that begins at a place in the order. */
+struct kerf_run_of_sectors kerf_order_run(const struct kerf_order *o, size_t rank);
+/* The plan as it is coded: cut at the ends of runs, in their order, without what has no source. By new_pos before. */
 KERF_MUST_USE kerf_err kerf_order_cut(const struct kerf_order *o, const struct kerf_segments *segments,
                                       struct kerf_segments *pieces);
 void kerf_order_close(struct kerf_order *o);
-/* Where a sector of new ends. */
-static inline size_t kerf_order_end(const struct kerf_order *o, size_t sector)
-{
-    return sector + 1 == o->count ? o->new_len : (sector + 1) << o->sector_log2;
-}
 
 /* --- encode.c: a plan to payload bytes, or to its cost alone. --- */
 struct kerf_bytes {

@@ -75,7 +75,9 @@ class Choices(Decisions):
             left = min(left, native.source_left())
             return self.say(context, min(left, self.random.choice([1, 2, 3, 4, 5, 30, 90, 300])) - 1)
         if len(native.map) == native.header.map_cap:  # a distance
-            return self.say(context, native.next_distance)
+            said = self.say(context, native.distances.pop(0))
+            self.forced, native.after_number = native.after_number, []
+            return said
         return self.say(context, self.random.choice([0, 1, 5, 40, 200]))  # of map entries
 
     def signed(self, context, aligned, scale):
@@ -103,27 +105,36 @@ class Composer(Native):
         self.dec = self.refs.dec = Choices(rnd)
         self.dec.native = self
         self.pending_from_new, self.src_pos = 0, 0  # the source of the segment that begins
-        self.next_distance = None  # what number(distance) will say
+        self.distances = []  # what number(distance) will say
+        self.after_number = []  # and the bit after it
         if header.in_place:
-            self.order = self.make_order(rnd)
+            self.runs = self.make_runs(rnd)
 
-    def make_order(self, rnd):
-        """Sectors, each with its direction: runs of either."""
-        order, left = [], list(range(self.sector_count))
+    def make_runs(self, rnd):
+        """(start, length) of runs of sectors; some are as the format expects them."""
+        runs, left = [], set(range(self.sector_count))
+        start, length = self.sector_count, self.sector_count
         while left:
-            start, step = rnd.choice(left), rnd.choice([-1, 1])
-            for k in range(start, start + step * rnd.randrange(1, 9), step):
-                if k in left:
-                    left.remove(k)
-                    order.append((k, step < 0))
-        return order
+            n = min(length, start)
+            if n == 0 or rnd.random() < 0.4 or not left.issuperset(range(start - n, start)):
+                first = rnd.choice(sorted(left))
+                n = 1
+                while first + n in left and n < 6 and rnd.random() < 0.7:
+                    n += 1
+                start = first + n
+            start, length = start - n, n
+            left -= set(range(start, start + n))
+            runs.append((start, n))
+        return runs
 
-    def begin_sector(self):
-        k, downwards = self.order[len(self.produced)]
-        same = downwards == self.downwards and k == self.sector + (-1 if downwards else 1)
+    def begin_run(self):
+        start, n = self.runs.pop(0)
+        below = start + n == self.first
+        same = below and n == min(self.run_length, self.first)
         self.dec.forced = [int(not same)]
-        self.next_distance = 2 * k + downwards
-        super().begin_sector()
+        self.distances = [] if same else [n - 1] if below else [n - 1, start + n]
+        self.after_number = [] if same else [int(not below)]
+        super().begin_run()
 
     def length(self, context, which, least):
         if self.header.in_place:
@@ -146,10 +157,11 @@ class Composer(Native):
         return end - self.src_pos
 
     def far_in_new(self, context):
-        below = self.new_pos - self.sector * self.sector_size if self.header.in_place and self.downwards else self.new_pos
-        self.next_distance = self.new_pos - 1 - self.src_pos
-        if not 0 <= self.next_distance < below:
-            self.next_distance = below + (self.src_pos - self.new_end) % self.header.new_size
+        below = self.new_pos - self.run_start
+        distance = self.new_pos - 1 - self.src_pos
+        if not 0 <= distance < below:
+            distance = below + (self.src_pos - self.new_end) % self.header.new_size
+        self.distances = [distance]
         return super().far_in_new(context)
 
     def segment(self, gap):

@@ -270,10 +270,9 @@ class References:
 
     # Finding
 
-    def find(self, segment, src_pos, new_pos):
-        """A reference at src_pos, or None; moves segment.insn_end."""
+    def find(self, segment, src_pos, new_pos, left):
+        """A reference at src_pos, of at most `left` bytes, or None; moves segment.insn_end."""
         region = self.old_region(src_pos)
-        left = segment.new_end - new_pos
         boundary = src_pos >= segment.insn_end
         if region is None or region.kinds == 0:
             if boundary:
@@ -462,19 +461,19 @@ class Native:
         self.refs = References(header, self.old, self.dec, self.tables, self.map)
         self.recent = [[0, 0, 0, 0], [0, 0, 0, 0]]  # of segments from old, from new
         self.old_end, self.last_from_new, self.last_residue = 0, 0, 0
+        self.run_start = 0  # bytes
         if header.in_place:
             self.sector_size = 1 << header.sector_log2
             self.sector_count = -(-header.new_size // self.sector_size)
-            self.sector, self.downwards = -1, False
+            self.first = self.run_length = self.sector_count  # of the last run
             self.produced, self.waiting = set(), []
 
     def run(self):
         self.read_map()
         if self.header.in_place and self.header.new_size > 0:
-            for _ in range(self.sector_count):
-                self.begin_sector()
+            while len(self.produced) < self.sector_count:
+                self.begin_run()
                 self.stretch()
-                self.end_sector()
         else:
             self.stretch()
         require(self.dec.pos >= len(self.dec.payload), "the payload goes on after the new image")
@@ -496,31 +495,40 @@ class Native:
             self.new[self.new_pos] = byte
             self.new_pos += 1
             self.newest = [byte] + self.newest[:2]
+            if self.header.in_place and self.sector_rest() == 0:
+                self.end_sector()
 
     def length(self, context, which, least):
         rest = self.new_end - self.new_pos
         if self.header.in_place and self.dec.bit(self.tables.to_end[which]):
             return rest
         length = self.dec.number(context) + least
-        require(length <= rest, "a gap or a segment leads out of the new image, or its sector")
+        require(length <= rest, "a gap or a segment leads out of the new image, or its run of sectors")
         return length
 
     # Sectors
 
-    def begin_sector(self):
-        k = self.sector + (-1 if self.downwards else 1)
-        if self.dec.bit(self.tables.sector[0]):
-            v = self.dec.number(self.tables.distance)
-            k, self.downwards = v >> 1, bool(v & 1)
-        require(0 <= k < self.sector_count and k not in self.produced, "no such sector, or not any more")
-        self.sector = k
-        self.new_pos = k * self.sector_size
-        self.new_end = min(self.new_pos + self.sector_size, self.header.new_size)
+    def begin_run(self):
+        n, end = min(self.run_length, self.first), self.first
+        if self.dec.bit(self.tables.sectors[0]):
+            n = self.dec.number(self.tables.distance) + 1
+            if self.dec.bit(self.tables.sectors[1]):
+                end = self.dec.number(self.tables.distance)
+        require(0 < n <= end <= self.sector_count, "no such run of sectors")
+        self.first, self.run_length = end - n, n
+        require(not self.produced & set(range(self.first, end)), "a sector twice")
+        self.new_pos = self.run_start = self.first * self.sector_size
+        self.new_end = min(end * self.sector_size, self.header.new_size)
+
+    def sector_rest(self):
+        """Bytes from new_pos on; 0 at its end."""
+        return 0 if self.new_pos == self.header.new_size else -self.new_pos % self.sector_size
 
     def end_sector(self):
-        self.produced.add(self.sector)
-        self.waiting.append(self.sector)
-        if self.sector == self.sector_count - 1:
+        k = (self.new_pos - 1) // self.sector_size
+        self.produced.add(k)
+        self.waiting.append(k)
+        if self.new_pos == self.header.new_size:
             del self.old[self.header.new_size:]
         if len(self.waiting) == self.header.group:
             for k in self.waiting:
@@ -531,7 +539,7 @@ class Native:
 
     def there(self, pos):
         """Is the byte of new produced?"""
-        if not self.header.in_place or pos // self.sector_size == self.sector:
+        if self.run_start <= pos < self.new_end or not self.header.in_place:
             return pos < self.new_pos
         return pos // self.sector_size in self.produced
 
@@ -597,7 +605,7 @@ class Native:
             require(n < new_pos, "a segment begins before the new image")
             return -1 - n
         require(n < new_size, "a segment begins outside of the new image")
-        b = new_pos - self.sector * self.sector_size if self.downwards else new_pos
+        b = new_pos - self.run_start
         return -1 - n if n < b else (self.new_end + n - b) % new_size - new_pos
 
     def map_distance(self, new_pos):
@@ -624,19 +632,26 @@ class Native:
         while self.new_pos < seg.new_end:
             new_pos = self.new_pos
             if seg.raw == 0:
-                ref = self.refs.find(seg, src_pos, new_pos)
+                left = seg.new_end - new_pos
+                if self.header.in_place:
+                    left = min(left, self.sector_rest() or self.sector_size)
+                ref = self.refs.find(seg, src_pos, new_pos, left)
                 if ref is not None:
                     data = self.refs.decode(ref, seg, src_pos, new_pos)
                     if data is None:
                         seg.raw, seg.g = ref.length, 0
                         continue
-                    self.produce(data)
                     src_pos += ref.length
-                    seg.g = min(seg.g + 1, 65535)
                     prev_src = self.old[src_pos - 1]
+                    seg.g = min(seg.g + 1, 65535)
+                    self.produce(data)
+                    if self.header.in_place and self.sector_rest() == 0:
+                        seg.quiet = 0
                     continue
             s = self.old[src_pos]
             self.produce([self.segment_byte(seg, s, prev_src)])
+            if self.header.in_place and self.sector_rest() == 0:
+                seg.quiet = 0
             prev_src = s
             src_pos += 1
 

@@ -95,7 +95,7 @@ class Tables:
         self.kind_groups = 4 if flag_class == 0 else 12
         self.source, self.quiet, self.aligned = counters(4), counters(1), counters(2)
         self.jumps = [counters(8) for _ in range(4)]
-        self.sector, self.to_end = counters(1), counters(3)
+        self.sectors, self.to_end = counters(2), counters(3)
         self.how = [counters(4) for _ in range(self.kind_groups)]
         self.r = [counters(n) for n in ((12, 16, 24), (144, 96, 144), (576, 192, 576))[flag_class]]
         self.e = [counters(n) for n in ((32, 16, 16, 16), (128, 128, 256, 64), (256, 256, 512, 256))[flag_class]]
@@ -108,7 +108,7 @@ class Tables:
         """All arrays of counters, for the workspace."""
         for context in self.contexts:
             yield from (context.u, context.m, context.low)
-        yield from [self.source, self.quiet, self.aligned, self.sector, self.to_end]
+        yield from [self.source, self.quiet, self.aligned, self.sectors, self.to_end]
         yield from [*self.jumps, *self.how, *self.r, *self.e, *self.b]
 
     def group(self, kind):
