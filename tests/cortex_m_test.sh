@@ -19,11 +19,11 @@ fail() {
     exit 1
 }
 
-# run MACHINE IMAGE OLD_SLOT OLD DELTA PIECE   prints what the machine prints; its exit status is the result
+# run MACHINE IMAGE ADDRESS FILE DELTA PIECE [CUT]   FILE is loaded there (the old image, or a flash); prints what the machine prints; its exit status is the result
 run() {
     # From the folder of the files: semihosting paths have neither blanks nor folders.
     (cd "$dir" && timeout 120 qemu-system-arm -M "$1" -display none -monitor none -serial none \
-        -semihosting-config "enable=on,target=native,arg=kerf,arg=$5,arg=$6" -kernel "$bin/$2.elf" \
+        -semihosting-config "enable=on,target=native,arg=kerf,arg=$5,arg=$6${7:+,arg=$7}" -kernel "$bin/$2.elf" \
         -device "loader,file=$4,addr=$3,force-raw=on" 2>&1)
 }
 
@@ -48,6 +48,33 @@ refuse() {
     printf '%-10s refuses %s\n' "$3" "$1"
 }
 
+# cuts MACHINE IMAGE OLD_ADDRESS FLASH_ADDRESS OLD NEW DELTA NAME   cuts the power in some of the flash operations of an
+# update; the machine starts anew from what its flash then holds, is cut once more, and must finish after that. All of its
+# RAM and registers are lost each time.
+cuts() {
+    run "$1" "$2" "$3" "$5" "$7" 64 0 >"$dir/out" || fail "$1: $8 with a journal: $(cat "$dir/out")"
+    total=$(value operations)
+    resumed=0
+    for share in 0 1 13 29 47 61 83 97 100; do
+        cut=$((1 + (total - 1) * share / 100))
+        status=0
+        run "$1" "$2" "$3" "$5" "$7" 64 "$cut" >"$dir/out" || status=$?
+        [ "$status" -eq 97 ] || fail "$1: $8, cut in operation $cut, ended with $status: $(cat "$dir/out")"
+        status=0
+        run "$1" "$2" "$4" flash "$7" 64 $((1 + share / 4)) >"$dir/out" || status=$?
+        grep -q '^resumed [1-9]' "$dir/out" && resumed=$((resumed + 1))
+        if [ "$status" -eq 97 ]; then
+            run "$1" "$2" "$4" flash "$7" 1 0 >"$dir/out" || fail "$1: $8, cut in operation $cut: $(cat "$dir/out")"
+        elif [ "$status" -ne 0 ]; then
+            fail "$1: $8, cut in operation $cut and then once more, ended with $status: $(cat "$dir/out")"
+        fi
+        [ "$(value digest)" = "$(sha256sum <"$dir/$6" | cut -d' ' -f1)" ] ||
+            fail "$1: $8, cut in operation $cut: the slot holds something else: $(cat "$dir/out")"
+    done
+    [ "$resumed" -ge 5 ] || fail "$1: $8: resumed $resumed times only"
+    printf '%-10s %s: cut in 9 of %d operations, and once more; resumed %d times\n' "$1" "$8" "$total" "$resumed"
+}
+
 machine() {
     machine=$1 image=$2 slot=$3
     cp "$bin/kerf-$image-1.bin" "$dir/old.bin"
@@ -61,6 +88,8 @@ machine() {
     fi
     apply_and_check "$machine" "kerf-$image-2" "$slot" new.bin old.bin down.krf 64
     apply_and_check "$machine" "kerf-$image-1" "$slot" old.bin new.bin up.krf 1
+
+    cuts "$machine" "kerf-$image-1" "$slot" "$slot" old.bin new.bin up.krf 'two slots'
 
     # The numbers are those of common/error.h.
     head -c -1 "$dir/up.krf" >"$dir/cut.krf"

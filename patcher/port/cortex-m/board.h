@@ -9,21 +9,28 @@
 #include "common/error.h"
 #include "common/types.h"
 
+/* All of the flash is memory-mapped for reading. */
 struct kerf_board {
     const char *name;
-    const uint8_t *old_slot; /* memory-mapped; holds the old image from the start */
+    const uint8_t *old_slot; /* holds the old image from the start */
     uint32_t old_slot_size;  /* bytes */
-    const uint8_t *new_slot; /* memory-mapped for reading */
+    const uint8_t *new_slot; /* updates in place: holds the old image from the start */
     uint32_t new_slot_size;  /* bytes */
+    const uint8_t *spare;    /* journal, then scratch */
+    uint32_t spare_size;     /* bytes */
+    const uint8_t *flash;    /* all three */
+    uint32_t flash_size;     /* bytes */
     uint32_t sector_size;    /* bytes, unit of erase */
-    uint32_t page_size;      /* bytes given to program() at a time, a multiple of the program unit */
+    uint32_t page_size;      /* bytes given to program() at a time, a multiple of unit */
+    uint32_t unit;           /* bytes, programmed once after each erase */
+    uint32_t interval;       /* bytes of new between checkpoints */
     uint8_t *workspace;      /* aligned to KERF_WORKSPACE_ALIGN */
     uint32_t workspace_size; /* bytes */
 
-    /* Erases the sector of the new slot at pos, a multiple of sector_size. */
-    kerf_err (*erase)(uint32_t pos);
-    /* Programs erased bytes of the new slot; pos is a multiple of page_size, len at most page_size. */
-    kerf_err (*program)(uint32_t pos, const uint8_t *data, size_t len);
+    /* Erases the sector of new slot or spare area that begins there. */
+    kerf_err (*erase)(const uint8_t *sector);
+    /* Programs erased bytes of new slot or spare area; `to` is aligned to the unit, len at most page_size. */
+    kerf_err (*program)(const uint8_t *to, const uint8_t *data, size_t len);
     /* A free-running clock, which the first call starts; NULL: there is none. Under QEMU's -icount it counts instructions. */
     uint32_t (*ticks)(void);
 };

@@ -10,9 +10,13 @@
 #include <string.h>
 
 #define PSRAM KERF_BOARD_PSRAM
-#define SLOT_SIZE 0x00800000u /* 8 MiB each */
+#define PSRAM_SIZE 0x01000000u
+#define SLOT_SIZE 0x00700000u /* 7 MiB each, 2 MiB for the spare area */
+#define SPARE (PSRAM + 2 * SLOT_SIZE)
+#define SPARE_SIZE (PSRAM_SIZE - 2 * SLOT_SIZE)
 #define SECTOR_SIZE 4096u
 #define PAGE_SIZE 256u
+#define UNIT 8u
 #define ERASED 0xffu
 
 /* CMSDK APB timer 0 (Cortex-M System Design Kit, 4.5): counts down at the system clock, 25 MHz, or 20 on AN505. */
@@ -22,25 +26,31 @@
 
 static _Alignas(KERF_WORKSPACE_ALIGN) uint8_t workspace[1u << 20];
 
-static uint8_t *new_slot(void)
+/* The same bytes, to be written to; NULL unless they lie in the new slot or the spare area. */
+static uint8_t *writable(const uint8_t *p, size_t len)
 {
-    return (uint8_t *)(uintptr_t)(PSRAM + SLOT_SIZE);
+    uint32_t at = (uint32_t)(uintptr_t)p;
+
+    return at >= PSRAM + SLOT_SIZE && at - PSRAM <= PSRAM_SIZE && len <= PSRAM_SIZE - (at - PSRAM) ? (uint8_t *)at
+                                                                                                   : NULL;
 }
 
-static kerf_err erase(uint32_t pos)
+static kerf_err erase(const uint8_t *sector)
 {
-    if (pos % SECTOR_SIZE != 0 || pos >= SLOT_SIZE) {
+    uint8_t *to = writable(sector, SECTOR_SIZE);
+
+    if (to == NULL || (uint32_t)(uintptr_t)to % SECTOR_SIZE != 0) {
         return KERF_ERR_FLASH;
     }
-    memset(new_slot() + pos, ERASED, SECTOR_SIZE);
+    memset(to, ERASED, SECTOR_SIZE);
     return KERF_OK;
 }
 
-static kerf_err program(uint32_t pos, const uint8_t *data, size_t len)
+static kerf_err program(const uint8_t *at, const uint8_t *data, size_t len)
 {
-    uint8_t *to = new_slot() + pos;
+    uint8_t *to = writable(at, len);
 
-    if (pos % PAGE_SIZE != 0 || len > PAGE_SIZE || pos >= SLOT_SIZE) {
+    if (to == NULL || (uint32_t)(uintptr_t)to % UNIT != 0 || len > PAGE_SIZE) {
         return KERF_ERR_FLASH;
     }
     for (size_t i = 0; i < len; i++) {
@@ -73,8 +83,14 @@ const struct kerf_board kerf_board = {
     .old_slot_size = SLOT_SIZE,
     .new_slot = (const uint8_t *)(uintptr_t)(PSRAM + SLOT_SIZE),
     .new_slot_size = SLOT_SIZE,
+    .spare = (const uint8_t *)(uintptr_t)SPARE,
+    .spare_size = SPARE_SIZE,
+    .flash = (const uint8_t *)(uintptr_t)PSRAM,
+    .flash_size = PSRAM_SIZE,
     .sector_size = SECTOR_SIZE,
     .page_size = PAGE_SIZE,
+    .unit = UNIT,
+    .interval = SECTOR_SIZE,
     .workspace = workspace,
     .workspace_size = sizeof(workspace),
     .erase = erase,

@@ -4,7 +4,8 @@
  * small pieces, the real core applies it to the flash of the board. Prints what it took, and exits with 0, or with the
  * error's absolute value.
  *
- *     command line: kerf DELTA [PIECE]      PIECE: bytes fed at a time, 1 .. 64 (64)
+ *     command line: kerf DELTA [PIECE [CUT]]      PIECE: bytes fed at a time, 1 .. 64 (64)
+ *                                                 CUT: with a journal; the flash operation in which the power goes, 0: none
  */
 #include "patcher/port/cortex-m/board.h"
 #include "patcher/port/cortex-m/selftest.h"
@@ -31,22 +32,43 @@ static const char *next_word(char **text)
     return word;
 }
 
+/* A number up to 9 digits; false: it is none. An empty word leaves *v as it is. */
+static bool parse(const char *word, uint32_t *v)
+{
+    uint32_t n = 0;
+    size_t len = 0;
+
+    for (; word[len] != '\0'; len++) {
+        if (word[len] < '0' || word[len] > '9' || len == 9) {
+            return false;
+        }
+        n = n * 10 + (uint32_t)(word[len] - '0');
+    }
+    *v = len == 0 ? *v : n;
+    return true;
+}
+
 int main(void)
 {
     char cmdline[256];
     char *rest = cmdline;
     const char *path;
-    const char *number;
-    size_t piece_len = 0;
+    const char *cut;
+    uint32_t piece_len = KERF_UPDATE_PIECE_MAX;
+    struct kerf_update_options options = {.cut = 0};
 
     kerf_semihost_cmdline(cmdline, sizeof(cmdline));
     (void)next_word(&rest);
     path = next_word(&rest);
-    for (number = next_word(&rest); *number >= '0' && *number <= '9' && piece_len <= KERF_UPDATE_PIECE_MAX; number++) {
-        piece_len = piece_len * 10 + (size_t)(*number - '0');
+    if (*path == '\0' || !parse(next_word(&rest), &piece_len) || piece_len < 1 || piece_len > KERF_UPDATE_PIECE_MAX) {
+        kerf_semihost_print("usage: kerf DELTA [PIECE [CUT]]   PIECE: bytes fed at a time, 1 .. 64\n");
+        return EXIT_USAGE;
     }
-    if (*path == '\0' || *number != '\0' || piece_len > KERF_UPDATE_PIECE_MAX) {
-        kerf_semihost_print("usage: kerf DELTA [PIECE]   PIECE: bytes fed at a time, 1 .. 64\n");
+    cut = next_word(&rest);
+    options.piece_len = piece_len;
+    options.journal = *cut != '\0';
+    if (!parse(cut, &options.cut)) {
+        kerf_semihost_print("CUT is a number\n");
         return EXIT_USAGE;
     }
     kerf_semihost_print("board ");
@@ -58,5 +80,5 @@ int main(void)
         return EXIT_USAGE;
     }
 #endif
-    return kerf_update_run(path, NULL, piece_len == 0 ? KERF_UPDATE_PIECE_MAX : piece_len);
+    return kerf_update_run(path, NULL, &options);
 }

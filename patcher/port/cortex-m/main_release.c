@@ -185,5 +185,5 @@ int main(void)
     kerf_semihost_print(payload.is_delta ? "payload delta " : "payload full ");
     kerf_semihost_print(name);
     kerf_semihost_print("\n");
-    return kerf_update_run(name, &expect, KERF_UPDATE_PIECE_MAX);
+    return kerf_update_run(name, &expect, &(struct kerf_update_options){.piece_len = KERF_UPDATE_PIECE_MAX});
 }

@@ -38,6 +38,9 @@ ENTRY(read_old);
 ENTRY(read_new);
 ENTRY(erase_new);
 ENTRY(write_new);
+ENTRY(read_spare);
+ENTRY(erase_spare);
+ENTRY(write_spare);
 ENTRY(hash);
 
 uint32_t kerf_port_stack_peak(void)

@@ -15,6 +15,9 @@ kerf_err kerf_entry_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
 kerf_err kerf_entry_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
 kerf_err kerf_entry_erase_new(void *ctx, kerf_pos pos);
 kerf_err kerf_entry_write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
+kerf_err kerf_entry_read_spare(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+kerf_err kerf_entry_erase_spare(void *ctx, kerf_pos pos);
+kerf_err kerf_entry_write_spare(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
 kerf_err kerf_entry_hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
                          struct kerf_sha256_digest *digest);
 

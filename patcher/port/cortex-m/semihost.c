@@ -7,12 +7,15 @@ enum semihost_op {
     SYS_OPEN = 0x01,
     SYS_CLOSE = 0x02,
     SYS_WRITE0 = 0x04,
+    SYS_WRITE = 0x05,
     SYS_READ = 0x06,
+    SYS_SEEK = 0x0a,
     SYS_GET_CMDLINE = 0x15,
     SYS_EXIT_EXTENDED = 0x20,
 };
 
 #define OPEN_READ_BINARY 1u
+#define OPEN_WRITE_BINARY 5u
 #define APPLICATION_EXIT 0x20026u /* ADP_Stopped_ApplicationExit */
 
 static uint32_t call(enum semihost_op op, const void *argument)
@@ -49,6 +52,28 @@ kerf_err kerf_semihost_read(kerf_semihost_file file, uint8_t *buf, size_t len, s
     }
     *got = len - left;
     return KERF_OK;
+}
+
+kerf_err kerf_semihost_seek(kerf_semihost_file file, uint32_t pos)
+{
+    const uint32_t block[2] = {(uint32_t)file, pos};
+
+    return call(SYS_SEEK, block) == 0 ? KERF_OK : KERF_ERR_FLASH;
+}
+
+kerf_err kerf_semihost_save(const char *path, const uint8_t *data, size_t len)
+{
+    const uint32_t name[3] = {address(path), OPEN_WRITE_BINARY, (uint32_t)strlen(path)};
+    kerf_semihost_file file = (kerf_semihost_file)call(SYS_OPEN, name);
+    const uint32_t block[3] = {(uint32_t)file, address(data), (uint32_t)len};
+    uint32_t left;
+
+    if (file < 0) {
+        return KERF_ERR_FLASH;
+    }
+    left = call(SYS_WRITE, block); /* bytes NOT written */
+    kerf_semihost_close(file);
+    return left == 0 ? KERF_OK : KERF_ERR_FLASH;
 }
 
 void kerf_semihost_close(kerf_semihost_file file)

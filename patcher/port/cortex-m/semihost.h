@@ -16,7 +16,11 @@ typedef int32_t kerf_semihost_file;
 kerf_semihost_file kerf_semihost_open(const char *path);
 /* Reads up to `len` bytes at the file's position; *got is 0 at the end. KERF_ERR_FLASH: the host could not. */
 KERF_MUST_USE kerf_err kerf_semihost_read(kerf_semihost_file file, uint8_t *buf, size_t len, size_t *got);
+/* Goes to a position of the file, which must not be behind its end. */
+KERF_MUST_USE kerf_err kerf_semihost_seek(kerf_semihost_file file, uint32_t pos);
 void kerf_semihost_close(kerf_semihost_file file);
+/* Writes a whole file of the host anew. */
+KERF_MUST_USE kerf_err kerf_semihost_save(const char *path, const uint8_t *data, size_t len);
 
 /* Copies the command line, cut to `cap` - 1 bytes, and ends it with a zero; an empty one when there is none. */
 void kerf_semihost_cmdline(char *buf, size_t cap);

@@ -22,16 +22,18 @@ __attribute__((noinline)) static kerf_err feed_file(struct kerf_patcher *patcher
 
     kerf_stack_paint();
     *ticks = 0;
-    for (;;) {
+    /* At the end of the file once more with nothing: after a cut there may be work left, but no input. */
+    for (bool more = true;;) {
         size_t pos = 0;
         kerf_err io = kerf_semihost_read(file, piece, piece_len, &len);
 
         if (io != KERF_OK) {
             return io;
         }
-        if (len == 0) {
+        if (!more) {
             return kerf_patcher_finish(patcher);
         }
+        more = len > 0;
         do {
             size_t used;
             uint32_t begin = kerf_device_ticks();
@@ -66,14 +68,10 @@ static void print_digest(const char *name, const uint8_t *data, uint32_t len)
     kerf_semihost_print("\n");
 }
 
-/*
- * The workspace that the delta in `path` declares, from a look at its header. Unauthenticated: it only decides how much
- * of the board's block the patcher gets, which proves that the declared size is enough.
- */
-static kerf_err declared_workspace(const char *path, const struct kerf_port *port, size_t *workspace)
+/* The header of the container in `path`. Unauthenticated: it only decides what of the board the patcher is given. */
+static kerf_err look_at_header(const char *path, struct kerf_header *header)
 {
     uint8_t head[KERF_PROLOGUE_LEN + KERF_HEADER_MAX_LEN];
-    struct kerf_header header;
     uint32_t chunk0_len;
     uint16_t header_len;
     size_t len = 0;
@@ -92,13 +90,7 @@ static kerf_err declared_workspace(const char *path, const struct kerf_port *por
     if (err == KERF_OK) {
         err = kerf_prologue_parse(head, &chunk0_len, &header_len);
     }
-    if (err == KERF_OK) {
-        err = kerf_header_parse(head, len, &header);
-    }
-    if (err == KERF_OK) {
-        *workspace = kerf_patcher_workspace(&header, port);
-    }
-    return err;
+    return err == KERF_OK ? kerf_header_parse(head, len, header) : err;
 }
 
 /* How many ticks CALIBRATION instructions take: a loop of two. */
@@ -111,24 +103,63 @@ static uint32_t calibrate(void)
     return kerf_device_ticks() - begin;
 }
 
-/* Applies the delta; KERF_END, or why not. */
-static kerf_err apply(const char *path, const struct kerf_patcher_expect *expect, const struct kerf_port *port,
-                      size_t piece_len, struct kerf_patcher **patcher)
+/* Gives the port a journal that is just large enough for this container. */
+static kerf_err add_journal(struct kerf_port *port, const struct kerf_header *header)
 {
-    size_t workspace = 0;
-    uint32_t ticks = 0;
-    kerf_semihost_file file;
-    kerf_err err = declared_workspace(path, port, &workspace);
+    port->spare_size = kerf_board.spare_size;
+    port->spare_sector = kerf_board.sector_size;
+    port->spare_unit = kerf_board.unit;
+    port->interval = kerf_board.interval;
+    port->read_spare = kerf_entry_read_spare;
+    port->erase_spare = kerf_entry_erase_spare;
+    port->write_spare = kerf_entry_write_spare;
+    port->journal_size = (uint32_t)kerf_patcher_journal(header, port);
+    return port->journal_size <= kerf_board.spare_size ? KERF_OK : KERF_ERR_SPACE;
+}
 
-    if (err != KERF_OK) {
-        return err;
+/* Goes on where a cut left off, or begins; *from: what of the container is wanted next. */
+static kerf_err begin(const struct kerf_port *port, size_t workspace, const struct kerf_patcher_expect *expect,
+                      struct kerf_patcher **patcher, kerf_pos *from)
+{
+    struct kerf_patcher_status status;
+    kerf_err err = KERF_NONE;
+
+    *from = 0;
+    if (port->journal_size > 0) {
+        err = kerf_patcher_resume(kerf_board.workspace, workspace, port, expect, patcher);
     }
+    if (err == KERF_NONE) {
+        return kerf_patcher_init(kerf_board.workspace, workspace, port, expect, 0, patcher);
+    }
+    if (err == KERF_OK) {
+        kerf_patcher_status(*patcher, &status);
+        *from = status.delta_pos;
+        kerf_print_number("resumed ", status.delta_pos);
+    }
+    return err;
+}
+
+/*
+ * Applies the delta; KERF_END, or why not. The patcher gets as much of the board's memory as the header declares, which
+ * proves that it is enough.
+ */
+static kerf_err apply(const char *path, const struct kerf_patcher_expect *expect, const struct kerf_port *port,
+                      size_t workspace, size_t piece_len, struct kerf_patcher **patcher)
+{
+    uint32_t ticks = 0;
+    kerf_pos from;
+    kerf_semihost_file file;
+    kerf_err err;
+
     kerf_print_number("workspace ", (uint32_t)workspace);
     if (workspace > kerf_board.workspace_size) {
         return KERF_ERR_RAM;
     }
     file = kerf_semihost_open(path);
-    err = kerf_patcher_init(kerf_board.workspace, workspace, port, expect, 0, patcher);
+    err = begin(port, workspace, expect, patcher, &from);
+    if (err == KERF_OK) {
+        err = kerf_semihost_seek(file, from);
+    }
     if (err == KERF_OK) {
         err = feed_file(*patcher, port, file, piece_len, &ticks);
     }
@@ -136,13 +167,17 @@ static kerf_err apply(const char *path, const struct kerf_patcher_expect *expect
     kerf_print_number("stack ", kerf_stack_peak());
     kerf_print_number("stack_port ", kerf_port_stack_peak());
     kerf_semihost_close(file);
+    if (err == KERF_END && port->journal_size > 0 && kerf_patcher_forget(*patcher, port) != KERF_OK) {
+        return KERF_ERR_FLASH;
+    }
     return err;
 }
 
-int kerf_update_run(const char *path, const struct kerf_patcher_expect *expect, size_t piece_len)
+int kerf_update_run(const char *path, const struct kerf_patcher_expect *expect,
+                    const struct kerf_update_options *options)
 {
-    struct kerf_device device = {.erases = 0};
-    const struct kerf_port port = {
+    struct kerf_device device = {.cut = options->cut};
+    struct kerf_port port = {
         .ctx = &device,
         .slot_size = kerf_board.new_slot_size,
         .sector_size = kerf_board.sector_size,
@@ -153,10 +188,20 @@ int kerf_update_run(const char *path, const struct kerf_patcher_expect *expect, 
         .write_new = kerf_entry_write_new,
         .hash = kerf_entry_hash,
     };
+    struct kerf_header header;
     struct kerf_patcher *patcher = NULL;
     struct kerf_patcher_status status;
-    kerf_err err = apply(path, expect, &port, piece_len, &patcher);
+    kerf_err err = look_at_header(path, &header);
 
+    if (err == KERF_OK) {
+        device.in_place = (header.flags & KERF_FLAG_IN_PLACE) != 0;
+        if (options->journal || device.in_place) {
+            err = add_journal(&port, &header);
+        }
+    }
+    if (err == KERF_OK) {
+        err = apply(path, expect, &port, kerf_patcher_workspace(&header, &port), options->piece_len, &patcher);
+    }
     if (err != KERF_END) {
         kerf_print_number("failed ", (uint32_t)(-(int32_t)err));
         return -(int)err; /* 10 .. 89 */
@@ -167,6 +212,7 @@ int kerf_update_run(const char *path, const struct kerf_patcher_expect *expect, 
     kerf_print_number("new ", status.new_size);
     kerf_print_number("erases ", device.erases);
     kerf_print_number("programs ", device.programs);
+    kerf_print_number("operations ", device.operations);
     kerf_print_number("hash_ticks ", device.hash_ticks);
     kerf_print_number("port_ticks ", device.port_ticks);
     kerf_print_number("ticks_per_million ", calibrate());
