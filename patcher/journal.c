@@ -40,7 +40,7 @@ static kerf_pos half_pos(const struct kerf_port *port, unsigned half)
 
 size_t kerf_patcher_journal(const struct kerf_header *header, const struct kerf_port *port)
 {
-    size_t page = kerf_patcher_workspace(header, port) - port->page_size - KERF_STEP_OUT;
+    size_t page = kerf_header_workspace(header);
 
     if (page >= UINT32_MAX / 4) {
         return SIZE_MAX;
