@@ -25,6 +25,9 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
     const struct source *s = ctx;
     kerf_pos written = s->p->page_pos;
 
+    if (in_place(s->p)) {
+        return kerf_in_place_read(s->p, s->port, pos, buf, len);
+    }
     if (pos < written) {
         size_t n = written - pos < len ? (size_t)(written - pos) : len;
         kerf_err err = s->port->read_new(s->port->ctx, pos, buf, n);
@@ -43,7 +46,7 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 size_t kerf_patcher_workspace(const struct kerf_header *header, const struct kerf_port *port)
 {
     size_t declared = kerf_header_workspace(header);
-    size_t page = (size_t)port->page_size + KERF_STEP_OUT;
+    size_t page = (size_t)port->page_size + KERF_STEP_OUT + sizeof(uint32_t) * header->group;
 
     return declared > SIZE_MAX - page ? SIZE_MAX : declared + page;
 }
@@ -53,7 +56,7 @@ static kerf_err check(const struct kerf_patcher *p, const struct kerf_port *port
 {
     const struct kerf_header *h = &p->header;
 
-    if ((h->flags & KERF_FLAG_IN_PLACE) != 0 || (h->codec == KERF_CODEC_LZMA2 && port->unpack == NULL) ||
+    if ((h->codec == KERF_CODEC_LZMA2 && port->unpack == NULL) ||
         ((h->flags & KERF_FLAG_READS_NEW) != 0 && (p->flags & STATE_DRY_RUN) != 0)) {
         return KERF_ERR_UNSUPPORTED;
     }
@@ -66,7 +69,13 @@ static kerf_err check(const struct kerf_patcher *p, const struct kerf_port *port
     if (kerf_journal_on(p, port) && kerf_patcher_journal(h, port) > port->journal_size) {
         return KERF_ERR_SPACE;
     }
-    return h->new_size > port->slot_size ? KERF_ERR_SPACE : KERF_OK;
+    if (h->new_size > port->slot_size) {
+        return KERF_ERR_SPACE;
+    }
+    if ((h->flags & KERF_FLAG_IN_PLACE) != 0) {
+        return in_place(p) && kerf_journal_on(p, port) ? kerf_in_place_check(h, port) : KERF_ERR_UNSUPPORTED;
+    }
+    return KERF_OK;
 }
 
 kerf_err kerf_apply_begin(struct kerf_patcher *p, const struct kerf_port *port)
@@ -137,13 +146,19 @@ kerf_err kerf_apply_decode(struct kerf_patcher *p, const struct kerf_port *port)
     }
     p->in_pos += (uint32_t)in_used;
     p->page_len += (uint32_t)out_len;
+    if (in_place(p)) {
+        kerf_in_place_decoded(p, out_len);
+    }
     /* A step that neither takes nor gives would be taken again for ever. */
-    if (p->page_len > p->header.new_size - p->page_pos || (err == KERF_OK && in_used + out_len == 0)) {
+    if (p->page_len > p->header.new_size - p->made || (err == KERF_OK && in_used + out_len == 0)) {
         return KERF_ERR_CORRUPT;
+    }
+    if (err > KERF_OK && p->page_len > 0) { /* KERF_SECTOR, too */
+        p->flags |= STATE_COMPLETE;
     }
     if (err == KERF_END) {
         if ((p->flags & STATE_LAST_CHUNK) == 0 || p->in_pos != p->in_end ||
-            p->page_len != p->header.new_size - p->page_pos) {
+            p->page_len != p->header.new_size - p->made) {
             return KERF_ERR_CORRUPT;
         }
     }

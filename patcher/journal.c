@@ -45,6 +45,7 @@ size_t kerf_patcher_journal(const struct kerf_header *header, const struct kerf_
     if (page >= UINT32_MAX / 4) {
         return SIZE_MAX;
     }
+    page += sizeof(uint32_t) * header->group;
     return (size_t)2 * ((end_of(page, port) + port->spare_sector - 1) / port->spare_sector * port->spare_sector);
 }
 
@@ -93,19 +94,38 @@ kerf_err kerf_journal_first(struct kerf_patcher *p, const struct kerf_port *port
  */
 static kerf_err save_mark(struct kerf_patcher *p, const struct kerf_port *port)
 {
+    uint32_t body = body_of(p, port);
+    kerf_pos pos = half_pos(port, p->half);
     uint8_t *mark = page_of(p) + KERF_STEP_OUT;
     struct kerf_sha256_digest digest;
-    kerf_err err = port->hash(port->ctx, KERF_HASH_END, NULL, 0, &digest);
+    kerf_err err;
 
     memset(mark, 0xff, mark_len(port));
-    memcpy(mark, digest.b, KERF_DIGEST_LEN);
-    if (err == KERF_OK) {
-        err = port->write_spare(port->ctx, half_pos(port, p->half) + p->hashed, mark, mark_len(port));
+    if (p->hashed == body) {
+        err = port->hash(port->ctx, KERF_HASH_END, NULL, 0, &digest);
+        memcpy(mark, digest.b, KERF_DIGEST_LEN);
+    } else {
+        err = port->read_spare(port->ctx, pos + body, mark, KERF_DIGEST_LEN); /* as the first */
     }
-    p->hashed = 0;
-    p->erased_end = p->page_pos;
-    p->stage = STAGE_DECODE;
+    if (err == KERF_OK) {
+        err = port->write_spare(port->ctx, pos + p->hashed, mark, mark_len(port));
+    }
+    p->hashed += mark_len(port);
     return more(flush(port, err));
+}
+
+/* The checkpoint is there. In place its group is copied next, or copied again. */
+static void saved(struct kerf_patcher *p)
+{
+    p->stage = STAGE_DECODE;
+    p->erased_end = p->page_pos;
+    if (p->group_len > 0) {
+        p->stage = STAGE_COPY;
+        p->copied = 0;
+        p->page_pos = p->erased_end = (kerf_pos)group_of(p)[0] << p->header.sector_log2;
+    } else {
+        p->hashed = 0;
+    }
 }
 
 kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port)
@@ -121,8 +141,12 @@ kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port)
         p->erased_end += port->spare_sector;
         return more(err);
     }
-    if (n == 0) {
-        return save_mark(p, port);
+    if (p->hashed >= body) {
+        err = save_mark(p, port);
+        if (!in_place(p) || p->hashed > body + mark_len(port)) {
+            saved(p);
+        }
+        return err;
     }
     n = n < port->page_size ? n : port->page_size;
     if (p->hashed == 0) {
@@ -138,9 +162,29 @@ kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port)
     return more(err);
 }
 
+#if KERF_IN_PLACE
+kerf_err kerf_journal_commit(struct kerf_patcher *p, const struct kerf_port *port)
+{
+    kerf_err err;
+
+    p->group_len = 0;
+    if (p->hashed == 0) {
+        /* Resumed: the third mark may be half programmed. A new checkpoint, in the other half, says the same. */
+        return kerf_journal_begin(p, port);
+    }
+    err = flush(port, KERF_OK);
+    if (err == KERF_OK) {
+        err = save_mark(p, port);
+    }
+    saved(p);
+    return err;
+}
+#endif
+
 /*
- * Reads the checkpoint in a half. *marks: how many of its marks are right; 0: there is none of this payload. Nothing that was
- * read is believed before its mark is right, but that the body's length is inside of workspace and journal.
+ * Reads the checkpoint in a half. *marks: how many of its marks are there; 0: there is none of this payload. Nothing that was
+ * read is believed before its mark is right, but that the body's length is inside of workspace and journal. Of mark 2 a part is
+ * enough: it was begun when mark 1 was complete.
  */
 static kerf_err load(struct kerf_patcher *p, uint32_t workspace_len, const struct kerf_port *port,
                      const struct kerf_sha256_digest *payload, unsigned half, unsigned *marks)
@@ -175,7 +219,8 @@ static kerf_err load(struct kerf_patcher *p, uint32_t workspace_len, const struc
     }
     for (pos += body; err == KERF_OK && *marks < MARKS; pos += mark_len(port)) {
         err = port->read_spare(port->ctx, pos, mark, KERF_DIGEST_LEN);
-        if (memcmp(mark, digest.b, KERF_DIGEST_LEN) != 0) {
+        if (*marks == 1 ? memcmp(mark, mark + 1, KERF_DIGEST_LEN - 1) == 0
+                        : memcmp(mark, digest.b, KERF_DIGEST_LEN) != 0) {
             break;
         }
         ++*marks;
@@ -189,14 +234,16 @@ kerf_err kerf_journal_load(struct kerf_patcher *p, uint32_t workspace_len, const
     unsigned marks;
     unsigned other_marks;
     unsigned half = 0;
-    kerf_pos other_pos;
+    kerf_pos other_made;
     kerf_err err = load(p, workspace_len, port, payload, 1, &other_marks);
+    bool other_settled = p->group_len == 0; /* of the same bytes, the newer one */
 
-    other_pos = p->page_pos;
+    other_made = p->made;
     if (err == KERF_OK) {
         err = load(p, workspace_len, port, payload, 0, &marks);
     }
-    if (err == KERF_OK && other_marks > 0 && (marks == 0 || other_pos > p->page_pos)) {
+    if (err == KERF_OK && other_marks > 0 &&
+        (marks == 0 || other_made > p->made || (other_made == p->made && other_settled))) {
         half = 1;
         err = load(p, workspace_len, port, payload, 1, &other_marks);
         /* A mark that was cut may read right once, and never again. */
@@ -212,8 +259,19 @@ kerf_err kerf_journal_load(struct kerf_patcher *p, uint32_t workspace_len, const
     p->half = (uint8_t)half;
     p->workspace_len = workspace_len;
     p->hashed = 0;
-    p->erased_end = p->page_pos;
-    p->stage = STAGE_DECODE;
+    if (in_place(p)) {
+        if (marks == 1) {
+            /* Its mark may be half programmed and not read right again: once more, while the older one still counts. */
+            p->erased_end = 0;
+            p->stage = STAGE_SAVE;
+            return KERF_OK;
+        }
+        if (marks == MARKS && p->group_len > 0) {
+            err = kerf_journal_commit(p, port);
+            return err == KERF_MORE_WORK ? KERF_OK : err;
+        }
+    }
+    saved(p);
     return KERF_OK;
 }
 

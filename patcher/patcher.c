@@ -146,7 +146,7 @@ static kerf_err decode(struct kerf_patcher *p, const struct kerf_port *port)
     bool decoded = (p->flags & STATE_DECODED) != 0;
     kerf_err err;
 
-    if (p->page_len >= port->page_size || (decoded && p->page_len > 0)) {
+    if (p->page_len >= port->page_size || (p->page_len > 0 && (p->flags & STATE_COMPLETE) != 0)) {
         return kerf_writer_step(p, port);
     }
     if (decoded) {
@@ -198,6 +198,8 @@ static kerf_err work(struct kerf_patcher *p, const struct kerf_port *port, const
         return check_source(p, port);
     case STAGE_SAVE:
         return KERF_JOURNAL ? kerf_journal_save(p, port) : KERF_ERR_STATE;
+    case STAGE_COPY:
+        return KERF_IN_PLACE ? kerf_in_place_copy(p, port) : KERF_ERR_STATE;
     case STAGE_DECODE:
         return decode(p, port);
     case STAGE_VERIFY:
@@ -244,7 +246,7 @@ void kerf_patcher_status(const struct kerf_patcher *p, struct kerf_patcher_statu
     memset(status, 0, sizeof *status);
     status->err = (kerf_err)p->err;
     status->delta_pos = p->delta_pos;
-    status->new_pos = p->page_pos + p->page_len;
+    status->new_pos = p->made + p->page_len;
     status->new_size = p->header.new_size;
     status->payload_digest = p->payload;
     status->phase = KERF_PHASE_APPLY;
@@ -253,7 +255,7 @@ void kerf_patcher_status(const struct kerf_patcher *p, struct kerf_patcher_statu
         status->verified_pos = p->hashed;
     } else if (p->stage == STAGE_DONE) {
         status->phase = KERF_PHASE_DONE;
-        status->verified_pos = p->page_pos;
+        status->verified_pos = p->made;
         status->target_digest = p->target;
     } else if (p->header.header_len == 0) {
         status->phase = KERF_PHASE_HEADER;

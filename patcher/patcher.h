@@ -46,11 +46,12 @@ struct kerf_port {
 
     /* Reads old[pos .. pos+len) into buf. The patcher never asks outside the old image's size. len <= 4096. */
     kerf_err (*read_old)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
-    /* Reads back new[pos .. pos+len), all of it programmed before. len <= 4096. */
+    /* Reads back new[pos .. pos+len), all of it programmed before (in place: inside of the slot). len <= 4096. */
     kerf_err (*read_new)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
     /* Erases the sector of the new slot that begins at pos (a multiple of sector_size). Not called if sector_size is 0. */
     kerf_err (*erase_new)(void *ctx, kerf_pos pos);
-    /* Programs new[pos .. pos+len), in ascending order, each byte once; pos is a multiple of page_size. */
+    /* Programs new[pos .. pos+len), in ascending order (in place: in each sector), each byte once; pos is a multiple of
+       page_size. */
     kerf_err (*write_new)(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
     /*
      * Makes all that was erased and programmed, in the spare area too, durable (fsync). NULL where it is durable by itself.
@@ -189,7 +190,23 @@ void kerf_patcher_status(const struct kerf_patcher *patcher, struct kerf_patcher
  *
  * A new apply empties the journal, after all that is checked before the first write, and takes its first checkpoint. Wear, in
  * erases per update: in two slots each sector of the slot once, and once more for each cut in it; in each half of the journal,
- * each sector that the body reaches (bytes of new / interval) / 2 + 1 times, and one more for each cut while it was written.
+ * each sector that the body reaches for every other checkpoint of (bytes of new / interval) + 1, the first sector once more at the
+ * beginning, and all once more for each cut while they were written.
+ */
+
+/*
+ * --- In place (not in builds with KERF_IN_PLACE 0) ---
+ *
+ * One slot holds the old image, and read_old() and read_new() both read it. The delta was made for it (kerf-diff --in-place):
+ * its header says the size of a sector, which is a multiple of page_size, sector_size and spare_sector, and how many of them are
+ * copied at a time (the group). A journal is needed, and in the spare area behind it a group of sectors of scratch; the slot
+ * holds both images, in whole sectors. Sectors are made in scratch; a checkpoint is taken; they are copied to the slot, again
+ * after each cut until all are there; mark 3 says that. From the first checkpoint on it stands for the old image's digest: after
+ * a cut it is resumed whatever the slot holds, and KERF_NONE means that nothing was changed. So kerf_patcher_resume() comes
+ * first at every start, before anything boots from the slot, and kerf_patcher_forget() before the next update.
+ *
+ * Wear per update: each sector of the slot that new reaches once (and once more for each cut while its group was copied), a
+ * scratch sector once a group, of each half of the journal every sector once in two groups (and for each restart, once).
  */
 
 /*

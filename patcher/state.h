@@ -2,11 +2,11 @@
 /*
  * state.h - the patcher's state and the memory around it; for the files of this folder alone.
  *
- *     +-------------+-------------+------------+------------+-------------------+
- *     | kerf_patcher| codec state | tail       | chunk      | page              |
- *     | (256)       | (codec_len) | (64)       | chunk_size | page_size + 16    |
- *     +-------------+-------------+------------+------------+-------------------+
- *                                 ^ buffer_of()             ^ page_of()
+ *     +-------------+-------------+------------+------------+-----------+-------------------+
+ *     | kerf_patcher| codec state | tail       | chunk      | in place: | page              |
+ *     | (256)       | (codec_len) | (64)       | chunk_size | 4 * group | page_size + 16    |
+ *     +-------------+-------------+------------+------------+-----------+-------------------+
+ *                                 ^ buffer_of()             ^ group_of()^ page_of()
  *
  * A chunk is received behind `tail`; the last bytes of the payload before it, which the decoder could not use alone, wait at
  * the end of `tail` and are moved up to the chunk's payload once the chunk is authenticated. Until the header is known
@@ -25,6 +25,7 @@ enum stage {
     STAGE_AUTHENTICATE, /* hash the chunk, compare, and for chunk 0 read the header */
     STAGE_SOURCE,       /* hash the old image */
     STAGE_SAVE,         /* write a checkpoint */
+    STAGE_COPY,         /* in place: copy a group of sectors from scratch to the slot */
     STAGE_DECODE,       /* decode until a page is full or input runs out, and write the page */
     STAGE_VERIFY,       /* read new back and hash it */
     STAGE_DONE,
@@ -35,28 +36,33 @@ enum stage {
 #define STATE_TARGET_KNOWN 4u
 #define STATE_LAST_CHUNK 8u /* no chunk follows the one in progress */
 #define STATE_DECODED 16u   /* nothing is left to decode, but perhaps a page to write */
+#define STATE_SECTOR 32u    /* in place: a sector is in progress, the last one of the group */
+#define STATE_COMPLETE 64u  /* in place: all of it is decoded */
 
 /* In this order because Thumb-1 reaches the first 32 bytes and the first 32 words of a struct with one short instruction. */
 struct kerf_patcher {
-    int8_t err;                       /* kerf_err that ended the apply, or 0 */
-    uint8_t stage;                    /* enum stage */
-    uint8_t flags;                    /* STATE_ */
-    uint8_t half;                     /* 0, 1: where in the journal the newest checkpoint is, or is being written */
-    uint32_t layout;                  /* STATE_LAYOUT: whose memory this is */
-    uint32_t workspace_len;           /* bytes, all of the workspace */
-    uint32_t codec_len;               /* bytes of the codec's state */
-    uint32_t page_len;                /* bytes in the page buffer; over page_size: by at most KERF_STEP_OUT */
-    uint32_t chunk_len, chunk_have;   /* bytes of the chunk in progress, and those received */
-    uint32_t in_pos, in_end;          /* payload to decode: buffer_of()[in_pos .. in_end) */
-    uint32_t save_left;               /* bytes of new to the next checkpoint */
-    kerf_pos delta_pos;               /* bytes of the container taken */
-    kerf_pos payload_left;            /* bytes of payload behind the chunk in progress */
-    kerf_pos hashed;                  /* bytes that went into the hash in progress; while saving: bytes of it written */
-    kerf_pos page_pos;                /* where in new the page begins; all before is written */
-    kerf_pos erased_end;              /* up to here the slot is erased; while saving: the journal's half */
-    struct kerf_header header;        /* zeros until it is known */
-    struct kerf_digest next;          /* what the chunk in progress must have */
-    struct kerf_digest payload;       /* of chunk 0 */
+    int8_t err;                     /* kerf_err that ended the apply, or 0 */
+    uint8_t stage;                  /* enum stage */
+    uint8_t flags;                  /* STATE_ */
+    uint8_t half;                   /* 0, 1: where in the journal the newest checkpoint is, or is being written */
+    uint32_t layout;                /* STATE_LAYOUT: whose memory this is */
+    uint32_t workspace_len;         /* bytes, all of the workspace */
+    uint32_t codec_len;             /* bytes of the codec's state */
+    uint32_t page_len;              /* bytes in the page buffer; over page_size: by at most KERF_STEP_OUT */
+    uint32_t chunk_len, chunk_have; /* bytes of the chunk in progress, and those received */
+    uint32_t in_pos, in_end;        /* payload to decode: buffer_of()[in_pos .. in_end) */
+    uint32_t save_left;             /* bytes of new to the next checkpoint */
+    uint16_t group_len;         /* in place: sectors in scratch, not yet in the slot; the one in progress is the last */
+    uint16_t copied;            /* of these, while copying: how many are in the slot */
+    kerf_pos delta_pos;         /* bytes of the container taken */
+    kerf_pos payload_left;      /* bytes of payload behind the chunk in progress */
+    kerf_pos hashed;            /* bytes that went into the hash in progress; while saving: bytes of it written */
+    kerf_pos made;              /* bytes of new written (in place: to scratch at least) */
+    kerf_pos page_pos;          /* where in new the page begins */
+    kerf_pos erased_end;        /* up to here the slot is erased; while saving: the journal's half */
+    struct kerf_header header;  /* zeros until it is known */
+    struct kerf_digest next;    /* what the chunk in progress must have */
+    struct kerf_digest payload; /* of chunk 0 */
     struct kerf_sha256_digest target; /* of new: what is expected, where that is known; what was found, in the end */
 };
 
@@ -77,9 +83,20 @@ static inline uint8_t *buffer_of(struct kerf_patcher *p)
     return (uint8_t *)p + KERF_WORKSPACE_STATE + p->codec_len;
 }
 
+/* The numbers of the sectors in scratch. Chunk sizes are multiples of 16. */
+static inline uint32_t *group_of(struct kerf_patcher *p)
+{
+    return (uint32_t *)(void *)(buffer_of(p) + KERF_STEP_MAX + p->header.chunk_size);
+}
+
 static inline uint8_t *page_of(struct kerf_patcher *p)
 {
-    return buffer_of(p) + KERF_STEP_MAX + p->header.chunk_size;
+    return (uint8_t *)(group_of(p) + (KERF_IN_PLACE ? p->header.group : 0u));
+}
+
+static inline bool in_place(const struct kerf_patcher *p)
+{
+    return KERF_IN_PLACE && (p->header.flags & KERF_FLAG_IN_PLACE) != 0;
 }
 
 /* --- digest.c --- */
@@ -120,6 +137,20 @@ kerf_err kerf_apply_decode(struct kerf_patcher *p, const struct kerf_port *port)
 /* Erases a sector, or writes the page (or what there is of it). */
 kerf_err kerf_writer_step(struct kerf_patcher *p, const struct kerf_port *port);
 
+/* --- inplace.c --- */
+
+/* Can an update in place with this header be done on this port? KERF_ERR_UNSUPPORTED, KERF_ERR_SPACE. */
+kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port);
+/* Where in the spare area the scratch of the group's sector i begins. */
+kerf_pos kerf_in_place_scratch(const struct kerf_patcher *p, const struct kerf_port *port, unsigned i);
+/* `len` bytes were decoded, the page's newest: a new sector begins with the first of them. */
+void kerf_in_place_decoded(struct kerf_patcher *p, size_t len);
+/* Reads new wherever it is: in the page, in scratch, in the slot. */
+kerf_err kerf_in_place_read(struct kerf_patcher *p, const struct kerf_port *port, kerf_pos pos, uint8_t *buf,
+                            size_t len);
+/* The stage COPY. */
+kerf_err kerf_in_place_copy(struct kerf_patcher *p, const struct kerf_port *port);
+
 /* --- journal.c --- */
 
 /* Is there a journal, and are checkpoints to be taken? False in builds without. */
@@ -136,6 +167,8 @@ kerf_err kerf_journal_begin(struct kerf_patcher *p, const struct kerf_port *port
 kerf_err kerf_journal_first(struct kerf_patcher *p, const struct kerf_port *port);
 /* The stage SAVE. KERF_MORE_WORK; when the checkpoint is there, the next stage is set. */
 kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port);
+/* In place: the group is in the slot; from now on its scratch is free. KERF_MORE_WORK, and the next stage is set. */
+kerf_err kerf_journal_commit(struct kerf_patcher *p, const struct kerf_port *port);
 /*
  * Reads the newest valid checkpoint into a workspace of at least kerf_patcher_workspace_min(). KERF_NONE: there is none of this
  * payload (NULL: of any).

@@ -5,6 +5,7 @@
 #   pos32     this host, 32-bit positions as on devices
 #   i686      32-bit host
 #   mips      32-bit big-endian host, run under qemu-mips
+#   no-journal, no-in-place    this host, without these (KERF_JOURNAL, KERF_IN_PLACE)
 set -eu
 build=$1
 src=$(cd "$(dirname "$0")/.." && pwd)
@@ -19,3 +20,6 @@ core() {
 core pos32 -DKERF_POS_BITS=32
 core i686 -DCMAKE_TOOLCHAIN_FILE="$src/cmake/i686.cmake"
 core mips -DCMAKE_TOOLCHAIN_FILE="$src/cmake/mips.cmake"
+# What can be left out is left out; nothing runs.
+core no-journal '-DCMAKE_C_FLAGS=-DKERF_JOURNAL=0 -DKERF_IN_PLACE=0'
+core no-in-place -DCMAKE_C_FLAGS=-DKERF_IN_PLACE=0

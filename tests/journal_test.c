@@ -24,6 +24,13 @@
 static uint8_t old_image[LEN_CAP];
 static uint8_t new_image[LEN_CAP];
 static size_t old_len, new_len;
+/* The payload that the tests run with, of these two; and a full image, to offer instead. */
+static struct payload {
+    uint8_t *delta;
+    size_t delta_len;
+    struct kerf_header header;
+    struct kerf_patcher_expect expect;
+} two_slots, one_slot;
 static uint8_t *delta, *other;
 static size_t delta_len, other_len;
 static struct kerf_header header;
@@ -52,21 +59,36 @@ static size_t make_image(uint8_t *image, size_t len, size_t from, size_t shift)
     return out;
 }
 
+static int make_delta(struct payload *payload, unsigned sector_log2)
+{
+    struct kerf_diff_options options = {.ram = 3072, .codec = KERF_CODEC_NATIVE};
+    struct kerf_diff_report report;
+
+    if (sector_log2 > 0) {
+        options.in_place = true;
+        options.sector = 1u << sector_log2;
+        options.scratch = options.group = 2;
+    }
+    if (kerf_diff_create(old_image, old_len, new_image, new_len, &options, &payload->delta, &payload->delta_len,
+                         &report) != KERF_OK ||
+        kerf_header_parse(payload->delta, payload->delta_len, &payload->header) != KERF_OK) {
+        return -1;
+    }
+    payload->expect.chunk0_known = true;
+    payload->expect.chunk0_digest = report.chunk0_digest;
+    return 0;
+}
+
 static int make_deltas(void **state)
 {
-    struct kerf_diff_options options = {.ram = KERF_DIFF_RAM_MIN, .codec = KERF_CODEC_NATIVE};
-    struct kerf_diff_report report;
     struct kerf_header h;
 
     (void)state;
     old_len = make_image(old_image, 4000, SIZE_MAX, 0);
     new_len = make_image(new_image, 4000, 2000, 300);
-    if (kerf_diff_create(old_image, old_len, new_image, new_len, &options, &delta, &delta_len, &report) != KERF_OK ||
-        kerf_header_parse(delta, delta_len, &header) != KERF_OK) {
+    if (make_delta(&two_slots, 0) != 0 || make_delta(&one_slot, 9) != 0) {
         return -1;
     }
-    expect.chunk0_known = true;
-    expect.chunk0_digest = report.chunk0_digest;
     other = test_pack_stored(NULL, 0, new_image, new_len, 256, &other_len);
     if (other == NULL || kerf_header_parse(other, other_len, &h) != KERF_OK) {
         return -1;
@@ -76,10 +98,32 @@ static int make_deltas(void **state)
     return 0;
 }
 
+static int use(const struct payload *payload)
+{
+    delta = payload->delta;
+    delta_len = payload->delta_len;
+    header = payload->header;
+    expect = payload->expect;
+    return 0;
+}
+
+static int use_two_slots(void **state)
+{
+    (void)state;
+    return use(&two_slots);
+}
+
+static int use_one_slot(void **state)
+{
+    (void)state;
+    return use(&one_slot);
+}
+
 static int free_deltas(void **state)
 {
     (void)state;
-    free(delta);
+    free(two_slots.delta);
+    free(one_slot.delta);
     free(other);
     return 0;
 }
@@ -240,9 +284,10 @@ static void every_flipped_bit_is_survived(void **state)
     (void)state;
     switch_on(&d);
     assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
-    while (pos < delta_len * 2 / 3) {
+    do {
         assert_true(feed(&d, delta, &pos, delta_len, 5, 1) > 0);
-    }
+        kerf_patcher_status(d.p, &s);
+    } while (s.new_pos < new_len / 2);
     assert_int_equal(reboot(&d, &expect, &pos), KERF_OK);
     kerf_patcher_status(d.p, &s);
     newest = s.new_pos;
@@ -333,13 +378,20 @@ static void sectors_wear_as_stated(void **state)
     assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
     assert_int_equal(feed(&d, delta, &pos, delta_len, 1000, MOST_STEPS), KERF_END);
     for (uint32_t i = 0; i < d.flash.size / geometry.sector; i++) {
+        uint32_t journal_end = (d.port.slot_len + d.port.port.journal_size) / geometry.sector;
+
         if (i < d.port.slot_len / geometry.sector) {
             assert_int_equal(d.flash.erases[i], i < sectors);
-        } else {
+        } else if (i < journal_end) {
             most = d.flash.erases[i] > most ? d.flash.erases[i] : most;
+        } else {
+            /* Scratch: once a group; the last may be smaller. */
+            assert_int_equal(d.flash.erases[i], (sectors + 1 - (i - journal_end)) / 2);
         }
     }
-    assert_in_range(most, sectors / 2 - 1, sectors / 2 + 1);
+    /* A half is written at every other checkpoint. */
+    sectors = d.port.in_place ? (sectors + 1) / 2 : sectors;
+    assert_in_range(most, sectors / 2, (sectors + 1) / 2 + 1);
     switch_off(&d);
 }
 
@@ -411,18 +463,91 @@ static void a_dry_run_leaves_the_journal_alone(void **state)
     switch_off(&d);
 }
 
+/* A flipped bit may take the newest checkpoint of an update in place: then the older one fits no longer, and that is found out. */
+static void in_place_no_flipped_bit_makes_a_wrong_image(void **state)
+{
+    struct device d;
+    size_t pos;
+    unsigned right = 0;
+    unsigned refused = 0;
+
+    (void)state;
+    for (unsigned step = 20; step < 2000; step += 97) {
+        switch_on(&d);
+        assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+        if (feed(&d, delta, &pos, delta_len, 1000, step) == KERF_END) {
+            switch_off(&d);
+            break;
+        }
+        for (uint32_t bit = d.port.slot_len * 8 + step % 29; bit < (d.port.slot_len + d.port.port.journal_size) * 8;
+             bit += 29) {
+            size_t mark = flash_mark(&d.flash);
+            kerf_err err;
+
+            flash_flip(&d.flash, bit);
+            (void)reboot(&d, &expect, &pos);
+            err = feed(&d, delta, &pos, delta_len, 1000, MOST_STEPS);
+            assert_true(err == KERF_END || err < 0);
+            if (err == KERF_END) {
+                check_new(&d);
+            }
+            *(err == KERF_END ? &right : &refused) += 1;
+            flash_back(&d.flash, mark);
+        }
+        switch_off(&d);
+    }
+    assert_true(right > refused && refused > 0);
+}
+
+/* Sectors, pages or scratch that the header does not fit, and no journal: nothing is written. */
+static void in_place_a_port_that_does_not_fit_is_refused(void **state)
+{
+    struct device d;
+    size_t pos;
+
+#define REFUSED(error, change)                                                                                         \
+    do {                                                                                                               \
+        switch_on(&d);                                                                                                 \
+        change;                                                                                                        \
+        assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);                                                        \
+        assert_int_equal(feed(&d, delta, &pos, delta_len, 1000, MOST_STEPS), error);                                   \
+        assert_true(d.flash.erase_count + d.flash.program_count == 0);                                                 \
+        switch_off(&d);                                                                                                \
+    } while (0)
+
+    (void)state;
+    REFUSED(KERF_ERR_UNSUPPORTED, d.port.port.journal_size = 0);
+    REFUSED(KERF_ERR_SPACE, d.port.port.spare_size -= 1);
+    REFUSED(KERF_ERR_SPACE, d.port.port.slot_size = (kerf_pos)new_len - 1);
+    REFUSED(KERF_ERR_UNSUPPORTED, d.port.port.interval = d.port.port.sector_size = 1024);
+#undef REFUSED
+}
+
+#define TWO(test) cmocka_unit_test_setup(test, use_two_slots)
+#define ONE(test)                                                                                                      \
+    {                                                                                                                  \
+#test " (in place)", test, use_one_slot, NULL, NULL                                                            \
+    }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_way_it_is_fed_changes_no_operation),
-        cmocka_unit_test(it_may_stop_at_every_byte_of_the_delta),
-        cmocka_unit_test(it_may_stop_after_every_call),
-        cmocka_unit_test(every_flipped_bit_is_survived),
-        cmocka_unit_test(another_payload_starts_anew),
-        cmocka_unit_test(what_is_done_is_verified_again_until_it_is_forgotten),
-        cmocka_unit_test(sectors_wear_as_stated),
-        cmocka_unit_test(a_journal_or_workspace_that_does_not_fit_is_refused),
-        cmocka_unit_test(a_dry_run_leaves_the_journal_alone),
+        TWO(the_way_it_is_fed_changes_no_operation),
+        TWO(it_may_stop_at_every_byte_of_the_delta),
+        TWO(it_may_stop_after_every_call),
+        TWO(every_flipped_bit_is_survived),
+        TWO(another_payload_starts_anew),
+        TWO(what_is_done_is_verified_again_until_it_is_forgotten),
+        TWO(sectors_wear_as_stated),
+        TWO(a_journal_or_workspace_that_does_not_fit_is_refused),
+        TWO(a_dry_run_leaves_the_journal_alone),
+        ONE(the_way_it_is_fed_changes_no_operation),
+        ONE(it_may_stop_at_every_byte_of_the_delta),
+        ONE(it_may_stop_after_every_call),
+        ONE(what_is_done_is_verified_again_until_it_is_forgotten),
+        ONE(sectors_wear_as_stated),
+        ONE(in_place_no_flipped_bit_makes_a_wrong_image),
+        ONE(in_place_a_port_that_does_not_fit_is_refused),
     };
 
     return cmocka_run_group_tests(tests, make_deltas, free_deltas);

@@ -15,7 +15,9 @@ trap 'rm -rf "$dir"' EXIT
 
 "$src/tests/demo/firmware/build.sh" "$dir" >/dev/null
 for new in 2 3; do
-    "$build/bin/kerf-diff" -q "$dir/terminal-$((new - 1)).bin" "$dir/terminal-$new.bin" -o "$dir/two-$new.krf"
+    set -- "$dir/terminal-$((new - 1)).bin" "$dir/terminal-$new.bin"
+    "$build/bin/kerf-diff" -q "$@" -o "$dir/two-$new.krf"
+    "$build/bin/kerf-diff" -q --in-place sector=4096,scratch=2 "$@" -o "$dir/one-$new.krf"
 done
 
 # cut NEW KIND SETTING ...
@@ -29,10 +31,15 @@ if [ "$quick" = quick ]; then
     cut 2 two sample=8
     cut 3 two sample=32 unit=8 page=64
     cut 3 two depth=2 sample=128 sample2=4
+    cut 2 one sample=16
+    cut 3 one sample=32 unit=8 page=64
+    cut 3 one depth=2 sample=128 sample2=4
     exit 0
 fi
 for new in 2 3; do
-    cut "$new" two depth="${DEPTH:-2}"
-    cut "$new" two depth=1 unit=8 page=256
-    cut "$new" two depth="${DEPTH:-2}" sample=256 sample2=8 unit=8 page=64
+    for kind in two one; do
+        cut "$new" "$kind" depth="${DEPTH:-2}"
+        cut "$new" "$kind" depth=1 unit=8 page=256
+        cut "$new" "$kind" depth="${DEPTH:-2}" sample=256 sample2=8 unit=8 page=64
+    done
 done
