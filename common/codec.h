@@ -87,8 +87,8 @@ struct kerf_codec {
     uint32_t gap;                     /* plain bytes and references since the last mismatch */
     uint16_t map_len;                 /* map entries known so far */
     uint16_t map_cap, learned_cap;
-    uint16_t learned_len[2], learned_next[2]; /* of code targets, of RAM targets */
-    uint8_t state;                            /* enum state in codec.c */
+    uint16_t learned_len, learned_next; /* learned targets; where the next one goes */
+    uint8_t state;                      /* enum state in codec.c */
     uint8_t table_code, flag_class, region_count, range_count, flags;
     uint8_t window_len, window_is_new;
     uint8_t from_new;  /* the segment's source is new */

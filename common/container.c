@@ -17,16 +17,22 @@
 
 /* Reads a header; the first thing wrong sticks, and everything read after it is 0. */
 struct cursor {
-    const uint8_t *buf;
-    size_t len, pos;      /* bytes */
+    const uint8_t *at, *end; /* end is NULL once something is wrong */
+#if KERF_POS_BITS == 64
     kerf_pos address_max; /* 2^32 - 1, in wide containers 2^64 - 1; signed numbers are added modulo this + 1 */
-    bool bad;
+#endif
 };
+
+#if KERF_POS_BITS == 64
+#define ADDRESS_MAX(cursor) ((cursor)->address_max)
+#else
+#define ADDRESS_MAX(cursor) UINT32_MAX
+#endif
 
 static kerf_pos within(struct cursor *c, kerf_pos v, kerf_pos max)
 {
     if (v > max) {
-        c->bad = true;
+        c->end = NULL;
         return 0;
     }
     return v;
@@ -34,11 +40,7 @@ static kerf_pos within(struct cursor *c, kerf_pos v, kerf_pos max)
 
 static uint8_t take_byte(struct cursor *c)
 {
-    if (c->bad || c->pos == c->len) {
-        c->bad = true;
-        return 0;
-    }
-    return c->buf[c->pos++];
+    return c->at < c->end ? *c->at++ : (uint8_t)within(c, 1, 0);
 }
 
 /* A varint of at most max. By itself, not through varint.h, so that devices get by without 64-bit arithmetic. */
@@ -50,11 +52,9 @@ static kerf_pos take(struct cursor *c, kerf_pos max)
 
     do {
         b = take_byte(c);
-        if (shift > KERF_POS_BITS - 1 || (kerf_pos)(b & 0x7f) > KERF_POS_MAX >> shift || (b == 0 && shift > 0)) {
-            c->bad = true;
-        }
-        if (c->bad) {
-            return 0;
+        if (shift > KERF_POS_BITS - 1 || (kerf_pos)(b & 0x7f) > KERF_POS_MAX >> shift ||
+            (KERF_ENCODER && b == 0 && shift > 0)) {
+            return within(c, 1, 0);
         }
         v |= (kerf_pos)(b & 0x7f) << shift;
         shift += 7;
@@ -62,111 +62,135 @@ static kerf_pos take(struct cursor *c, kerf_pos max)
     return within(c, v, max);
 }
 
-/* base + a signed number, which must come out as 0 .. max. */
-static kerf_pos take_near(struct cursor *c, kerf_pos base, kerf_pos max)
+/* base + a signed number. */
+static kerf_pos take_near(struct cursor *c, kerf_pos base)
 {
-    kerf_pos z = take(c, c->address_max);
+    kerf_pos z = take(c, ADDRESS_MAX(c));
 
-    return within(c, (base + (z >> 1 ^ (~(z & 1) + 1))) & c->address_max, max);
+    return (base + (z >> 1 ^ (~(z & 1) + 1))) & ADDRESS_MAX(c);
 }
 
 static void take_digest(struct cursor *c, struct kerf_digest *digest)
 {
-    if (c->bad || c->len - c->pos < KERF_DIGEST_LEN) {
-        c->bad = true;
-        return;
+    for (unsigned i = 0; i < KERF_DIGEST_LEN; i++) {
+        digest->b[i] = take_byte(c);
     }
-    memcpy(digest->b, c->buf + c->pos, KERF_DIGEST_LEN);
-    c->pos += KERF_DIGEST_LEN;
 }
 
 /* Addresses travel with their bytes reversed: those that code is linked to end in zeros. */
 static kerf_pos reverse_address(kerf_pos addr, kerf_pos address_max)
 {
-    kerf_pos v = 0;
+    uint8_t b[8];
 
-    for (; address_max != 0; address_max >>= 8) {
-        v = v << 8 | (addr & 0xff);
-        addr >>= 8;
+    (void)address_max;
+#if KERF_POS_BITS == 64
+    if (address_max != UINT32_MAX) {
+        kerf_store_le64(b, addr);
+        return (kerf_pos)kerf_load_be32(b) << 32 | kerf_load_be32(b + 4);
     }
-    return v;
+#endif
+    kerf_store_le32(b, (uint32_t)addr);
+    return kerf_load_be32(b);
 }
 
 static kerf_pos take_address(struct cursor *c)
 {
-    return reverse_address(take(c, c->address_max), c->address_max);
+    return reverse_address(take(c, ADDRESS_MAX(c)), ADDRESS_MAX(c));
 }
 
+#if KERF_POS_BITS == 64 || KERF_ENCODER
 static kerf_pos address_max(const struct kerf_header *h)
 {
     return (h->flags & KERF_FLAG_WIDE) != 0 ? KERF_POS_MAX : UINT32_MAX;
 }
+#endif
 
+/*
+ * Numbers that lie outside of an image, or that overlap, do no harm: whatever uses a region compares positions with it and checks
+ * what comes out. Only hosts refuse them (sound()).
+ */
 static void take_regions(struct cursor *c, const struct kerf_header *h, struct kerf_region *regions)
 {
     kerf_pos old_end = 0;
     kerf_pos new_end = 0;
+    kerf_pos max = ADDRESS_MAX(c);
 
-    for (struct kerf_region *r = regions; r < regions + h->region_count && !c->bad; r++) {
+    for (struct kerf_region *r = regions; r < regions + h->region_count; r++) {
+        kerf_pos old_gap;
         kerf_pos old_rest;
-        kerf_pos new_rest;
 
         r->isa = take_byte(c);
         r->kinds = (uint16_t)take(c, UINT16_MAX);
-        r->old_pos = old_end + take(c, h->old_size - old_end);
-        old_rest = h->old_size - r->old_pos;
-        r->old_len = old_rest - take(c, old_rest);
+        old_gap = take(c, max);
+        r->old_pos = (old_end + old_gap) & max;
+        old_rest = take(c, max);
+        r->old_len = (h->old_size - r->old_pos - old_rest) & max;
         r->old_addr = take_address(c);
-        r->new_pos = take_near(c, r->old_pos - old_end + new_end, h->new_size);
-        new_rest = h->new_size - r->new_pos;
-        r->new_len = new_rest - take_near(c, old_rest - r->old_len, new_rest);
-        r->new_addr = take_near(c, r->old_addr, c->address_max);
+        r->new_pos = take_near(c, new_end + old_gap);
+        r->new_len = (h->new_size - r->new_pos - take_near(c, old_rest)) & max;
+        r->new_addr = take_near(c, r->old_addr);
         old_end = r->old_pos + r->old_len;
         new_end = r->new_pos + r->new_len;
-        if (r->old_len == 0 || r->new_len == 0) {
-            c->bad = true;
-        }
-        for (const struct kerf_region *other = regions; other < r; other++) {
-            if (r->new_pos < other->new_pos + other->new_len && other->new_pos < new_end) {
-                c->bad = true;
-            }
-        }
     }
 }
 
 static void take_ranges(struct cursor *c, const struct kerf_header *h, struct kerf_range *ranges)
 {
-    kerf_pos last = 0; /* last address of the previous range */
-
-    for (unsigned i = 0; i < h->range_count; i++) {
-        kerf_pos start = take_address(c);
-        kerf_pos len = take(c, c->address_max >> 8) << 8;
-
-        if (len == 0 || (i > 0 && start <= last) || len - 1 > c->address_max - start) {
-            c->bad = true;
-        }
-        last = start + len - 1;
-        ranges[i].start = start;
-        ranges[i].len = len;
+    for (struct kerf_range *r = ranges; r < ranges + h->range_count; r++) {
+        r->start = take_address(c);
+        r->len = take(c, ADDRESS_MAX(c) >> 8) << 8;
     }
 }
 
+#if KERF_ENCODER
+/* True if [pos, pos + len) is not empty and lies in an image of `size` bytes from `from` on. */
+static bool inside(kerf_pos from, kerf_pos pos, kerf_pos len, kerf_pos size)
+{
+    return len > 0 && pos >= from && pos <= size && len <= size - pos;
+}
+
+/* True if the tables keep all rules of the format. */
+static bool sound(const struct kerf_header *h, const struct kerf_region *regions, const struct kerf_range *ranges)
+{
+    kerf_pos old_end = 0;
+
+    for (unsigned i = 0; i < h->region_count; i++) {
+        const struct kerf_region *r = &regions[i];
+
+        if (!inside(old_end, r->old_pos, r->old_len, h->old_size) || !inside(0, r->new_pos, r->new_len, h->new_size)) {
+            return false;
+        }
+        old_end = r->old_pos + r->old_len;
+        for (unsigned k = 0; k < i; k++) {
+            if (r->new_pos < regions[k].new_pos + regions[k].new_len && regions[k].new_pos < r->new_pos + r->new_len) {
+                return false;
+            }
+        }
+    }
+    for (unsigned i = 0; i < h->range_count; i++) {
+        kerf_pos start = ranges[i].start;
+
+        if (ranges[i].len == 0 || ranges[i].len - 1 > address_max(h) - start ||
+            (i > 0 && start <= ranges[i - 1].start + (ranges[i - 1].len - 1))) {
+            return false;
+        }
+    }
+    return true;
+}
+#endif
+
 static void take_model(struct cursor *c, struct kerf_header *h)
 {
-    uint8_t tables = take_byte(c);
-    uint8_t counts;
+    unsigned tables = take_byte(c);
+    unsigned counts;
 
     h->model.table_code = tables & 63;
-    h->model.flag_class = tables >> 6;
+    h->model.flag_class = (uint8_t)within(c, tables >> 6, MODEL_CLASSES - 1);
     h->model.map_cap = (uint16_t)take(c, KERF_MAX_MAP);
     h->model.learned_cap = (uint16_t)take(c, KERF_MAX_LEARNED);
     counts = take_byte(c);
-    h->region_count = counts & 15;
-    h->range_count = counts >> 4;
-    if (h->model.flag_class >= MODEL_CLASSES || h->region_count > KERF_MAX_REGIONS ||
-        h->range_count > KERF_MAX_RANGES) {
-        c->bad = true;
-    }
+    h->region_count = (uint8_t)within(c, counts & 15, KERF_MAX_REGIONS);
+    h->range_count = (uint8_t)within(c, counts >> 4, KERF_MAX_RANGES);
 }
 
 /* All from the sizes up to the tables. */
@@ -175,17 +199,13 @@ static void take_fields(struct cursor *c, struct kerf_header *h)
     unsigned code;
 
     h->old_size = take(c, POSITION_MAX);
-    h->new_size = take_near(c, h->old_size, POSITION_MAX);
-    h->payload_size = take(c, POSITION_MAX < c->address_max ? POSITION_MAX : c->address_max);
+    h->new_size = within(c, take_near(c, h->old_size), POSITION_MAX);
+    h->payload_size = take(c, POSITION_MAX < ADDRESS_MAX(c) ? POSITION_MAX : ADDRESS_MAX(c));
     if (h->old_size > 0) {
         take_digest(c, &h->old_digest);
     }
     take_digest(c, &h->new_digest);
-    code = take_byte(c);
-    if (code < CHUNK_CODE_MIN || code > CHUNK_CODE_MAX) {
-        c->bad = true;
-        return;
-    }
+    code = CHUNK_CODE_MIN + (unsigned)within(c, take_byte(c) - CHUNK_CODE_MIN, CHUNK_CODE_MAX - CHUNK_CODE_MIN);
     h->chunk_size = (16u + (code & 15u)) << (code >> 4);
     if ((h->flags & KERF_FLAG_IN_PLACE) != 0) {
         h->sector_log2 = take_byte(c);
@@ -195,7 +215,6 @@ static void take_fields(struct cursor *c, struct kerf_header *h)
     if (h->codec == KERF_CODEC_NATIVE) {
         take_model(c, h);
     }
-    h->tables_pos = (uint16_t)c->pos;
 }
 
 /* True if two fields of a header contradict each other, or one is out of its range. */
@@ -232,18 +251,24 @@ kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint32_t
 kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *header, struct kerf_region *regions,
                             struct kerf_range *ranges)
 {
-    struct cursor c = {chunk0, header->header_len, header->tables_pos, address_max(header), false};
+    struct cursor c = {.at = chunk0 + header->tables_pos, .end = chunk0 + header->header_len};
 
+#if KERF_POS_BITS == 64
+    c.address_max = address_max(header);
+#endif
     take_regions(&c, header, regions);
     take_ranges(&c, header, ranges);
-    return c.bad || c.pos != c.len ? KERF_ERR_FORMAT : KERF_OK;
+#if KERF_ENCODER
+    if (!sound(header, regions, ranges)) {
+        return KERF_ERR_FORMAT;
+    }
+#endif
+    return c.at == c.end ? KERF_OK : KERF_ERR_FORMAT;
 }
 
 kerf_err kerf_header_parse(const uint8_t *chunk0, size_t len, struct kerf_header *header)
 {
-    struct kerf_region regions[KERF_MAX_REGIONS];
-    struct kerf_range ranges[KERF_MAX_RANGES];
-    struct cursor c = {chunk0, len, KERF_PROLOGUE_LEN, 0, false};
+    struct cursor c = {.at = chunk0 + KERF_PROLOGUE_LEN, .end = chunk0};
     kerf_err err;
 
     memset(header, 0, sizeof *header);
@@ -254,22 +279,34 @@ kerf_err kerf_header_parse(const uint8_t *chunk0, size_t len, struct kerf_header
     if (err != KERF_OK) {
         return err;
     }
-    c.len = header->header_len < len ? header->header_len : len;
-    header->version = KERF_FORMAT_VERSION;
-    header->flags = take_byte(&c);
-    header->codec = take_byte(&c);
-    if (header->flags > KERF_FLAGS_ALL || header->codec > KERF_CODEC_LZMA2) {
+    if (header->header_len > len) {
         return KERF_ERR_FORMAT;
     }
+    c.end += header->header_len;
+    header->version = KERF_FORMAT_VERSION;
+    header->flags = (uint8_t)within(&c, take_byte(&c), KERF_FLAGS_ALL);
+    header->codec = (uint8_t)within(&c, take_byte(&c), KERF_CODEC_LZMA2);
+#if KERF_POS_BITS == 64
     c.address_max = address_max(header);
-    if (KERF_POS_BITS == 32 && (header->flags & KERF_FLAG_WIDE) != 0) {
+#else
+    if ((header->flags & KERF_FLAG_WIDE) != 0) {
         return KERF_ERR_UNSUPPORTED;
     }
+#endif
     take_fields(&c, header);
-    if (c.bad || header->header_len > len || contradicts(header)) {
+    header->tables_pos = (uint16_t)(c.at - chunk0);
+    if (c.end == NULL || contradicts(header)) {
         return KERF_ERR_FORMAT;
     }
+#if KERF_ENCODER
+    struct kerf_region regions[KERF_MAX_REGIONS];
+    struct kerf_range ranges[KERF_MAX_RANGES];
+
     return kerf_header_tables(chunk0, header, regions, ranges);
+#else
+    /* Devices read the tables once they know where to. */
+    return header->codec == KERF_CODEC_NATIVE || c.at == c.end ? KERF_OK : KERF_ERR_FORMAT;
+#endif
 }
 
 size_t kerf_header_workspace(const struct kerf_header *header)

@@ -64,7 +64,7 @@ struct kerf_model_params {
     uint8_t table_code;   /* counters in each byte-model table: kerf_table_size(), 0 .. 63 */
     uint8_t flag_class;   /* size class of the flag and number models: 0 tiny, 1 small, 2 large */
     uint16_t map_cap;     /* entries of the address map, 0 .. KERF_MAX_MAP */
-    uint16_t learned_cap; /* learned targets kept, of code and as many of RAM, 0 .. KERF_MAX_LEARNED */
+    uint16_t learned_cap; /* learned targets kept, 0 .. KERF_MAX_LEARNED */
 };
 
 struct kerf_header {

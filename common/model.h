@@ -21,7 +21,8 @@ extern "C" {
 
 #define KERF_COUNTER_INIT 0x8000u /* probability 1/2, never updated */
 #define KERF_MIX_MAX 5            /* counters that one mixer takes at most; it has one weight more, for the bias */
-#define KERF_WEIGHT_ONE 8192      /* a weight of 1.0 */
+#define KERF_WEIGHT_BITS 13
+#define KERF_WEIGHT_ONE (1 << KERF_WEIGHT_BITS) /* a weight of 1.0 */
 
 /* How fast counters may become slow: the last rate they reach, an index into the rates of model.c (1/18, 1/26, 1/40, 1/60). */
 enum kerf_adapt {
@@ -38,14 +39,36 @@ struct kerf_coder {
 };
 
 /* Codes one decision by a single counter, and updates it. */
+#if KERF_ENCODER
 unsigned kerf_model_bit(struct kerf_coder *k, uint16_t *counter, unsigned bit);
+#else
+unsigned kerf_model_bit_decode(struct kerf_coder *k, uint16_t *counter);
+
+static inline unsigned kerf_model_bit(struct kerf_coder *k, uint16_t *counter, unsigned bit)
+{
+    (void)bit; /* and so nothing is computed for it */
+    return kerf_model_bit_decode(k, counter);
+}
+#endif
 
 /*
  * Codes one decision by `n` counters (at most KERF_MIX_MAX) weighed by weights[0..n], the last for the bias, and updates
  * them all.
  */
+#if KERF_ENCODER
 unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights,
                         enum kerf_adapt adapt, unsigned bit);
+#else
+unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights,
+                               enum kerf_adapt adapt);
+
+static inline unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights,
+                                      enum kerf_adapt adapt, unsigned bit)
+{
+    (void)bit;
+    return kerf_model_mix_decode(k, counters, n, weights, adapt);
+}
+#endif
 
 /*
  * Codes a number with adaptive Exp-Golomb: its bit length in unary by `cap` counters, the bit after the leading one by

@@ -118,18 +118,17 @@ void kerf_rc_encode_end(struct kerf_rc *rc)
 }
 #endif
 
-unsigned kerf_rc_bit(struct kerf_rc *rc, uint32_t p1, unsigned bit)
+/* range * p1 / 2^16 without 64-bit arithmetic; at least 256, since range >= 2^24 and p1 >= 1. */
+static uint32_t bound_of(const struct kerf_rc *rc, uint32_t p1)
 {
-    /* range * p1 / 2^16 without 64-bit arithmetic; at least 256, since range >= 2^24 and p1 >= 1. */
-    uint32_t bound = (rc->range >> 16) * p1 + (((rc->range & 0xffff) * p1) >> 16);
+    return (rc->range >> 16) * p1 + (((rc->range & 0xffff) * p1) >> 16);
+}
 
-#if KERF_ENCODER
-    if (rc->encoding) {
-        encode(rc, p1, bound, bit);
-        return bit;
-    }
-#endif
-    bit = rc->code < bound;
+unsigned kerf_rc_decode(struct kerf_rc *rc, uint32_t p1)
+{
+    uint32_t bound = bound_of(rc, p1);
+    unsigned bit = rc->code < bound;
+
     if (bit) {
         rc->range = bound;
     } else {
@@ -142,3 +141,14 @@ unsigned kerf_rc_bit(struct kerf_rc *rc, uint32_t p1, unsigned bit)
     }
     return bit;
 }
+
+#if KERF_ENCODER
+unsigned kerf_rc_bit(struct kerf_rc *rc, uint32_t p1, unsigned bit)
+{
+    if (!rc->encoding) {
+        return kerf_rc_decode(rc, p1);
+    }
+    encode(rc, p1, bound_of(rc, p1), bit);
+    return bit;
+}
+#endif

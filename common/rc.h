@@ -43,11 +43,19 @@ struct kerf_rc {
 /* Begins decoding: takes KERF_RC_START_LEN bytes. `in` and the rest are set by the caller before. */
 void kerf_rc_decode_init(struct kerf_rc *rc);
 
-/*
- * Codes one decision. p1: probability that it is 1, in 1/65536, 1 .. 65535. `bit`: what to encode; ignored when decoding.
- * Returns the bit.
- */
+/* Decodes one decision. p1: probability that it is 1, in 1/65536, 1 .. 65535. Returns the bit. */
+unsigned kerf_rc_decode(struct kerf_rc *rc, uint32_t p1);
+
+/* Codes one decision, in whichever direction; `bit`: what to encode. Returns the bit. */
+#if KERF_ENCODER
 unsigned kerf_rc_bit(struct kerf_rc *rc, uint32_t p1, unsigned bit);
+#else
+static inline unsigned kerf_rc_bit(struct kerf_rc *rc, uint32_t p1, unsigned bit)
+{
+    (void)bit; /* and so nothing is computed for it */
+    return kerf_rc_decode(rc, p1);
+}
+#endif
 
 #if KERF_ENCODER
 void kerf_rc_encode_init(struct kerf_rc *rc, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx);

@@ -10,17 +10,12 @@
 
 #define WORD_REACH 31 /* bytes; wider reaches lost 1-2 %, narrower ones 1 % of a release's delta */
 
-/* Which of the two learned tables. */
-enum {
-    LEARNED_CODE,
-    LEARNED_RAM
-};
-
 /* A prediction for a target, and how much it is to be believed. */
 struct prediction {
     kerf_addr target;
     unsigned confidence; /* 0: no map entry; 1 .. 3: its newest outcomes */
-    unsigned source;     /* 0: the map; 1: neighbours agree; 2: this very target was seen */
+    unsigned source;     /* 0: the map; 1: a target nearby was learned; 2: this very target was */
+    unsigned slot;       /* of this very target among the learned ones */
     uint8_t *history;    /* of the map entry, or NULL */
 };
 
@@ -107,82 +102,47 @@ bool kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos, kerf_sh
     return old_addr < run->c->old_size;
 }
 
-static uint8_t *learned_table(const struct kerf_run *run, unsigned which)
-{
-    size_t pair = (run->c->flags & KERF_FLAG_WIDE) != 0 ? 16 : 8;
-
-    return run->learned + which * pair * run->c->learned_cap;
-}
-
-/* Nearest learned neighbours of a target, below and above. */
-struct neighbour {
-    bool known;
-    kerf_addr distance;
-    kerf_shift shift;
-};
-
 /*
- * The learned shift of `target`: exact, or that of a neighbour at most `reach` away. Returns 2: exact; 1: neighbours on
- * both sides agree, or a word's neighbour is near; 0: one neighbour's, or nothing (*shift stays).
+ * Looks for the learned target nearest to `key`, at most `reach` away. If there is one, *shift is its shift, and pr->source and
+ * pr->slot say what it is.
  */
-static unsigned learned_find(const struct kerf_run *run, unsigned which, kerf_addr target, kerf_addr reach,
-                             kerf_shift *shift)
+static void learned_find(const struct kerf_run *run, kerf_addr key, kerf_addr reach, kerf_shift *shift,
+                         struct prediction *pr)
 {
-    const uint8_t *table = learned_table(run, which);
-    struct neighbour below = {false, 0, 0};
-    struct neighbour above = {false, 0, 0};
-
-    for (unsigned i = 0; i < run->c->learned_len[which]; i++) {
-        kerf_addr key;
+    pr->source = 0;
+    for (unsigned i = 0; i < run->c->learned_len; i++) {
+        kerf_addr other;
         kerf_shift s;
 
-        kerf_run_pair_get(run, table, i, &key, &s);
-        if (key == target) {
-            *shift = s;
-            return 2;
-        }
-        struct neighbour *side = key < target ? &below : &above;
-        kerf_addr distance = key < target ? target - key : key - target;
+        kerf_run_pair_get(run, run->learned, i, &other, &s);
+        kerf_addr distance = key < other ? other - key : key - other;
 
-        if (distance <= reach && (!side->known || distance < side->distance)) {
-            *side = (struct neighbour){true, distance, s};
+        if (distance <= reach) {
+            *shift = s;
+            pr->slot = i;
+            pr->source = distance == 0 ? 2 : distance <= WORD_REACH ? 1 : 0;
+            if (distance == 0) {
+                break;
+            }
+            reach = distance - 1;
         }
     }
-    if (below.known && (!above.known || below.distance <= above.distance)) {
-        *shift = below.shift;
-    } else if (above.known) {
-        *shift = above.shift;
-    }
-    if (which == LEARNED_CODE) {
-        return below.known || above.known;
-    }
-    return below.known && above.known && below.shift == above.shift;
 }
 
-static void learned_put(struct kerf_run *run, unsigned which, kerf_addr target, kerf_shift shift)
+static void learned_put(struct kerf_run *run, const struct prediction *pr, kerf_addr key, kerf_shift shift)
 {
     struct kerf_codec *c = run->c;
-    uint8_t *table = learned_table(run, which);
-    unsigned at = c->learned_next[which];
+    unsigned slot = pr->slot;
 
-    for (unsigned i = 0; i < c->learned_len[which]; i++) {
-        kerf_addr key;
-        kerf_shift s;
-
-        kerf_run_pair_get(run, table, i, &key, &s);
-        if (key == target) {
-            kerf_run_pair_set(run, table, i, target, shift);
+    if (pr->source != 2) {
+        if (c->learned_cap == 0) {
             return;
         }
+        slot = c->learned_next;
+        c->learned_next = (uint16_t)(slot + 1 < c->learned_cap ? slot + 1 : 0);
+        c->learned_len = (uint16_t)(c->learned_len + (c->learned_len < c->learned_cap));
     }
-    if (c->learned_cap == 0) {
-        return;
-    }
-    kerf_run_pair_set(run, table, at, target, shift);
-    if (c->learned_len[which] < c->learned_cap) {
-        c->learned_len[which]++;
-    }
-    c->learned_next[which] = (uint16_t)(at + 1 < c->learned_cap ? at + 1 : 0);
+    kerf_run_pair_set(run, run->learned, slot, key, shift);
 }
 
 /* A target inside the segment itself moves as the segment does. */
@@ -220,7 +180,7 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
             pr->confidence = 3 - (*pr->history & 1u) - (*pr->history >> 1 & 1u);
         }
     }
-    pr->source = learned_find(run, ram ? LEARNED_RAM : LEARNED_CODE, key, reach, &shift);
+    learned_find(run, key, reach, &shift, pr);
     if (pr->source == 2) {
         pr->history = NULL;
     }
@@ -277,29 +237,22 @@ static bool pair_find(const struct kerf_run *run, struct kerf_ref *ref)
     return false;
 }
 
-static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *view, struct kerf_ref *ref)
+/* A word of 8 bytes, or else one of 4, that points somewhere and would not come to lie unaligned (`anywhere`: or would). */
+static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *view, bool anywhere, struct kerf_ref *ref)
 {
-    struct kerf_isa_view narrow = *view;
-
-    kerf_word_scan(view, ref);
-    bool pointer8 = ref->kind == KERF_REF_WORD8 && kerf_run_addr(run, ref->target) == ref->target &&
-                    in_image(run, ref->target);
-
-    if (ref->kind != KERF_REF_WORD && !pointer8) {
-        /* Also where 8 bytes hold more than a position here: the width of kerf_addr must change nothing. */
-        narrow.kinds &= (uint16_t) ~(1u << KERF_REF_WORD8);
-        kerf_word_scan(&narrow, ref);
+    for (unsigned len = (view->kinds >> KERF_REF_WORD8 & 1) != 0 ? 8 : 4; len >= 4; len -= 4) {
+        if ((view->pc & (len - 1)) == 0 && kerf_word_read(view, len, ref) &&
+            kerf_run_addr(run, ref->target) == ref->target) {
+            if (!in_image(run, ref->target)) {
+                ref->kind = len == 4 && in_ranges(run, ref->target) ? KERF_REF_RAM : KERF_REF_NONE;
+            }
+            if ((view->kinds >> ref->kind & 1) != 0 && ref->kind != KERF_REF_NONE &&
+                (anywhere || (kerf_run_new_addr(run, run->c->new_pos) & (len - 1)) == 0)) {
+                return true;
+            }
+        }
     }
-    if (ref->kind == KERF_REF_NONE) {
-        return false;
-    }
-    if (in_image(run, ref->target)) {
-        return (view->kinds >> ref->kind & 1) != 0;
-    }
-    if (ref->kind == KERF_REF_WORD) {
-        ref->kind = KERF_REF_RAM;
-    }
-    return (view->kinds >> ref->kind & 1) != 0 && in_ranges(run, ref->target);
+    return false;
 }
 
 #if KERF_ENCODER
@@ -362,25 +315,17 @@ kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct 
 
     unsigned step = 0;
 
-    found = pair_find(run, ref) || word_find(run, &view, ref);
-
-#if KERF_ENCODER
-    bool word = found;
-#endif
-
-    /* A word that would come to lie unaligned is none. */
-    if (found && ref->kind != KERF_REF_LOW && (kerf_run_new_addr(run, c->new_pos) & (ref->len - 1u)) != 0) {
-        found = false;
-    }
+    found = pair_find(run, ref) || word_find(run, &view, false, ref);
     if (!found) {
         step = kerf_isa_scan(r->isa, &view, ref);
         if (ref->kind != KERF_REF_NONE) {
             ref->target = kerf_run_addr(run, ref->target);
-            found = in_image(run, ref->target) || ref->anywhere ||
-                    ((ref->kind == KERF_REF_PAIR || ref->kind == KERF_REF_RAM) && in_ranges(run, ref->target));
+            found = ref->anywhere || in_image(run, ref->target);
         }
 #if KERF_ENCODER
-        if (!found && !word) {
+        struct kerf_ref word; /* one that does not lie well here may do so elsewhere */
+
+        if (!found && !word_find(run, &view, true, &word)) {
             remember_nothing(run, view.boundary, step);
         }
 #endif
@@ -412,26 +357,17 @@ static unsigned code_wrong(struct kerf_run *run, unsigned kind, const struct pre
     struct kerf_codec *c = run->c;
     unsigned h = c->ref_history;
     unsigned g = kind_group(run, kind);
-    unsigned i[KERF_REF_TABLES];
+    unsigned bits0 = c->flag_class & 2u; /* of the history, in each context */
+    unsigned bits1 = c->flag_class + 2u;
+    unsigned bits2 = c->flag_class + bits0 / 2;
+    bool tiny = c->flag_class == 0;
+    unsigned i[KERF_REF_TABLES] = {
+        ((tiny ? g : g * 4 + pr->confidence) * 3 + pr->source) << bits0 | (h & ((1u << bits0) - 1)),
+        g << bits1 | (h & ((1u << bits1) - 1)),
+        ((g * 2 + unchanged) * 3 + (tiny ? (pr->confidence + 1) / 2 : pr->source)) << bits2 | (h & ((1u << bits2) - 1)),
+    };
     uint16_t *counters[KERF_REF_TABLES];
 
-    switch (c->flag_class) {
-    case 0:
-        i[0] = g * 3 + pr->source;
-        i[1] = g * 4 + (h & 3);
-        i[2] = (g * 2 + unchanged) * 3 + (pr->confidence + 1) / 2;
-        break;
-    case 1:
-        i[0] = (g * 4 + pr->confidence) * 3 + pr->source;
-        i[1] = g * 8 + (h & 7);
-        i[2] = ((g * 2 + unchanged) * 3 + pr->source) * 2 + (h & 1);
-        break;
-    default:
-        i[0] = ((g * 4 + pr->confidence) * 3 + pr->source) * 4 + (h & 3);
-        i[1] = g * 16 + (h & 15);
-        i[2] = ((g * 2 + unchanged) * 3 + pr->source) * 8 + (h & 7);
-        break;
-    }
     for (unsigned t = 0; t < KERF_REF_TABLES; t++) {
         counters[t] = &run->ref[t][i[t]];
     }
@@ -543,24 +479,12 @@ static bool learns(unsigned kind)
     return kind != KERF_REF_LOW && kind != KERF_REF_BRANCH && kind != KERF_REF_BRANCH2 && kind != KERF_REF_LITERAL;
 }
 
-static void learn(struct kerf_run *run, const struct kerf_ref *ref, bool ram, bool known, kerf_addr target)
-{
-    kerf_addr key = ref->target & ~(kerf_addr)1;
-    kerf_shift shift = kerf_run_shift(run, target - ref->target);
-
-    if (ram) {
-        learned_put(run, LEARNED_RAM, key, shift);
-    } else if (!known) {
-        learned_put(run, LEARNED_CODE, key, shift);
-    }
-}
-
 kerf_err kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out,
                        bool *right, bool *plain)
 {
     const uint8_t *view;
     struct correction fix = {FIX_PLAIN, 0};
-    struct prediction pr = {ref->target, 3, 0, NULL};
+    struct prediction pr = {ref->target, 3, 0, 0, NULL};
     kerf_addr pc = kerf_run_new_addr(run, run->c->new_pos);
     bool ram = ref->kind != KERF_REF_LOW && !in_image(run, ref->target);
     bool wrong = false;
@@ -607,7 +531,10 @@ kerf_err kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const s
         }
     }
     if (target_known && learns(ref->kind)) {
-        learn(run, ref, ram, !wrong && pr.source != 2, target);
+        /* What the map or a neighbour knows of code need not be kept. */
+        if (ram || wrong || pr.source == 2) {
+            learned_put(run, &pr, ref->target & ~(kerf_addr)1, kerf_run_shift(run, target - ref->target));
+        }
     }
     pair_expect(run, ref, pc, target);
     return err;

@@ -5,6 +5,8 @@
 #ifndef KERF_COMMON_RUN_H
 #define KERF_COMMON_RUN_H
 
+#include <string.h>
+
 #include "common/codec.h"
 
 /* Numbers and their counters: two runs of num_cap counters each. */
@@ -63,7 +65,7 @@ struct kerf_run {
     struct kerf_range *ranges;
 #endif
     uint8_t *map;     /* pairs of start and shift, 4 or 8 bytes each */
-    uint8_t *learned; /* code targets, then RAM targets: pairs of target and shift */
+    uint8_t *learned; /* pairs of target and shift */
     uint8_t *map_history;
     uint16_t *numbers;
     uint16_t *symbols;
@@ -120,13 +122,68 @@ KERF_MUST_USE kerf_err kerf_run_signed(struct kerf_run *run, enum kerf_number wh
                                        kerf_shift *difference);
 
 /* Entry i of a table of pairs: 4-byte fields, or 8-byte ones in wide containers. */
-void kerf_run_pair_get(const struct kerf_run *run, const uint8_t *table, unsigned i, kerf_addr *key, kerf_shift *shift);
-void kerf_run_pair_set(const struct kerf_run *run, uint8_t *table, unsigned i, kerf_addr key, kerf_shift shift);
+static inline void kerf_run_pair_get(const struct kerf_run *run, const uint8_t *table, unsigned i, kerf_addr *key,
+                                     kerf_shift *shift)
+{
+#if KERF_POS_BITS == 64
+    if ((run->c->flags & KERF_FLAG_WIDE) != 0) {
+        uint64_t pair[2];
+
+        memcpy(pair, table + (size_t)i * 16, sizeof pair);
+        *key = pair[0];
+        *shift = (kerf_shift)pair[1];
+        return;
+    }
+#endif
+    uint32_t pair[2];
+
+    (void)run;
+    memcpy(pair, table + (size_t)i * 8, sizeof pair);
+    *key = pair[0];
+    *shift = (int32_t)pair[1];
+}
+
+static inline void kerf_run_pair_set(const struct kerf_run *run, uint8_t *table, unsigned i, kerf_addr key,
+                                     kerf_shift shift)
+{
+#if KERF_POS_BITS == 64
+    if ((run->c->flags & KERF_FLAG_WIDE) != 0) {
+        uint64_t pair[2] = {key, (uint64_t)shift};
+
+        memcpy(table + (size_t)i * 16, pair, sizeof pair);
+        return;
+    }
+#endif
+    uint32_t pair[2] = {(uint32_t)key, (uint32_t)shift};
+
+    (void)run;
+    memcpy(table + (size_t)i * 8, pair, sizeof pair);
+}
 
 /* Addresses modulo 2^32 unless the container is wide. */
-kerf_addr kerf_run_addr(const struct kerf_run *run, kerf_addr addr);
+static inline kerf_addr kerf_run_addr(const struct kerf_run *run, kerf_addr addr)
+{
+#if KERF_POS_BITS == 64
+    if ((run->c->flags & KERF_FLAG_WIDE) == 0) {
+        return (uint32_t)addr;
+    }
+#endif
+    (void)run;
+    return addr;
+}
+
 /* The same, as a signed difference. */
-kerf_shift kerf_run_shift(const struct kerf_run *run, kerf_pos difference);
+static inline kerf_shift kerf_run_shift(const struct kerf_run *run, kerf_pos difference)
+{
+#if KERF_POS_BITS == 64
+    if ((run->c->flags & KERF_FLAG_WIDE) == 0) {
+        return (int32_t)(uint32_t)difference;
+    }
+#endif
+    (void)run;
+    return (kerf_shift)difference;
+}
+
 /* Address of a position; positions outside every region are their own address. */
 kerf_addr kerf_run_old_addr(const struct kerf_run *run, kerf_pos old_pos);
 kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos);

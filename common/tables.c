@@ -70,7 +70,7 @@ size_t kerf_codec_workspace(const struct kerf_header *header)
     if (header->codec != KERF_CODEC_NATIVE) {
         return 0;
     }
-    size_t pairs = (size_t)m->map_cap + 2 * (size_t)m->learned_cap;
+    size_t pairs = (size_t)m->map_cap + m->learned_cap;
     size_t sum = KERF_CODEC_STATE + header->region_count * region_bytes(header->flags) +
                  header->range_count * range_bytes(header->flags) + pairs * pair_bytes(header->flags) +
                  2 * (counter_count(m->table_code, &flag_sizes[m->flag_class]) + weight_count()) + m->map_cap;
@@ -152,7 +152,7 @@ void kerf_run_open(struct kerf_run *run, struct kerf_codec *c)
     run->map = p;
     p += c->map_cap * pair;
     run->learned = p;
-    p += 2 * pair * c->learned_cap;
+    p += pair * c->learned_cap;
 
     /* Everything so far is a multiple of four bytes. */
     uint16_t *t = (uint16_t *)(void *)p;
@@ -200,64 +200,6 @@ void kerf_run_reset(struct kerf_run *run)
     reset_weights(run->byte_weights, KERF_BYTE_SETS, KERF_BYTE_TABLES, KERF_WEIGHT_ONE * 3 / 10,
                   KERF_WEIGHT_ONE * 3 / 10);
     memset(run->map_history, 0, run->c->map_cap);
-}
-
-void kerf_run_pair_get(const struct kerf_run *run, const uint8_t *table, unsigned i, kerf_addr *key, kerf_shift *shift)
-{
-#if KERF_POS_BITS == 64
-    if ((run->c->flags & KERF_FLAG_WIDE) != 0) {
-        uint64_t pair[2];
-
-        memcpy(pair, table + (size_t)i * 16, sizeof pair);
-        *key = pair[0];
-        *shift = (kerf_shift)pair[1];
-        return;
-    }
-#endif
-    uint32_t pair[2];
-
-    (void)run;
-    memcpy(pair, table + (size_t)i * 8, sizeof pair);
-    *key = pair[0];
-    *shift = (int32_t)pair[1];
-}
-
-void kerf_run_pair_set(const struct kerf_run *run, uint8_t *table, unsigned i, kerf_addr key, kerf_shift shift)
-{
-#if KERF_POS_BITS == 64
-    if ((run->c->flags & KERF_FLAG_WIDE) != 0) {
-        uint64_t pair[2] = {key, (uint64_t)shift};
-
-        memcpy(table + (size_t)i * 16, pair, sizeof pair);
-        return;
-    }
-#endif
-    uint32_t pair[2] = {(uint32_t)key, (uint32_t)shift};
-
-    (void)run;
-    memcpy(table + (size_t)i * 8, pair, sizeof pair);
-}
-
-kerf_addr kerf_run_addr(const struct kerf_run *run, kerf_addr addr)
-{
-#if KERF_POS_BITS == 64
-    if ((run->c->flags & KERF_FLAG_WIDE) == 0) {
-        return (uint32_t)addr;
-    }
-#endif
-    (void)run;
-    return addr;
-}
-
-kerf_shift kerf_run_shift(const struct kerf_run *run, kerf_pos difference)
-{
-#if KERF_POS_BITS == 64
-    if ((run->c->flags & KERF_FLAG_WIDE) == 0) {
-        return (int32_t)(uint32_t)difference;
-    }
-#endif
-    (void)run;
-    return (kerf_shift)difference;
 }
 
 kerf_addr kerf_run_old_addr(const struct kerf_run *run, kerf_pos old_pos)

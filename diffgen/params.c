@@ -59,7 +59,7 @@ static bool apply(const struct split *s, uint64_t ram, struct kerf_header *heade
     m->learned_cap = 0;
     m->map_cap = 0;
     if (header->region_count > 0) {
-        m->learned_cap = (uint16_t)share(ram, s->learned, LEARNED_MAX);
+        m->learned_cap = (uint16_t)(2 * share(ram, s->learned, LEARNED_MAX));
         m->map_cap = (uint16_t)share(ram, s->map, KERF_MAX_MAP);
     }
     header->chunk_size = kerf_chunk_size_floor(share(ram, s->chunk, KERF_CHUNK_MAX));

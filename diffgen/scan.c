@@ -111,24 +111,21 @@ static bool inside(const struct sweep *s, kerf_addr addr)
 }
 
 /* The word at the view's start as a reference, the way refs.c takes it. */
-static bool find_word(const struct sweep *s, struct kerf_isa_view *view, struct kerf_ref *ref)
+static bool find_word(const struct sweep *s, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
-    kerf_word_scan(view, ref);
-    if (ref->kind != KERF_REF_WORD &&
-        !(ref->kind == KERF_REF_WORD8 && wrap(s->side, ref->target) == ref->target && inside(s, ref->target))) {
-        view->kinds &= (uint16_t) ~(1u << KERF_REF_WORD8);
-        kerf_word_scan(view, ref);
-        view->kinds = s->region->kinds;
+    for (unsigned len = (view->kinds >> KERF_REF_WORD8 & 1) != 0 ? 8 : 4; len >= 4; len -= 4) {
+        if ((view->pc & (len - 1)) != 0 || !kerf_word_read(view, len, ref) ||
+            wrap(s->side, ref->target) != ref->target) {
+            continue;
+        }
+        if (!inside(s, ref->target)) {
+            ref->kind = len == 4 && in_ranges(s->image, ref->target) ? KERF_REF_RAM : KERF_REF_NONE;
+        }
+        if (ref->kind != KERF_REF_NONE && (view->kinds >> ref->kind & 1) != 0) {
+            return true;
+        }
     }
-    if (ref->kind == KERF_REF_NONE) {
-        return false;
-    }
-    bool in = inside(s, ref->target);
-
-    if (!in && ref->kind == KERF_REF_WORD) {
-        ref->kind = KERF_REF_RAM;
-    }
-    return (s->region->kinds >> ref->kind & 1) != 0 && (in || in_ranges(s->image, ref->target));
+    return false;
 }
 
 /* The reference at pos, or none; returns what kerf_isa_scan() says of the sweep. */
@@ -145,8 +142,7 @@ static unsigned find_ref(const struct sweep *s, size_t pos, bool boundary, struc
 
     if (ref->kind != KERF_REF_NONE) {
         ref->target = wrap(s->side, ref->target);
-        if (!inside(s, ref->target) && !ref->anywhere &&
-            !((ref->kind == KERF_REF_PAIR || ref->kind == KERF_REF_RAM) && in_ranges(s->image, ref->target))) {
+        if (!inside(s, ref->target) && !ref->anywhere) {
             ref->kind = KERF_REF_NONE;
         }
     }

@@ -153,7 +153,7 @@ class Header:
         c = sum(len(table) for table in Tables(self.flag_class, self.table_size).everything())
         w = 16 if self.wide else 8
         regions = (56 if self.wide else 28) * len(self.regions) + (16 if self.wide else 8) * len(self.ranges)
-        codec = 408 + regions + w * (self.map_cap + 2 * self.learned_cap) + 2 * (c + 44) + self.map_cap
+        codec = 408 + regions + w * (self.map_cap + self.learned_cap) + 2 * (c + 44) + self.map_cap
         return total + (codec + 7) // 8 * 8
 
 
@@ -188,29 +188,21 @@ class MapEntry:
 
 
 class Learned:
-    """The learned targets of one of the two sorts."""
+    """The learned targets."""
 
     def __init__(self, cap):
         self.cap, self.next, self.slots = cap, 0, []
 
-    def get(self, key):
-        for slot_key, shift in self.slots:
-            if slot_key == key:
-                return shift
-        return None
+    def nearest(self, key, reach):
+        """The slot of the nearest key, the first of those as near, and how far it is; None, None: none is near enough."""
+        found = min(((abs(k - key), i) for i, (k, _) in enumerate(self.slots) if abs(k - key) <= reach), default=None)
+        return (found[1], found[0]) if found else (None, None)
 
-    def neighbours(self, key, reach):
-        """The nearest key below and the nearest above, each None or (distance, shift)."""
-        below = [(key - k, shift) for k, shift in self.slots if k < key and key - k <= reach]
-        above = [(k - key, shift) for k, shift in self.slots if k > key and k - key <= reach]
-        nearest = [min(side, key=lambda found: found[0], default=None) for side in (below, above)]
-        return nearest
-
-    def put(self, key, shift):
-        for i, (slot_key, _) in enumerate(self.slots):
-            if slot_key == key:
-                self.slots[i] = (key, shift)
-                return
+    def put(self, slot, key, shift):
+        """slot: the one that has this key, or None for the next one."""
+        if slot is not None:
+            self.slots[slot] = (key, shift)
+            return
         if self.cap == 0:
             return
         if len(self.slots) < self.cap:
@@ -225,13 +217,14 @@ class Prediction:
 
     def __init__(self, target, confidence, source, entry=None):
         self.target, self.confidence, self.source, self.entry = target, confidence, source, entry
+        self.slot = None  # of a learned target with just this key
 
 
 class References:
     def __init__(self, header, old, decisions, tables, entries):
         self.header, self.old, self.dec, self.tables, self.map = header, old, decisions, tables, entries
         self.mask = (1 << header.bits) - 1
-        self.learned = {True: Learned(header.learned_cap), False: Learned(header.learned_cap)}  # by "RAM target"
+        self.learned = Learned(header.learned_cap)
         self.last_fix = {}
         self.ring, self.ring_next = [None] * 8, 0
         self.history = 0
@@ -305,21 +298,21 @@ class References:
 
     def word(self, region, view, pc, new_pos):
         order = "big" if region.kinds >> 15 else "little"
-        new_pc = self.new_addr(new_pos)
-        if region.kinds >> WORD8 & 1 and pc % 8 == 0:
-            value = int.from_bytes(view[:8], order)
-            if value <= self.mask and self.addr_region(value):
-                return slow_isa.Ref(WORD8, slow_isa.word_form(8, order), 8, value) if new_pc % 8 == 0 else None
-        if (region.kinds >> WORD & 1 or region.kinds >> RAM & 1) and pc % 4 == 0 and new_pc % 4 == 0:
-            value = int.from_bytes(view[:4], order)
-            kind = WORD if self.addr_region(value) else RAM if self.in_range(value) else None
-            if kind is not None and region.kinds >> kind & 1:
-                return slow_isa.Ref(kind, slow_isa.word_form(4, order), 4, value)
+        for length in (8, 4) if region.kinds >> WORD8 & 1 else (4,):
+            value = int.from_bytes(view[:length], order)
+            if pc % length != 0 or value > self.mask:
+                continue
+            kind = None
+            if self.addr_region(value):
+                kind = WORD8 if length == 8 else WORD
+            elif length == 4 and self.in_range(value):
+                kind = RAM
+            if kind is not None and region.kinds >> kind & 1 and self.new_addr(new_pos) % length == 0:
+                return slow_isa.Ref(kind, slow_isa.word_form(length, order), length, value)
         return None
 
     def counts(self, ref):
-        return (ref.anywhere or self.addr_region(ref.target) is not None or
-                ref.kind in (PAIR, RAM) and self.in_range(ref.target))
+        return ref.anywhere or self.addr_region(ref.target) is not None
 
     # Prediction
 
@@ -346,22 +339,14 @@ class References:
         return prediction
 
     def learned_shift(self, ref, is_ram, shift, prediction):
-        key = ref.target & ~1
-        learned = self.learned[is_ram]
-        exact = learned.get(key)
-        if exact is not None:
-            prediction.source, prediction.entry = 2, None
-            return exact
-        if not is_ram and ref.kind not in (WORD, WORD8):
+        reach = self.mask if is_ram else 31 if ref.kind in (WORD, WORD8) else 0
+        slot, distance = self.learned.nearest(ref.target & ~1, reach)
+        if slot is None:
             return shift
-        below, above = learned.neighbours(key, self.mask if is_ram else 31)
-        if below is None and above is None:
-            return shift
-        if is_ram:
-            prediction.source = 1 if below and above and below[1] == above[1] else 0
-        else:
-            prediction.source = 1
-        return (below if above is None or below is not None and below[0] <= above[0] else above)[1]
+        prediction.source = 2 if distance == 0 else int(distance <= 31)
+        if distance == 0:
+            prediction.entry, prediction.slot = None, slot
+        return self.learned.slots[slot][1]
 
     # Decoding
 
@@ -382,7 +367,7 @@ class References:
             target, new_bytes = self.correct(ref, is_ram, t, unchanged, old_bytes, new_pc)
         if ref.kind not in (LOW, BRANCH, BRANCH2, LITERAL) and target is not None:
             if is_ram or wrong or p.source == 2:
-                self.learned[is_ram].put(ref.target & ~1, (target - ref.target) & self.mask)
+                self.learned.put(p.slot, ref.target & ~1, (target - ref.target) & self.mask)
         if ref.kind == PAIR:
             self.note_pair(ref, src_pos, t if target is None else target, new_pc)
         return new_bytes

@@ -17,38 +17,20 @@ def signed_of(z):
 
 
 RATE = [40960, 25206, 18204, 14247, 11703, 9930, 8192, 6554, 5461, 4369, 3641, 2979, 2521, 2048, 1638, 1092]
-S = [
-    2129, 2129, 1952, 1848, 1774, 1717, 1670, 1631, 1597, 1566, 1539, 1515, 1492, 1472, 1453, 1435, 1419, 1403, 1388,
-    1374, 1361, 1349, 1337, 1325, 1314, 1304, 1294, 1284, 1275, 1266, 1257, 1248, 1236, 1221, 1206, 1192, 1179, 1167,
-    1155, 1144, 1133, 1122, 1112, 1102, 1093, 1084, 1075, 1067, 1055, 1039, 1025, 1011, 998, 985, 973, 962, 951, 940,
-    930, 920, 911, 902, 893, 884, 872, 856, 842, 827, 814, 801, 789, 778, 766, 755, 745, 735, 725, 716, 707, 698, 685,
-    669, 654, 639, 625, 612, 599, 587, 575, 564, 553, 542, 532, 522, 512, 503, 489, 472, 455, 440, 424, 410, 396, 382,
-    369, 356, 344, 332, 320, 309, 298, 287, 271, 250, 231, 211, 193, 175, 157, 139, 122, 106, 89, 73, 56, 40, 24, 8, 0]
-T = [
-    32768, 28693, 24743, 21025, 17625, 14595, 11955, 9702, 7812, 6249, 4971, 3938, 3108, 2446, 1921, 1506, 1179, 922,
-    720, 562, 439, 342, 267, 208, 162, 126, 98, 77, 60, 47, 36, 28, 22, 17, 13, 10, 8, 6, 5, 4, 3, 2, 2, 1, 1, 1]
 
 
-def toward_zero(a, b):
-    return a // b if a >= 0 else -(-a // b)
+def log2_of(x):
+    n = x.bit_length() - 1
+    return (n << 8) + (x << 8 >> n)
 
 
-def stretch(p):
-    q = p if p <= 2048 else 4096 - p
-    s = 0
-    if q >= 32:
-        while q >> s >= 32:
-            s += 1
-    i = (q >> s) + 16 * s
-    return -S[i] if p <= 2048 else S[i]
-
-
-STRETCH = [stretch(p) for p in range(4096)]
+STRETCH = [0, *(log2_of(p) - log2_of(4096 - p) for p in range(1, 4096))]
 
 
 def squash(x):
-    t = min(abs(x), 2815)
-    v = T[t >> 6] - (((T[t >> 6] - T[(t >> 6) + 1]) * (t & 63)) >> 6)
+    t = min(abs(x), 3840)
+    e = (32768 - (t & 255) * 64) >> (t >> 8)
+    v = (e << 16) // (32768 + e)
     return v if x < 0 else 65536 - v
 
 
@@ -59,8 +41,7 @@ class Counter:
         self.p, self.n = 2048, 0
 
     def update(self, limit, bit, noise):
-        self.p += (((4096 if bit else 0) - self.p) * RATE[self.n] + noise) >> 16
-        self.p = min(max(self.p, 1), 4095)
+        self.p += (((4095 if bit else 1) - self.p) * RATE[self.n] + noise) >> 16
         if self.n < limit:
             self.n += 1
 
@@ -154,13 +135,12 @@ class Decisions:
         return bit
 
     def mix(self, c, w, limit):
-        inputs = [STRETCH[counter.p] for counter in c] + [77]
-        p = squash(toward_zero(sum(i * weight for i, weight in zip(inputs, w)), 8192))
+        inputs = [STRETCH[counter.p] for counter in c] + [111]
+        p = squash(sum(i * weight for i, weight in zip(inputs, w)) >> 13)
         bit, noise = self.decide(p), self.draw()
         err = (65536 if bit else 0) - p
         for i, value in enumerate(inputs):
-            change = (toward_zero(err * value, 1024) * 10 + (noise >> 6)) >> 10
-            w[i] = min(max(w[i] + change, -32768), 32767)
+            w[i] = min(max(w[i] + ((err * value + 2 * noise) >> 17), -32768), 32767)
         for counter in c:
             counter.update(limit, bit, noise)
         return bit

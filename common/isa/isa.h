@@ -147,7 +147,7 @@ bool kerf_x86_is(bool wide, unsigned form, const uint8_t *p);
 void kerf_x86_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
 
 /* Pointer words (word.c): the codec asks for these where the instruction set found nothing. */
-void kerf_word_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
+bool kerf_word_read(const struct kerf_isa_view *view, unsigned len, struct kerf_ref *ref);
 
 #ifdef __cplusplus
 }

@@ -6,25 +6,6 @@
 
 #include "common/bytes.h"
 
-void kerf_word_scan(const struct kerf_isa_view *view, struct kerf_ref *ref)
-{
-    unsigned big = view->kinds >> KERF_REF_BIG_ENDIAN & 1u;
-
-    memset(ref, 0, sizeof *ref);
-    if ((view->kinds >> KERF_REF_WORD8 & 1) != 0 && (view->pc & 7) == 0 &&
-        (KERF_POS_BITS == 64 || kerf_load_le32(view->p + (big != 0 ? 0 : 4)) == 0)) {
-        ref->kind = KERF_REF_WORD8;
-        ref->len = 8;
-    } else if ((view->kinds & (1u << KERF_REF_WORD | 1u << KERF_REF_RAM)) != 0 && (view->pc & 3) == 0) {
-        ref->kind = KERF_REF_WORD;
-        ref->len = 4;
-    } else {
-        return;
-    }
-    ref->form = (uint8_t)(KERF_FORM_WORDS + ref->len + big);
-    ref->target = kerf_word_target(ref->form, view->p);
-}
-
 /* Byte i of a word, the most significant first. */
 static unsigned byte_at(unsigned form, unsigned i)
 {
@@ -46,4 +27,17 @@ void kerf_word_put(unsigned form, uint8_t *p, kerf_addr target)
     for (unsigned i = form & 14; i-- > 0; target >>= 8) {
         p[byte_at(form, i)] = (uint8_t)target;
     }
+}
+
+bool kerf_word_read(const struct kerf_isa_view *view, unsigned len, struct kerf_ref *ref)
+{
+    unsigned big = view->kinds >> KERF_REF_BIG_ENDIAN & 1u;
+
+    memset(ref, 0, sizeof *ref);
+    ref->kind = len == 8 ? KERF_REF_WORD8 : KERF_REF_WORD;
+    ref->len = (uint8_t)len;
+    ref->form = (uint8_t)(KERF_FORM_WORDS + len + big);
+    ref->target = kerf_word_target(ref->form, view->p);
+    /* Of 8 bytes the upper half must be 0 where positions are narrower. */
+    return KERF_POS_BITS == 64 || len == 4 || kerf_load_le32(view->p + (big != 0 ? 0 : 4)) == 0;
 }
