@@ -43,6 +43,11 @@ KERF_MUST_USE kerf_err kerf_encode_run(struct kerf_encoder *e, uint32_t start, u
 KERF_MUST_USE kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len);
 KERF_MUST_USE kerf_err kerf_encode_literal(struct kerf_encoder *e);
 KERF_MUST_USE kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *segment);
+/*
+ * Takes bytes of the segment that nothing need be coded for, as far as e->run.nothing tells without looking: how many, maybe 0.
+ * They were KERF_STEP_QUIET. The segment's last byte is never among them.
+ */
+size_t kerf_encode_quiet(struct kerf_encoder *e);
 /* The next byte or reference of the segment: *len bytes, and what it was. */
 KERF_MUST_USE kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *what,
                                         struct kerf_ref *ref);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "common/encode.h"
 #include "common/run.h"
 #include "common/varint.h"
 
@@ -274,6 +275,37 @@ static void remember_nothing(const struct kerf_run *run, bool boundary, unsigned
     if (run->nothing != NULL && step < 15) {
         run->nothing[run->c->src_pos] |= (uint8_t)((1 + step) << (boundary ? 4 : 0));
     }
+}
+
+size_t kerf_encode_quiet(struct kerf_encoder *e)
+{
+    struct kerf_run *run = &e->run;
+    struct kerf_codec *c = run->c;
+    unsigned most = c->left > c->quiet_left ? c->quiet_left : c->left > 0 ? (unsigned)c->left - 1 : 0;
+    unsigned n = 0;
+
+    if (run->nothing == NULL || c->from_new || c->raw_left > 0) {
+        return 0;
+    }
+    for (; n < most; n++) {
+        unsigned step = 0;
+
+        if (c->region_count > 0 && ((uint32_t)c->src_pos <= c->pair_high || !recall_nothing(run, &step))) {
+            break;
+        }
+        if (step != 0 && c->src_pos >= c->insn_end) {
+            c->insn_end = c->src_pos + step;
+        }
+        c->new_tail = c->new_tail << 8 | run->new_image[c->new_pos++];
+        c->src_pos++;
+    }
+    if (n > 0) {
+        c->old_prev = run->old_image[c->src_pos - 1];
+        c->quiet_left = (uint8_t)(c->quiet_left - n);
+        c->left -= n;
+        c->gap = (uint16_t)(c->gap + n < 0xffffu ? c->gap + n : 0xffffu);
+    }
+    return n;
 }
 #endif
 

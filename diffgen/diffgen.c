@@ -74,7 +74,6 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
                             size_t *delta_len, struct kerf_diff_report *report)
 {
     struct kerf_plan plan = {0};
-    struct kerf_bytes payload = {0};
     struct kerf_order order = {0};
     kerf_err err = fill_header(w, ram, header, report);
 
@@ -92,11 +91,7 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
         err = kerf_strategy_run(w, ram, header, &plan);
     }
     if (err == KERF_OK) {
-        tell(w, "encoding", 0, 1);
-        err = kerf_encode_plan(w, header, &plan.segments, &plan.map, &payload, &plan.encoding);
-    }
-    if (err == KERF_OK) {
-        err = kerf_pack(header, &w->image, payload.data, payload.len, delta, delta_len);
+        err = kerf_pack(header, &w->image, plan.payload.data, plan.payload.len, delta, delta_len);
     }
     if (err == KERF_OK) {
         memcpy(report->part_cost, plan.encoding.part, sizeof report->part_cost);
@@ -104,11 +99,10 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
         report->literals = plan.encoding.literals;
         report->refs = plan.encoding.refs;
         report->refs_wrong = plan.encoding.refs_wrong;
-        report->chain_len = *delta_len - payload.len - header->header_len;
+        report->chain_len = *delta_len - plan.payload.len - header->header_len;
     }
     kerf_plan_free(&plan);
     kerf_order_close(&order);
-    free(payload.data);
     return err;
 }
 

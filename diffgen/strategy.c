@@ -47,6 +47,7 @@ void kerf_plan_free(struct kerf_plan *p)
 {
     free(p->segments.list);
     free(p->map.list);
+    free(p->payload.data);
     memset(p, 0, sizeof *p);
 }
 
@@ -97,7 +98,8 @@ static kerf_err race(const struct search *s, struct kerf_header *header, struct 
 {
     kerf_err err = choose_map(s, header, plan);
 
-    return err == KERF_OK ? kerf_encode_race(s->w, header, &plan->segments, &plan->map, rival, margin, &plan->encoding)
+    return err == KERF_OK ? kerf_encode_race(s->w, header, &plan->segments, &plan->map, rival, margin, &plan->payload,
+                                             &plan->encoding)
                           : err;
 }
 
@@ -170,7 +172,7 @@ static kerf_err plan_round(struct search *s, struct kerf_plan *best, struct kerf
         err = choose_map(s, s->header, &plan);
     }
     if (err == KERF_OK) {
-        err = kerf_encode_measure(s->w, s->header, &plan.segments, &plan.map, &plan.encoding);
+        err = kerf_encode_measure(s->w, s->header, &plan.segments, &plan.map, &plan.payload, &plan.encoding);
     }
     kerf_plan_free(last);
     if (err == KERF_OK && plan.encoding.total < best->encoding.total) {
@@ -218,12 +220,14 @@ static kerf_err choose_split(const struct search *s, unsigned attempts, struct k
         err = race(s, &tried, &other, &plan->encoding, SPLIT_MARGIN);
         if (err == KERF_OK && other.encoding.total != UINT64_MAX &&
             file_cost(&tried, other.encoding.total) < file_cost(s->header, plan->encoding.total)) {
-            free(plan->map.list);
+            struct kerf_plan beaten = *plan;
+
             *plan = other;
+            other = beaten;
             *s->header = tried;
-        } else {
-            free(other.map.list);
         }
+        other.segments.list = NULL; /* both plans' */
+        kerf_plan_free(&other);
     }
     return err;
 }
@@ -322,7 +326,11 @@ static kerf_err run(struct search *s, struct kerf_plan *plan)
         }
     }
     kerf_plan_free(&last);
-    return err == KERF_OK ? choose_split(s, s->effort->last_splits, plan) : err;
+    if (err == KERF_OK) {
+        err = choose_split(s, s->effort->last_splits, plan);
+    }
+    s->header->model.map_cap = (uint16_t)plan->map.count;
+    return err;
 }
 
 kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header *header, struct kerf_plan *plan)

@@ -192,15 +192,15 @@ void kerf_bytes_emit(void *bytes, uint8_t byte);
 KERF_MUST_USE kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header,
                                         const struct kerf_segments *segments, const struct kerf_map *map,
                                         struct kerf_bytes *payload, struct kerf_encoding *encoding);
-/* The cost alone; gives up when it has become clear that the plan will cost more than 1 + 1 / `margin` times the rival. */
+/* Gives up when it has become clear that the plan will cost more than 1 + 1 / `margin` times the rival (NULL: never). */
 KERF_MUST_USE kerf_err kerf_encode_race(const struct kerf_work *w, struct kerf_header *header,
                                         const struct kerf_segments *segments, const struct kerf_map *map,
-                                        const struct kerf_encoding *rival, unsigned margin,
+                                        const struct kerf_encoding *rival, unsigned margin, struct kerf_bytes *payload,
                                         struct kerf_encoding *encoding);
 /* The same, the cost alone; w->literal_cost becomes what every byte of new would cost as a literal where it stands. */
 KERF_MUST_USE kerf_err kerf_encode_measure(struct kerf_work *w, struct kerf_header *header,
                                            const struct kerf_segments *segments, const struct kerf_map *map,
-                                           struct kerf_encoding *encoding);
+                                           struct kerf_bytes *payload, struct kerf_encoding *encoding);
 /*
  * A first estimate of the same, by small tables: larger ones find cheap what copies will replace. Rough where the segments
  * give long stretches that equal old.
@@ -208,10 +208,11 @@ KERF_MUST_USE kerf_err kerf_encode_measure(struct kerf_work *w, struct kerf_head
 KERF_MUST_USE kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segments *segments);
 
 /* --- strategy.c: the best plan, and the header's tables for it. --- */
-/* A plan and what it costs. */
+/* A plan and what became of it. */
 struct kerf_plan {
     struct kerf_segments segments;
     struct kerf_map map;
+    struct kerf_bytes payload;
     struct kerf_encoding encoding;
 };
 void kerf_plan_free(struct kerf_plan *plan);
