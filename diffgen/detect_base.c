@@ -220,27 +220,36 @@ static void group(uint64_t *v, size_t n, unsigned granule, uint64_t *scratch, ui
     }
 }
 
-/* Counts all pairs (`top` NULL), or gathers the ballots of those that fall into one of the top counters. */
-static size_t count_pairs(struct tables *t, unsigned granule, const uint32_t *top, unsigned top_count)
+/* Counts all pairs. */
+static void count_pairs(struct tables *t, unsigned granule)
 {
-    size_t ballots = 0;
-
     for (unsigned b = 0; b < granule; b++) {
         for (uint32_t i = t->start_first[b]; i < t->start_first[b + 1]; i++) {
             for (uint32_t j = t->word_first[b]; j < t->word_first[b + 1]; j++) {
-                if (t->words[j] < t->starts[i]) {
-                    continue;
+                if (t->words[j] >= t->starts[i]) {
+                    t->counts[hash(t->words[j] - t->starts[i], t->count_bits)]++;
                 }
-                uint64_t base = t->words[j] - t->starts[i];
-                uint32_t h = hash(base, t->count_bits);
+            }
+        }
+    }
+}
 
-                if (top == NULL) {
-                    t->counts[h]++;
-                }
-                for (unsigned k = 0; k < top_count; k++) {
-                    if (top[k] == h && ballots < MAX_BALLOTS) {
-                        t->ballots[ballots++] = base;
-                    }
+/* Gathers the ballots of the pairs that fall into one of the top counters; the counters become marks of those. */
+static size_t gather_ballots(struct tables *t, unsigned granule, const uint32_t *top, unsigned top_count)
+{
+    size_t ballots = 0;
+
+    memset(t->counts, 0, sizeof t->counts[0] << t->count_bits);
+    for (unsigned k = 0; k < top_count; k++) {
+        t->counts[top[k]] = 1;
+    }
+    for (unsigned b = 0; b < granule; b++) {
+        for (uint32_t i = t->start_first[b]; i < t->start_first[b + 1]; i++) {
+            for (uint32_t j = t->word_first[b]; j < t->word_first[b + 1]; j++) {
+                uint64_t base = t->words[j] - t->starts[i];
+
+                if (t->words[j] >= t->starts[i] && t->counts[hash(base, t->count_bits)] != 0 && ballots < MAX_BALLOTS) {
+                    t->ballots[ballots++] = base;
                 }
             }
         }
@@ -292,10 +301,10 @@ static void elect(const struct source *s, struct tables *t, const struct rules *
     group(t->words, words, rules->granule, t->scratch, t->word_first);
     t->count_bits = table_bits(4 * (uint64_t)words * starts / rules->granule, MAX_COUNT_BITS);
     memset(t->counts, 0, sizeof t->counts[0] << t->count_bits);
-    (void)count_pairs(t, rules->granule, NULL, 0);
+    count_pairs(t, rules->granule);
 
     unsigned top_count = find_top(t, top);
-    size_t ballots = count_pairs(t, rules->granule, top, top_count);
+    size_t ballots = gather_ballots(t, rules->granule, top, top_count);
 
     qsort(t->ballots, ballots, sizeof t->ballots[0], compare);
     for (size_t i = 0, n; i < ballots; i += n) {
