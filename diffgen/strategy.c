@@ -23,6 +23,7 @@ static const struct effort efforts[10] = {
 #define ROUNDS_MAX 12u
 #define KINDS_MARGIN 8u  /* a set of kinds that falls behind by one in this many is given up, */
 #define SPLIT_MARGIN 32u /* and a split */
+#define SMALL_LEN 2048u  /* bytes; a smaller delta may be smaller still with smaller tables */
 #define DROP_ALL 0x7fffu
 #define BRANCHES (1u << KERF_REF_BRANCH | 1u << KERF_REF_BRANCH2)
 #define LITERALS (1u << KERF_REF_LITERAL)
@@ -123,6 +124,20 @@ static kerf_err plan_greedy(struct search *s, struct kerf_plan *plan)
     return err == KERF_OK ? race(s, s->header, plan, NULL, 0) : err;
 }
 
+static kerf_err copy_segments(const struct kerf_segments *from, struct kerf_segments *to)
+{
+    to->list = malloc((from->count + 1) * sizeof *from->list);
+    if (to->list == NULL) {
+        return KERF_ERR_RAM;
+    }
+    if (from->count > 0) {
+        memcpy(to->list, from->list, from->count * sizeof *from->list);
+    }
+    to->count = from->count;
+    to->cap = from->count + 1;
+    return KERF_OK;
+}
+
 /* Does leaving out drops[index] leave the same kinds as a set before? */
 static bool same_kinds(const struct search *s, unsigned index)
 {
@@ -149,15 +164,9 @@ static kerf_err try_kinds(struct search *s, unsigned index, const struct kerf_pl
     const struct kerf_segments *from = &s->plans[0].segments;
     kerf_err err = scan(s, index);
 
-    plan->segments.list = malloc((from->count + 1) * sizeof *from->list);
-    if (plan->segments.list == NULL) {
-        return KERF_ERR_RAM;
+    if (err == KERF_OK) {
+        err = copy_segments(from, &plan->segments);
     }
-    if (from->count > 0) {
-        memcpy(plan->segments.list, from->list, from->count * sizeof *from->list);
-    }
-    plan->segments.count = from->count;
-    plan->segments.cap = from->count + 1;
     return err == KERF_OK ? race(s, s->header, plan, &best->encoding, KINDS_MARGIN) : err;
 }
 
@@ -290,27 +299,12 @@ static kerf_err choose_kinds(struct search *s, unsigned *best)
     return err;
 }
 
-static kerf_err run(struct search *s, struct kerf_plan *plan)
+/* Rounds of planning from what the plan costs, then the split that fits what came out. */
+static kerf_err plan_rounds(struct search *s, struct kerf_plan *plan)
 {
-    unsigned best = 0;
-    /* The tables first, by bsdiff's plan: how much map there is room for decides which references pay. */
-    kerf_err err = plan_greedy(s, &s->plans[0]);
-
-    if (err == KERF_OK) {
-        err = choose_split(s, s->effort->first_splits, &s->plans[0]);
-    }
-    if (err == KERF_OK && s->effort->kinds > 0 && s->all.region_count > 0) {
-        err = choose_kinds(s, &best);
-    }
-    if (err == KERF_OK) {
-        err = scan(s, best);
-    }
-    *plan = s->plans[best];
-    s->plans[best] = (struct kerf_plan){0};
-
     struct kerf_plan last = {0};
-
     unsigned rounds = s->effort->rounds;
+    kerf_err err = KERF_OK;
 
     for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
         kerf_cost before = plan->encoding.total;
@@ -326,8 +320,112 @@ static kerf_err run(struct search *s, struct kerf_plan *plan)
         }
     }
     kerf_plan_free(&last);
+    return err == KERF_OK ? choose_split(s, s->effort->last_splits, plan) : err;
+}
+
+/* What a delta of this plan is long. */
+static size_t file_len(const struct search *s, const struct kerf_header *header, const struct kerf_plan *plan)
+{
+    struct kerf_header h = *header;
+    uint8_t head[256];
+    size_t len = 0;
+
+    h.model.map_cap = (uint16_t)plan->map.count;
+    h.payload_size = KERF_CHUNK_MAX; /* any that fits: what its field takes is the same for all that are compared */
+    h.chunk0_len = h.chunk_size < KERF_CHUNK_MAX ? h.chunk_size : KERF_CHUNK_MAX - 1;
+    if (kerf_header_write(&h, s->w->image.regions, s->w->image.ranges, head, sizeof head, &len) != KERF_OK) {
+        return SIZE_MAX;
+    }
+    len += plan->payload.len;
+    return len <= h.chunk_size ? len : len + len / (h.chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
+}
+
+/* The plan that begins with the segments of `start` and fits a budget. */
+static kerf_err refine(struct search *s, uint64_t ram, const struct kerf_plan *start, struct kerf_header *header,
+                       struct kerf_plan *plan)
+{
+    struct kerf_header *whole = s->header;
+
+    s->header = header;
+    s->ram = ram;
+    kerf_err err = kerf_params_choose(ram, 0, header);
+
     if (err == KERF_OK) {
-        err = choose_split(s, s->effort->last_splits, plan);
+        err = copy_segments(&start->segments, &plan->segments);
+    }
+    if (err == KERF_OK) {
+        err = race(s, header, plan, NULL, 0);
+    }
+    if (err == KERF_OK) {
+        err = choose_split(s, s->effort->first_splits, plan);
+    }
+    if (err == KERF_OK) {
+        err = plan_rounds(s, plan);
+    }
+    s->header = whole;
+    return err;
+}
+
+/*
+ * With more RAM no delta may be larger: large tables learn too slowly for a small one. So where it came out small, each named
+ * budget below is gone through too, exactly as if it had been asked for.
+ */
+static kerf_err refine_all(struct search *s, uint64_t ram, const struct kerf_plan *start, struct kerf_plan *best)
+{
+    static const uint32_t budgets[] = {65536, 16384, 8192, 4096, 2048};
+    const struct kerf_header common = *s->header;
+    size_t best_len = 0;
+    kerf_err err = refine(s, ram, start, s->header, best);
+
+    if (err == KERF_OK) {
+        best_len = file_len(s, s->header, best);
+    }
+    for (size_t i = 0; err == KERF_OK && i < sizeof budgets / sizeof budgets[0] && best_len < SMALL_LEN; i++) {
+        struct kerf_header header = common;
+        struct kerf_plan plan = {0};
+
+        if (budgets[i] >= ram) {
+            continue;
+        }
+        err = refine(s, budgets[i], start, &header, &plan);
+        if (err == KERF_OK && file_len(s, &header, &plan) < best_len) {
+            struct kerf_plan beaten = *best;
+
+            *best = plan;
+            plan = beaten;
+            *s->header = header;
+            best_len = file_len(s, s->header, best);
+        } else if (err == KERF_ERR_RAM) {
+            err = KERF_OK; /* too little for this many regions */
+        }
+        kerf_plan_free(&plan);
+    }
+    return err;
+}
+
+static kerf_err run(struct search *s, uint64_t ram, struct kerf_plan *plan)
+{
+    unsigned best = 0;
+    /* Kinds are chosen by the default budget, whatever was asked for, so that all budgets begin with the same plan. */
+    kerf_err err = s->effort->rounds > 0 ? kerf_params_choose(s->ram, 0, s->header) : KERF_OK;
+
+    if (err == KERF_OK) {
+        err = plan_greedy(s, &s->plans[0]);
+    }
+    if (err == KERF_OK) {
+        err = choose_split(s, s->effort->first_splits, &s->plans[0]);
+    }
+    if (err == KERF_OK && s->effort->kinds > 0 && s->all.region_count > 0) {
+        err = choose_kinds(s, &best);
+    }
+    if (err == KERF_OK) {
+        err = scan(s, best);
+    }
+    if (err == KERF_OK && s->effort->rounds > 0) {
+        err = refine_all(s, ram, &s->plans[best], plan);
+    } else {
+        *plan = s->plans[best];
+        s->plans[best] = (struct kerf_plan){0};
     }
     s->header->model.map_cap = (uint16_t)plan->map.count;
     return err;
@@ -338,7 +436,11 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
     unsigned level = w->options->level == 0 ? KERF_DIFF_LEVEL_DEFAULT : (unsigned)w->options->level;
     struct search s = {
         .w = w, .header = header, .ram = ram, .effort = &efforts[level], .all = w->image, .scanned = CANDIDATES};
-    kerf_err err = run(&s, plan);
+
+    if (s.effort->rounds > 0) {
+        s.ram = KERF_DIFF_RAM_DEFAULT;
+    }
+    kerf_err err = run(&s, ram, plan);
 
     for (unsigned i = 0; i < CANDIDATES; i++) {
         kerf_plan_free(&s.plans[i]);
