@@ -604,20 +604,27 @@ kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *w
 kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost)
 {
     struct kerf_codec *c = e->run.c;
-    const struct kerf_codec saved = *c;
-    uint64_t before = e->k.rc.cost;
+    const kerf_pos left = c->left;
+    const kerf_pos new_pos = c->new_pos;
+    const uint32_t new_tail = c->new_tail;
+    const uint64_t before = e->k.rc.cost;
+    void (*const emit)(void *ctx, uint8_t byte) = e->k.rc.emit;
 
     produced(c, e->run.new_image + c->new_pos, (size_t)ahead);
 
     uint8_t byte = e->run.new_image[c->new_pos];
 
     e->k.frozen = true;
+    e->k.rc.emit = NULL;
     kerf_err err = code_literal(&e->run, &byte);
 
+    e->k.rc.emit = emit;
     e->k.frozen = false;
     *cost = e->k.rc.cost - before;
     e->k.rc.cost = before;
-    *c = saved;
+    c->left = left;
+    c->new_pos = new_pos;
+    c->new_tail = new_tail;
     return err;
 }
 #endif

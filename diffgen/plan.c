@@ -231,7 +231,8 @@ static void offer_all(struct planner *p, size_t n)
     uint32_t at = w->new_side.ref_at[n];
     bool inside = at != 0 && w->new_side.refs[at - 1].pos < n;
     struct kerf_lz_match found[KERF_LZ_FOUND];
-    unsigned count = p->lz != NULL ? kerf_lz_find(p->lz, n, found) : 0;
+    /* Where the best source goes on for long, nothing is looked for; and what lies there can be had from that source later. */
+    unsigned count = p->lz != NULL && n >= p->search_from ? kerf_lz_find(p->lz, n, found) : 0;
     const struct state *from = inside ? best_of(p, false) : best_of(p, true);
 
     if (from == NULL) {

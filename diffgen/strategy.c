@@ -21,6 +21,7 @@ static const struct effort efforts[10] = {
 };
 
 #define ROUNDS_MAX 12u
+#define MEASURED 1u /* rounds in which every byte is priced as a literal too: it takes as long as the rest of a round */
 #define KINDS_MARGIN 8u  /* a set of kinds that falls behind by one in this many is given up, */
 #define SPLIT_MARGIN 32u /* and a split */
 #define SMALL_LEN 2048u  /* bytes; a smaller delta may be smaller still with smaller tables */
@@ -171,16 +172,18 @@ static kerf_err try_kinds(struct search *s, unsigned index, const struct kerf_pl
 }
 
 /* One round of planning from what the last plan cost; *best takes the new plan if it is cheaper. */
-static kerf_err plan_round(struct search *s, struct kerf_plan *best, struct kerf_plan *last)
+static kerf_err plan_round(struct search *s, struct kerf_plan *best, struct kerf_plan *last, bool measure)
 {
     const struct kerf_plan *from = last->segments.list != NULL ? last : best;
     struct kerf_plan plan = {0};
     kerf_err err = kerf_plan_by_cost(s->w, &from->encoding.prices, &from->map, &plan.segments);
 
-    if (err == KERF_OK) {
+    if (err == KERF_OK && !measure) {
+        err = race(s, s->header, &plan, NULL, 0);
+    } else if (err == KERF_OK) {
         err = choose_map(s, s->header, &plan);
     }
-    if (err == KERF_OK) {
+    if (err == KERF_OK && measure) {
         err = kerf_encode_measure(s->w, s->header, &plan.segments, &plan.map, &plan.payload, &plan.encoding);
     }
     kerf_plan_free(last);
@@ -287,7 +290,7 @@ static kerf_err choose_kinds(struct search *s, unsigned *best)
         tell(s->w, "kinds of reference", CANDIDATES + i, 2 * CANDIDATES);
         err = scan(s, i);
         if (err == KERF_OK) {
-            err = plan_round(s, &s->plans[i], &last);
+            err = plan_round(s, &s->plans[i], &last, false);
         }
         kerf_plan_free(&last);
     }
@@ -310,7 +313,7 @@ static kerf_err plan_rounds(struct search *s, struct kerf_plan *plan)
         kerf_cost before = plan->encoding.total;
 
         tell(s->w, "planning", i, rounds);
-        err = plan_round(s, plan, &last);
+        err = plan_round(s, plan, &last, i < MEASURED);
         if (i > 0 && plan->encoding.total > before - before / 512) {
             break;
         }
@@ -374,7 +377,15 @@ static kerf_err refine_all(struct search *s, uint64_t ram, const struct kerf_pla
 {
     static const uint32_t budgets[] = {65536, 16384, 8192, 4096, 2048};
     const struct kerf_header common = *s->header;
-    size_t best_len = 0;
+    struct kerf_work *w = s->w;
+    size_t costs_len = (w->new_side.len + 1) * sizeof *w->literal_cost;
+    kerf_cost *costs = malloc(costs_len); /* as every budget finds them; rounds change them */
+    size_t best_len = SMALL_LEN;
+
+    if (costs == NULL) {
+        return KERF_ERR_RAM;
+    }
+    memcpy(costs, w->literal_cost, costs_len);
     kerf_err err = refine(s, ram, start, s->header, best);
 
     if (err == KERF_OK) {
@@ -387,6 +398,7 @@ static kerf_err refine_all(struct search *s, uint64_t ram, const struct kerf_pla
         if (budgets[i] >= ram) {
             continue;
         }
+        memcpy(w->literal_cost, costs, costs_len);
         err = refine(s, budgets[i], start, &header, &plan);
         if (err == KERF_OK && file_len(s, &header, &plan) < best_len) {
             struct kerf_plan beaten = *best;
@@ -400,6 +412,7 @@ static kerf_err refine_all(struct search *s, uint64_t ram, const struct kerf_pla
         }
         kerf_plan_free(&plan);
     }
+    free(costs);
     return err;
 }
 
