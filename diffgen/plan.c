@@ -26,7 +26,9 @@ enum source {
 struct state {
     int64_t cost;
     int64_t distance; /* source position - new position */
-    uint32_t node;
+    uint32_t node;    /* its own, or as long as nothing goes on from it the one that it came from */
+    uint32_t new_pos; /* where it began */
+    bool settled;     /* has a node of its own */
     uint8_t source;
     uint8_t gap;  /* class of bytes since the last mismatch, 0 .. 15 */
     bool again;   /* from new at a recent distance */
@@ -58,7 +60,7 @@ struct planner {
     bool no_memory;
 };
 
-static uint32_t add_node(struct planner *p, size_t new_pos, enum source source, int64_t distance, uint32_t parent)
+static uint32_t add_node(struct planner *p, size_t new_pos, unsigned source, int64_t distance, uint32_t parent)
 {
     if (p->node_count == p->node_cap) {
         size_t cap = p->node_cap == 0 ? 65536 : p->node_cap * 2;
@@ -93,10 +95,19 @@ static uint32_t add_node(struct planner *p, size_t new_pos, enum source source, 
     return (uint32_t)p->node_count++;
 }
 
-/* The cheapest state; NULL: all copy from old, and `old_too` is false. */
-static const struct state *best_of(const struct planner *p, bool old_too)
+/* Most states end without a successor: a node is made for those that have one. */
+static void settle(struct planner *p, struct state *s)
 {
-    const struct state *best = NULL;
+    if (!s->settled) {
+        s->node = add_node(p, s->new_pos, s->source, s->distance, s->node);
+        s->settled = true;
+    }
+}
+
+/* The cheapest state; NULL: all copy from old, and `old_too` is false. */
+static struct state *best_of(struct planner *p, bool old_too)
+{
+    struct state *best = NULL;
 
     for (unsigned i = 0; i < p->state_count; i++) {
         if ((old_too || p->states[i].source != SOURCE_OLD) && (best == NULL || p->states[i].cost < best->cost)) {
@@ -127,7 +138,13 @@ static void offer(struct planner *p, size_t new_pos, enum source source, int64_t
         }
         s = &p->states[p->state_count++];
     }
-    *s = (struct state){cost, distance, add_node(p, new_pos, source, distance, parent), (uint8_t)source, 8, again, 0};
+    *s = (struct state){.cost = cost,
+                        .distance = distance,
+                        .node = parent,
+                        .new_pos = (uint32_t)new_pos,
+                        .source = (uint8_t)source,
+                        .gap = 8,
+                        .again = again};
 }
 
 static unsigned log2_of(uint64_t v)
@@ -231,9 +248,10 @@ static void offer_all(struct planner *p, size_t n)
     uint32_t at = w->new_side.ref_at[n];
     bool inside = at != 0 && w->new_side.refs[at - 1].pos < n;
     struct kerf_lz_match found[KERF_LZ_FOUND];
+
     /* Where the best source goes on for long, nothing is looked for; and what lies there can be had from that source later. */
     unsigned count = p->lz != NULL && n >= p->search_from ? kerf_lz_find(p->lz, n, found) : 0;
-    const struct state *from = inside ? best_of(p, false) : best_of(p, true);
+    struct state *from = best_of(p, !inside);
 
     if (from == NULL) {
         from = best_of(p, true);
@@ -241,7 +259,9 @@ static void offer_all(struct planner *p, size_t n)
             return;
         }
     }
-    struct state best = *from;
+    settle(p, from);
+
+    const struct state best = *from;
 
     offer(p, n, SOURCE_LITERAL, 0, best.cost, best.node, false);
     if (n < p->search_from) {
@@ -399,7 +419,7 @@ static void trim(const struct kerf_work *w, struct kerf_segment *s)
     }
 }
 
-static kerf_err collect(const struct planner *p, struct kerf_segments *segments)
+static kerf_err collect(struct planner *p, struct kerf_segments *segments)
 {
     const struct kerf_work *w = p->w;
     size_t end = w->new_side.len;
@@ -407,6 +427,7 @@ static kerf_err collect(const struct planner *p, struct kerf_segments *segments)
     kerf_err err = KERF_OK;
 
     segments->count = 0;
+    settle(p, best_of(p, true));
     for (uint32_t i = best_of(p, true)->node; err == KERF_OK && i != NO_NODE; i = p->nodes[i].parent) {
         const struct node *node = &p->nodes[i];
 
@@ -481,7 +502,7 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
     kerf_err err = open_tables(p, map, &mapped);
 
     if (err == KERF_OK) {
-        p->states[0] = (struct state){.node = add_node(p, 0, SOURCE_LITERAL, 0, NO_NODE), .source = SOURCE_LITERAL};
+        p->states[0] = (struct state){.node = NO_NODE, .source = SOURCE_LITERAL};
         p->state_count = 1;
         err = p->no_memory ? KERF_ERR_RAM : KERF_OK;
     }
