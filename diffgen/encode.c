@@ -159,11 +159,11 @@ struct session {
     struct kerf_encoding *out;
     const struct kerf_encoding *rival; /* NULL: no race */
     unsigned margin;
-    unsigned marks;          /* noted so far */
-    kerf_pos next_mark;      /* position of the next one */
-    kerf_cost *literal_cost; /* what every byte costs as a literal is to be measured; or NULL */
-    struct kerf_slot slot;   /* in place */
-    size_t sector;           /* in place: the one in progress */
+    unsigned marks;         /* noted so far */
+    kerf_pos next_mark;     /* position of the next one */
+    uint32_t *literal_cost; /* what every byte costs as a literal is to be measured; or NULL */
+    struct kerf_slot slot;  /* in place */
+    size_t sector;          /* in place: the one in progress */
 };
 
 /* In place: the slot may change after a step that reached the end of a sector. */
@@ -237,7 +237,7 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
         trace(s, (struct kerf_trace_step){
                      .part = KERF_PART_LITERALS, .new_pos = at, .len = 1, .cost = s->e.k.rc.cost - before});
         if (s->literal_cost != NULL) {
-            s->literal_cost[at] = s->e.k.rc.cost - before;
+            s->literal_cost[at] = (uint32_t)(s->e.k.rc.cost - before);
         } else if (s->w->literal_cost != NULL) {
             s->books.literal_estimate += s->w->literal_cost[at];
         }
@@ -330,7 +330,10 @@ static kerf_err measure(struct session *s, kerf_pos end)
         if (i > 0 && (ref_at == NULL || ref_at[c->new_pos + i] == 0 || ref_at[c->new_pos + i] != ref_at[c->new_pos])) {
             break;
         }
-        err = kerf_encode_peek(&s->e, i, &s->literal_cost[c->new_pos + i]);
+        uint64_t cost;
+
+        err = kerf_encode_peek(&s->e, i, &cost);
+        s->literal_cost[c->new_pos + i] = (uint32_t)cost;
     }
     return err;
 }
@@ -547,10 +550,10 @@ kerf_err kerf_encode_measure(struct kerf_work *w, struct kerf_header *header, co
 #define QUIET_MIN 96  /* bytes of new that equal old: shorter stretches are coded all the same */
 #define QUIET_HEAD 32 /* of them coded at the start, */
 #define QUIET_TAIL 16 /* and at the end: there a plan might still want literals */
-#define QUIET_COST (6 * KERF_BIT)
+#define QUIET_COST (6 * (uint32_t)KERF_BIT)
 
 /* Fills in QUIET_COST where long stretches equal old, else 0. */
-static void find_quiet(const struct kerf_work *w, const struct kerf_segments *segments, kerf_cost *cost)
+static void find_quiet(const struct kerf_work *w, const struct kerf_segments *segments, uint32_t *cost)
 {
     memset(cost, 0, w->new_side.len * sizeof *cost);
     for (size_t i = 0; i < segments->count; i++) {
@@ -623,7 +626,7 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segmen
             pass_over(&e, w->new_side.bytes, i);
         }
         err = kerf_encode_literal(&e);
-        w->literal_cost[i] = e.k.rc.cost - before;
+        w->literal_cost[i] = (uint32_t)(e.k.rc.cost - before);
     }
     free(c);
     return err;

@@ -77,13 +77,11 @@ void kerf_match_free(struct kerf_work *w)
     free(w->match_old);
     free(w->match_new);
     free(w->match_pos);
-    free(w->match_len);
     w->suffixes = NULL;
     w->buckets = NULL;
     w->match_old = NULL;
     w->match_new = NULL;
     w->match_pos = NULL;
-    w->match_len = NULL;
 }
 
 /* Bytes that a and b have in common, of at most `max`; the first `len` are known to be. */

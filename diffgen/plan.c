@@ -14,6 +14,7 @@
 #define SLACK_BITS 10 /* a state may be this much worse than the best one plus the price of a segment */
 #define SURE_LEN 48   /* the best state goes on for that long: no search for others, */
 #define SURE_SKIP 32  /* for so many bytes */
+#define MATCH_MIN 4   /* bytes of a match from old that is offered */
 #define RECENT_NEW 4
 #define NO_NODE UINT32_MAX
 
@@ -191,14 +192,12 @@ static void offer_old(struct planner *p, size_t n, const struct state *best, int
     const uint8_t *new_bytes = w->new_side.masked;
     int64_t old_len = (int64_t)w->old_side.len;
 
-    if (w->match_len[n] == UINT32_MAX) {
+    if (w->match_pos[n] == KERF_MATCH_UNKNOWN) {
         size_t at;
-        size_t len = kerf_match_longest(w, n, &at);
 
-        w->match_len[n] = (uint32_t)(len < UINT32_MAX ? len : UINT32_MAX - 1);
-        w->match_pos[n] = (uint32_t)at;
+        w->match_pos[n] = kerf_match_longest(w, n, &at) >= MATCH_MIN ? (uint32_t)at : KERF_MATCH_NONE;
     }
-    if (w->match_len[n] >= 4) {
+    if (w->match_pos[n] != KERF_MATCH_NONE) {
         int64_t d = (int64_t)w->match_pos[n] - (int64_t)n;
         int64_t far = (int64_t)log2_of((uint64_t)(d < last ? last - d : d - last) + 1) - 9;
 
@@ -471,14 +470,13 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, kerf_
 
     *mapped = malloc((w->old_side.ref_count + 1) * sizeof **mapped);
     p->lz = w->options->no_new ? NULL : kerf_lz_open(w->new_side.bytes, new_len);
-    if (w->match_len == NULL) {
-        w->match_len = malloc((new_len + 1) * sizeof *w->match_len);
+    if (w->match_pos == NULL) {
         w->match_pos = malloc((new_len + 1) * sizeof *w->match_pos);
-        if (w->match_len != NULL) {
-            memset(w->match_len, 0xff, (new_len + 1) * sizeof *w->match_len);
+        if (w->match_pos != NULL) {
+            memset(w->match_pos, 0xff, (new_len + 1) * sizeof *w->match_pos);
         }
     }
-    if (*mapped == NULL || (p->lz == NULL && !w->options->no_new) || w->match_len == NULL || w->match_pos == NULL) {
+    if (*mapped == NULL || (p->lz == NULL && !w->options->no_new) || w->match_pos == NULL) {
         return KERF_ERR_RAM;
     }
     for (size_t i = 0; i < w->old_side.ref_count; i++) {

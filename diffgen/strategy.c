@@ -20,11 +20,11 @@ static const struct effort efforts[10] = {
     {2, 2, 3, 2}, {3, 2, 4, 2}, {4, 4, 6, 2}, {5, 8, 8, 2}, {8, 8, 8, 2},
 };
 
+#define RAM_FLOOR 65536u /* bytes; a budget is not cut to the images below this */
 #define ROUNDS_MAX 12u
 #define MEASURED 1u /* rounds in which every byte is priced as a literal too: it takes as long as the rest of a round */
 #define KINDS_MARGIN 8u  /* a set of kinds that falls behind by one in this many is given up, */
 #define SPLIT_MARGIN 32u /* and a split */
-#define SMALL_LEN 2048u  /* bytes; a smaller delta may be smaller still with smaller tables */
 #define DROP_ALL 0x7fffu
 #define BRANCHES (1u << KERF_REF_BRANCH | 1u << KERF_REF_BRANCH2)
 #define LITERALS (1u << KERF_REF_LITERAL)
@@ -369,6 +369,10 @@ static kerf_err refine(struct search *s, uint64_t ram, const struct kerf_plan *s
     return err;
 }
 
+/* A delta longer than this is not made for smaller budgets too: the first for the budget of 64 KiB, the second below. */
+#define MEDIUM_LEN 131072u
+#define SMALL_LEN 2048u
+
 /*
  * With more RAM no delta may be larger: large tables learn too slowly for a small one. So where it came out small, each named
  * budget below is gone through too, exactly as if it had been asked for.
@@ -379,23 +383,23 @@ static kerf_err refine_all(struct search *s, uint64_t ram, const struct kerf_pla
     const struct kerf_header common = *s->header;
     struct kerf_work *w = s->w;
     size_t costs_len = (w->new_side.len + 1) * sizeof *w->literal_cost;
-    kerf_cost *costs = malloc(costs_len); /* as every budget finds them; rounds change them */
-    size_t best_len = SMALL_LEN;
+    bool hopeless = start->encoding.total / 8 / KERF_BIT > (ram > budgets[0] ? MEDIUM_LEN : SMALL_LEN) * 4;
+    uint32_t *costs = hopeless ? NULL : malloc(costs_len); /* as every budget finds them; rounds change them */
 
-    if (costs == NULL) {
-        return KERF_ERR_RAM;
+    if (!hopeless) {
+        if (costs == NULL) {
+            return KERF_ERR_RAM;
+        }
+        memcpy(costs, w->literal_cost, costs_len);
     }
-    memcpy(costs, w->literal_cost, costs_len);
     kerf_err err = refine(s, ram, start, s->header, best);
 
-    if (err == KERF_OK) {
-        best_len = file_len(s, s->header, best);
-    }
-    for (size_t i = 0; err == KERF_OK && i < sizeof budgets / sizeof budgets[0] && best_len < SMALL_LEN; i++) {
+    for (size_t i = 0; err == KERF_OK && !hopeless && i < sizeof budgets / sizeof budgets[0]; i++) {
+        size_t best_len = file_len(s, s->header, best);
         struct kerf_header header = common;
         struct kerf_plan plan = {0};
 
-        if (budgets[i] >= ram) {
+        if (budgets[i] >= ram || best_len > (i == 0 ? MEDIUM_LEN : SMALL_LEN)) {
             continue;
         }
         memcpy(w->literal_cost, costs, costs_len);
@@ -406,7 +410,6 @@ static kerf_err refine_all(struct search *s, uint64_t ram, const struct kerf_pla
             *best = plan;
             plan = beaten;
             *s->header = header;
-            best_len = file_len(s, s->header, best);
         } else if (err == KERF_ERR_RAM) {
             err = KERF_OK; /* too little for this many regions */
         }
@@ -420,7 +423,7 @@ static kerf_err run(struct search *s, uint64_t ram, struct kerf_plan *plan)
 {
     unsigned best = 0;
     /* Kinds are chosen by the default budget, whatever was asked for, so that all budgets begin with the same plan. */
-    kerf_err err = s->effort->rounds > 0 ? kerf_params_choose(s->ram, 0, s->header) : KERF_OK;
+    kerf_err err = kerf_params_choose(s->ram, 0, s->header);
 
     if (err == KERF_OK) {
         err = plan_greedy(s, &s->plans[0]);
@@ -447,12 +450,15 @@ static kerf_err run(struct search *s, uint64_t ram, struct kerf_plan *plan)
 kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header *header, struct kerf_plan *plan)
 {
     unsigned level = w->options->level == 0 ? KERF_DIFF_LEVEL_DEFAULT : (unsigned)w->options->level;
-    struct search s = {
-        .w = w, .header = header, .ram = ram, .effort = &efforts[level], .all = w->image, .scanned = CANDIDATES};
+    struct search s = {.w = w, .header = header, .effort = &efforts[level], .all = w->image, .scanned = CANDIDATES};
 
-    if (s.effort->rounds > 0) {
-        s.ram = KERF_DIFF_RAM_DEFAULT;
+    uint64_t most = (uint64_t)w->old_side.len + w->new_side.len;
+
+    /* No more than the images could fill. */
+    if (ram > most) {
+        ram = most > RAM_FLOOR ? most : ram > RAM_FLOOR ? RAM_FLOOR : ram;
     }
+    s.ram = s.effort->rounds > 0 ? KERF_DIFF_RAM_DEFAULT : ram;
     kerf_err err = run(&s, ram, plan);
 
     for (unsigned i = 0; i < CANDIDATES; i++) {

@@ -111,6 +111,10 @@ struct kerf_run_of_sectors {
     size_t start, end; /* positions in new */
 };
 
+/* In match_pos: none that is worth a segment; not looked up yet. */
+#define KERF_MATCH_NONE (UINT32_MAX - 1)
+#define KERF_MATCH_UNKNOWN UINT32_MAX
+
 struct kerf_work {
     const struct kerf_diff_options *options;
     struct kerf_order *order;       /* NULL: two slots */
@@ -119,11 +123,10 @@ struct kerf_work {
     struct kerf_side old_side, new_side;
     uint8_t *match_old; /* the masked images that matches are looked for in: those of the first scan */
     uint8_t *match_new;
-    int32_t *suffixes;       /* suffix array of match_old */
-    uint32_t *buckets;       /* where in it the suffixes of each pair of first bytes start */
-    kerf_cost *literal_cost; /* each byte of new as a literal; NULL until the plan needs it */
-    uint32_t *match_pos;     /* for each byte of new: where the suffix array's longest match lies, */
-    uint32_t *match_len;     /* and its length; UINT32_MAX: not looked up yet */
+    int32_t *suffixes;      /* suffix array of match_old */
+    uint32_t *buckets;      /* where in it the suffixes of each pair of first bytes start */
+    uint32_t *literal_cost; /* each byte of new as a literal, in kerf_cost; NULL until the plan needs it */
+    uint32_t *match_pos;    /* for each byte of new: where the suffix array's longest match lies, or one of: */
 };
 
 /* --- scan.c: finds and masks references. --- */
