@@ -61,12 +61,13 @@ def arguments():
                    help='folder of pairs ID.old.EXT, ID.new.EXT (default: what this tree builds)')
     p.add_argument('--filter', default=env('FILTER') or '*', metavar='FILTER', help='only pairs whose ID matches')
     p.add_argument('--ram', default=env('RAM') or '2K,8K,64K', metavar='RAM', help='kerf-diff --ram, a list (2K,8K,64K)')
-    p.add_argument('--level', default=env('LEVEL') or '6', metavar='LEVEL', help='kerf-diff level 1 .. 9 (6)')
+    p.add_argument('--level', default=env('LEVEL') or '6,1,9', metavar='LEVEL',
+                   help='kerf-diff levels 1 .. 9: the first for each of RAM, others for 8K, or the only one of RAM (6,1,9)')
     p.add_argument('--jobs', type=int, default=int(env('JOBS') or 1), metavar='JOBS',
                    help='pairs at a time; times are those of a busy machine then (1)')
     p.add_argument('--rivals', default=env('RIVALS') or '*', metavar='RIVALS', help='only rivals that match; none: no rival')
     p.add_argument('--peers', default=env('PEERS'), metavar='PEERS',
-                   help='CSV with columns pair, B, M: sizes that others reached, to compare with')
+                   help='CSV with columns pair, B, M, or pair and columns NAME_bytes: sizes that others reached')
     p.add_argument('--json', default=env('JSON'), metavar='JSON', help='write all results to this file')
     p.add_argument('--short', action='store_true', default=bool(env('SHORT')), help='one line a pair: sizes')
     p.add_argument('--instructions', action='store_true', default=bool(env('INSTRUCTIONS')),
@@ -182,8 +183,13 @@ def kerf_tools(args):
     for program in programs:
         if not os.access(program, os.X_OK):
             sys.exit(f"bench: no '{program}': build it first (make), or name the build folder with --build")
-    return [Tool(f'kerf {ram}', [programs[0], '-q', '--ram', ram, f'-{args.level}', '{o}', '{n}', '-o', '{d}'],
-                 [programs[1], '-q', '{o}', '{d}', '-o', '{r}'], ram) for ram in args.ram.split(',')]
+    rams = args.ram.split(',')
+    levels = args.level.split(',')
+    one = rams[0] if len(rams) == 1 else '8K'
+    return [Tool(f'kerf {label}', [programs[0], '-q', '--ram', ram, f'-{level}', '{o}', '{n}', '-o', '{d}'],
+                 [programs[1], '-q', '{o}', '{d}', '-o', '{r}'], label)
+            for ram, level, label in [(ram, levels[0], ram) for ram in rams] +
+            [(one, level, f'{one} -{level}') for level in levels[1:]]]
 
 
 def rival_tools(args):
@@ -249,7 +255,11 @@ def read_peers(args):
         return {}
     try:
         with open(args.peers, newline='', encoding='utf-8') as f:
-            return {row['pair']: {'B': int(row['B']), 'M': int(row['M'])} for row in csv.DictReader(f)}
+            rows = list(csv.DictReader(f))
+        if rows and 'B' not in rows[0]:
+            return {row['pair']: {'B': min(int(v) for key, v in row.items() if key.endswith('_bytes') and
+                                           key not in ('old_bytes', 'new_bytes'))} for row in rows}
+        return {row['pair']: {'B': int(row['B']), 'M': int(row['M'])} for row in rows}
     except (OSError, KeyError, ValueError, TypeError) as error:
         sys.exit(f"bench: can't read '{args.peers}' as a CSV file with columns pair, B, M: {error}")
 
@@ -336,7 +346,7 @@ def summarise(entries, kerf, rivals, peers):
                     row['pairs'] = len(found)
                     row['worst'], row['worst_pair'] = max(found, default=(None, None))
             rows.append(row)
-        for peer in ('B', 'M') if peers else ():
+        for peer in sorted({key for sizes in peers.values() for key in sizes}):
             found = ratios(entries, tool.name, lambda took, entry, p=peer: took['size'] / entry[p] if p in entry else None)
             rows.append({'kerf': tool.ram, 'other': peer, 'size': geomean([ratio for ratio, _ in found]),
                          'pairs': len(found), 'worst': max(found, default=(None, None))[0],
@@ -400,7 +410,7 @@ def main():
         print(f'FAILED: {name} on {pair}')
     if args.json:
         with open(args.json, 'w', encoding='utf-8') as f:
-            json.dump({'level': int(args.level), 'patch_version_peak_bytes': base, 'pairs': entries, 'means': rows}, f,
+            json.dump({'levels': args.level, 'patch_version_peak_bytes': base, 'pairs': entries, 'means': rows}, f,
                       indent=1)
             f.write('\n')
     return 1 if any(name.startswith('kerf ') for _, name in failed) else 0
