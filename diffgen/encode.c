@@ -292,6 +292,10 @@ static void trace_copy(const struct session *s, const struct kerf_segment *segme
                        const struct kerf_ref *ref, kerf_cost cost)
 {
     const struct kerf_codec *c = s->e.run.c;
+
+    if (s->w->trace == NULL) {
+        return;
+    }
     bool is_ref = what == KERF_STEP_REF || what == KERF_STEP_REF_WRONG;
 
     trace(s, (struct kerf_trace_step){.part = is_ref                        ? KERF_PART_REFS

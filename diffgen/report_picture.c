@@ -76,7 +76,7 @@ static bool continues(const struct picture *p, const struct ribbon *r, const str
     double shift = (double)s->src_pos - (double)s->new_pos - ((double)r->old_pos - (double)r->new_pos);
     double gap = (double)s->new_pos - (double)(r->new_pos + r->new_len);
 
-    return fabs(shift) < pixel && gap < pixel;
+    return fabs(shift) < pixel && gap < pixel && s->src_pos >= r->old_pos;
 }
 
 static size_t make_ribbons(const struct picture *p, struct ribbon *ribbons)
@@ -93,8 +93,10 @@ static size_t make_ribbons(const struct picture *p, struct ribbon *ribbons)
             continue;
         }
         if (count > 0 && moved == last->moved && continues(p, last, segment)) {
+            uint64_t old_len = segment->src_pos + segment->len - last->old_pos;
+
             last->new_len = segment->new_pos + segment->len - last->new_pos;
-            last->old_len = segment->src_pos + segment->len - last->old_pos;
+            last->old_len = old_len > last->old_len ? old_len : last->old_len;
             last->pieces++;
         } else {
             ribbons[count++] = (struct ribbon){

@@ -37,7 +37,7 @@ static void cell_bytes(struct kerf_text *t, double value)
 
 static void cell_percent(struct kerf_text *t, double value)
 {
-    kerf_text_add(t, "<td class=\"n\" data-v=\"%.4f\">%.1f&nbsp;%%</td>", value, value);
+    kerf_text_add(t, "<td class=\"n\" data-v=\"%.4f\">%.1f&nbsp;%%</td>", value, fabs(value) < 0.05 ? 0 : value);
 }
 
 static const char *style_of(unsigned part)
@@ -249,11 +249,13 @@ static void symbol_row(const struct kerf_report *r, struct kerf_text *t, const s
                   item->len);
     write_name(t, item);
     kerf_text_add(t, "</td><td class=\"mono\">");
-    kerf_text_escape(t, item->section != NULL ? item->section : "");
-    kerf_text_add(t,
-                  "</td><td class=\"mono\" data-v=\"%" PRIu64 "\">0x%08" PRIx64 "</td><td class=\"n\" data-v=\"%" PRIu64
-                  "\">%" PRIu64 "</td>",
-                  item->addr, item->addr, item->len, item->len);
+    if (item->section != NULL) {
+        kerf_text_escape(t, item->section);
+        kerf_text_add(t, "</td><td class=\"mono\" data-v=\"%" PRIu64 "\">0x%08" PRIx64 "</td>", item->addr, item->addr);
+    } else {
+        kerf_text_add(t, "</td><td data-v=\"0\"></td>");
+    }
+    kerf_text_add(t, "<td class=\"n\" data-v=\"%" PRIu64 "\">%" PRIu64 "</td>", item->len, item->len);
     if (with_old) {
         cell_change(t, item);
     }

@@ -9,6 +9,7 @@
 
 #define SHT_SYMTAB 2u
 #define SHT_NOBITS 8u
+#define SHT_DYNSYM 11u
 #define SHF_WRITE 1u
 #define SHF_ALLOC 2u
 #define SHF_EXEC 4u
@@ -162,24 +163,33 @@ static kerf_err read_symbol(const struct elf *e, struct kerf_symbols *symbols, c
     return kerf_symbols_add(symbols, name, name_len, &symbol);
 }
 
+/* The table of all symbols or, of a stripped file, that of those it shares with others. */
+static bool find_symbols(const struct elf *e, struct header *found)
+{
+    for (unsigned type = SHT_SYMTAB; type != 0; type = type == SHT_SYMTAB ? SHT_DYNSYM : 0) {
+        for (uint64_t i = 0; i < e->section_count; i++) {
+            *found = section_header(e, i);
+            if (found->type == type && found->entry_len >= (e->wide ? 24u : 16u) && found->pos <= e->len) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static kerf_err read_symbols(const struct elf *e, struct kerf_symbols *symbols, const uint32_t *index_of)
 {
-    unsigned least = e->wide ? 24 : 16;
     uint64_t thumb[2] = {0, 0};
+    struct header h;
     kerf_err err = KERF_OK;
 
-    for (uint64_t i = 0; err == KERF_OK && i < e->section_count; i++) {
-        struct header h = section_header(e, i);
+    if (!find_symbols(e, &h)) {
+        return KERF_OK;
+    }
+    uint64_t len = h.len < e->len - h.pos ? h.len : e->len - h.pos;
 
-        if (h.type != SHT_SYMTAB || h.entry_len < least || h.pos > e->len) {
-            continue;
-        }
-        uint64_t len = h.len < e->len - h.pos ? h.len : e->len - h.pos;
-
-        for (uint64_t at = 0; err == KERF_OK && len - at >= h.entry_len; at += h.entry_len) {
-            err = read_symbol(e, symbols, index_of, h.pos + at, h.link, thumb);
-        }
-        break; /* there is but one */
+    for (uint64_t at = 0; err == KERF_OK && len - at >= h.entry_len; at += h.entry_len) {
+        err = read_symbol(e, symbols, index_of, h.pos + at, h.link, thumb);
     }
     if (e->machine == MACHINE_ARM && !e->big_endian && thumb[0] + thumb[1] > 0) {
         symbols->isa = thumb[1] > thumb[0] ? KERF_ISA_THUMB : KERF_ISA_A32;
@@ -205,6 +215,9 @@ kerf_err kerf_symbols_read_elf(const uint8_t *file, size_t len, struct kerf_symb
     symbols->big_endian = e.big_endian;
     if (e.section_len < (e.wide ? 64u : 40u) || e.sections >= len) {
         return KERF_ERR_FORMAT;
+    }
+    if (e.section_count > (len - e.sections) / e.section_len) { /* those inside the file alone */
+        e.section_count = (len - e.sections) / e.section_len;
     }
     uint32_t *index_of = malloc((size_t)(e.section_count + 1) * sizeof *index_of);
 

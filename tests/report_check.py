@@ -124,6 +124,14 @@ def check_profiles(page, report):
             complain(f"profile of {profile['ram']} takes more: {profile['workspace']}")
 
 
+def check_ribbons(text, report):
+    """Each ribbon goes from inside of old to inside of new."""
+    for match in re.finditer(r"<title>old 0x(\w+)\.\.0x(\w+) to new 0x(\w+)\.\.0x(\w+)", text):
+        old_from, old_to, new_from, new_to = (int(group, 16) for group in match.groups())
+        if not (old_from < old_to <= report["old_size"] and new_from < new_to <= report["new_size"]):
+            complain(f"a ribbon leads outside of the images: {match.group()}")
+
+
 def check_data(page, report, placed):
     data = json.loads(page.raw["script", "data"])
     origins, costs, length = [0] * 5, 0, 0
@@ -161,6 +169,7 @@ def main():
         complain(f"{len(text)} bytes are too many for a page")
     placed = check_tables(page, report)
     check_profiles(page, report)
+    check_ribbons(text, report)
     check_data(page, report, placed)
     names = {row[0][1] for row in page.tables.get("t-symbols", [])}
     for name in sys.argv[3:]:
