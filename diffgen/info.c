@@ -196,7 +196,7 @@ static kerf_err recount(struct info *n)
                      n->options->old_path);
         return KERF_ERR_SOURCE;
     }
-    if (err == KERF_OK && h->codec == KERF_CODEC_NATIVE) {
+    if (err == KERF_OK && h->codec == KERF_CODEC_NATIVE && (h->flags & KERF_FLAG_IN_PLACE) == 0) {
         err = kerf_diff_recount(n->old_image, (size_t)h->old_size, n->delta, n->delta_len, NULL, &n->recount);
         n->counted = err == KERF_OK;
         if (err == KERF_ERR_STATE) {
@@ -245,14 +245,17 @@ static void show_checked(const struct info *n)
         (void)printf("checked:      all of it: the delta that --expect names, undamaged\n");
     } else if (n->chunks == 1) {
         (void)printf("checked:      header and length; no digest vouches for the payload: give --expect%s\n",
-                     n->counted ? "" : " (or --old)");
+                     n->old_image != NULL ? "" : " (or --old)");
     } else {
         (void)printf("checked:      the chain of digests is intact from chunk 1 on; nothing vouches for chunk 0, the "
                      "first %" PRIu32 " bytes: give --expect%s\n",
-                     n->header.chunk0_len, n->counted ? "" : " (or --old)");
+                     n->header.chunk0_len, n->old_image != NULL ? "" : " (or --old)");
     }
     if (n->counted) {
         (void)printf("              it decodes from old to the new image with the header's digest\n");
+    } else if (n->old_image != NULL) {
+        (void)printf("              old is the right image; payloads %s are not decoded here: try kerf-patch\n",
+                     (n->header.flags & KERF_FLAG_IN_PLACE) != 0 ? "made for one slot" : "of this codec");
     }
 }
 

@@ -96,7 +96,7 @@ kerf_err kerf_symbols_add_section(struct kerf_symbols *s, const char *name, size
     return err;
 }
 
-/* By address; what is longer first; then in the order of names, which is that of the file. */
+/* By address; what is longer first, symbols before parts; then in the order of names, which is that of the file. */
 static int by_addr(const void *a, const void *b)
 {
     const struct kerf_symbol *x = a;
@@ -107,6 +107,9 @@ static int by_addr(const void *a, const void *b)
     }
     if (x->len != y->len) {
         return x->len > y->len ? -1 : 1;
+    }
+    if (x->part != y->part) {
+        return x->part ? 1 : -1;
     }
     return x->name < y->name ? -1 : x->name > y->name;
 }

@@ -34,6 +34,7 @@ struct kerf_symbol {
     uint32_t name;
     uint32_t section;   /* index */
     uint64_t addr, len; /* len 0: up to the next one; kerf_symbols_finish() sets it */
+    bool part;          /* an object file's part of a section: a symbol at its address names it better */
 };
 
 struct kerf_symbols {

@@ -153,9 +153,9 @@ static kerf_err add_section(struct map *m, struct line name, uint64_t addr, uint
     return err;
 }
 
-static kerf_err add_symbol(struct map *m, struct line name, uint64_t addr, uint64_t len)
+static kerf_err add_symbol(struct map *m, struct line name, uint64_t addr, uint64_t len, bool part)
 {
-    const struct kerf_symbol symbol = {.section = m->section, .addr = addr, .len = len};
+    const struct kerf_symbol symbol = {.section = m->section, .addr = addr, .len = len, .part = part};
 
     return m->section == UINT32_MAX ? KERF_OK : kerf_symbols_add(m->symbols, name.p, name.len, &symbol);
 }
@@ -190,7 +190,7 @@ static kerf_err add_part(struct map *m, struct line part, struct line file, uint
     }
     m->part_end = addr + len;
     if (name.len > 0) {
-        return add_symbol(m, name, addr, len);
+        return add_symbol(m, name, addr, len, false);
     }
     while (file.len > 0 && memchr(file.p, '/', file.len) != NULL) {
         file = skip(file, 1);
@@ -204,7 +204,7 @@ static kerf_err add_part(struct map *m, struct line part, struct line file, uint
     }
     text[n++] = ')';
     /* Up to the first symbol inside, if there is one. */
-    return add_symbol(m, (struct line){text, n}, addr, 0);
+    return add_symbol(m, (struct line){text, n}, addr, 0, true);
 }
 
 /* A line of GNU ld that begins with a name, or goes on after one on the line before. */
@@ -259,7 +259,7 @@ static kerf_err gnu_line(struct map *m, struct line line)
                 return KERF_OK;
             }
         }
-        return add_symbol(m, rest, addr, 0);
+        return add_symbol(m, rest, addr, 0, false);
     }
     return KERF_OK;
 }
@@ -287,7 +287,7 @@ static kerf_err lld_line(struct map *m, struct line line)
         return add_section(m, rest, addr, load_addr, len);
     }
     if (depth >= 16) {
-        return add_symbol(m, rest, addr, len);
+        return add_symbol(m, rest, addr, len, false);
     }
     /* path/to/file.o:(.text.main) */
     for (size_t i = rest.len; i-- > 1;) {

@@ -95,17 +95,24 @@ render() {
         --enable-logging=stderr --window-size="$width,2400" "$@" "file://$dir/look.html" >dom 2>log
 }
 if [ -n "$browser" ] && [ -f firmware.html ]; then
-    # How wide it came out is written where the title is.
-    sed 's|</body>|<script>document.title = "wide " + (document.documentElement.scrollWidth - innerWidth);</script></body>|' \
-        firmware.html >look.html
+    # report_probe.js uses the page and writes into the title what came of it.
+    {
+        sed 's|</body>.*||; /^<\/html>$/d' firmware.html
+        echo '<script>'
+        cat "$KERF_SRC/tests/report_probe.js"
+        echo '</script></body></html>'
+    } >look.html
     for width in 1300 500; do
         checks=$((checks + 1))
         render $width --dump-dom || complain "the browser failed: $(tail -n 3 log)"
         grep -q 'CONSOLE' log && complain "the browser complains: $(grep CONSOLE log)"
         grep -q 'class="sorts"\|class="n sorts"' dom || complain "the tables do not sort"
         grep -q 'class="tools" hidden' dom && complain "the zoom is not there"
-        wide=$(sed -n 's|.*<title>wide \(-\{0,1\}[0-9]*\)</title>.*|\1|p' dom)
-        [ "${wide:-1}" -le 0 ] || complain "${wide:-?} pixels too wide for a window of $width"
+        said=$(sed -n 's|.*<title>\(tip [^<]*\)</title>.*|\1|p' dom)
+        case $said in
+        'tip new 0x'*'|view 25000 0 50000 350|order true|left 1|wide 0') ;;
+        *) complain "in a window of $width the page did not do what it should: $said" ;;
+        esac
         render $width --screenshot="$dir/look.png" || complain "no screenshot: $(tail -n 3 log)"
         [ "$(wc -c <look.png)" -gt 50000 ] || complain "the screenshot is empty: $(wc -c <look.png) bytes"
     done

@@ -235,7 +235,9 @@ static void a_map_of_gnu_ld_names_parts_and_symbols(void **state)
                               "                0x0000000008000040                . = ALIGN (0x4)\n"
                               " .text.a_function_with_a_long_name\n"
                               "                0x0000000008000040       0x20 lib.a(x.o)\n"
-                              " *fill*         0x0000000008000060       0x10 \n"
+                              " *fill*         0x0000000008000060        0x0 \n"
+                              " .text          0x0000000008000060       0x10 obj/other.o\n"
+                              "                0x0000000008000060                at_its_beginning\n"
                               " .rodata.str1.1\n"
                               "                0x0000000008000070       0x30 obj/main.o\n\n"
                               ".data           0x0000000020000000       0x10 load address 0x0000000008000100\n"
@@ -254,8 +256,9 @@ static void a_map_of_gnu_ld_names_parts_and_symbols(void **state)
     check_symbol(&s, 0, "main.o(.text)", 0x8000000, 0x10);
     check_symbol(&s, 1, "main", 0x8000010, 0x30);
     check_symbol(&s, 2, "a_function_with_a_long_name", 0x8000040, 0x20);
-    check_symbol(&s, 3, "main.o(.rodata.str1.1)", 0x8000070, 0x90);
-    check_symbol(&s, 4, "counter", 0x20000000, 4);
+    check_symbol(&s, 3, "at_its_beginning", 0x8000060, 0x10);
+    check_symbol(&s, 4, "main.o(.rodata.str1.1)", 0x8000070, 0x90);
+    check_symbol(&s, 5, "counter", 0x20000000, 4);
     assert_int_equal(kerf_symbols_base(&s), 0x8000000);
     assert_int_equal(kerf_symbols_place(&s, NULL, 0, image, sizeof image, 0x8000000), 0x110);
     assert_int_equal(s.sections[1].pos, 0x100);
