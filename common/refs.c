@@ -264,7 +264,9 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
 static bool recall_nothing(const struct kerf_run *run, unsigned *step)
 {
     struct kerf_codec *c = run->c;
-    unsigned known = run->nothing == NULL ? 0 : run->nothing[c->src_pos] >> (c->src_pos >= c->insn_end ? 4 : 0) & 15u;
+    unsigned known = run->nothing == NULL
+                         ? 0
+                         : (unsigned)run->nothing[c->src_pos] >> (c->src_pos >= c->insn_end ? 4 : 0) & 15u;
 
     *step = known - 1;
     return known != 0;

@@ -171,7 +171,7 @@ static kerf_err scan_region(struct sweep *s)
 
     for (size_t pos = s->start; err == KERF_OK && pos < s->end; pos++) {
         bool boundary = pos >= s->next;
-        unsigned known = side->nothing[pos] >> (boundary ? 4 : 0) & 15u;
+        unsigned known = (unsigned)side->nothing[pos] >> (boundary ? 4 : 0) & 15u;
         struct kerf_ref ref = {0};
         unsigned step = known - 1;
 
