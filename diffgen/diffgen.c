@@ -70,6 +70,30 @@ static kerf_err fill_header(const struct kerf_work *w, uint64_t ram, struct kerf
     return err == KERF_OK ? kerf_params_choose(ram, 0, header) : err;
 }
 
+/* Nothing was found that saves bytes: the new image as it is, in the largest chunks that fit. */
+static kerf_err make_stored(struct kerf_work *w, uint64_t ram, struct kerf_header *header, uint8_t **delta,
+                            size_t *delta_len, struct kerf_diff_report *report)
+{
+    uint64_t room = ram < KERF_CHUNK_MAX ? ram : KERF_CHUNK_MAX;
+
+    header->codec = KERF_CODEC_STORED;
+    header->flags &= (uint8_t)~KERF_FLAG_READS_NEW;
+    memset(&header->model, 0, sizeof header->model);
+    header->region_count = 0;
+    header->range_count = 0;
+    do {
+        header->chunk_size = kerf_chunk_size_floor((uint32_t)room--);
+    } while (kerf_header_workspace(header) > ram);
+    report->part_cost[KERF_PART_LITERALS] = w->new_side.len * 8 * KERF_BIT;
+    report->literals = w->new_side.len;
+    kerf_err err = kerf_pack(header, &w->image, w->new_side.bytes, w->new_side.len, delta, delta_len);
+
+    if (err == KERF_OK) {
+        report->chain_len = *delta_len - w->new_side.len - header->header_len;
+    }
+    return err;
+}
+
 static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_header *header, uint8_t **delta,
                             size_t *delta_len, struct kerf_diff_report *report)
 {
@@ -90,10 +114,14 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
     if (err == KERF_OK) {
         err = kerf_strategy_run(w, ram, header, &plan);
     }
-    if (err == KERF_OK) {
+    bool stored = w->options->codec < 0 && !w->options->in_place && plan.payload.len >= w->new_side.len;
+
+    if (err == KERF_OK && stored) {
+        err = make_stored(w, ram, header, delta, delta_len, report);
+    } else if (err == KERF_OK) {
         err = kerf_pack(header, &w->image, plan.payload.data, plan.payload.len, delta, delta_len);
     }
-    if (err == KERF_OK) {
+    if (err == KERF_OK && !stored) {
         memcpy(report->part_cost, plan.encoding.part, sizeof report->part_cost);
         report->segments = plan.segments.count;
         report->literals = plan.encoding.literals;
