@@ -45,7 +45,9 @@ static uint32_t scale_hash(uint32_t x, uint32_t size)
     return size <= 0x10000 ? ((x >> 16) * size) >> 16 : ((x >> 12) * (size >> 8)) >> 12;
 }
 
-static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYTE_TABLES], unsigned set, unsigned value)
+/* `expected`: 256 + a byte; the last table's context is its next bit, as long as all bits before were right. 0: none. */
+static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYTE_TABLES], unsigned expected,
+                          unsigned set, unsigned value)
 {
     uint32_t table_size = kerf_table_size(run->c->table_code);
     uint32_t hash[KERF_BYTE_TABLES];
@@ -58,8 +60,12 @@ static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYT
         hash[i] ^= hash[i] >> 15;
     }
     while (node < 256) {
+        expected <<= 1;
+        bool hit = (expected ^ node << 9) < 0x200; /* the bits so far are those of expected >> 9 */
+
         for (unsigned i = 0; i < KERF_BYTE_TABLES; i++) {
-            uint32_t x = (hash[i] + node * 0x85ebca6bu) * 0x297a2d39u;
+            unsigned at = i == KERF_BYTE_TABLES - 1 && hit ? node | ((expected & 0x100) + 0x100) : node;
+            uint32_t x = (hash[i] + at * 0x85ebca6bu) * 0x297a2d39u;
 
             /* The upper bits of x, scaled to the table's size, which is at most 2^20. */
             counters[i] = run->bytes + i * table_size + scale_hash(x, table_size);
@@ -79,8 +85,8 @@ static kerf_err code_literal(struct kerf_run *run, uint8_t *byte)
     struct kerf_codec *c = run->c;
     uint32_t tail = c->new_tail;
     uint32_t phase = (uint32_t)c->new_pos & 3;
-    uint8_t old_byte;
-    kerf_err err = kerf_run_old_byte(run, c->new_pos + (kerf_pos)c->recent[0][0], &old_byte);
+    uint8_t expected;
+    kerf_err err = kerf_run_expected(run, &expected);
 
     if (err != KERF_OK) {
         return err;
@@ -88,12 +94,12 @@ static kerf_err code_literal(struct kerf_run *run, uint8_t *byte)
     const uint32_t contexts[KERF_BYTE_TABLES] = {
         phase | 0x10000000u,
         (tail & 0xff) | (phase & 1) << 8 | 0x20000000u,
-        (tail & 0xffff) | 0x30000000u,
-        (tail & 0xffffff) | 0x40000000u,
-        old_byte | (tail & 0xff) << 8 | 0x50000000u,
+        (tail >> 8 & 0xff) | phase << 8 | 0x30000000u,
+        (tail & 0xf0f0) | phase | 0x40000000u,
+        c->from_new | 0x50000000u,
     };
 
-    *byte = (uint8_t)code_byte(run, contexts, 1 + phase, *byte);
+    *byte = (uint8_t)code_byte(run, contexts, 0x100u + expected, 1 + phase, *byte);
     return KERF_OK;
 }
 
@@ -117,7 +123,7 @@ static kerf_err code_residue(struct kerf_run *run, uint8_t source, uint8_t *byte
         source | prev_diff << 8 | 0x300000u,
         new_prev | (uint32_t)source << 8 | 0x400000u,
     };
-    unsigned diff = code_byte(run, contexts, 0, (unsigned)(*byte - source) & 0xff);
+    unsigned diff = code_byte(run, contexts, 0, 0, (unsigned)(*byte - source) & 0xff);
 
     *byte = (uint8_t)(source + diff);
     c->last_diff = (uint8_t)diff;
@@ -610,6 +616,8 @@ kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost
     const uint64_t before = e->k.rc.cost;
     void (*const emit)(void *ctx, uint8_t byte) = e->k.rc.emit;
 
+    /* Were it a literal, the copy in progress would not be the last one. */
+    c->recent[c->from_new][0] = c->recent[c->from_new][1];
     produced(c, e->run.new_image + c->new_pos, (size_t)ahead);
 
     uint8_t byte = e->run.new_image[c->new_pos];

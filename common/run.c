@@ -128,3 +128,16 @@ kerf_err kerf_run_old_byte(struct kerf_run *run, kerf_pos old_pos, uint8_t *byte
     }
     return run->io->read_old(run->io->ctx, old_pos, byte, 1);
 }
+
+kerf_err kerf_run_expected(struct kerf_run *run, uint8_t *byte)
+{
+    struct kerf_codec *c = run->c;
+    kerf_pos pos = kerf_run_addr(run, c->new_pos + (kerf_pos)c->recent[c->from_new][0]);
+    kerf_pos start = (kerf_pos)c->run_start << c->sector_log2; /* what lies before, in place, is perhaps not there */
+
+    if (!c->from_new) {
+        return kerf_run_old_byte(run, pos, byte);
+    }
+    *byte = 0;
+    return pos - start < c->new_pos - start ? read_source(run, pos, byte, 1) : KERF_OK;
+}

@@ -193,6 +193,11 @@ kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos);
  * only bytes already written are there, at least one.
  */
 KERF_MUST_USE kerf_err kerf_run_view(struct kerf_run *run, const uint8_t **view);
+/*
+ * What a literal would be if the segment before went on: the byte of its source's image at the last distance, 0 where there is
+ * none.
+ */
+KERF_MUST_USE kerf_err kerf_run_expected(struct kerf_run *run, uint8_t *byte);
 /* One byte of old, 0 outside of it. */
 KERF_MUST_USE kerf_err kerf_run_old_byte(struct kerf_run *run, kerf_pos old_pos, uint8_t *byte);
 

@@ -35,14 +35,15 @@ static size_t weight_count(void)
     return KERF_REF_TABLES + 1 + KERF_EQUAL_SETS * (KERF_EQUAL_TABLES + 1) + KERF_BYTE_SETS * (KERF_BYTE_TABLES + 1);
 }
 
-static size_t counter_count(unsigned table_code, const struct kerf_flag_sizes *sizes)
+/* `full`: nothing is copied from old, and what that takes is left out. */
+static size_t counter_count(unsigned table_code, const struct kerf_flag_sizes *sizes, bool full)
 {
     size_t n = (size_t)sizes->num_count * (2u * sizes->num_cap + 3) + symbol_count(sizes);
 
-    for (unsigned i = 0; i < KERF_REF_TABLES; i++) {
+    for (unsigned i = 0; i < KERF_REF_TABLES && !full; i++) {
         n += sizes->ref[i];
     }
-    for (unsigned i = 0; i < KERF_EQUAL_TABLES; i++) {
+    for (unsigned i = 0; i < KERF_EQUAL_TABLES && !full; i++) {
         n += sizes->equal[i];
     }
     return n + (size_t)KERF_BYTE_TABLES * kerf_table_size(table_code);
@@ -73,7 +74,9 @@ size_t kerf_codec_workspace(const struct kerf_header *header)
     size_t pairs = (size_t)m->map_cap + m->learned_cap;
     size_t sum = KERF_CODEC_STATE + header->region_count * region_bytes(header->flags) +
                  header->range_count * range_bytes(header->flags) + pairs * pair_bytes(header->flags) +
-                 2 * (counter_count(m->table_code, &flag_sizes[m->flag_class]) + weight_count()) + m->map_cap;
+                 2 * (counter_count(m->table_code, &flag_sizes[m->flag_class], header->old_size == 0) +
+                      weight_count()) +
+                 m->map_cap;
 
     return (sum + 7) & ~(size_t)7;
 }
@@ -163,11 +166,11 @@ void kerf_run_open(struct kerf_run *run, struct kerf_codec *c)
     t += symbol_count(sizes);
     for (unsigned i = 0; i < KERF_REF_TABLES; i++) {
         run->ref[i] = t;
-        t += sizes->ref[i];
+        t += c->old_size == 0 ? 0 : sizes->ref[i];
     }
     for (unsigned i = 0; i < KERF_EQUAL_TABLES; i++) {
         run->equal[i] = t;
-        t += sizes->equal[i];
+        t += c->old_size == 0 ? 0 : sizes->equal[i];
     }
     run->bytes = t;
     t += (size_t)KERF_BYTE_TABLES * kerf_table_size(c->table_code);
@@ -190,7 +193,7 @@ static void reset_weights(int16_t *w, unsigned sets, unsigned n, int16_t each, i
 
 void kerf_run_reset(struct kerf_run *run)
 {
-    size_t n = counter_count(run->c->table_code, run->sizes);
+    size_t n = counter_count(run->c->table_code, run->sizes, run->c->old_size == 0);
 
     for (size_t i = 0; i < n; i++) {
         run->numbers[i] = KERF_COUNTER_INIT;

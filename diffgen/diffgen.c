@@ -131,6 +131,7 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
     }
     kerf_plan_free(&plan);
     kerf_order_close(&order);
+    w->order = NULL;
     return err;
 }
 

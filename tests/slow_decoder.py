@@ -150,7 +150,7 @@ class Header:
         total = 256 + 64 + self.chunk_size
         if self.codec != NATIVE:
             return total
-        c = sum(len(table) for table in Tables(self.flag_class, self.table_size).everything())
+        c = sum(len(table) for table in Tables(self.flag_class, self.table_size, self.old_size == 0).everything())
         w = 16 if self.wide else 8
         regions = (56 if self.wide else 28) * len(self.regions) + (16 if self.wide else 8) * len(self.ranges)
         codec = 408 + regions + w * (self.map_cap + self.learned_cap) + 2 * (c + 44) + self.map_cap
@@ -438,8 +438,8 @@ class Native:
     def __init__(self, header, old, payload):
         self.header, self.old, self.new = header, bytearray(old), bytearray(header.new_size)
         self.new_pos, self.new_end = 0, header.new_size
-        self.newest = [0, 0, 0]
-        self.tables = Tables(header.flag_class, header.table_size)
+        self.newest = [0, 0]
+        self.tables = Tables(header.flag_class, header.table_size, header.old_size == 0)
         self.dec = Decisions(payload)
         self.mask = (1 << header.bits) - 1
         self.map = []
@@ -479,7 +479,7 @@ class Native:
         for byte in data:
             self.new[self.new_pos] = byte
             self.new_pos += 1
-            self.newest = [byte] + self.newest[:2]
+            self.newest = [byte, self.newest[0]]
             if self.header.in_place and self.sector_rest() == 0:
                 self.end_sector()
 
@@ -680,15 +680,17 @@ class Native:
         seg.flags = (2 * h + differs) & 255
         return differs
 
-    def byte(self, x, weight_set):
+    def byte(self, x, weight_set, expected=None):
         k = []
         for i, context in enumerate(x):
             v = ((context + 0x9e3779b9 * (i + 1)) * 0x2c1b3c6d) & 0xffffffff
             k.append(v ^ v >> 15)
         limit = 12 if self.header.table_size > 512 else 10
         node = 1
-        for _ in range(8):
+        for bit in range(8):
             c = [table[self.slot(v, node)] for table, v in zip(self.tables.b, k)]
+            if expected is not None and (256 + expected) >> 8 - bit == node:
+                c[4] = self.tables.b[4][self.slot(k[4], node + (512 if expected >> 7 - bit & 1 else 256))]
             node = 2 * node + self.dec.mix(c, self.tables.b_weights[weight_set], limit)
         return node & 255
 
@@ -703,10 +705,15 @@ class Native:
 
     def literal(self):
         phase = self.new_pos & 3
-        w1, w2, w3 = self.newest
-        o = self.old_at(self.recent[0][0])
-        return self.byte([phase | 0x10000000, w1 | (phase & 1) << 8 | 0x20000000, w1 | w2 << 8 | 0x30000000,
-                          w1 | w2 << 8 | w3 << 16 | 0x40000000, o | w1 << 8 | 0x50000000], 1 + phase)
+        w1, w2 = self.newest
+        from_new = self.last_from_new
+        if from_new:
+            pos = (self.new_pos + self.recent[1][0]) & self.mask
+            o = self.new[pos] if self.run_start <= pos < self.new_pos else 0
+        else:
+            o = self.old_at(self.recent[0][0])
+        return self.byte([phase | 0x10000000, w1 | (phase & 1) << 8 | 0x20000000, w2 | phase << 8 | 0x30000000,
+                          (w1 & 0xf0) | (w2 & 0xf0) << 8 | phase | 0x40000000, from_new | 0x50000000], 1 + phase, o)
 
     def residue(self, s, prev_src):
         phase, w1 = self.new_pos & 3, self.newest[0]

@@ -58,7 +58,7 @@ class Number:
 
 
 class Tables:
-    def __init__(self, flag_class, table_size):
+    def __init__(self, flag_class, table_size, full):
         cap = (8, 18, 22)[flag_class]
         self.gap, self.jump, self.old_length, self.map_start, self.call_fix, self.ram_fix = (
             Number(cap) for _ in range(6))
@@ -78,8 +78,9 @@ class Tables:
         self.jumps = [counters(8) for _ in range(4)]
         self.sectors, self.to_end = counters(2), counters(3)
         self.how = [counters(4) for _ in range(self.kind_groups)]
-        self.r = [counters(n) for n in ((12, 16, 24), (144, 96, 144), (576, 192, 576))[flag_class]]
-        self.e = [counters(n) for n in ((32, 16, 16, 16), (128, 128, 256, 64), (256, 256, 512, 256))[flag_class]]
+        self.r = [counters(n) for n in ((12, 16, 24), (144, 96, 144), (576, 192, 576))[flag_class] if not full]
+        self.e = [counters(n) for n in ((32, 16, 16, 16), (128, 128, 256, 64), (256, 256, 512, 256))[flag_class]
+                  if not full]
         self.b = [counters(table_size) for _ in range(5)]
         self.r_weights = [3549, 3549, 3549, 0]
         self.e_weights = [[2867] * 4 + [0] for _ in range(2)]
