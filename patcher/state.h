@@ -156,7 +156,8 @@ kerf_err kerf_in_place_copy(struct kerf_patcher *p, const struct kerf_port *port
 /* Is there a journal, and are checkpoints to be taken? False in builds without. */
 static inline bool kerf_journal_on(const struct kerf_patcher *p, const struct kerf_port *port)
 {
-    return KERF_JOURNAL && port->journal_size != 0 && (p->flags & STATE_DRY_RUN) == 0;
+    return KERF_JOURNAL && port->journal_size != 0 && (p->flags & STATE_DRY_RUN) == 0 &&
+           p->header.codec != KERF_CODEC_LZMA2; /* whose state is not in the workspace */
 }
 
 /* Is the port's spare area what patcher.h asks for? */

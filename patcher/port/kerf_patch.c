@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,31 +12,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "common/host/cli.h"
 #include "common/host/file.h"
 #include "common/host/hash.h"
 #include "common/host/progress.h"
 #include "patcher/patcher.h"
+#include "patcher/port/journal_file.h"
+#include "patcher/port/patch_options.h"
 #include "patcher/port/posix.h"
 
 #define INPUT_CAP ((size_t)32768) /* bytes of the delta read at once; at least 256, for the header */
 
-/* The command line. */
-struct options {
-    const char *old_path; /* NULL: not given */
-    const char *delta_path;
-    const char *new_path; /* NULL: not given (dry run) */
-    size_t expect_len;    /* bytes of `expect`; 0: not given */
-    uint8_t expect[KERF_SHA256_LEN];
-    bool dry_run, json, quiet, verbose;
-};
-
 /* One run. */
 struct run {
-    const struct options *options;
+    const struct kerf_patch_options *options;
     int old_fd, delta_fd, scratch_fd; /* -1: not open; scratch_fd: where a dry run writes */
+    int state_fd;
+    bool whole; /* the delta is input from its beginning, and `header` was looked at */
+    uint64_t resumed_from;
+    char *state_path, *partial_path; /* owned; NULL: none */
     struct kerf_file_writer writer;
     struct kerf_posix posix;
     struct kerf_progress progress;
@@ -50,129 +43,6 @@ struct run {
     struct kerf_why why; /* of the first failure; empty: kerf_cli_err_text() says enough */
     int exit_code;       /* of the first failure where it is not the usual one; -1: the usual one */
 };
-
-static int help(void)
-{
-    (void)fputs(
-        "Usage: kerf-patch OLD DELTA -o NEW\n"
-        "       kerf-patch FULL -o NEW\n"
-        "Makes the new image from the old one and a delta made by kerf-diff, or from a full payload alone.\n"
-        "\n"
-        "  OLD                  the old image: a file or block device\n"
-        "  DELTA                the delta; - reads it from standard input\n"
-        "  -o, --output NEW     where the new image goes; it appears when it is complete and verified\n"
-        "      --expect DIGEST  digest that the delta must have, as kerf-diff printed it (32 or 64 hex digits);\n"
-        "                       without it the delta's integrity is checked, but not where it comes from\n"
-        "  -n, --dry-run        apply and verify, but leave nothing behind; -o is not needed\n"
-        "      --json           print the result as one JSON object\n"
-        "  -q, --quiet          print nothing but errors\n"
-        "  -v, --verbose        print more about the delta\n"
-        "  -h, --help           print this\n"
-        "      --version        print the version\n"
-        "\n"
-        "Exit codes: 0 done, 1 internal error, 2 usage, 3 damaged delta, 4 wrong old image, 5 file or disk error,\n"
-        "6 not the delta that --expect names, 7 a limit or a missing feature.\n",
-        stdout);
-    return KERF_EXIT_OK;
-}
-
-/* Hashes once, so that the memory this program takes by itself can be measured: apply less version. */
-static int version(void)
-{
-    static const uint8_t abc_start[4] = {0xba, 0x78, 0x16, 0xbf}; /* FIPS 180-4, example "abc" */
-    struct kerf_sha256_digest digest;
-    int code = kerf_cli_version();
-
-    if (kerf_hash_bytes((const uint8_t *)"abc", 3, &digest) != KERF_OK || memcmp(digest.b, abc_start, 4) != 0) {
-        return kerf_cli_fail(KERF_EXIT_INTERNAL, "SHA-256 of OpenSSL gives wrong results: check its installation");
-    }
-    (void)printf("format %d, %s (SHA-256 self-test passed)\n", KERF_FORMAT_VERSION, OpenSSL_version(OPENSSL_VERSION));
-    return code;
-}
-
-static kerf_err parse_expect(struct options *o, const char *text)
-{
-    o->expect_len = strlen(text) == 2 * KERF_DIGEST_LEN ? KERF_DIGEST_LEN : KERF_SHA256_LEN;
-    return kerf_cli_parse_hex(text, o->expect, o->expect_len);
-}
-
-/* Where the arguments go. Returns -1 to go on, else an exit code. */
-static int parse_paths(struct options *o, int argc, char **argv)
-{
-    int count = argc - optind;
-
-    if (count < 1 || count > 2) {
-        return kerf_cli_usage(count < 1 ? "OLD and DELTA are missing" : "too many arguments, from '%s' on",
-                              count < 1 ? "" : argv[optind + 2]);
-    }
-    o->old_path = count == 2 ? argv[optind] : NULL;
-    o->delta_path = argv[optind + count - 1];
-    if (o->new_path == NULL && !o->dry_run) {
-        return kerf_cli_usage("-o NEW is missing");
-    }
-    if (o->old_path != NULL && strcmp(o->old_path, "-") == 0) {
-        return kerf_cli_usage("the old image can't come from a pipe, it is read at random");
-    }
-    if (o->new_path != NULL && strcmp(o->new_path, "-") == 0) {
-        return kerf_cli_usage("the new image can't go to a pipe, it is read back to be verified");
-    }
-    return -1;
-}
-
-static int parse_options(struct options *o, int argc, char **argv)
-{
-    enum {
-        OPT_EXPECT = 256,
-        OPT_JSON,
-        OPT_VERSION
-    };
-    static const struct option longs[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"expect", required_argument, NULL, OPT_EXPECT},
-        {"dry-run", no_argument, NULL, 'n'},
-        {"json", no_argument, NULL, OPT_JSON},
-        {"quiet", no_argument, NULL, 'q'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"version", no_argument, NULL, OPT_VERSION},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int c;
-
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":o:nqvh", longs, NULL)) != -1) {
-        switch (c) {
-        case 'o':
-            o->new_path = optarg;
-            break;
-        case OPT_EXPECT:
-            if (parse_expect(o, optarg) != KERF_OK) {
-                return kerf_cli_usage("--expect takes the 32 or 64 hex digits that kerf-diff printed, not '%s'",
-                                      optarg);
-            }
-            break;
-        case 'n':
-            o->dry_run = true;
-            break;
-        case OPT_JSON:
-            o->json = true;
-            break;
-        case 'q':
-            o->quiet = true;
-            break;
-        case 'v':
-            o->verbose = true;
-            break;
-        case 'h':
-            return help();
-        case OPT_VERSION:
-            return version();
-        default:
-            return kerf_cli_bad_option(c, argv);
-        }
-    }
-    return parse_paths(o, argc, argv);
-}
 
 static kerf_err open_input(const char *path, int flags, int *fd, struct kerf_why *why)
 {
@@ -195,12 +65,12 @@ static bool same_file(int fd, const char *path)
 
 static kerf_err open_inputs(struct run *r)
 {
-    const struct options *o = r->options;
+    const struct kerf_patch_options *o = r->options;
     kerf_err err = KERF_OK;
 
     if (o->old_path != NULL) {
         /* A pipe can't be the old image; without O_NONBLOCK opening one waits for a writer, before that can be said. */
-        err = open_input(o->old_path, O_NONBLOCK, &r->old_fd, &r->why);
+        err = open_input(o->old_path, o->in_place ? O_RDWR : O_NONBLOCK, &r->old_fd, &r->why);
     }
     if (err == KERF_OK && strcmp(o->delta_path, "-") == 0) {
         r->delta_fd = STDIN_FILENO;
@@ -235,13 +105,45 @@ static kerf_err open_scratch(struct run *r)
     return KERF_OK;
 }
 
+/*
+ * With a state: NEW in the making is a file that a later run finds again, or the device that NEW is. r->writer gives it its
+ * name in the end.
+ */
+static kerf_err open_partial(struct run *r)
+{
+    const char *path = r->options->new_path;
+    size_t len = strlen(path) + sizeof ".kerf-partial";
+    struct stat st;
+    bool device = stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+
+    r->writer.path = strdup(path);
+    r->partial_path = malloc(len);
+    if (r->writer.path == NULL || r->partial_path == NULL) {
+        return KERF_ERR_RAM;
+    }
+    (void)snprintf(r->partial_path, len, "%s%s", path, device ? "" : ".kerf-partial");
+    r->writer.fd = open(r->partial_path, O_RDWR | O_CLOEXEC | (device ? 0 : O_CREAT), 0666);
+    if (r->writer.fd < 0) {
+        kerf_why_errno(&r->why, "write", r->partial_path, errno);
+        return KERF_ERR_FLASH;
+    }
+    return KERF_OK;
+}
+
 static kerf_err open_output(struct run *r)
 {
-    const struct options *o = r->options;
-    kerf_err err;
+    const struct kerf_patch_options *o = r->options;
+    kerf_err err = KERF_OK;
 
+    if (o->in_place) {
+        err = kerf_posix_init(&r->posix, r->old_fd, o->old_path, r->old_fd, o->old_path, UINT64_MAX, &r->why);
+        r->posix.in_place = true;
+        return err;
+    }
     if (o->dry_run) {
         err = open_scratch(r);
+    } else if (o->state_path != NULL) {
+        err = open_partial(r);
     } else {
         err = kerf_file_writer_begin(&r->writer, o->new_path, 0, &r->why);
     }
@@ -319,7 +221,7 @@ static kerf_err check_old(struct run *r)
         kerf_posix_size(r->old_fd, r->options->old_path, &size, &exact, &r->why) != KERF_OK) {
         return KERF_ERR_SOURCE;
     }
-    if (size < r->header.old_size || (exact && size > r->header.old_size)) {
+    if (size < r->header.old_size || (exact && !r->options->in_place && size > r->header.old_size)) {
         kerf_why_set(&r->why,
                      "'%s' has %" PRIu64 " bytes, but the delta was made from an image of %" PRIu64
                      ": use the delta for this image, or a full payload",
@@ -350,14 +252,15 @@ static void show_progress(struct run *r)
 static kerf_err feed(struct run *r)
 {
     bool end = false;
-    bool old_checked = false;
+    bool old_checked = r->posix.chunk0_hashed; /* the journal stands for it */
     kerf_err err;
 
     for (;;) {
         size_t used;
 
         if (kerf_cli_interrupted()) {
-            kerf_why_set(&r->why, "interrupted: nothing was changed");
+            kerf_why_set(&r->why, r->state_path != NULL ? "interrupted: run it again, and it goes on"
+                                                        : "interrupted: nothing was changed");
             return KERF_ERR_STATE;
         }
         err = kerf_patcher_feed(r->patcher, &r->posix.port, r->input + r->input_pos, r->input_len - r->input_pos,
@@ -389,7 +292,7 @@ static kerf_err feed(struct run *r)
 /* What --expect says beyond the 16 bytes that the patcher compares. */
 static kerf_err check_expected(struct run *r)
 {
-    const struct options *o = r->options;
+    const struct kerf_patch_options *o = r->options;
 
     if (o->expect_len > 0 && memcmp(r->posix.chunk0_digest.b, o->expect, o->expect_len) != 0) {
         return KERF_ERR_CHUNK;
@@ -397,23 +300,239 @@ static kerf_err check_expected(struct run *r)
     return KERF_OK;
 }
 
+/* --- Going on after a cut --- */
+
+static kerf_err open_state(struct run *r)
+{
+    const struct kerf_patch_options *o = r->options;
+    const char *base = o->state_path != NULL ? o->state_path : o->old_path;
+    size_t len = strlen(base) + sizeof ".kerf-state";
+
+    r->state_path = malloc(len);
+    if (r->state_path == NULL) {
+        return KERF_ERR_RAM;
+    }
+    (void)snprintf(r->state_path, len, "%s%s", base, o->state_path != NULL ? "" : ".kerf-state");
+    r->state_fd = open(r->state_path, O_RDWR | O_CLOEXEC | (o->position ? 0 : O_CREAT), 0600);
+    if (r->state_fd < 0) {
+        kerf_why_errno(&r->why, "write", r->state_path, errno);
+        return KERF_ERR_FLASH;
+    }
+    return KERF_OK;
+}
+
+/* The digest of chunk 0, which names the delta; from a file whose header was read. false: it can't be told. */
+static bool name_delta(struct run *r, struct kerf_sha256_digest *digest)
+{
+    uint8_t *chunk0 = malloc(r->header.chunk0_len);
+    bool named = r->whole && r->header.header_len != 0 && chunk0 != NULL &&
+                 pread(r->delta_fd, chunk0, r->header.chunk0_len, 0) == (ssize_t)r->header.chunk0_len &&
+                 kerf_hash_bytes(chunk0, r->header.chunk0_len, digest) == KERF_OK;
+
+    free(chunk0);
+    return named;
+}
+
+static kerf_err get_workspace(struct run *r, size_t len)
+{
+    if (len > r->workspace_len || r->workspace == NULL) {
+        free(r->workspace);
+        r->workspace = malloc(len);
+        r->workspace_len = len;
+    }
+    if (r->workspace == NULL) {
+        kerf_why_set(&r->why, "there is no memory for a workspace of %zu bytes: free some memory", len);
+        return KERF_ERR_RAM;
+    }
+    return KERF_OK;
+}
+
+/* Brings the input to where the apply goes on. */
+static kerf_err skip_to(struct run *r, uint64_t pos)
+{
+    bool end = false;
+    uint64_t skip = pos - r->options->from;
+    kerf_err err = KERF_OK;
+
+    if (pos < r->options->from) {
+        kerf_why_set(&r->why, "the delta is needed from byte %" PRIu64 " on", pos);
+        return KERF_ERR_ARGUMENT;
+    }
+    if (r->options->from == 0 && lseek(r->delta_fd, (off_t)pos, SEEK_SET) >= 0) {
+        r->input_len = r->input_pos = 0;
+        return KERF_OK;
+    }
+    while (err == KERF_OK && skip > r->input_len - r->input_pos && !end) {
+        skip -= r->input_len - r->input_pos;
+        r->input_pos = r->input_len;
+        err = read_input(r, &end);
+    }
+    r->input_pos += end ? 0 : (size_t)skip;
+    return err;
+}
+
+/* KERF_OK: goes on after a cut. KERF_NONE: there is nothing to go on with, and a new journal is made. */
+static kerf_err resume(struct run *r, struct kerf_patcher_expect *expect)
+{
+    const struct kerf_patch_options *o = r->options;
+    struct kerf_patcher_status s;
+    struct stat st;
+    struct kerf_sha256_digest name;
+    size_t len = 0;
+    bool found;
+    bool named = name_delta(r, &name);
+    kerf_err err = kerf_journal_file_open(&r->posix, r->state_fd, r->state_path, &found, &len);
+
+    /* Without what was made of NEW, the state is that of an earlier run which ended before it could remove it. */
+    if (err == KERF_OK && found && !o->in_place) {
+        found = fstat(r->writer.fd, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size > 0);
+    }
+    if (err == KERF_OK && found) {
+        err = get_workspace(r, len);
+    }
+    if (err != KERF_OK || !found) {
+        return err == KERF_OK ? KERF_NONE : err;
+    }
+    r->posix.chunk0_hashed = true; /* not here, but by an earlier run */
+    r->posix.chunk0_digest = named ? name : expect->chunk0_digest;
+    err = kerf_patcher_resume(r->workspace, r->workspace_len, &r->posix.port, NULL, &r->patcher);
+    if (err == KERF_OK) {
+        kerf_patcher_status(r->patcher, &s);
+        if ((named && memcmp(name.b, s.payload_digest.b, KERF_DIGEST_LEN) != 0) ||
+            (expect->chunk0_known && memcmp(expect->chunk0_digest.b, s.payload_digest.b, KERF_DIGEST_LEN) != 0)) {
+            kerf_why_set(&r->why, "'%s' is being updated with another delta: finish that with the same delta first",
+                         o->old_path);
+            err = o->in_place ? KERF_ERR_ARGUMENT : KERF_NONE;
+        }
+    }
+    if (err == KERF_OK) {
+        r->resumed_from = s.delta_pos;
+        err = kerf_posix_resumed(&r->posix);
+        return err == KERF_OK ? skip_to(r, s.delta_pos) : err;
+    }
+    r->posix.chunk0_hashed = false;
+    r->patcher = NULL;
+    if (err == KERF_NONE) {
+        r->why.text[0] = '\0';
+    }
+    return err;
+}
+
+static kerf_err begin(struct run *r, struct kerf_patcher_expect *expect)
+{
+    const struct kerf_patch_options *o = r->options;
+    kerf_err err = KERF_NONE;
+
+    r->whole = o->from == 0;
+    if (r->whole) {
+        err = peek(r);
+    }
+    if ((err == KERF_OK || err == KERF_NONE) && (o->state_path != NULL || o->in_place)) {
+        err = open_state(r);
+        err = err == KERF_OK ? resume(r, expect) : err;
+        if (err != KERF_NONE) {
+            return err;
+        }
+        if (!r->whole) {
+            kerf_why_set(&r->why, "there is nothing to go on with: give the delta from its beginning");
+            return KERF_ERR_ARGUMENT;
+        }
+        err = KERF_OK;
+        if (r->header.header_len != 0) {
+            err = kerf_journal_file_create(&r->posix, r->state_fd, r->state_path, &r->header);
+            err = err == KERF_OK ? get_workspace(r, kerf_patcher_workspace(&r->header, &r->posix.port)) : err;
+        }
+    }
+    if (err == KERF_OK) {
+        err = kerf_patcher_init(r->workspace, r->workspace_len, &r->posix.port, expect, 0, &r->patcher);
+    }
+    return err;
+}
+
 static kerf_err apply(struct run *r)
 {
-    const struct options *o = r->options;
+    const struct kerf_patch_options *o = r->options;
     struct kerf_patcher_expect expect;
-    kerf_err err = peek(r);
+    kerf_err err;
 
     memset(&expect, 0, sizeof expect);
     expect.chunk0_known = o->expect_len > 0;
     memcpy(expect.chunk0_digest.b, o->expect, o->expect_len);
-    if (err == KERF_OK) {
-        err = kerf_patcher_init(r->workspace, r->workspace_len, &r->posix.port, &expect, 0, &r->patcher);
-    }
+    err = begin(r, &expect);
     if (err == KERF_OK) {
         err = feed(r);
     }
     kerf_progress_end(&r->progress);
     return err == KERF_END ? check_expected(r) : err;
+}
+
+/* The new image is there and right: gives it its length and its name. */
+static kerf_err finish(struct run *r)
+{
+    const struct kerf_patch_options *o = r->options;
+    int fd = o->in_place ? r->old_fd : r->writer.fd;
+    struct kerf_patcher_status s;
+    struct stat st;
+    kerf_err err = KERF_OK;
+
+    kerf_patcher_status(r->patcher, &s);
+    if (o->dry_run) {
+        return KERF_OK;
+    }
+    if ((o->in_place || o->state_path != NULL) && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+        (ftruncate(fd, (off_t)s.new_size) != 0 || fsync(fd) != 0)) {
+        kerf_why_errno(&r->why, "write", o->in_place ? o->old_path : o->new_path, errno);
+        return KERF_ERR_FLASH;
+    }
+    if (r->partial_path == NULL && !o->in_place) {
+        return kerf_file_writer_commit(&r->writer, &r->why);
+    }
+    if (r->partial_path != NULL && strcmp(r->partial_path, o->new_path) != 0) {
+        r->writer.temp_path = strdup(r->partial_path);
+        err = r->writer.temp_path == NULL ? KERF_ERR_RAM : kerf_file_writer_commit(&r->writer, &r->why);
+    }
+    if (err == KERF_OK) {
+        (void)unlink(r->state_path); /* left behind, it says that all is done */
+    }
+    return err;
+}
+
+/* --position: from which byte of the delta on. */
+static int print_position(const struct kerf_patch_options *o)
+{
+    struct run r;
+    struct kerf_patcher_status s;
+    size_t len = 0;
+    bool found = false;
+    kerf_err err;
+
+    memset(&r, 0, sizeof r);
+    memset(&s, 0, sizeof s);
+    r.options = o;
+    err = kerf_posix_init(&r.posix, -1, "", -1, "", UINT64_MAX, &r.why);
+    if (err == KERF_OK && access(o->state_path, F_OK) == 0) {
+        err = open_state(&r);
+        err = err == KERF_OK ? kerf_journal_file_open(&r.posix, r.state_fd, o->state_path, &found, &len) : err;
+    }
+    if (err == KERF_OK && found) {
+        r.posix.port.flush_new = NULL; /* nothing is written here */
+        err = get_workspace(&r, len);
+        err = err == KERF_OK ? kerf_patcher_resume(r.workspace, len, &r.posix.port, NULL, &r.patcher) : err;
+        if (err == KERF_OK) {
+            kerf_patcher_status(r.patcher, &s);
+        }
+    }
+    kerf_posix_free(&r.posix);
+    free(r.workspace);
+    free(r.state_path);
+    if (err < KERF_OK) {
+        return kerf_cli_fail(kerf_cli_err_exit(err), "%s", r.why.text[0] != '\0' ? r.why.text : r.posix.why.text);
+    }
+    if (o->json) {
+        return kerf_cli_json(json_pack("{s:b, s:I}", "ok", 1, "position", (json_int_t)s.delta_pos));
+    }
+    (void)printf("%" PRIu64 "\n", (uint64_t)s.delta_pos);
+    return KERF_EXIT_OK;
 }
 
 /* The line and the exit code for what went wrong. */
@@ -476,7 +595,7 @@ static const char *codec_name(const struct kerf_header *h)
 
 static int report_success(const struct run *r)
 {
-    const struct options *o = r->options;
+    const struct kerf_patch_options *o = r->options;
     const struct kerf_header *h = &r->header;
     struct kerf_patcher_status s;
     char new_hex[2 * KERF_SHA256_LEN + 1];
@@ -488,12 +607,16 @@ static int report_success(const struct run *r)
     (void)kerf_cli_format_hex(s.target_digest.b, KERF_SHA256_LEN, new_hex);
     (void)kerf_cli_format_hex(r->posix.chunk0_digest.b, KERF_SHA256_LEN, chunk0_hex);
     if (o->json) {
-        return kerf_cli_json(json_pack(
-            "{s:b, s:b, s:o?, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:s}", "ok", 1, "dry_run", (int)o->dry_run,
-            "output", kerf_cli_json_text(o->dry_run ? NULL : o->new_path), "old_size", (json_int_t)h->old_size,
-            "delta_size", (json_int_t)s.delta_pos, "new_size", (json_int_t)s.new_size, "sha256", new_hex,
-            "delta_digest", chunk0_hex, "authenticated", o->expect_len > 0, "workspace", (json_int_t)workspace,
-            "buffers", (json_int_t)buffers, "codec", codec_name(h)));
+        return kerf_cli_json(json_pack("{s:b, s:b, s:o?, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:s}", "ok", 1,
+                                       "dry_run", (int)o->dry_run, "output",
+                                       kerf_cli_json_text(o->dry_run    ? NULL
+                                                          : o->in_place ? o->old_path
+                                                                        : o->new_path),
+                                       "resumed_from", (json_int_t)r->resumed_from, "old_size", (json_int_t)h->old_size,
+                                       "delta_size", (json_int_t)s.delta_pos, "new_size", (json_int_t)s.new_size,
+                                       "sha256", new_hex, "delta_digest", chunk0_hex, "authenticated",
+                                       o->expect_len > 0, "workspace", (json_int_t)workspace, "buffers",
+                                       (json_int_t)buffers, "codec", codec_name(h)));
     }
     if (o->quiet) {
         return KERF_EXIT_OK;
@@ -502,16 +625,29 @@ static int report_success(const struct run *r)
         (void)printf("delta: %s, %u regions, chunks of %" PRIu32 " bytes, digest %s\n", codec_name(h),
                      (unsigned)h->region_count, h->chunk_size, chunk0_hex);
     }
-    (void)printf(
-        "%s: %" PRIu64 " bytes from %" PRIu64 " of old and %" PRIu64 " of delta, sha256 %s, workspace %zu bytes; %s\n",
-        o->dry_run ? "dry run" : o->new_path, (uint64_t)s.new_size, (uint64_t)h->old_size, (uint64_t)s.delta_pos,
-        new_hex, workspace, o->expect_len > 0 ? "authenticated" : "integrity checked, not authenticated (no --expect)");
+    (void)printf("%s: %" PRIu64 " bytes from %" PRIu64 " of old and %" PRIu64
+                 " of delta, sha256 %s, workspace %zu bytes; %s\n",
+                 o->dry_run    ? "dry run"
+                 : o->in_place ? o->old_path
+                               : o->new_path,
+                 (uint64_t)s.new_size, (uint64_t)h->old_size, (uint64_t)s.delta_pos, new_hex, workspace,
+                 o->expect_len > 0 ? "authenticated" : "integrity checked, not authenticated (no --expect)");
     return KERF_EXIT_OK;
 }
 
 static void clean_up(struct run *r)
 {
-    kerf_file_writer_abort(&r->writer);
+    if (r->partial_path != NULL && r->writer.fd >= 0) { /* for the next run */
+        (void)close(r->writer.fd);
+        free(r->writer.path);
+    } else {
+        kerf_file_writer_abort(&r->writer);
+    }
+    if (r->state_fd >= 0) {
+        (void)close(r->state_fd);
+    }
+    free(r->state_path);
+    free(r->partial_path);
     kerf_posix_free(&r->posix);
     free(r->workspace);
     free(r->input);
@@ -526,7 +662,7 @@ static void clean_up(struct run *r)
     }
 }
 
-static int patch(const struct options *o)
+static int patch(const struct kerf_patch_options *o)
 {
     struct run r;
     kerf_err err;
@@ -534,7 +670,7 @@ static int patch(const struct options *o)
 
     memset(&r, 0, sizeof r);
     r.options = o;
-    r.old_fd = r.delta_fd = r.scratch_fd = -1;
+    r.old_fd = r.delta_fd = r.scratch_fd = r.state_fd = -1;
     r.writer = (struct kerf_file_writer)KERF_FILE_WRITER_NONE;
     kerf_progress_begin(&r.progress, o->quiet);
     r.input = malloc(INPUT_CAP);
@@ -545,8 +681,12 @@ static int patch(const struct options *o)
     if (err == KERF_OK) {
         err = apply(&r);
     }
-    if (err == KERF_OK && !o->dry_run) {
-        err = kerf_file_writer_commit(&r.writer, &r.why);
+    if (err == KERF_OK) {
+        err = finish(&r);
+    }
+    if (r.state_path != NULL &&
+        ((err == KERF_ERR_SOURCE && r.resumed_from == 0) || (err == KERF_ERR_TARGET && !o->in_place))) {
+        (void)unlink(r.state_path); /* nothing was begun, or going on would end the same way */
     }
     if (err == KERF_OK) {
         code = report_success(&r);
@@ -560,13 +700,15 @@ static int patch(const struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o;
+    struct kerf_patch_options o;
     int code;
 
     memset(&o, 0, sizeof o);
     kerf_cli_begin("kerf-patch");
-    code = parse_options(&o, argc, argv);
-    if (code < 0) {
+    code = kerf_patch_options_parse(&o, argc, argv);
+    if (code < 0 && o.position) {
+        code = print_position(&o);
+    } else if (code < 0) {
         kerf_cli_catch_signals();
         code = patch(&o);
     }

@@ -101,6 +101,11 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
     return read_cached(posix, &posix->new_cache, pos, buf, len);
 }
 
+static void forget(struct kerf_posix_cache *cache)
+{
+    memset(cache->line_pos, 0xff, sizeof cache->line_pos);
+}
+
 static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len)
 {
     struct kerf_posix *posix = ctx;
@@ -125,13 +130,12 @@ static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t le
         len -= (size_t)n;
         at += (uint64_t)n;
     }
-    file->size = at;
+    file->size = posix->in_place && file->size > at ? file->size : at;
+    if (posix->in_place) {
+        forget(&posix->old_cache);
+        forget(&posix->new_cache);
+    }
     return KERF_OK;
-}
-
-static void forget(struct kerf_posix_cache *cache)
-{
-    memset(cache->line_pos, 0xff, sizeof cache->line_pos);
 }
 
 static kerf_err flush_new(void *ctx)
@@ -140,6 +144,10 @@ static kerf_err flush_new(void *ctx)
 
     if (fsync(posix->new_cache.fd) != 0) {
         kerf_why_errno(&posix->why, "write", posix->new_cache.name, errno);
+        return KERF_ERR_FLASH;
+    }
+    if (posix->spare_fd >= 0 && fsync(posix->spare_fd) != 0) {
+        kerf_why_errno(&posix->why, "write", posix->spare_name, errno);
         return KERF_ERR_FLASH;
     }
     forget(&posix->new_cache);
@@ -216,6 +224,7 @@ kerf_err kerf_posix_init(struct kerf_posix *posix, int old_fd, const char *old_n
 
     memset(posix, 0, sizeof *posix);
     posix->xz = no_stream;
+    posix->spare_fd = -1;
     posix->port.ctx = posix;
     posix->port.slot_size = slot_size;
     posix->port.page_size = KERF_POSIX_PAGE;
@@ -240,6 +249,13 @@ kerf_err kerf_posix_init(struct kerf_posix *posix, int old_fd, const char *old_n
         return KERF_ERR_RAM;
     }
     return KERF_OK;
+}
+
+kerf_err kerf_posix_resumed(struct kerf_posix *posix)
+{
+    bool exact;
+
+    return kerf_posix_size(posix->new_cache.fd, posix->new_cache.name, &posix->new_cache.size, &exact, &posix->why);
 }
 
 void kerf_posix_free(struct kerf_posix *posix)

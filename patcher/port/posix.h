@@ -46,8 +46,11 @@ struct kerf_posix {
     struct kerf_why why;                          /* what the last callback that failed found; empty: nothing to say */
     struct kerf_posix_cache old_cache, new_cache; /* new_cache.size: end of what was written */
     struct kerf_hash hash;
-    bool reread; /* true: before new is verified, the system is asked to forget it, so that it is read from the disk.
+    bool reread;   /* true: before new is verified, the system is asked to forget it, so that it is read from the disk.
                     The caller may set it after init; for slots */
+    bool in_place; /* old and new are the same file. The caller may set it after init */
+    int spare_fd;  /* journal_file.h: flushed with new; -1: none */
+    const char *spare_name;
     bool chunk0_hashed;
     struct kerf_sha256_digest chunk0_digest; /* of chunk 0, once it was hashed */
     lzma_stream xz;
@@ -61,6 +64,9 @@ struct kerf_posix {
  */
 KERF_MUST_USE kerf_err kerf_posix_init(struct kerf_posix *posix, int old_fd, const char *old_name, int new_fd,
                                        const char *new_name, uint64_t slot_size, struct kerf_why *why);
+
+/* Goes on with a new image of which some is written: reads may go to the end of the file. */
+KERF_MUST_USE kerf_err kerf_posix_resumed(struct kerf_posix *posix);
 
 /* Releases what init took; the descriptors stay open. Safe after a failed init. */
 void kerf_posix_free(struct kerf_posix *posix);

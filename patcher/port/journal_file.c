@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L
+#define _FILE_OFFSET_BITS 64
+#include "patcher/port/journal_file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+
+#define HEAD_LEN 4096u
+#define HEAD_USED 32u            /* the digest of these bytes follows them */
+#define UNIT 512u                /* bytes of a mark: a disk's sector */
+#define INTERVAL_MIN (1u << 20)  /* bytes of new between checkpoints, at least, */
+#define CHECKPOINTS_MAX 64u      /* and no more of them than that */
+#define PAGE_MAX KERF_POSIX_PAGE /* bytes of a write */
+
+static kerf_err refused(struct kerf_posix *posix, const char *verb)
+{
+    kerf_why_errno(&posix->why, verb, posix->spare_name, errno);
+    return KERF_ERR_FLASH;
+}
+
+/* What was never written reads as zeros. */
+static kerf_err read_at(struct kerf_posix *posix, uint64_t pos, uint8_t *buf, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = pread(posix->spare_fd, buf, len, (off_t)pos);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return refused(posix, "read");
+        }
+        if (n == 0) {
+            memset(buf, 0, len);
+            n = (ssize_t)len;
+        }
+        buf += n;
+        len -= (size_t)n;
+        pos += (uint64_t)n;
+    }
+    return KERF_OK;
+}
+
+static kerf_err write_at(struct kerf_posix *posix, uint64_t pos, const uint8_t *buf, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = pwrite(posix->spare_fd, buf, len, (off_t)pos);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            errno = n < 0 ? errno : ENOSPC;
+            return refused(posix, "write");
+        }
+        buf += n;
+        len -= (size_t)n;
+        pos += (uint64_t)n;
+    }
+    return KERF_OK;
+}
+
+static kerf_err read_spare(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    return read_at(ctx, pos + HEAD_LEN, buf, len);
+}
+
+static kerf_err write_spare(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len)
+{
+    return write_at(ctx, pos + HEAD_LEN, buf, len);
+}
+
+static kerf_err erase_spare(void *ctx, kerf_pos pos)
+{
+    struct kerf_posix *posix = ctx;
+    uint8_t blank[4096];
+    kerf_err err = KERF_OK;
+
+    memset(blank, 0xff, sizeof blank);
+    for (uint32_t done = 0; err == KERF_OK && done < posix->port.spare_sector; done += (uint32_t)sizeof blank) {
+        uint32_t n = posix->port.spare_sector - done;
+
+        err = write_at(posix, pos + HEAD_LEN + done, blank, n < sizeof blank ? n : sizeof blank);
+    }
+    return err;
+}
+
+/* Hands the spare area to the port, whose sizes are set. */
+static void use(struct kerf_posix *posix)
+{
+    posix->port.spare_sector = posix->port.page_size;
+    posix->port.spare_unit = posix->port.page_size < UNIT ? posix->port.page_size : UNIT;
+    posix->port.read_spare = read_spare;
+    posix->port.erase_spare = erase_spare;
+    posix->port.write_spare = write_spare;
+}
+
+static kerf_err seal(const uint8_t head[HEAD_USED], struct kerf_sha256_digest *digest)
+{
+    return kerf_hash_bytes(head, HEAD_USED, digest);
+}
+
+kerf_err kerf_journal_file_open(struct kerf_posix *posix, int fd, const char *name, bool *found, size_t *workspace_len)
+{
+    uint8_t head[HEAD_USED + KERF_SHA256_LEN];
+    struct kerf_sha256_digest digest;
+    struct kerf_port *port = &posix->port;
+    kerf_err err;
+
+    *found = false;
+    posix->spare_fd = fd;
+    posix->spare_name = name;
+    err = read_at(posix, 0, head, sizeof head);
+    if (err == KERF_OK) {
+        err = seal(head, &digest);
+    }
+    if (err != KERF_OK || memcmp(head, "KRFJ\1\0\0\0", 8) != 0 ||
+        memcmp(head + HEAD_USED, digest.b, sizeof digest.b) != 0) {
+        return err;
+    }
+    port->journal_size = kerf_load_le32(head + 8);
+    port->page_size = kerf_load_le32(head + 12);
+    port->interval = kerf_load_le32(head + 16);
+    port->spare_size = (kerf_pos)kerf_load_le64(head + 24);
+    use(posix);
+    *workspace_len = (size_t)port->journal_size / 2 + port->page_size;
+    *found = true;
+    return KERF_OK;
+}
+
+kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *name, const struct kerf_header *header)
+{
+    uint8_t head[HEAD_LEN];
+    struct kerf_sha256_digest digest;
+    struct kerf_port *port = &posix->port;
+    uint64_t sector = (uint64_t)1 << header->sector_log2;
+    uint64_t interval = (uint64_t)header->new_size / CHECKPOINTS_MAX;
+    size_t journal;
+    kerf_err err;
+
+    posix->spare_fd = fd;
+    posix->spare_name = name;
+    port->page_size = PAGE_MAX;
+    port->spare_size = 0;
+    if ((header->flags & KERF_FLAG_IN_PLACE) != 0) {
+        port->page_size = sector < PAGE_MAX ? (uint32_t)sector : PAGE_MAX;
+        port->spare_size = (kerf_pos)(header->scratch * sector);
+    }
+    use(posix);
+    journal = kerf_patcher_journal(header, port);
+    if (journal > UINT32_MAX) {
+        return KERF_ERR_RAM;
+    }
+    interval = interval < INTERVAL_MIN ? INTERVAL_MIN : interval > UINT32_MAX / 2 ? UINT32_MAX / 2 : interval;
+    port->journal_size = (uint32_t)journal;
+    port->spare_size += (kerf_pos)journal;
+    port->interval = (uint32_t)interval / PAGE_MAX * PAGE_MAX;
+    memset(head, 0, sizeof head);
+    memcpy(head, "KRFJ\1", 5);
+    kerf_store_le32(head + 8, port->journal_size);
+    kerf_store_le32(head + 12, port->page_size);
+    kerf_store_le32(head + 16, port->interval);
+    kerf_store_le64(head + 24, port->spare_size);
+    err = seal(head, &digest);
+    memcpy(head + HEAD_USED, digest.b, sizeof digest.b);
+    if (err == KERF_OK && ftruncate(fd, 0) != 0) {
+        return refused(posix, "write");
+    }
+    if (err == KERF_OK) {
+        err = write_at(posix, 0, head, sizeof head);
+    }
+    if (err == KERF_OK && fsync(fd) != 0) {
+        return refused(posix, "write");
+    }
+    return err;
+}

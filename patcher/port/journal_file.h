@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * journal_file.h - the spare area of the POSIX port: journal and scratch in a file.
+ *
+ * The file begins with a block that says its layout; the spare area (patcher.h) follows. Order on disk: the file is made, with
+ * its layout, and synced before the first write to old or new. The patcher asks for a flush before each mark (then new, scratch
+ * and the body of the checkpoint are synced) and after it (then the mark is): what was lost, torn or reordered between two
+ * fsyncs is only ever what no mark vouches for yet.
+ */
+#ifndef KERF_PATCHER_PORT_JOURNAL_FILE_H
+#define KERF_PATCHER_PORT_JOURNAL_FILE_H
+
+#include "patcher/port/posix.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Takes up the journal in an open file (readable and writable; it stays the caller's). *found: it is one, and the port has a
+ * spare area now; *workspace_len then is as much workspace as kerf_patcher_resume() may need. The file may be anything.
+ */
+KERF_MUST_USE kerf_err kerf_journal_file_open(struct kerf_posix *posix, int fd, const char *name, bool *found,
+                                              size_t *workspace_len);
+
+/*
+ * Empties the file and makes it a journal for a container with this header; in place with its scratch. Synced. Sets the port's
+ * page_size, too.
+ */
+KERF_MUST_USE kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *name,
+                                                const struct kerf_header *header);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,125 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# kerf-patch goes on where it was killed: two slots and in place, from a file and from a pipe that brings only what is missing.
+# Needs KERF_BIN (programs) and KERF_BUILD (tests/pack_tool); ctest sets both.
+set -u
+patch=$KERF_BIN/kerf-patch
+pack=$KERF_BUILD/tests/pack_tool
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+failures=0
+
+complain() {
+    echo "FAILED: $*" >&2
+    failures=$((failures + 1))
+}
+
+same() {
+    cmp -s "$1" "$2" || complain "$1 is not $2: $3"
+}
+
+# killed SIGNAL BYTES DELTA ARGUMENT...   runs kerf-patch with so many bytes of the delta on a pipe, then ends it
+killed() {
+    signal=$1 bytes=$2 delta=$3
+    shift 3
+    rm -f slow
+    mkfifo slow
+    "$patch" "$@" <slow >out 2>err &
+    pid=$!
+    exec 3>slow
+    head -c "$bytes" "$delta" >&3
+    # Until it has taken all of it and waits for more.
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        sleep 0.1
+        ! grep -q '^State:.S' "/proc/$pid/status" 2>/dev/null || break
+    done
+    kill -"$signal" $pid
+    wait $pid 2>/dev/null
+    exec 3>&-
+}
+
+position() {
+    "$patch" --position --state "$1" || complain "no position in $1"
+}
+
+# --- Two slots.
+seq 1 700000 >target # 4.6 MB: four checkpoints
+seq 3 40000 >old
+"$pack" stored old target delta >digest || exit 1
+len=$(wc -c <delta)
+for signal in KILL TERM; do
+    killed $signal $((len * 2 / 3)) delta old - -o new --state state
+    [ ! -e new ] || complain "a new image after $signal"
+    at=$(position state)
+    [ "$at" -gt $((len / 3)) ] && [ "$at" -le $((len * 2 / 3)) ] || complain "goes on from $at of $len after $signal"
+    [ "$("$patch" --position --state state --json | tr -d ' ')" = "{\"ok\":true,\"position\":$at}" ] ||
+        complain "another position as JSON"
+    cp state state.kept
+    cp new.kerf-partial partial.kept
+    # A file is read from there on; a pipe from its beginning is, too; or it brings what is missing.
+    "$patch" old delta -o new --state state --json >out || complain "did not go on: $(cat out)"
+    grep -q "\"resumed_from\":$at" out || complain "went on from elsewhere: $(cat out)"
+    same new target "$signal, file"
+    [ ! -e state ] && [ ! -e new.kerf-partial ] || complain "a state is left"
+    cp state.kept state && cp partial.kept new.kerf-partial && rm new
+    "$patch" old - -o new --state state <delta >out || complain "a pipe from the beginning did not do"
+    same new target "$signal, pipe"
+    cp state.kept state && cp partial.kept new.kerf-partial && rm new
+    tail -c +$((at + 1)) delta | "$patch" old - -o new --state state --from "$at" --expect "$(cat digest)" >out ||
+        complain "the missing bytes were not enough"
+    same new target "$signal, --from"
+    rm new
+done
+# Bytes that are not there, and nothing to go on with, are said.
+cp state.kept state && cp partial.kept new.kerf-partial
+tail -c +$((at + 101)) delta | "$patch" old - -o new --state state --from $((at + 100)) 2>err && complain "a hole was accepted"
+grep -q "needed from byte $at" err || complain "does not say what is needed: $(cat err)"
+"$patch" old - -o new --state nothing --from 10 <delta 2>err && complain "went on from nothing"
+grep -q 'nothing to go on with' err || complain "does not say that there is nothing: $(cat err)"
+# Another delta starts anew; so does a state of which the image is gone, or one that is no state.
+seq 9 600000 >other
+"$pack" stored old other otherdelta >/dev/null || exit 1
+"$patch" old otherdelta -o new --state state --json >out || complain "another delta did not start anew"
+grep -q '"resumed_from":0' out || complain "another delta went on: $(cat out)"
+same new other 'another delta'
+cp state.kept state
+"$patch" old delta -o new --state state >out || complain "a state without an image did not start anew"
+same new target 'no image'
+cp old state
+"$patch" old delta -o new --state state >out || complain "no state did not start anew"
+same new target 'no state'
+
+# --- In place, grown and shrunk.
+awk 'BEGIN { for (i = 0; i < 12000; i++) print i, (i * 7919) % 100003 }' >small
+awk 'BEGIN { for (i = 0; i < 14000; i++) print i, (i % 20 == 7 ? i * 31 : (i * 7919) % 100003) }' >big
+for way in 'small big' 'big small'; do
+    from=${way% *} to=${way#* }
+    "$KERF_BIN/kerf-diff" -q --in-place sector=4096,scratch=2 $from $to -o delta || exit 1
+    len=$(wc -c <delta)
+    for part in 2 3 4 5 6 7; do
+        cp $from image
+        killed KILL $((len * part / 8)) delta --in-place image -
+        at=$(position image.kerf-state)
+        [ "$at" -gt 0 ] || [ "$part" -lt 4 ] || complain "$way: no checkpoint at $part/8 of $len"
+        tail -c +$((at + 1)) delta | "$patch" --in-place image - --from "$at" >out || complain "$way, $part/8: $(cat out)"
+        same image $to "$way, $part/8"
+        [ ! -e image.kerf-state ] || complain "a state is left in place"
+    done
+    # Killed wherever it was, again and again.
+    cp $from image
+    for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        timeout -s KILL 0.0"$i" "$patch" --in-place image delta --state s >/dev/null 2>&1 && break
+    done
+    cmp -s image $to || "$patch" --in-place image delta --state s >out || complain "$way: did not go on"
+    same image $to "$way, killed many times"
+done
+cp big image
+killed KILL $((len * 5 / 8)) delta --in-place image -
+"$KERF_BIN/kerf-diff" -q --in-place sector=4096,scratch=2 small big -o otherdelta || exit 1
+"$patch" --in-place image otherdelta 2>err && complain "another delta was begun in place"
+grep -q 'another delta' err || complain "does not say that it is another delta: $(cat err)"
+"$patch" --in-place image delta >out || complain "did not go on after another delta was offered"
+same image small 'after another delta'
+
+[ $failures -eq 0 ]
