@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/isa/isa.h"
-
 /* Longer names (C++ templates) are cut. */
 #define NAME_MAX_LEN 400u
 

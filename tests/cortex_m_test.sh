@@ -6,8 +6,9 @@
 # --stack: prints what the core takes of each machine's stack, and tests nothing else.
 #
 # Makes real deltas between two versions of the QEMU image itself (patcher/port/cortex-m), for Cortex-M3, M4, M33 and M0, and
-# lets each machine apply its own: old image in its flash, delta in pieces of 64 bytes and of 1. What the machine hashes
-# in its new slot must be the new image; a damaged delta and a wrong old image must be refused.
+# lets each machine apply its own: old image in its flash, two slots and in place, delta in pieces of 64 bytes and of 1, and with
+# the power cut. What the machine hashes in its new slot must be the new image; a damaged delta and a wrong old image must be
+# refused.
 set -eu
 diff=$1
 bin=$2
@@ -53,7 +54,8 @@ refuse() {
 # RAM and registers are lost each time.
 cuts() {
     run "$1" "$2" "$3" "$5" "$7" 64 0 >"$dir/out" || fail "$1: $8 with a journal: $(cat "$dir/out")"
-    total=$(value operations)
+    # After the last one, which empties the journal, there is nothing to go on with.
+    total=$(($(value operations) - 1))
     resumed=0
     for share in 0 1 13 29 47 61 83 97 100; do
         cut=$((1 + (total - 1) * share / 100))
@@ -75,6 +77,7 @@ cuts() {
     printf '%-10s %s: cut in 9 of %d operations, and once more; resumed %d times\n' "$1" "$8" "$total" "$resumed"
 }
 
+# machine MACHINE IMAGE OLD_SLOT NEW_SLOT SECTOR
 machine() {
     machine=$1 image=$2 slot=$3
     cp "$bin/kerf-$image-1.bin" "$dir/old.bin"
@@ -91,6 +94,11 @@ machine() {
 
     cuts "$machine" "kerf-$image-1" "$slot" "$slot" old.bin new.bin up.krf 'two slots'
 
+    # In place the old image is where the new one will be.
+    "$diff" --in-place "sector=$5,scratch=2" "$dir/old.bin" "$dir/new.bin" -o "$dir/in-place.krf" >/dev/null
+    apply_and_check "$machine" "kerf-$image-1" "$4" old.bin new.bin in-place.krf 64
+    cuts "$machine" "kerf-$image-1" "$4" "$slot" old.bin new.bin in-place.krf 'in place'
+
     # The numbers are those of common/error.h.
     head -c -1 "$dir/up.krf" >"$dir/cut.krf"
     refuse 'a delta cut short' 14 "$machine" "kerf-$image-1" "$slot" old.bin cut.krf
@@ -100,7 +108,7 @@ machine() {
 }
 
 # The micro:bit is a Cortex-M0 with 16 KiB of RAM.
-machine mps2-an385 an385 0x21000000
-machine mps2-an386 an386 0x21000000
-machine mps2-an505 an505 0x80000000
-machine microbit microbit 0x10000
+machine mps2-an385 an385 0x21000000 0x21700000 4096
+machine mps2-an386 an386 0x21000000 0x21700000 4096
+machine mps2-an505 an505 0x80000000 0x80700000 4096
+machine microbit microbit 0x10000 0x24000 1024

@@ -300,7 +300,7 @@ static void check_new(void)
 
 static void an_update_goes_through_under_mcuboot(void **state)
 {
-    kerf_pos from;
+    kerf_pos from = 1;
     uint8_t trailer[TRAILER];
 
     (void)state;
