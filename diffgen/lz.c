@@ -83,7 +83,7 @@ static unsigned visit(struct kerf_lz *lz, size_t pos, size_t max, struct kerf_lz
         int32_t *sons = &lz->sons[2 * (size_t)at];
         size_t len = before_len < behind_len ? before_len : behind_len;
 
-        while (len < max && bytes[(size_t)at + len] == bytes[pos + len]) {
+        while (len < max && (size_t)at + len < lz->len && bytes[(size_t)at + len] == bytes[pos + len]) {
             len++;
         }
         if (len > best) {

@@ -116,7 +116,7 @@ kerf_err kerf_order_cut(const struct kerf_order *o, const struct kerf_segments *
  * All upwards; or all downwards, by as many sectors as make a group, each group upwards in itself: the fewer runs, the fewer
  * segments are cut.
  */
-static void set(struct kerf_order *o, bool downwards)
+void kerf_order_set(struct kerf_order *o, bool downwards)
 {
     size_t step = downwards ? o->group : o->count;
     size_t r = 0;
@@ -132,23 +132,6 @@ static void set(struct kerf_order *o, bool downwards)
     }
 }
 
-/* Bytes of a plan that an order leaves without their source. */
-static kerf_err lost(const struct kerf_order *o, const struct kerf_segments *segments, kerf_pos *bytes)
-{
-    struct kerf_segments pieces = {0};
-    kerf_err err = kerf_order_cut(o, segments, &pieces);
-
-    *bytes = 0;
-    for (size_t i = 0; i < segments->count; i++) {
-        *bytes += segments->list[i].len;
-    }
-    for (size_t i = 0; i < pieces.count; i++) {
-        *bytes -= pieces.list[i].len;
-    }
-    free(pieces.list);
-    return err;
-}
-
 kerf_err kerf_order_open(struct kerf_order *o, const struct kerf_header *header)
 {
     memset(o, 0, sizeof *o);
@@ -161,7 +144,7 @@ kerf_err kerf_order_open(struct kerf_order *o, const struct kerf_header *header)
     if (o->sector == NULL || o->rank == NULL) {
         return KERF_ERR_RAM;
     }
-    set(o, false);
+    kerf_order_set(o, false);
     return KERF_OK;
 }
 
@@ -171,20 +154,4 @@ void kerf_order_close(struct kerf_order *o)
     free(o->rank);
     o->sector = NULL;
     o->rank = NULL;
-}
-
-kerf_err kerf_order_choose(struct kerf_order *o, const struct kerf_segments *segments)
-{
-    kerf_pos up = 0;
-    kerf_pos down = 0;
-    kerf_err err = lost(o, segments, &up);
-
-    set(o, true);
-    if (err == KERF_OK) {
-        err = lost(o, segments, &down);
-    }
-    if (down >= up) {
-        set(o, false);
-    }
-    return err;
 }

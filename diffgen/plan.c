@@ -38,7 +38,7 @@ struct state {
 
 /* Where a path changed its source. */
 struct node {
-    uint32_t new_pos;
+    uint32_t new_pos, run_end; /* run_end: it ends there at the latest */
     uint32_t parent;
     int64_t distance;
     int64_t old_distance;       /* of the last segment from old up to here; 0: there is none */
@@ -58,6 +58,7 @@ struct planner {
     unsigned recent_count;
     struct kerf_lz *lz;
     size_t search_from;
+    size_t run_end; /* of new, in place of the run of sectors */
     bool no_memory;
 };
 
@@ -76,8 +77,11 @@ static uint32_t add_node(struct planner *p, size_t new_pos, unsigned source, int
     }
     struct node *node = &p->nodes[p->node_count];
 
-    *node = (struct node){
-        .new_pos = (uint32_t)new_pos, .parent = parent, .distance = distance, .source = (uint8_t)source};
+    *node = (struct node){.new_pos = (uint32_t)new_pos,
+                          .run_end = (uint32_t)p->run_end,
+                          .parent = parent,
+                          .distance = distance,
+                          .source = (uint8_t)source};
     if (parent != NO_NODE) {
         node->old_distance = p->nodes[parent].old_distance;
         memcpy(node->recent, p->nodes[parent].recent, sizeof node->recent);
@@ -148,6 +152,30 @@ static void offer(struct planner *p, size_t new_pos, enum source source, int64_t
                         .again = again};
 }
 
+/* Has a source its byte for new_pos? */
+static bool has_source(const struct planner *p, size_t new_pos, enum source source, int64_t distance)
+{
+    const struct kerf_work *w = p->w;
+    int64_t at = (int64_t)new_pos + distance;
+
+    if (source == SOURCE_LITERAL) {
+        return true;
+    }
+    if (at < 0 || at >= (int64_t)(source == SOURCE_OLD ? w->old_side.len : w->new_side.len)) {
+        return false;
+    }
+    if (w->order == NULL) {
+        return true;
+    }
+    return source == SOURCE_OLD ? kerf_order_has_old(w->order, new_pos >> w->order->sector_log2, (size_t)at)
+                                : kerf_order_has_new(w->order, new_pos, (size_t)at);
+}
+
+static uint64_t length_of(int64_t distance)
+{
+    return distance < 0 ? (uint64_t)-distance : (uint64_t)distance;
+}
+
 static unsigned log2_of(uint64_t v)
 {
     unsigned n = 0;
@@ -169,7 +197,7 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
 
     memcpy(again, recent, sizeof again);
     for (unsigned i = 0; i < RECENT_NEW; i++) {
-        if (again[i] != 0 && bytes[(int64_t)n + again[i]] == bytes[n] &&
+        if (again[i] != 0 && has_source(p, n, SOURCE_NEW, again[i]) && bytes[(int64_t)n + again[i]] == bytes[n] &&
             (i == 0 || bytes[(int64_t)n + again[i] + 1] == bytes[n + 1])) {
             offer(p, n, SOURCE_NEW, again[i],
                   best->cost + (int64_t)((i == 0 ? prices->new_again : prices->new_older) + prices->new_len_again[0]),
@@ -177,11 +205,12 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
         }
     }
     for (unsigned i = 0; i < count; i++) {
-        size_t distance = n - found[i].pos;
+        int64_t distance = (int64_t)found[i].pos - (int64_t)n;
+        unsigned bits = log2_of(length_of(distance));
 
-        offer(p, n, SOURCE_NEW, -(int64_t)distance,
-              best->cost + (int64_t)(prices->new_far + prices->new_len[1] + prices->new_distance[0][log2_of(distance)]),
-              best->node, false);
+        offer(p, n, SOURCE_NEW, distance,
+              best->cost + (int64_t)(prices->new_far + prices->new_len[1] + prices->new_distance[0][bits]), best->node,
+              false);
     }
 }
 
@@ -219,17 +248,18 @@ static void offer_old(struct planner *p, size_t n, const struct state *best, int
 }
 
 /* The best state fits the next SURE_LEN bytes: looking for another is a waste, and in long runs of one byte a slow one. */
-static bool goes_on(const struct kerf_work *w, size_t n, const struct state *best)
+static bool goes_on(const struct planner *p, size_t n, const struct state *best)
 {
+    const struct kerf_work *w = p->w;
     const uint8_t *new_bytes = w->new_side.bytes;
     int64_t at = (int64_t)n + best->distance;
 
-    if (w->new_side.len - n < SURE_LEN) {
+    if (p->run_end - n < SURE_LEN || !has_source(p, n, (enum source)best->source, best->distance) ||
+        !has_source(p, n + SURE_LEN - 1, (enum source)best->source, best->distance)) {
         return false;
     }
     if (best->source == SOURCE_OLD) {
-        return at >= 0 && (int64_t)w->old_side.len - at >= SURE_LEN &&
-               memcmp(w->old_side.masked + at, w->new_side.masked + n, SURE_LEN) == 0;
+        return memcmp(w->old_side.masked + at, w->new_side.masked + n, SURE_LEN) == 0;
     }
     if (best->source == SOURCE_NEW) {
         return memcmp(new_bytes + at, new_bytes + n, SURE_LEN) == 0;
@@ -254,7 +284,7 @@ static void offer_all(struct planner *p, size_t n)
 
     if (from == NULL) {
         from = best_of(p, true);
-        if ((int64_t)n + from->distance < (int64_t)w->old_side.len) {
+        if (has_source(p, n, SOURCE_OLD, from->distance)) {
             return;
         }
     }
@@ -266,7 +296,7 @@ static void offer_all(struct planner *p, size_t n)
     if (n < p->search_from) {
         return;
     }
-    if (goes_on(w, n, &best)) {
+    if (goes_on(p, n, &best)) {
         p->search_from = n + SURE_SKIP;
         return;
     }
@@ -332,12 +362,13 @@ static int64_t consume(struct planner *p, size_t n)
         if (s.source == SOURCE_LITERAL) {
             s.cost += literal * (int64_t)prices->literal_scale / 1024 + longer(prices->gap, s.len + 1);
         } else if (s.source == SOURCE_NEW) {
-            if (w->new_side.bytes[(int64_t)n + s.distance] != w->new_side.bytes[n]) {
+            if ((w->order != NULL && !has_source(p, n, SOURCE_NEW, s.distance)) ||
+                w->new_side.bytes[(int64_t)n + s.distance] != w->new_side.bytes[n]) {
                 continue;
             }
             s.cost += s.again || s.len > 2 ? longer(s.again ? prices->new_len_again : prices->new_len, s.len) : 0;
             if (s.len == 4 && !s.again) {
-                unsigned bits = log2_of((uint64_t)-s.distance);
+                unsigned bits = log2_of(length_of(s.distance));
 
                 s.cost += (int64_t)prices->new_distance[1][bits] - (int64_t)prices->new_distance[0][bits];
             }
@@ -345,11 +376,10 @@ static int64_t consume(struct planner *p, size_t n)
             int64_t from = (int64_t)n + s.distance;
             bool equal;
 
-            if (from < 0 || from >= (int64_t)w->old_side.len) {
+            if (!has_source(p, n, SOURCE_OLD, s.distance)) {
                 continue;
-            } else {
-                s.cost += price_old(p, n, (size_t)from, &equal);
             }
+            s.cost += price_old(p, n, (size_t)from, &equal);
             s.cost += (int64_t)prices->equal[s.gap][!equal] + (equal ? 0 : differs);
             s.gap = (uint8_t)(!equal ? 0 : s.gap < 15 ? s.gap + 1 : 15);
         }
@@ -418,10 +448,19 @@ static void trim(const struct kerf_work *w, struct kerf_segment *s)
     }
 }
 
+static int compare_new_pos(const void *a, const void *b)
+{
+    kerf_pos x = ((const struct kerf_segment *)a)->new_pos;
+    kerf_pos y = ((const struct kerf_segment *)b)->new_pos;
+
+    return (x > y) - (x < y);
+}
+
 static kerf_err collect(struct planner *p, struct kerf_segments *segments)
 {
     const struct kerf_work *w = p->w;
-    size_t end = w->new_side.len;
+    size_t next_pos = 0; /* of the node that follows, */
+    size_t next_end = 0; /* and the end of its run */
     size_t count = 0;
     kerf_err err = KERF_OK;
 
@@ -429,7 +468,10 @@ static kerf_err collect(struct planner *p, struct kerf_segments *segments)
     settle(p, best_of(p, true));
     for (uint32_t i = best_of(p, true)->node; err == KERF_OK && i != NO_NODE; i = p->nodes[i].parent) {
         const struct node *node = &p->nodes[i];
+        size_t end = node->run_end == next_end ? next_pos : node->run_end;
 
+        next_pos = node->new_pos;
+        next_end = node->run_end;
         if (node->source != SOURCE_LITERAL && end > node->new_pos) {
             struct kerf_segment s = {node->new_pos, (kerf_pos)((int64_t)node->new_pos + node->distance),
                                      end - node->new_pos, node->source == SOURCE_NEW};
@@ -439,14 +481,10 @@ static kerf_err collect(struct planner *p, struct kerf_segments *segments)
                 err = kerf_segments_add(segments, &s);
             }
         }
-        end = node->new_pos;
     }
-    /* They came last first. Neighbours that go on at the same distance become one. */
-    for (size_t i = 0; i < segments->count / 2; i++) {
-        struct kerf_segment s = segments->list[i];
-
-        segments->list[i] = segments->list[segments->count - 1 - i];
-        segments->list[segments->count - 1 - i] = s;
+    /* They came last first, or in place in any order. Neighbours that go on at the same distance become one. */
+    if (segments->count > 0) {
+        qsort(segments->list, segments->count, sizeof segments->list[0], compare_new_pos);
     }
     for (size_t i = 0; i < segments->count; i++) {
         const struct kerf_segment *s = &segments->list[i];
@@ -486,6 +524,46 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, kerf_
     return KERF_OK;
 }
 
+/* From n up to the end of the run. */
+static kerf_err walk(struct planner *p, size_t n)
+{
+    for (; n < p->run_end && !p->no_memory; n++) {
+        offer_all(p, n);
+        prune(p, consume(p, n));
+    }
+    return p->no_memory ? KERF_ERR_RAM : KERF_OK;
+}
+
+/* In place: run by run. What copies goes on behind the end of a run, as a segment of its own. */
+static kerf_err walk_runs(struct planner *p)
+{
+    const struct kerf_order *o = p->w->order;
+    struct kerf_run_of_sectors run;
+    kerf_err err = KERF_OK;
+
+    for (size_t rank = 0; err == KERF_OK && rank < o->count; rank += run.len) {
+        run = kerf_order_run(o, rank);
+        for (unsigned i = 0; i < p->state_count; i++) {
+            struct state *s = &p->states[i];
+            kerf_cost price = s->source == SOURCE_OLD   ? p->prices->segment_recent
+                              : s->source == SOURCE_NEW ? p->prices->new_again + p->prices->new_len_again[0]
+                                                        : 0;
+
+            settle(p, s);
+            s->settled = false;
+            s->new_pos = (uint32_t)run.start;
+            s->cost += (int64_t)price;
+            s->gap = 8;
+            s->again = true;
+            s->len = 0;
+        }
+        p->run_end = run.end;
+        p->search_from = 0;
+        err = walk(p, run.start);
+    }
+    return err;
+}
+
 kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices, const struct kerf_map *map,
                            struct kerf_segments *segments)
 {
@@ -497,6 +575,7 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
     }
     p->w = w;
     p->prices = prices;
+    p->run_end = w->new_side.len;
     kerf_err err = open_tables(p, map, &mapped);
 
     if (err == KERF_OK) {
@@ -504,12 +583,10 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
         p->state_count = 1;
         err = p->no_memory ? KERF_ERR_RAM : KERF_OK;
     }
-    for (size_t n = 0; err == KERF_OK && n < w->new_side.len; n++) {
-        offer_all(p, n);
-        prune(p, consume(p, n));
-        if (p->no_memory) {
-            err = KERF_ERR_RAM;
-        }
+    if (err == KERF_OK && w->order != NULL) {
+        err = walk_runs(p);
+    } else if (err == KERF_OK) {
+        err = walk(p, 0);
     }
     if (err == KERF_OK) {
         err = collect(p, segments);

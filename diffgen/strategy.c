@@ -116,11 +116,11 @@ static kerf_err plan_greedy(struct search *s, struct kerf_plan *plan)
     if (err == KERF_OK) {
         err = kerf_match_greedy(s->w, &plan->segments);
     }
-    if (err == KERF_OK && s->w->order != NULL) {
-        err = kerf_order_choose(s->w->order, &plan->segments);
-    }
     if (err == KERF_OK && s->effort->rounds > 0) {
         err = kerf_encode_literal_costs(s->w, &plan->segments);
+    }
+    if (err == KERF_OK && s->w->order != NULL) {
+        err = kerf_order_choose(s->w, &plan->segments);
     }
     return err == KERF_OK ? race(s, s->header, plan, NULL, 0) : err;
 }

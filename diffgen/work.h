@@ -172,8 +172,10 @@ void kerf_slot_close(struct kerf_slot *slot);
 /* --- order.c: the order of sectors in place, and what is left of a plan then. --- */
 /* Upwards at first. */
 KERF_MUST_USE kerf_err kerf_order_open(struct kerf_order *o, const struct kerf_header *header);
-/* The better order for a plan of two slots. */
-KERF_MUST_USE kerf_err kerf_order_choose(struct kerf_order *o, const struct kerf_segments *segments);
+/* All upwards, or downwards by groups. */
+void kerf_order_set(struct kerf_order *o, bool downwards);
+/* A good order for a plan of two slots: w->order. order_search.c */
+KERF_MUST_USE kerf_err kerf_order_choose(struct kerf_work *w, const struct kerf_segments *segments);
 /* Is the byte of old still there while the sector is produced? The byte of new already, when new_pos is? */
 bool kerf_order_has_old(const struct kerf_order *o, size_t sector, size_t old_pos);
 bool kerf_order_has_new(const struct kerf_order *o, size_t new_pos, size_t src_pos);
