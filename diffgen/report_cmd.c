@@ -400,9 +400,11 @@ static kerf_err write_page(struct run *r)
     return err;
 }
 
+typedef kerf_err step(struct run *r);
+
 static kerf_err run_all(struct run *r)
 {
-    kerf_err (*const steps[])(struct run * r) = {read_inputs, recognise, place_names, make_delta, measure, make_full};
+    static step *const steps[] = {read_inputs, recognise, place_names, make_delta, measure, make_full};
     kerf_err err = KERF_OK;
 
     for (size_t i = 0; err == KERF_OK && i < sizeof steps / sizeof steps[0]; i++) {

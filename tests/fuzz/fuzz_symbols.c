@@ -43,15 +43,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     size_t image_len = (len - 1) * data[0] / 255;
     /* Copies of the exact length, so that a read past the end is seen. */
-    uint8_t *file = malloc(len);
+    uint8_t *file = malloc(len > 1 ? len - 1 : 1);
     uint8_t *image = malloc(image_len + 1);
 
     if (file != NULL && image != NULL) {
         memcpy(file, data + 1, len - 1);
         memcpy(image, data + len - image_len, image_len);
-        uint8_t *exact = realloc(file, len > 1 ? len - 1 : 1);
-
-        file = exact != NULL ? exact : file;
         if (kerf_symbols_read("x", file, len - 1, &symbols, &why) == KERF_OK) {
             uint64_t base = kerf_symbols_base(&symbols);
 
