@@ -135,6 +135,30 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
     return err;
 }
 
+/* A full payload as an .xz stream. */
+static kerf_err make_lzma2(struct kerf_work *w, uint64_t ram, struct kerf_header *header, uint8_t **delta,
+                           size_t *delta_len, struct kerf_diff_report *report)
+{
+    struct kerf_bytes payload = {0};
+    kerf_err err = fill_header(w, ram, header, report);
+    uint64_t most = ram - (uint64_t)(kerf_header_workspace(header) - kerf_codec_workspace(header) - header->chunk_size);
+
+    header->codec = KERF_CODEC_LZMA2;
+    header->flags = 0;
+    header->chunk_size = kerf_chunk_size_floor((uint32_t)(most < KERF_CHUNK_MAX ? most : KERF_CHUNK_MAX));
+    memset(&header->model, 0, sizeof header->model);
+    if (err == KERF_OK) {
+        tell(w, "packing", 0, 1);
+        err = kerf_lzma2_encode(w->new_side.bytes, w->new_side.len, w->options->level, &payload);
+    }
+    if (err == KERF_OK) {
+        err = kerf_pack(header, &w->image, payload.data, payload.len, delta, delta_len);
+        report->chain_len = *delta_len - payload.len - header->header_len;
+    }
+    free(payload.data);
+    return err;
+}
+
 static void work_close(struct kerf_work *w)
 {
     side_close(&w->old_side);
@@ -146,6 +170,9 @@ static void work_close(struct kerf_work *w)
 static kerf_err check_options(const struct kerf_diff_options *options)
 {
     if (options->level < 0 || options->level > 9 || options->codec < -1 || options->codec > KERF_CODEC_LZMA2) {
+        return KERF_ERR_ARGUMENT;
+    }
+    if (options->codec == KERF_CODEC_STORED) {
         return KERF_ERR_ARGUMENT;
     }
     if (options->in_place &&
@@ -176,6 +203,9 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
               : options->slot != 0 && (old_len > options->slot || new_len > options->slot) ? KERF_ERR_SPACE
                                                                                            : KERF_OK;
     }
+    if (err == KERF_OK && options->codec == KERF_CODEC_LZMA2 && old_len > 0) {
+        err = KERF_ERR_ARGUMENT;
+    }
     if (err != KERF_OK) {
         return err;
     }
@@ -192,8 +222,8 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
         }
     }
     if (err == KERF_OK) {
-        err = make_native(&w, options->ram == 0 ? KERF_DIFF_RAM_DEFAULT : options->ram, &header, delta, delta_len,
-                          report);
+        err = (options->codec == KERF_CODEC_LZMA2 ? make_lzma2 : make_native)(
+            &w, options->ram == 0 ? KERF_DIFF_RAM_DEFAULT : options->ram, &header, delta, delta_len, report);
     }
     if (err == KERF_OK) {
         tell(&w, "self-check", 0, 1);

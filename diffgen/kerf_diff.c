@@ -63,6 +63,7 @@ static int help(void)
                 "                      medium (16K), large (64K), host (1M); at least 2K\n"
                 "  -1 .. -9            fast .. small; 6 by default\n"
                 "      --full          a full payload: needs no old image\n"
+                "      --codec NAME    native, or lzma2: a full payload for devices with liblzma, quick to apply\n"
                 "      --isa NAME      instruction set, where it is not recognised: ",
                 stdout);
     for (unsigned isa = 0; kerf_isa_name(isa) != NULL; isa++) {
@@ -105,6 +106,9 @@ static int parse_paths(struct options *o, int argc, char **argv)
                                       : "too many arguments, from '%s' on",
                               argv[optind + want]);
     }
+    if (!o->full && o->diff.codec == KERF_CODEC_LZMA2) {
+        return kerf_cli_usage("--codec lzma2 packs the whole new image: it goes with --full");
+    }
     if (o->full && o->old_elf_path != NULL) {
         return kerf_cli_usage("--full has no old image, so --elf-old is none of it");
     }
@@ -130,6 +134,7 @@ static int parse_paths(struct options *o, int argc, char **argv)
 
 enum {
     OPT_FULL = 256,
+    OPT_CODEC,
     OPT_ISA,
     OPT_BASE,
     OPT_ELF_OLD,
@@ -152,6 +157,12 @@ static int parse_option(struct options *o, int c, char **argv)
         return kerf_diff_parse_ram(&o->diff, optarg);
     case OPT_FULL:
         o->full = true;
+        return -1;
+    case OPT_CODEC:
+        if (strcmp(optarg, "native") != 0 && strcmp(optarg, "lzma2") != 0) {
+            return kerf_cli_usage("--codec: '%s' is no codec: native or lzma2", optarg);
+        }
+        o->diff.codec = strcmp(optarg, "lzma2") == 0 ? KERF_CODEC_LZMA2 : KERF_CODEC_NATIVE;
         return -1;
     case OPT_ISA:
         return kerf_diff_parse_isa(&o->diff, optarg);
@@ -201,6 +212,7 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"output", required_argument, NULL, 'o'},
         {"ram", required_argument, NULL, 'r'},
         {"full", no_argument, NULL, OPT_FULL},
+        {"codec", required_argument, NULL, OPT_CODEC},
         {"isa", required_argument, NULL, OPT_ISA},
         {"base", required_argument, NULL, OPT_BASE},
         {"in-place", required_argument, NULL, OPT_IN_PLACE},

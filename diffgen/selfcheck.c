@@ -14,6 +14,7 @@ struct memory_port {
     uint8_t *out;
     size_t out_len;
     struct kerf_hash hash;
+    struct kerf_lzma2 lzma2;
 };
 
 static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
@@ -57,6 +58,14 @@ static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_
     return kerf_hash_hook(&m->hash, op, data, len, digest);
 }
 
+static kerf_err unpack(void *ctx, const uint8_t *in, size_t in_len, bool last, size_t *in_used, uint8_t *out,
+                       size_t out_cap, size_t *out_len)
+{
+    struct memory_port *m = ctx;
+
+    return kerf_lzma2_unpack(&m->lzma2, in, in_len, last, in_used, out, out_cap, out_len);
+}
+
 static kerf_err feed_all(struct kerf_patcher *patcher, const struct kerf_port *port, const uint8_t *delta, size_t len)
 {
     kerf_err err = KERF_MORE_INPUT;
@@ -81,7 +90,8 @@ kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t 
                              .read_old = read_old,
                              .read_new = read_new,
                              .write_new = write_new,
-                             .hash = hash};
+                             .hash = hash,
+                             .unpack = unpack};
     struct kerf_header header;
     struct kerf_patcher *patcher;
     kerf_err err = kerf_header_parse(delta, delta_len, &header);
@@ -104,6 +114,7 @@ kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t 
         err = KERF_ERR_TARGET;
     }
     kerf_hash_free(&m.hash);
+    kerf_lzma2_free(&m.lzma2);
     free(workspace);
     free(m.out);
     return err;

@@ -246,6 +246,17 @@ KERF_MUST_USE kerf_err kerf_pack(struct kerf_header *header, const struct kerf_i
 KERF_MUST_USE kerf_err kerf_unpack(const struct kerf_header *header, const uint8_t *file, size_t file_len,
                                    uint8_t *payload);
 
+/* --- lzma2.c: .xz streams. --- */
+/* payload->data is the caller's, also on failure. */
+KERF_MUST_USE kerf_err kerf_lzma2_encode(const uint8_t *image, size_t len, int level, struct kerf_bytes *payload);
+struct kerf_lzma2 {
+    void *stream; /* NULL: not begun */
+};
+/* As kerf_port's hook. */
+KERF_MUST_USE kerf_err kerf_lzma2_unpack(struct kerf_lzma2 *x, const uint8_t *in, size_t in_len, bool last,
+                                         size_t *in_used, uint8_t *out, size_t out_cap, size_t *out_len);
+void kerf_lzma2_free(struct kerf_lzma2 *x);
+
 /* --- selfcheck.c: the shipped decoder makes new from old and the delta, in the declared workspace. --- */
 KERF_MUST_USE kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
                                       size_t new_len, const uint8_t *delta, size_t delta_len);

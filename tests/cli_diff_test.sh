@@ -123,6 +123,13 @@ cmp -s delta again || complain "the same images, another delta"
 expect 0 'a full payload' "$diff" --full new -o delta
 "$patch" -q delta -o made && cmp -s made new || complain "full payload"
 cp delta full
+expect 0 'a full payload' "$diff" --full --codec lzma2 new -o delta
+"$patch" -q delta -o made && cmp -s made new || complain "full payload packed with LZMA2"
+cp delta packed
+expect 0 'codec: *lzma2' "$diff" info packed
+expect 0 'workspace 2048 of 2048' "$diff" --full --codec lzma2 --ram 2K new -o delta
+expect 2 'goes with --full' "$diff" --codec lzma2 old new -o delta
+expect 2 'is no codec' "$diff" --full --codec zip new -o delta
 expect 0 'a full payload' "$diff" info full
 
 # --- Real programs, and firmware where there is a compiler for it.
