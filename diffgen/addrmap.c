@@ -218,23 +218,33 @@ static size_t count_entries(struct ballot *b, int64_t entry_cost)
     return entries;
 }
 
-/*
- * An entry may start anywhere after the last target before it and up to its first: best where the segment that moves by
- * the same shift starts, so that the segment's source can be told through the map.
- */
-static kerf_addr place_start(const struct kerf_work *w, const struct kerf_segments *segments, kerf_addr after,
-                             kerf_addr first, kerf_shift shift)
-{
-    kerf_addr best = first - first % KERF_MAP_UNIT;
+/* Where a segment starts, in units of a map entry, and how it moves. */
+struct start {
+    kerf_addr shift, addr;
+};
 
-    if (best < after) {
-        /* No multiple in between: the target before will be predicted by this entry too. */
-        return best;
+static int compare_starts(const void *a, const void *b)
+{
+    const struct start *x = a;
+    const struct start *y = b;
+
+    if (x->shift != y->shift) {
+        return x->shift < y->shift ? -1 : 1;
     }
-    for (size_t i = 0; i < segments->count; i++) {
+    return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+/* The starts of all segments in all regions, sorted; *count of them. NULL: out of memory. */
+static struct start *list_starts(const struct kerf_work *w, const struct kerf_segments *segments, size_t *count)
+{
+    size_t regions = w->image.region_count;
+    struct start *starts = malloc((segments->count * regions + 1) * sizeof *starts);
+
+    *count = 0;
+    for (size_t i = 0; starts != NULL && i < segments->count; i++) {
         const struct kerf_segment *s = &segments->list[i];
 
-        for (unsigned k = 0; !s->from_new && k < w->image.region_count; k++) {
+        for (size_t k = 0; !s->from_new && k < regions; k++) {
             const struct kerf_region *r = &w->image.regions[k];
 
             if (s->src_pos - r->old_pos >= r->old_len || s->new_pos - r->new_pos >= r->new_len) {
@@ -243,15 +253,40 @@ static kerf_addr place_start(const struct kerf_work *w, const struct kerf_segmen
             kerf_addr old_addr = wrap(w, r->old_addr + (s->src_pos - r->old_pos));
             kerf_addr new_addr = wrap(w, r->new_addr + (s->new_pos - r->new_pos));
 
-            bool moves = wrap(w, new_addr - old_addr) == wrap(w, (kerf_addr)shift);
-
-            old_addr -= old_addr % KERF_MAP_UNIT;
-            if (old_addr >= after && old_addr < best && moves) {
-                best = old_addr;
-            }
+            starts[(*count)++] = (struct start){wrap(w, new_addr - old_addr), old_addr - old_addr % KERF_MAP_UNIT};
         }
     }
-    return best;
+    if (starts != NULL) {
+        qsort(starts, *count, sizeof *starts, compare_starts);
+    }
+    return starts;
+}
+
+/*
+ * An entry may start anywhere after the last target before it and up to its first: best where the segment that moves by
+ * the same shift starts, so that the segment's source can be told through the map.
+ */
+static kerf_addr place_start(const struct start *starts, size_t count, kerf_addr after, kerf_addr first, kerf_addr shift)
+{
+    const struct start wanted = {shift, after};
+    kerf_addr best = first - first % KERF_MAP_UNIT;
+    size_t low = 0;
+    size_t high = count;
+
+    if (best < after) {
+        /* No multiple in between: the target before will be predicted by this entry too. */
+        return best;
+    }
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (compare_starts(&starts[mid], &wanted) < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low < count && starts[low].shift == shift && starts[low].addr < best ? starts[low].addr : best;
 }
 
 static kerf_err build(const struct kerf_work *w, const struct kerf_segments *segments, const struct ballot *b,
@@ -259,23 +294,30 @@ static kerf_err build(const struct kerf_work *w, const struct kerf_segments *seg
 {
     const struct choice *choices = b->choices;
     size_t count = 0;
+    size_t start_count;
 
     for (size_t c = b->last; c != 0; c = choices[c].parent) {
         count++;
     }
+    struct start *starts = list_starts(w, segments, &start_count);
+
     map->list = malloc((count + 1) * sizeof *map->list);
     map->count = count;
-    if (map->list == NULL) {
+    if (map->list == NULL || starts == NULL) {
+        free(starts);
         return KERF_ERR_RAM;
     }
     for (size_t c = b->last; c != 0; c = choices[c].parent) {
         size_t from = choices[c].from;
         kerf_addr after = from > 0 ? b->votes[from - 1].target + 1 : 0;
+        kerf_shift shift = choices[c].shift;
 
         count--;
-        map->list[count].start = place_start(w, segments, after, b->votes[from].target, choices[c].shift);
-        map->list[count].shift = choices[c].shift;
+        map->list[count].start =
+            place_start(starts, start_count, after, b->votes[from].target, wrap(w, (kerf_addr)shift));
+        map->list[count].shift = shift;
     }
+    free(starts);
     return KERF_OK;
 }
 
