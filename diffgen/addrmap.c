@@ -266,7 +266,8 @@ static struct start *list_starts(const struct kerf_work *w, const struct kerf_se
  * An entry may start anywhere after the last target before it and up to its first: best where the segment that moves by
  * the same shift starts, so that the segment's source can be told through the map.
  */
-static kerf_addr place_start(const struct start *starts, size_t count, kerf_addr after, kerf_addr first, kerf_addr shift)
+static kerf_addr place_start(const struct start *starts, size_t count, kerf_addr after, kerf_addr first,
+                             kerf_addr shift)
 {
     const struct start wanted = {shift, after};
     kerf_addr best = first - first % KERF_MAP_UNIT;
@@ -313,8 +314,8 @@ static kerf_err build(const struct kerf_work *w, const struct kerf_segments *seg
         kerf_shift shift = choices[c].shift;
 
         count--;
-        map->list[count].start =
-            place_start(starts, start_count, after, b->votes[from].target, wrap(w, (kerf_addr)shift));
+        map->list[count].start = place_start(starts, start_count, after, b->votes[from].target,
+                                             wrap(w, (kerf_addr)shift));
         map->list[count].shift = shift;
     }
     free(starts);

@@ -36,6 +36,7 @@ static void side_close(struct kerf_side *side)
 {
     kerf_scan_free(side);
     free(side->nothing_of_all);
+    free(side->masked_of_all);
     free((void *)(uintptr_t)side->bytes);
     side->bytes = NULL;
 }

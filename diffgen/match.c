@@ -17,7 +17,7 @@
  */
 static kerf_err fill_buckets(struct kerf_work *w)
 {
-    const uint8_t *bytes = w->match_old;
+    const uint8_t *bytes = w->old_side.masked_of_all;
     size_t len = w->old_side.len;
     uint32_t start = 0;
 
@@ -40,17 +40,6 @@ static kerf_err fill_buckets(struct kerf_work *w)
     return KERF_OK;
 }
 
-/* A copy of the side's masked image: scanning for other kinds of reference leaves it as it is. */
-static uint8_t *keep_masked(const struct kerf_side *side)
-{
-    uint8_t *copy = malloc(side->len + KERF_PAD);
-
-    if (copy != NULL) {
-        memcpy(copy, side->masked, side->len + KERF_PAD);
-    }
-    return copy;
-}
-
 kerf_err kerf_match_prepare(struct kerf_work *w)
 {
     size_t len = w->old_side.len;
@@ -58,13 +47,11 @@ kerf_err kerf_match_prepare(struct kerf_work *w)
     if (len > INT32_MAX || w->new_side.len > INT32_MAX) {
         return KERF_ERR_RAM;
     }
-    w->match_old = keep_masked(&w->old_side);
-    w->match_new = keep_masked(&w->new_side);
     w->suffixes = malloc((len + 1) * sizeof *w->suffixes);
-    if (w->suffixes == NULL || w->match_old == NULL || w->match_new == NULL) {
+    if (w->suffixes == NULL) {
         return KERF_ERR_RAM;
     }
-    if (len > 0 && divsufsort(w->match_old, w->suffixes, (saidx_t)len) != 0) {
+    if (len > 0 && divsufsort(w->old_side.masked_of_all, w->suffixes, (saidx_t)len) != 0) {
         return KERF_ERR_RAM;
     }
     return fill_buckets(w);
@@ -74,13 +61,9 @@ void kerf_match_free(struct kerf_work *w)
 {
     free(w->suffixes);
     free(w->buckets);
-    free(w->match_old);
-    free(w->match_new);
     free(w->match_pos);
     w->suffixes = NULL;
     w->buckets = NULL;
-    w->match_old = NULL;
-    w->match_new = NULL;
     w->match_pos = NULL;
 }
 
@@ -106,8 +89,8 @@ static size_t common_prefix(const uint8_t *a, const uint8_t *b, size_t len, size
 
 size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old_pos)
 {
-    const uint8_t *old_bytes = w->match_old;
-    const uint8_t *p = w->match_new + new_pos;
+    const uint8_t *old_bytes = w->old_side.masked_of_all;
+    const uint8_t *p = w->new_side.masked_of_all + new_pos;
     size_t old_len = w->old_side.len;
     size_t p_len = w->new_side.len - new_pos;
     size_t low = 0;
@@ -238,7 +221,13 @@ static void share_overlap(const struct greedy *g, ptrdiff_t scan, ptrdiff_t pos,
 
 kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segments)
 {
-    struct greedy g = {w->match_old, w->match_new, (ptrdiff_t)w->old_side.len, (ptrdiff_t)w->new_side.len, 0, 0, 0};
+    struct greedy g = {w->old_side.masked_of_all,
+                       w->new_side.masked_of_all,
+                       (ptrdiff_t)w->old_side.len,
+                       (ptrdiff_t)w->new_side.len,
+                       0,
+                       0,
+                       0};
     ptrdiff_t scan = 0;
     ptrdiff_t len = 0;
     size_t pos = 0;

@@ -214,7 +214,10 @@ static kerf_err open_nothing(struct kerf_side *side, bool all)
 
 kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, bool is_new, bool all)
 {
-    side->masked = malloc(side->len + KERF_PAD);
+    if (all && side->masked_of_all == NULL) {
+        side->masked_of_all = malloc(side->len + KERF_PAD);
+    }
+    side->masked = all ? side->masked_of_all : malloc(side->len + KERF_PAD);
     side->ref_at = calloc(side->len + 1, sizeof *side->ref_at);
     kerf_err err = open_nothing(side, all);
 
@@ -230,6 +233,10 @@ kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, 
 
         err = scan_region(&s);
     }
+    if (is_new && !all) {
+        free(side->nothing); /* it is for the encoder, of old */
+        side->nothing = NULL;
+    }
     return err;
 }
 
@@ -238,7 +245,9 @@ void kerf_scan_free(struct kerf_side *side)
     if (side->nothing != side->nothing_of_all) {
         free(side->nothing);
     }
-    free(side->masked);
+    if (side->masked != side->masked_of_all) {
+        free(side->masked);
+    }
     free(side->ref_at);
     free(side->refs);
     side->nothing = NULL;

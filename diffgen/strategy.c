@@ -20,6 +20,8 @@ static const struct effort efforts[10] = {
     {2, 2, 3, 2}, {3, 2, 4, 2}, {4, 4, 6, 2}, {5, 8, 8, 2}, {8, 8, 8, 2},
 };
 
+#define LARGE_LEN (32u << 20) /* bytes of both images: levels below 7 try less hard from here on */
+#define LARGE_LEVEL 3u
 #define RAM_FLOOR 65536u /* bytes; a budget is not cut to the images below this */
 #define ROUNDS_MAX 12u
 #define MEASURED 1u /* rounds in which every byte is priced as a literal too: it takes as long as the rest of a round */
@@ -453,6 +455,10 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
     struct search s = {.w = w, .header = header, .effort = &efforts[level], .all = w->image, .scanned = CANDIDATES};
 
     uint64_t most = (uint64_t)w->old_side.len + w->new_side.len;
+
+    if (most > LARGE_LEN && level > LARGE_LEVEL && level < 7) {
+        s.effort = &efforts[LARGE_LEVEL];
+    }
 
     /* No more than the images could fill. */
     if (ram > most) {

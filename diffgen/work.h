@@ -25,6 +25,7 @@ struct kerf_side {
     uint8_t *nothing_of_all; /* the same for all kinds that were recognised */
     bool wide;               /* addresses have 64 bits */
     uint8_t *masked;         /* the same with the reference fields constant; followed by KERF_PAD zeros */
+    uint8_t *masked_of_all;  /* masked for all kinds that were recognised: what matches are looked for in */
     size_t len;
     uint32_t *ref_at; /* for each byte: 1 + index of the reference that covers it; 0: none */
     struct kerf_scanned *refs;
@@ -121,9 +122,7 @@ struct kerf_work {
     const struct kerf_trace *trace; /* NULL: none */
     struct kerf_image image;
     struct kerf_side old_side, new_side;
-    uint8_t *match_old; /* the masked images that matches are looked for in: those of the first scan */
-    uint8_t *match_new;
-    int32_t *suffixes;      /* suffix array of match_old */
+    int32_t *suffixes;      /* suffix array of old_side.masked_of_all */
     uint32_t *buckets;      /* where in it the suffixes of each pair of first bytes start */
     uint32_t *literal_cost; /* each byte of new as a literal, in kerf_cost; NULL until the plan needs it */
     uint32_t *match_pos;    /* for each byte of new: where the suffix array's longest match lies, or one of: */
