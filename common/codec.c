@@ -71,7 +71,8 @@ static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYT
             counters[i] = run->bytes + i * table_size + scale_hash(x, table_size);
         }
         unsigned bit = kerf_model_mix(run->k, counters, KERF_BYTE_TABLES,
-                                      run->byte_weights + (size_t)set * (KERF_BYTE_TABLES + 1), adapt, value >> 7 & 1);
+                                      run->weights + KERF_WEIGHTS_BYTES + (size_t)set * (KERF_BYTE_TABLES + 1), adapt,
+                                      value >> 7 & 1);
 
         value <<= 1;
         node = node << 1 | bit;
@@ -166,13 +167,16 @@ static unsigned code_differs(struct kerf_run *run, uint8_t source, unsigned diff
         i[3] = (c->old_prev + (gap < 4 ? 77u : 0)) * 37;
         break;
     }
+    uint16_t *table = run->numbers + run->sizes->equal_at;
+
     for (unsigned t = 0; t < KERF_EQUAL_TABLES; t++) {
-        counters[t] = &run->equal[t][i[t] & (run->sizes->equal[t] - 1u)];
+        counters[t] = table + (i[t] & (run->sizes->equal[t] - 1u));
+        table += run->sizes->equal[t];
     }
     unsigned set = gap < 16;
 
-    differs = kerf_model_mix(run->k, counters, KERF_EQUAL_TABLES, run->equal_weights + set * (KERF_EQUAL_TABLES + 1),
-                             KERF_ADAPT_40, differs);
+    differs = kerf_model_mix(run->k, counters, KERF_EQUAL_TABLES,
+                             run->weights + KERF_WEIGHTS_EQUAL + set * (KERF_EQUAL_TABLES + 1), KERF_ADAPT_40, differs);
     c->equal_history = (uint8_t)(h << 1 | differs);
     return differs;
 }

@@ -402,10 +402,13 @@ static unsigned code_wrong(struct kerf_run *run, unsigned kind, const struct pre
     };
     uint16_t *counters[KERF_REF_TABLES];
 
+    uint16_t *table = run->numbers + run->sizes->ref_at;
+
     for (unsigned t = 0; t < KERF_REF_TABLES; t++) {
-        counters[t] = &run->ref[t][i[t]];
+        counters[t] = table + i[t];
+        table += run->sizes->ref[t];
     }
-    unsigned bit = kerf_model_mix(run->k, counters, KERF_REF_TABLES, run->ref_weights, KERF_ADAPT_60, wrong);
+    unsigned bit = kerf_model_mix(run->k, counters, KERF_REF_TABLES, run->weights, KERF_ADAPT_60, wrong);
 
     c->ref_history = (uint8_t)(h << 1 | bit);
     if (pr->history != NULL) {

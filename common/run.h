@@ -40,15 +40,17 @@ enum kerf_number {
 #define KERF_EQUAL_TABLES 4
 #define KERF_BYTE_SETS 5 /* weight sets: residues, literals by position modulo 4 */
 #define KERF_EQUAL_SETS 2
+#define KERF_WEIGHTS_EQUAL (KERF_REF_TABLES + 1)
+#define KERF_WEIGHTS_BYTES (KERF_WEIGHTS_EQUAL + KERF_EQUAL_SETS * (KERF_EQUAL_TABLES + 1))
 
 /* Sizes of the counter tables of one flag class, in counters. */
 struct kerf_flag_sizes {
     uint8_t num_of[KERF_NUM_COUNT]; /* which run of counters a number uses: small classes share them */
-    uint8_t num_count;              /* runs, of two times */
     uint8_t num_cap;                /* counters each */
     uint8_t kinds;                  /* groups of reference kinds told apart */
     uint16_t ref[KERF_REF_TABLES];
-    uint16_t equal[KERF_EQUAL_TABLES]; /* powers of two */
+    uint16_t equal[KERF_EQUAL_TABLES];               /* powers of two */
+    uint16_t symbols_at, ref_at, equal_at, bytes_at; /* counters in front of them; bytes are the last */
 };
 
 /* One call's view of the state: tables resolved to pointers, the coder, and where output goes. */
@@ -69,12 +71,8 @@ struct kerf_run {
     uint8_t *map_history;
     uint16_t *numbers;
     uint16_t *symbols;
-    uint16_t *ref[KERF_REF_TABLES];
-    uint16_t *equal[KERF_EQUAL_TABLES];
     uint16_t *bytes;
-    int16_t *ref_weights;
-    int16_t *equal_weights;
-    int16_t *byte_weights;
+    int16_t *weights;   /* of references, KERF_WEIGHTS_EQUAL on of equal flags, KERF_WEIGHTS_BYTES on of bytes */
     const uint8_t *out; /* bytes of new from out_pos on that this call produced */
     kerf_pos out_pos;
     const uint8_t *new_image; /* encoding: the new image, else NULL */

@@ -19,34 +19,33 @@ _Static_assert(sizeof(struct kerf_region) <= WIDE_REGION_BYTES, "the formula cou
 _Static_assert(sizeof(struct kerf_range) <= WIDE_RANGE_BYTES, "the formula counts too little for a range");
 #endif
 
+#define NUMBERS(runs, cap) ((runs) * (2 * (cap) + 3))
+#define SYMBOLS(groups) (KERF_SYM_HOW + 4 * (groups))
+/* A class: tables one behind the other. */
+#define CLASS(runs, cap, groups, r0, r1, r2, e0, e1, e2, e3)                                                           \
+    .num_cap = (cap), .kinds = (groups), .ref = {(r0), (r1), (r2)}, .equal = {(e0), (e1), (e2), (e3)},                 \
+    .symbols_at = NUMBERS(runs, cap), .ref_at = NUMBERS(runs, cap) + SYMBOLS(groups),                                  \
+    .equal_at = NUMBERS(runs, cap) + SYMBOLS(groups) + (r0) + (r1) + (r2),                                             \
+    .bytes_at = NUMBERS(runs, cap) + SYMBOLS(groups) + (r0) + (r1) + (r2) + (e0) + (e1) + (e2) + (e3)
+
 static const struct kerf_flag_sizes flag_sizes[3] = {
-    {{0, 1, 2, 2, 2, 1, 1, 3, 3, 4, 5, 5, 4}, 6, 8, 4, {12, 16, 24}, {32, 16, 16, 16}},
-    {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 13, 18, 12, {144, 96, 144}, {128, 128, 256, 64}},
-    {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 13, 22, 12, {576, 192, 576}, {256, 256, 512, 256}},
+    {{0, 1, 2, 2, 2, 1, 1, 3, 3, 4, 5, 5, 4}, CLASS(6, 8, 4, 12, 16, 24, 32, 16, 16, 16)},
+    {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, CLASS(13, 18, 12, 144, 96, 144, 128, 128, 256, 64)},
+    {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, CLASS(13, 22, 12, 576, 192, 576, 256, 256, 512, 256)},
 };
 
-static unsigned symbol_count(const struct kerf_flag_sizes *sizes)
+#define WEIGHTS                                                                                                        \
+    (KERF_REF_TABLES + 1 + KERF_EQUAL_SETS * (KERF_EQUAL_TABLES + 1) + KERF_BYTE_SETS * (KERF_BYTE_TABLES + 1))
+
+/* Counters in front of those of bytes. `full`: nothing is copied from old, and what that takes is left out. */
+static size_t bytes_at(const struct kerf_flag_sizes *sizes, bool full)
 {
-    return KERF_SYM_HOW + 4u * sizes->kinds;
+    return full ? sizes->ref_at : sizes->bytes_at;
 }
 
-static size_t weight_count(void)
+static size_t byte_counters(unsigned table_code)
 {
-    return KERF_REF_TABLES + 1 + KERF_EQUAL_SETS * (KERF_EQUAL_TABLES + 1) + KERF_BYTE_SETS * (KERF_BYTE_TABLES + 1);
-}
-
-/* `full`: nothing is copied from old, and what that takes is left out. */
-static size_t counter_count(unsigned table_code, const struct kerf_flag_sizes *sizes, bool full)
-{
-    size_t n = (size_t)sizes->num_count * (2u * sizes->num_cap + 3) + symbol_count(sizes);
-
-    for (unsigned i = 0; i < KERF_REF_TABLES && !full; i++) {
-        n += sizes->ref[i];
-    }
-    for (unsigned i = 0; i < KERF_EQUAL_TABLES && !full; i++) {
-        n += sizes->equal[i];
-    }
-    return n + (size_t)KERF_BYTE_TABLES * kerf_table_size(table_code);
+    return (size_t)KERF_BYTE_TABLES * kerf_table_size(table_code);
 }
 
 static size_t pair_bytes(unsigned flags)
@@ -74,8 +73,8 @@ size_t kerf_codec_workspace(const struct kerf_header *header)
     size_t pairs = (size_t)m->map_cap + m->learned_cap;
     size_t sum = KERF_CODEC_STATE + header->region_count * region_bytes(header->flags) +
                  header->range_count * range_bytes(header->flags) + pairs * pair_bytes(header->flags) +
-                 2 * (counter_count(m->table_code, &flag_sizes[m->flag_class], header->old_size == 0) +
-                      weight_count()) +
+                 2 * (bytes_at(&flag_sizes[m->flag_class], header->old_size == 0) + byte_counters(m->table_code) +
+                      WEIGHTS) +
                  m->map_cap;
 
     return (sum + 7) & ~(size_t)7;
@@ -161,48 +160,31 @@ void kerf_run_open(struct kerf_run *run, struct kerf_codec *c)
     uint16_t *t = (uint16_t *)(void *)p;
 
     run->numbers = t;
-    t += sizes->num_count * (2 * (size_t)sizes->num_cap + 3);
-    run->symbols = t;
-    t += symbol_count(sizes);
-    for (unsigned i = 0; i < KERF_REF_TABLES; i++) {
-        run->ref[i] = t;
-        t += c->old_size == 0 ? 0 : sizes->ref[i];
-    }
-    for (unsigned i = 0; i < KERF_EQUAL_TABLES; i++) {
-        run->equal[i] = t;
-        t += c->old_size == 0 ? 0 : sizes->equal[i];
-    }
-    run->bytes = t;
-    t += (size_t)KERF_BYTE_TABLES * kerf_table_size(c->table_code);
-
-    run->ref_weights = (int16_t *)(void *)t;
-    run->equal_weights = run->ref_weights + KERF_REF_TABLES + 1;
-    run->byte_weights = run->equal_weights + KERF_EQUAL_SETS * (KERF_EQUAL_TABLES + 1);
-    run->map_history = (uint8_t *)(run->byte_weights + KERF_BYTE_SETS * (KERF_BYTE_TABLES + 1));
-}
-
-static void reset_weights(int16_t *w, unsigned sets, unsigned n, int16_t each, int16_t bias)
-{
-    for (unsigned s = 0; s < sets; s++) {
-        for (unsigned i = 0; i < n; i++) {
-            *w++ = each;
-        }
-        *w++ = bias;
-    }
+    run->symbols = t + sizes->symbols_at;
+    run->bytes = t + bytes_at(sizes, c->old_size == 0);
+    run->weights = (int16_t *)(void *)(run->bytes + byte_counters(c->table_code));
+    run->map_history = (uint8_t *)(run->weights + WEIGHTS);
 }
 
 void kerf_run_reset(struct kerf_run *run)
 {
-    size_t n = counter_count(run->c->table_code, run->sizes, run->c->old_size == 0);
+    int16_t *w = run->weights;
+    uint16_t *counters_end = (uint16_t *)(void *)w;
 
-    for (size_t i = 0; i < n; i++) {
-        run->numbers[i] = KERF_COUNTER_INIT;
+    for (uint16_t *counter = run->numbers; counter < counters_end; counter++) {
+        *counter = KERF_COUNTER_INIT;
     }
-    reset_weights(run->ref_weights, 1, KERF_REF_TABLES, KERF_WEIGHT_ONE * 13 / 30, 0);
-    reset_weights(run->equal_weights, KERF_EQUAL_SETS, KERF_EQUAL_TABLES, KERF_WEIGHT_ONE * 7 / 20, 0);
-    reset_weights(run->byte_weights, KERF_BYTE_SETS, KERF_BYTE_TABLES, KERF_WEIGHT_ONE * 3 / 10,
-                  KERF_WEIGHT_ONE * 3 / 10);
     memset(run->map_history, 0, run->c->map_cap);
+    for (unsigned i = 0; i < WEIGHTS; i++) {
+        if (i < KERF_WEIGHTS_EQUAL) {
+            w[i] = i < KERF_REF_TABLES ? KERF_WEIGHT_ONE * 13 / 30 : 0;
+        } else if (i < KERF_WEIGHTS_BYTES) {
+            w[i] = (i - KERF_WEIGHTS_EQUAL) % (KERF_EQUAL_TABLES + 1) < KERF_EQUAL_TABLES ? KERF_WEIGHT_ONE * 7 / 20
+                                                                                          : 0;
+        } else {
+            w[i] = KERF_WEIGHT_ONE * 3 / 10;
+        }
+    }
 }
 
 kerf_addr kerf_run_old_addr(const struct kerf_run *run, kerf_pos old_pos)
