@@ -84,7 +84,8 @@ static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYT
 static kerf_err code_literal(struct kerf_run *run, uint8_t *byte)
 {
     struct kerf_codec *c = run->c;
-    uint32_t tail = c->new_tail;
+    /* Small tables have no room for whole bytes. */
+    uint32_t tail = c->new_tail & (kerf_table_size(c->table_code) > 512 ? 0xffffffffu : 0xe0e0e0e0u);
     uint32_t phase = (uint32_t)c->new_pos & 3;
     uint8_t expected;
     kerf_err err = kerf_run_expected(run, &expected);
@@ -618,10 +619,12 @@ kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost
     const kerf_pos new_pos = c->new_pos;
     const uint32_t new_tail = c->new_tail;
     const uint64_t before = e->k.rc.cost;
+    kerf_shift *const recent = c->recent[c->from_new];
+    const kerf_shift newest = recent[0];
     void (*const emit)(void *ctx, uint8_t byte) = e->k.rc.emit;
 
     /* Were it a literal, the copy in progress would not be the last one. */
-    c->recent[c->from_new][0] = c->recent[c->from_new][1];
+    recent[0] = recent[1];
     produced(c, e->run.new_image + c->new_pos, (size_t)ahead);
 
     uint8_t byte = e->run.new_image[c->new_pos];
@@ -634,6 +637,7 @@ kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost
     e->k.frozen = false;
     *cost = e->k.rc.cost - before;
     e->k.rc.cost = before;
+    recent[0] = newest;
     c->left = left;
     c->new_pos = new_pos;
     c->new_tail = new_tail;

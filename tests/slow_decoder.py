@@ -705,7 +705,7 @@ class Native:
 
     def literal(self):
         phase = self.new_pos & 3
-        w1, w2 = self.newest
+        w1, w2 = (w if self.header.table_size > 512 else w & 0xe0 for w in self.newest)
         from_new = self.last_from_new
         if from_new:
             pos = (self.new_pos + self.recent[1][0]) & self.mask
