@@ -289,7 +289,9 @@ static void offer_all(struct planner *p, size_t n)
         }
     }
     settle(p, from);
-
+    if (p->nodes == NULL) {
+        return; /* no memory for a single one: p->no_memory says so */
+    }
     const struct state best = *from;
 
     offer(p, n, SOURCE_LITERAL, 0, best.cost, best.node, false);
@@ -466,6 +468,9 @@ static kerf_err collect(struct planner *p, struct kerf_segments *segments)
 
     segments->count = 0;
     settle(p, best_of(p, true));
+    if (p->no_memory || p->nodes == NULL) {
+        return KERF_ERR_RAM;
+    }
     for (uint32_t i = best_of(p, true)->node; err == KERF_OK && i != NO_NODE; i = p->nodes[i].parent) {
         const struct node *node = &p->nodes[i];
         size_t end = node->run_end == next_end ? next_pos : node->run_end;
