@@ -171,9 +171,68 @@ static void any_callback_may_fail(void **state)
     }
 }
 
+/* Moves, drops and adds stretches of an image; returns the new length. */
+static size_t edit(uint8_t *image, const uint8_t *from, size_t len, uint32_t seed)
+{
+    uint8_t dice[64];
+
+    memcpy(image, from, len);
+    test_noise(dice, sizeof dice, seed);
+    for (size_t i = 0; i + 8 <= sizeof dice; i += 8) {
+        size_t at = kerf_load_le16(dice + i) % len;
+        size_t n = 1 + kerf_load_le16(dice + i + 2) % (dice[i + 4] < 128 ? 20 : 1500);
+
+        if (dice[i + 5] % 3 == 0 && len + n <= LEN_CAP) {
+            memmove(image + at + n, image + at, len - at);
+            test_noise(image + at, n, seed + (uint32_t)i);
+            len += n;
+        } else if (dice[i + 5] % 3 == 1 && n < len - at) {
+            memmove(image + at, image + at + n, len - at - n);
+            len -= n;
+        } else if (n <= len - at) {
+            memmove(image + kerf_load_le16(dice + i + 6) % (len - n + 1), image + at, n);
+        }
+    }
+    return len;
+}
+
+/* Making a delta for one slot applies it on a simulated slot: only the verdict is left to look at. */
+static void any_edit_can_be_made_in_one_slot(void **state)
+{
+    static const struct {
+        uint32_t sector;
+        uint16_t scratch, group;
+    } geometries[] = {{16, 1, 1}, {256, 2, 2}, {1024, 4, 3}, {4096, 2, 1}, {65536, 1, 1}};
+    uint8_t *edited = malloc(LEN_CAP);
+
+    (void)state;
+    assert_non_null(edited);
+    for (uint32_t seed = 1; seed <= 15; seed++) {
+        struct kerf_diff_options options = {.level = 3, .codec = -1, .in_place = true};
+        struct kerf_diff_report report;
+        struct kerf_header h;
+        uint8_t *made;
+        size_t made_len;
+        size_t edited_len = seed == 1 ? 0 : edit(edited, old_image, 8000, seed);
+
+        options.sector = geometries[seed % 5].sector;
+        options.scratch = geometries[seed % 5].scratch;
+        options.group = geometries[seed % 5].group;
+        options.no_new = seed % 4 == 0;
+        assert_int_equal(kerf_diff_create(old_image, 8000, edited, edited_len, &options, &made, &made_len, &report),
+                         KERF_OK);
+        assert_int_equal(kerf_header_parse(made, made_len, &h), KERF_OK);
+        assert_true((h.flags & KERF_FLAG_IN_PLACE) != 0 && h.group == options.group && h.scratch == options.scratch);
+        assert_true((kerf_pos)1 << h.sector_log2 == options.sector);
+        free(made);
+    }
+    free(edited);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_edit_can_be_made_in_one_slot),
         cmocka_unit_test(any_pieces_and_pages_give_the_new_image),
         cmocka_unit_test(a_delta_for_2_kib_fits_into_2_kib),
         cmocka_unit_test(every_flipped_bit_is_survived_by_the_decoder),
