@@ -47,6 +47,21 @@ static void apply(const uint8_t *delta, size_t len, size_t piece)
     memory_port_free(&m);
 }
 
+/* Makes new no larger than NEW_MAX, and its regions with it. */
+static void shrink(struct kerf_header *h, struct kerf_region *regions)
+{
+    kerf_pos size = h->new_size;
+
+    if (size <= NEW_MAX) {
+        return;
+    }
+    h->new_size = NEW_MAX;
+    for (unsigned i = 0; i < h->region_count; i++) {
+        regions[i].new_pos = regions[i].new_pos * NEW_MAX / size;
+        regions[i].new_len = regions[i].new_len * NEW_MAX / size;
+    }
+}
+
 /* The same header and payload with sizes and digests that hold. */
 static void apply_mended(const uint8_t *data, size_t len, size_t piece)
 {
@@ -58,10 +73,11 @@ static void apply_mended(const uint8_t *data, size_t len, size_t piece)
     size_t payload_len;
     uint8_t *delta;
 
-    if (kerf_header_parse(data, len, &h) != KERF_OK || h.old_size > IMAGE_MAX || h.new_size > NEW_MAX ||
+    if (kerf_header_parse(data, len, &h) != KERF_OK || h.old_size > IMAGE_MAX || h.new_size > IMAGE_MAX ||
         kerf_header_tables(data, &h, regions, ranges) != KERF_OK) {
         return;
     }
+    shrink(&h, regions);
     payload = data + h.header_len;
     payload_len = len - h.header_len;
     if (h.codec == KERF_CODEC_STORED) {
