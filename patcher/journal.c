@@ -231,7 +231,7 @@ static kerf_err load(struct kerf_patcher *p, uint32_t workspace_len, const struc
 kerf_err kerf_journal_load(struct kerf_patcher *p, uint32_t workspace_len, const struct kerf_port *port,
                            const struct kerf_sha256_digest *payload)
 {
-    unsigned marks;
+    unsigned marks = 0;
     unsigned other_marks;
     unsigned half = 0;
     kerf_pos other_made;
