@@ -66,7 +66,9 @@ static kerf_err fill(const struct kerf_header *header, const struct layout *layo
             at += KERF_DIGEST_LEN;
         }
         left -= end - at;
-        memcpy(file + at, payload + left, end - at);
+        if (end > at) {
+            memcpy(file + at, payload + left, end - at);
+        }
     }
     return KERF_OK;
 }

@@ -29,10 +29,12 @@ killed() {
     pid=$!
     exec 3>slow
     head -c "$bytes" "$delta" >&3
-    # Until it has taken all of it and waits for more.
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    # Until it has taken all of it and waits for more: it may sleep before, but not three times in a row.
+    asleep=0 polls=0
+    while [ $asleep -lt 3 ] && [ $polls -lt 200 ]; do
         sleep 0.1
-        ! grep -q '^State:.S' "/proc/$pid/status" 2>/dev/null || break
+        polls=$((polls + 1)) asleep=$((asleep + 1))
+        grep -q '^State:.S' "/proc/$pid/status" 2>/dev/null || asleep=0
     done
     kill -"$signal" $pid
     wait $pid 2>/dev/null
@@ -92,7 +94,7 @@ same new target 'no state'
 
 # --- In place, grown and shrunk.
 awk 'BEGIN { for (i = 0; i < 12000; i++) print i, (i * 7919) % 100003 }' >small
-awk 'BEGIN { for (i = 0; i < 14000; i++) print i, (i % 20 == 7 ? i * 31 : (i * 7919) % 100003) }' >big
+awk 'BEGIN { for (i = 0; i < 14000; i++) print i, (i % 7 == 3 ? i * 31 : (i * 7919) % 100003) }' >big
 for way in 'small big' 'big small'; do
     from=${way% *} to=${way#* }
     "$KERF_BIN/kerf-diff" -q --in-place sector=4096,scratch=2 $from $to -o delta || exit 1

@@ -137,10 +137,10 @@ void flash_erase(struct flash *f, uint32_t pos)
 
 void flash_program(struct flash *f, uint32_t pos, const uint8_t *data, size_t len)
 {
+    uint8_t padded[8192]; /* not on the heap: `before` may leave by longjmp; not static: it may program in its turn */
     uint32_t whole = ((uint32_t)len + f->unit - 1) / f->unit * f->unit;
-    uint8_t *padded = malloc(whole);
 
-    require(padded != NULL && len > 0, "nothing to program");
+    require(len > 0 && whole <= sizeof padded, "nothing to program, or more than there are pages for");
     require(pos % f->unit == 0 && pos <= f->size && whole <= f->size - pos, "program outside of units");
     for (uint32_t i = 0; i < whole; i += f->unit) {
         require(f->units[(pos + i) / f->unit] == UNIT_ERASED, "a unit is programmed that is not erased");
@@ -151,7 +151,6 @@ void flash_program(struct flash *f, uint32_t pos, const uint8_t *data, size_t le
     for (uint32_t i = 0; i < whole; i++) {
         set(f, pos + i, padded[i], 0, UNIT_PROGRAMMED);
     }
-    free(padded);
     f->program_count++;
 }
 
