@@ -279,7 +279,7 @@ done
 test_case "an update that is killed leaves a device that boots, and the next one works"
 proxied K1
 cp "$work/altered.bin" "$work/K1/slot-a"
-mode "stall 60000"
+mode "stall 30000"
 "$bin/kerf-agent" update --json --config "$work/K1.conf" --server "$proxy_url" >"$work/killed.out" 2>&1 &
 killed=$!
 tries=0
