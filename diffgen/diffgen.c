@@ -95,6 +95,25 @@ static kerf_err make_stored(struct kerf_work *w, uint64_t ram, struct kerf_heade
     return err;
 }
 
+/* Forgets the smallest region; with the last one the ranges, too, which nothing looks for then. */
+static void drop_region(struct kerf_image *image)
+{
+    unsigned least = 0;
+
+    for (unsigned i = 1; i < image->region_count; i++) {
+        if (image->regions[i].old_len < image->regions[least].old_len) {
+            least = i;
+        }
+    }
+    image->region_count--;
+    for (unsigned i = least; i < image->region_count; i++) {
+        image->regions[i] = image->regions[i + 1];
+    }
+    if (image->region_count == 0) {
+        image->range_count = 0;
+    }
+}
+
 static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_header *header, uint8_t **delta,
                             size_t *delta_len, struct kerf_diff_report *report)
 {
@@ -102,10 +121,9 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
     struct kerf_order order = {0};
     kerf_err err = fill_header(w, ram, header, report);
 
-    if (err == KERF_ERR_RAM && w->image.region_count > 0) {
-        /* Too many regions for so little RAM: none, then. */
-        w->image.region_count = 0;
-        w->image.range_count = 0;
+    while (err == KERF_ERR_RAM && w->image.region_count > 0) {
+        /* Too many regions for so little RAM: the smallest goes. */
+        drop_region(&w->image);
         err = fill_header(w, ram, header, report);
     }
     if (err == KERF_OK && w->options->in_place) {
