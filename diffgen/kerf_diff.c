@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -237,15 +236,6 @@ static int parse_options(struct options *o, int argc, char **argv)
     return code < 0 ? parse_paths(o, argc, argv) : code;
 }
 
-static bool same_file(const char *a_path, const char *b_path)
-{
-    struct stat a;
-    struct stat b;
-
-    return a_path != NULL && stat(a_path, &a) == 0 && stat(b_path, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
 /*
  * Can the delta be written, once it is made? Better to hear of it now. The temporary file is gone before this returns,
  * and no signal leaves it behind.
@@ -260,7 +250,7 @@ static kerf_err check_output(struct run *r)
     if (strcmp(o->delta_path, "-") == 0) {
         return KERF_OK;
     }
-    if (same_file(o->old_path, o->delta_path) || same_file(o->new_path, o->delta_path)) {
+    if (kerf_diff_same_file(o->old_path, o->delta_path) || kerf_diff_same_file(o->new_path, o->delta_path)) {
         kerf_why_set(&r->why, "'%s' is one of the images: give the delta another name", o->delta_path);
         return KERF_ERR_ARGUMENT;
     }

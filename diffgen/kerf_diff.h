@@ -34,6 +34,8 @@ int kerf_diff_parse_ram(struct kerf_diff_options *diff, const char *text);
 int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text);
 int kerf_diff_parse_base(struct kerf_diff_options *diff, const char *text);
 int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text);
+/* Do both paths name one file that is there? NULL names none. options.c */
+bool kerf_diff_same_file(const char *a_path, const char *b_path);
 
 /* Names that --ram takes beside sizes, by size; the last has none. */
 struct kerf_diff_profile {

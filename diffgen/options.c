@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options that more than one command takes. */
 #define _POSIX_C_SOURCE 200809L
+#define _FILE_OFFSET_BITS 64
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/host/cli.h"
 #include "diffgen/image.h"
@@ -119,4 +121,13 @@ int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text)
             text);
     }
     return -1;
+}
+
+bool kerf_diff_same_file(const char *a_path, const char *b_path)
+{
+    struct stat a;
+    struct stat b;
+
+    return a_path != NULL && b_path != NULL && stat(a_path, &a) == 0 && stat(b_path, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
 }

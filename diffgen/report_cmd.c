@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/host/cli.h"
 #include "common/host/file.h"
@@ -145,15 +144,6 @@ static int parse_option(struct options *o, int c, char **argv)
     }
 }
 
-static bool same_file(const char *a_path, const char *b_path)
-{
-    struct stat a;
-    struct stat b;
-
-    return a_path != NULL && b_path != NULL && stat(a_path, &a) == 0 && stat(b_path, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
 static int parse_paths(struct options *o, int argc, char **argv)
 {
     int count = argc - optind;
@@ -176,7 +166,7 @@ static int parse_paths(struct options *o, int argc, char **argv)
         const char *inputs[] = {o->old_path, o->new_path, o->elf_old_path, o->new_names_path};
 
         for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
-            if (same_file(inputs[i], o->page_path)) {
+            if (kerf_diff_same_file(inputs[i], o->page_path)) {
                 return kerf_cli_usage("report: '%s' is one of the inputs: give the page another name", o->page_path);
             }
         }
