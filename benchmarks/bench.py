@@ -63,6 +63,8 @@ def arguments():
     p.add_argument('--ram', default=env('RAM') or '2K,8K,64K', metavar='RAM', help='kerf-diff --ram, a list (2K,8K,64K)')
     p.add_argument('--level', default=env('LEVEL') or '6,1,9', metavar='LEVEL',
                    help='kerf-diff levels 1 .. 9: the first for each of RAM, others for 8K, or the only one of RAM (6,1,9)')
+    p.add_argument('--in-place', default=env('IN_PLACE'), metavar='IN_PLACE',
+                   help='SECTOR,SCRATCH: deltas for one slot against those for two, nothing else (4096,2)')
     p.add_argument('--jobs', type=int, default=int(env('JOBS') or 1), metavar='JOBS',
                    help='pairs at a time; times are those of a busy machine then (1)')
     p.add_argument('--rivals', default=env('RIVALS') or '*', metavar='RIVALS', help='only rivals that match; none: no rival')
@@ -186,14 +188,33 @@ def kerf_tools(args):
     rams = args.ram.split(',')
     levels = args.level.split(',')
     one = rams[0] if len(rams) == 1 else '8K'
+    if args.in_place:
+        return in_place_tools(args, *programs[:2], rams, levels[0])
     return [Tool(f'kerf {label}', [programs[0], '-q', '--ram', ram, f'-{level}', '{o}', '{n}', '-o', '{d}'],
                  [programs[1], '-q', '{o}', '{d}', '-o', '{r}'], label)
             for ram, level, label in [(ram, levels[0], ram) for ram in rams] +
             [(one, level, f'{one} -{level}') for level in levels[1:]]]
 
 
+def in_place_tools(args, diff, patch, rams, level):
+    try:
+        sector, scratch = (int(number) for number in args.in_place.split(','))
+    except ValueError:
+        sys.exit(f"bench: --in-place '{args.in_place}': it is two numbers, sector and scratch, like 4096,2")
+    options = ['--in-place', f'sector={sector},scratch={scratch}']
+    tools = []
+    for ram in rams:
+        create = [diff, '-q', '--ram', ram, f'-{level}', '{o}', '{n}', '-o', '{d}']
+        tools.append(Tool(f'kerf {ram}', create, [patch, '-q', '{o}', '{d}', '-o', '{r}'], ram))
+        tools.append(Tool(f'kerf {ram} in place', create + options,
+                          f"cat '{{o}}' >'{{r}}' && '{patch}' -q --in-place '{{r}}' '{{d}}'"))
+    return tools
+
+
 def rival_tools(args):
     tools = []
+    if args.in_place:
+        return tools
     missing = []
     for name, needs, create, apply in RIVALS:
         if not fnmatch.fnmatch(name, args.rivals):
@@ -367,6 +388,18 @@ def print_summary(rows):
             row['worst_pair'] or ''))
 
 
+def print_in_place(entries, kerf):
+    """Sizes in one slot against those in two."""
+    for two, one in zip(kerf[::2], kerf[1::2]):
+        found = ratios(entries, one.name, against(two.name, lambda t: t['size']))
+        print(f'\n{one.name} / {two.name}')
+        for ratio, pair in sorted(found):
+            print(f'{pair:<28} {ratio:.3f}')
+        if found:
+            print(f'geometric mean {geomean([ratio for ratio, _ in found]):.3f} of {len(found)} pairs, '
+                  f'worst {max(found)[0]:.3f} at {max(found)[1]}')
+
+
 def print_memory(runner, entries, kerf):
     """What kerf-patch takes beyond what it takes to start."""
     with tempfile.TemporaryDirectory(prefix='kerf-bench-') as folder:
@@ -402,9 +435,13 @@ def main():
         for future in [pool.submit(work, pair) for pair in pairs]:
             future.result()
     entries.sort(key=lambda entry: entry['pair'])
-    rows = summarise(entries, kerf, rivals, peers)
-    print_summary(rows)
-    base = print_memory(runner, entries, kerf)
+    rows = []
+    if args.in_place:
+        print_in_place(entries, kerf)
+    else:
+        rows = summarise(entries, kerf, rivals, peers)
+        print_summary(rows)
+    base = print_memory(runner, entries, kerf[::2] if args.in_place else kerf)
     failed = [(entry['pair'], tool.name) for entry in entries for tool in tools if 'failed' in entry['tools'][tool.name]]
     for pair, name in failed:
         print(f'FAILED: {name} on {pair}')

@@ -97,8 +97,15 @@ static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     struct kerf_posix *posix = ctx;
+    uint64_t size = posix->new_cache.size;
+    size_t there = len;
 
-    return read_cached(posix, &posix->new_cache, pos, buf, len);
+    if (posix->in_place) {
+        /* The slot is as long as it must be; what the file does not hold yet is anything. */
+        there = pos >= size ? 0 : size - pos < len ? (size_t)(size - pos) : len;
+        memset(buf + there, 0, len - there);
+    }
+    return there == 0 ? KERF_OK : read_cached(posix, &posix->new_cache, pos, buf, there);
 }
 
 static void forget(struct kerf_posix_cache *cache)
