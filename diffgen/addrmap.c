@@ -65,13 +65,13 @@ static kerf_addr wrap(const struct kerf_work *w, kerf_addr addr)
 
 /* The reference of new that corresponds to one of old under a segment: same form, same place. */
 static const struct kerf_scanned *counterpart(const struct kerf_work *w, const struct kerf_scanned *old_ref,
-                                              const struct kerf_segment *s)
+                                              size_t old_pos, const struct kerf_segment *s)
 {
-    size_t new_pos = (size_t)(old_ref->pos - s->src_pos + s->new_pos);
-    uint32_t at = w->new_side.ref_at[new_pos];
-    const struct kerf_scanned *r = at == 0 ? NULL : &w->new_side.refs[at - 1];
+    size_t new_pos = (size_t)(old_pos - s->src_pos + s->new_pos);
+    size_t start;
+    const struct kerf_scanned *r = kerf_side_ref(&w->new_side, new_pos, &start);
 
-    return r != NULL && r->pos == new_pos && r->form == old_ref->form ? r : NULL;
+    return r != NULL && start == new_pos && r->form == old_ref->form ? r : NULL;
 }
 
 /* A target inside the segment itself needs no map. */
@@ -93,21 +93,17 @@ static size_t collect_votes(const struct kerf_work *w, const struct kerf_segment
         const struct kerf_segment *s = &segments->list[i];
 
         for (size_t p = (size_t)s->src_pos; !s->from_new && p < s->src_pos + s->len; p++) {
-            if (o->ref_at[p] == 0) {
-                continue;
-            }
-            const struct kerf_scanned *r = &o->refs[o->ref_at[p] - 1];
+            size_t start;
+            const struct kerf_scanned *r = kerf_side_ref(o, p, &start);
 
-            if (r->pos != p || r->kind == KERF_REF_LOW || !kerf_scan_inside(&w->image, false, r->target) ||
+            if (r == NULL || start != p || r->kind == KERF_REF_LOW || !kerf_scan_inside(&w->image, false, r->target) ||
                 p + r->len > s->src_pos + s->len) {
                 continue;
             }
-            const struct kerf_scanned *x = counterpart(w, r, s);
+            const struct kerf_scanned *x = counterpart(w, r, p, s);
 
             if (x != NULL && x->kind == r->kind && n < cap && !is_local(w, s, r)) {
-                kerf_shift shift = (kerf_shift)wrap(w, x->target - r->target);
-
-                votes[n++] = (struct vote){r->target, is_wide(w) ? shift : (int32_t)(uint32_t)shift, 1, 0};
+                votes[n++] = (struct vote){r->target, (int32_t)(x->target - r->target), 1, 0};
             }
             p += r->len - 1u;
         }

@@ -327,11 +327,10 @@ static void note_new(struct books *b, const struct kerf_segment *segment, kerf_c
 static kerf_err measure(struct session *s, kerf_pos end)
 {
     const struct kerf_codec *c = s->e.run.c;
-    const uint32_t *ref_at = s->w->new_side.ref_at;
     kerf_err err = KERF_OK;
 
     for (kerf_pos i = 0; err == KERF_OK && c->quiet_left == 0 && i < end - c->new_pos; i++) {
-        if (i > 0 && (ref_at == NULL || ref_at[c->new_pos + i] == 0 || ref_at[c->new_pos + i] != ref_at[c->new_pos])) {
+        if (i > 0 && !kerf_side_inside(&s->w->new_side, c->new_pos + i)) {
             break;
         }
         uint64_t cost;

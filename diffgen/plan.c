@@ -49,7 +49,7 @@ struct node {
 struct planner {
     struct kerf_work *w;
     const struct kerf_prices *prices;
-    const kerf_addr *mapped; /* for each old reference, the target that the map predicts */
+    const uint32_t *mapped; /* for each old reference, the target that the map predicts */
     struct node *nodes;
     size_t node_count, node_cap;
     struct state states[2 * STATES_MAX + 16];
@@ -274,8 +274,7 @@ static bool goes_on(const struct planner *p, size_t n, const struct state *best)
 static void offer_all(struct planner *p, size_t n)
 {
     struct kerf_work *w = p->w;
-    uint32_t at = w->new_side.ref_at[n];
-    bool inside = at != 0 && w->new_side.refs[at - 1].pos < n;
+    bool inside = kerf_side_inside(&w->new_side, n);
     struct kerf_lz_match found[KERF_LZ_FOUND];
 
     /* Where the best source goes on for long, nothing is looked for; and what lies there can be had from that source later. */
@@ -314,22 +313,22 @@ static void offer_all(struct planner *p, size_t n)
 static int64_t price_old(const struct planner *p, size_t n, size_t o, bool *equal)
 {
     const struct kerf_work *w = p->w;
-    uint32_t a = w->old_side.ref_at[o];
-    uint32_t b = w->new_side.ref_at[n];
+    if (kerf_side_bit(w->old_side.covered, o) && kerf_side_bit(w->new_side.covered, n)) {
+        size_t x_start;
+        size_t y_start;
+        const struct kerf_scanned *x = kerf_side_ref(&w->old_side, o, &x_start);
+        const struct kerf_scanned *y = kerf_side_ref(&w->new_side, n, &y_start);
 
-    if (a != 0 && b != 0) {
-        const struct kerf_scanned *x = &w->old_side.refs[a - 1];
-        const struct kerf_scanned *y = &w->new_side.refs[b - 1];
-
-        if (x->form == y->form && x->region == y->region && o - x->pos == n - y->pos) {
+        if (x->form == y->form && x->region == y->region && o - x_start == n - y_start) {
             *equal = w->old_side.masked[o] == w->new_side.masked[n];
-            if (o != x->pos || x->kind == KERF_REF_LOW) {
+            if (o != x_start || x->kind == KERF_REF_LOW) {
                 return 0;
             }
             if (!kerf_scan_inside(&w->image, false, x->target)) {
                 return (int64_t)p->prices->ref_ram;
             }
-            return (int64_t)(p->mapped[a - 1] == y->target ? p->prices->ref_right : p->prices->ref_wrong);
+            return (int64_t)(p->mapped[x - w->old_side.refs] == y->target ? p->prices->ref_right
+                                                                          : p->prices->ref_wrong);
         }
     }
     *equal = w->old_side.bytes[o] == w->new_side.bytes[n];
@@ -506,7 +505,7 @@ static kerf_err collect(struct planner *p, struct kerf_segments *segments)
     return err;
 }
 
-static kerf_err open_tables(struct planner *p, const struct kerf_map *map, kerf_addr **mapped)
+static kerf_err open_tables(struct planner *p, const struct kerf_map *map, uint32_t **mapped)
 {
     struct kerf_work *w = p->w;
     size_t new_len = w->new_side.len;
@@ -523,7 +522,7 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, kerf_
         return KERF_ERR_RAM;
     }
     for (size_t i = 0; i < w->old_side.ref_count; i++) {
-        (*mapped)[i] = kerf_addrmap_apply(w, map, w->old_side.refs[i].target);
+        (*mapped)[i] = (uint32_t)kerf_addrmap_apply(w, map, w->old_side.refs[i].target);
     }
     p->mapped = *mapped;
     return KERF_OK;
@@ -573,7 +572,7 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
                            struct kerf_segments *segments)
 {
     struct planner *p = calloc(1, sizeof *p);
-    kerf_addr *mapped = NULL;
+    uint32_t *mapped = NULL;
 
     if (p == NULL) {
         return KERF_ERR_RAM;

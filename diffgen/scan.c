@@ -29,73 +29,70 @@ static bool in_ranges(const struct kerf_image *image, kerf_addr addr)
     return false;
 }
 
-static kerf_err add_ref(struct kerf_side *side, const struct kerf_scanned *ref)
-{
-    for (unsigned i = 0; i < ref->len; i++) {
-        if (side->ref_at[ref->pos + i] != 0) {
-            return KERF_OK;
-        }
-    }
-    if (side->ref_count == side->ref_cap) {
-        size_t cap = side->ref_cap == 0 ? 4096 : side->ref_cap * 2;
-        struct kerf_scanned *grown = realloc(side->refs, cap * sizeof *grown);
-
-        if (grown == NULL) {
-            return KERF_ERR_RAM;
-        }
-        side->refs = grown;
-        side->ref_cap = cap;
-    }
-    side->refs[side->ref_count++] = *ref;
-    for (unsigned i = 0; i < ref->len; i++) {
-        side->ref_at[ref->pos + i] = (uint32_t)side->ref_count;
-    }
-    return KERF_OK;
-}
-
-/* The fields of a reference become those of one fixed target seen from one fixed address. */
-static void mask(struct kerf_side *side, unsigned isa, const struct kerf_scanned *ref)
-{
-    kerf_isa_put(isa, ref->form, side->masked + ref->pos, 0x10000000u, 0x10000000u);
-}
-
-static kerf_err add_lows(struct kerf_side *side, unsigned isa, const struct kerf_scanned *first,
-                         const struct kerf_ref *ref, size_t end)
-{
-    for (unsigned i = 0; i < ref->low_count; i++) {
-        struct kerf_scanned low = {
-            first->pos + ref->low_at[i], KERF_REF_LOW, ref->low_form[i], ref->len, first->region, 0};
-        size_t count = side->ref_count;
-
-        if (low.pos + low.len > end) {
-            continue;
-        }
-        kerf_err err = add_ref(side, &low);
-
-        if (err != KERF_OK) {
-            return err;
-        }
-        if (side->ref_count > count) {
-            mask(side, isa, &low);
-        }
-    }
-    return KERF_OK;
-}
+/* A reference while the sweep lasts: it finds second halves of pairs before what lies between. */
+struct found {
+    uint32_t pos;
+    struct kerf_scanned ref;
+};
 
 /* One pass through a region. */
 struct sweep {
     struct kerf_side *side;
     const struct kerf_image *image;
+    struct found *found; /* the side's references so far, by position: side->ref_count of them */
     const struct kerf_region *region;
     unsigned index; /* of the region */
     bool is_new;
     size_t start, end, next; /* next: where the sweep expects an instruction */
 };
 
-/* As the codec counts addresses. */
-static kerf_addr wrap(const struct kerf_side *side, kerf_addr addr)
+/* Adds a reference, and masks its fields: they become those of one fixed target seen from one fixed address. */
+static kerf_err add_ref(struct sweep *s, const struct found *found)
 {
-    return side->wide ? addr : (uint32_t)addr;
+    struct kerf_side *side = s->side;
+    size_t at = side->ref_count;
+
+    for (unsigned i = 0; i < found->ref.len; i++) {
+        if (kerf_side_bit(side->covered, found->pos + i)) {
+            return KERF_OK;
+        }
+    }
+    if (side->ref_count == side->ref_cap) {
+        size_t cap = side->ref_cap == 0 ? 4096 : side->ref_cap + side->ref_cap / 2;
+        struct found *grown = realloc(s->found, cap * sizeof *grown);
+
+        if (grown == NULL) {
+            return KERF_ERR_RAM;
+        }
+        s->found = grown;
+        side->ref_cap = cap;
+    }
+    for (; at > 0 && s->found[at - 1].pos > found->pos; at--) {
+        s->found[at] = s->found[at - 1];
+    }
+    s->found[at] = *found;
+    side->ref_count++;
+    for (size_t i = found->pos; i < found->pos + (size_t)found->ref.len; i++) {
+        side->covered[i / 64] |= (uint64_t)1 << (i % 64);
+    }
+    side->begins[found->pos / 64] |= (uint64_t)1 << (found->pos % 64);
+    kerf_isa_put(s->region->isa, found->ref.form, side->masked + found->pos, 0x10000000u, 0x10000000u);
+    return KERF_OK;
+}
+
+static kerf_err add_lows(struct sweep *s, size_t pos, const struct kerf_ref *ref)
+{
+    kerf_err err = KERF_OK;
+
+    for (unsigned i = 0; err == KERF_OK && i < ref->low_count; i++) {
+        struct found low = {(uint32_t)pos + ref->low_at[i],
+                            {0, KERF_REF_LOW, ref->low_form[i], ref->len, (uint8_t)s->index}};
+
+        if (low.pos + (size_t)low.ref.len <= s->end) {
+            err = add_ref(s, &low);
+        }
+    }
+    return err;
 }
 
 static bool inside(const struct sweep *s, kerf_addr addr)
@@ -103,7 +100,7 @@ static bool inside(const struct sweep *s, kerf_addr addr)
     for (unsigned i = 0; i < s->image->region_count; i++) {
         const struct kerf_region *r = &s->image->regions[i];
 
-        if (wrap(s->side, addr - (s->is_new ? r->new_addr : r->old_addr)) < (s->is_new ? r->new_len : r->old_len)) {
+        if ((uint32_t)(addr - (s->is_new ? r->new_addr : r->old_addr)) < (s->is_new ? r->new_len : r->old_len)) {
             return true;
         }
     }
@@ -114,8 +111,7 @@ static bool inside(const struct sweep *s, kerf_addr addr)
 static bool find_word(const struct sweep *s, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
     for (unsigned len = (view->kinds >> KERF_REF_WORD8 & 1) != 0 ? 8 : 4; len >= 4; len -= 4) {
-        if ((view->pc & (len - 1)) != 0 || !kerf_word_read(view, len, ref) ||
-            wrap(s->side, ref->target) != ref->target) {
+        if ((view->pc & (len - 1)) != 0 || !kerf_word_read(view, len, ref) || ref->target > UINT32_MAX) {
             continue;
         }
         if (!inside(s, ref->target)) {
@@ -132,7 +128,7 @@ static bool find_word(const struct sweep *s, const struct kerf_isa_view *view, s
 static unsigned find_ref(const struct sweep *s, size_t pos, bool boundary, struct kerf_ref *ref)
 {
     const struct kerf_region *r = s->region;
-    kerf_addr pc = wrap(s->side, (s->is_new ? r->new_addr : r->old_addr) + (pos - s->start));
+    kerf_addr pc = (uint32_t)((s->is_new ? r->new_addr : r->old_addr) + (pos - s->start));
     struct kerf_isa_view view = {s->side->bytes + pos, pc, r->kinds, boundary};
 
     if (find_word(s, &view, ref)) {
@@ -141,7 +137,7 @@ static unsigned find_ref(const struct sweep *s, size_t pos, bool boundary, struc
     unsigned step = kerf_isa_scan(r->isa, &view, ref);
 
     if (ref->kind != KERF_REF_NONE) {
-        ref->target = wrap(s->side, ref->target);
+        ref->target = (uint32_t)ref->target;
         if (!inside(s, ref->target) && !ref->anywhere) {
             ref->kind = KERF_REF_NONE;
         }
@@ -151,14 +147,12 @@ static unsigned find_ref(const struct sweep *s, size_t pos, bool boundary, struc
 
 static kerf_err take_ref(struct sweep *s, size_t pos, const struct kerf_ref *ref)
 {
-    struct kerf_side *side = s->side;
-    struct kerf_scanned found = {(uint32_t)pos, ref->kind, ref->form, ref->len, (uint8_t)s->index, ref->target};
-    size_t count = side->ref_count;
-    kerf_err err = add_ref(side, &found);
+    struct found found = {(uint32_t)pos, {(uint32_t)ref->target, ref->kind, ref->form, ref->len, (uint8_t)s->index}};
+    size_t count = s->side->ref_count;
+    kerf_err err = add_ref(s, &found);
 
-    if (err == KERF_OK && side->ref_count > count) {
-        mask(side, s->region->isa, &found);
-        err = add_lows(side, s->region->isa, &found, ref, s->end);
+    if (err == KERF_OK && s->side->ref_count > count) {
+        err = add_lows(s, pos, ref);
     }
     s->next = pos + ref->len;
     return err;
@@ -175,7 +169,7 @@ static kerf_err scan_region(struct sweep *s)
         struct kerf_ref ref = {0};
         unsigned step = known - 1;
 
-        if (side->ref_at[pos] != 0) {
+        if (kerf_side_bit(side->covered, pos)) {
             s->next = pos + 1 > s->next ? pos + 1 : s->next;
             continue;
         }
@@ -212,27 +206,56 @@ static kerf_err open_nothing(struct kerf_side *side, bool all)
     return KERF_OK;
 }
 
+/* The references without their positions, which the bits tell. In the same memory: nothing can fail. */
+static void close_index(struct kerf_side *side, struct found *found)
+{
+    uint32_t count = 0;
+    uint8_t *bytes = (uint8_t *)found;
+
+    for (size_t i = 0; i < side->ref_count; i++) {
+        struct kerf_scanned ref = found[i].ref;
+
+        memcpy(bytes + i * sizeof ref, &ref, sizeof ref);
+    }
+    side->refs = realloc(bytes, (side->ref_count + 1) * sizeof *side->refs);
+    if (side->refs == NULL) {
+        side->refs = (void *)bytes; /* it did not get smaller */
+    }
+    side->ref_cap = side->ref_count + 1;
+    for (size_t i = 0; i <= side->len / 64; i++) {
+        side->before[i] = count;
+        count += (uint32_t)__builtin_popcountll(side->begins[i]);
+    }
+}
+
 kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, bool is_new, bool all)
 {
+    struct sweep s = {.side = side, .image = image, .is_new = is_new};
+    size_t words = side->len / 64 + 1;
+
     if (all && side->masked_of_all == NULL) {
         side->masked_of_all = malloc(side->len + KERF_PAD);
     }
     side->masked = all ? side->masked_of_all : malloc(side->len + KERF_PAD);
-    side->ref_at = calloc(side->len + 1, sizeof *side->ref_at);
+    side->covered = calloc(words, sizeof *side->covered);
+    side->begins = calloc(words, sizeof *side->begins);
+    side->before = malloc(words * sizeof *side->before);
     kerf_err err = open_nothing(side, all);
 
-    if (err != KERF_OK || side->masked == NULL || side->ref_at == NULL) {
+    if (err != KERF_OK || side->masked == NULL || side->covered == NULL || side->begins == NULL ||
+        side->before == NULL) {
         return KERF_ERR_RAM;
     }
     memcpy(side->masked, side->bytes, side->len + KERF_PAD);
     for (unsigned i = 0; err == KERF_OK && i < image->region_count; i++) {
-        const struct kerf_region *r = &image->regions[i];
-        size_t start = (size_t)(is_new ? r->new_pos : r->old_pos);
-        size_t end = start + (size_t)(is_new ? r->new_len : r->old_len);
-        struct sweep s = {side, image, r, i, is_new, start, end, start};
-
+        s.region = &image->regions[i];
+        s.index = i;
+        s.start = (size_t)(is_new ? s.region->new_pos : s.region->old_pos);
+        s.end = s.start + (size_t)(is_new ? s.region->new_len : s.region->old_len);
+        s.next = s.start;
         err = scan_region(&s);
     }
+    close_index(side, s.found);
     if (is_new && !all) {
         free(side->nothing); /* it is for the encoder, of old */
         side->nothing = NULL;
@@ -248,11 +271,15 @@ void kerf_scan_free(struct kerf_side *side)
     if (side->masked != side->masked_of_all) {
         free(side->masked);
     }
-    free(side->ref_at);
+    free(side->covered);
+    free(side->begins);
+    free(side->before);
     free(side->refs);
     side->nothing = NULL;
     side->masked = NULL;
-    side->ref_at = NULL;
+    side->covered = NULL;
+    side->begins = NULL;
+    side->before = NULL;
     side->refs = NULL;
     side->ref_count = 0;
     side->ref_cap = 0;

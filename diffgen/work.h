@@ -23,21 +23,49 @@ struct kerf_side {
     const uint8_t *bytes;    /* followed by KERF_PAD zeros */
     uint8_t *nothing;        /* where no reference begins (common/run.h); NULL: no memory of it */
     uint8_t *nothing_of_all; /* the same for all kinds that were recognised */
-    bool wide;               /* addresses have 64 bits */
     uint8_t *masked;         /* the same with the reference fields constant; followed by KERF_PAD zeros */
     uint8_t *masked_of_all;  /* masked for all kinds that were recognised: what matches are looked for in */
     size_t len;
-    uint32_t *ref_at; /* for each byte: 1 + index of the reference that covers it; 0: none */
+    /* Its references, by position: a bit for each byte that one covers, and for each where one begins; index: below. */
+    uint64_t *covered, *begins;
+    uint32_t *before; /* for each word of `begins`, how many begin before it */
     struct kerf_scanned *refs;
     size_t ref_count, ref_cap;
 };
 
 /* A reference of one side. */
 struct kerf_scanned {
-    uint32_t pos;
+    uint32_t target; /* modulo 2^32, as all addresses are where there are regions; of kind LOW: 0 */
     uint8_t kind, form, len, region;
-    kerf_addr target; /* of kind LOW: 0 */
 };
+
+static inline bool kerf_side_bit(const uint64_t *bits, size_t pos)
+{
+    return (bits[pos / 64] >> (pos % 64) & 1) != 0;
+}
+
+/* Is the byte at pos inside a reference, but not its first? No segment from old begins or ends there. */
+static inline bool kerf_side_inside(const struct kerf_side *side, size_t pos)
+{
+    return side->covered != NULL && kerf_side_bit(side->covered, pos) && !kerf_side_bit(side->begins, pos);
+}
+
+/* The reference that covers a byte, and where it begins; NULL: none does. */
+static inline const struct kerf_scanned *kerf_side_ref(const struct kerf_side *side, size_t pos, size_t *start)
+{
+    if (!kerf_side_bit(side->covered, pos)) {
+        return NULL;
+    }
+    size_t word = pos / 64;
+    uint64_t begun = side->begins[word] & (UINT64_MAX >> (63 - pos % 64));
+    uint32_t index = side->before[word] + (uint32_t)__builtin_popcountll(begun);
+
+    if (begun == 0) {
+        begun = side->begins[--word]; /* no reference is as long as a word has bits */
+    }
+    *start = word * 64 + 63 - (size_t)__builtin_clzll(begun);
+    return &side->refs[index - 1];
+}
 
 struct kerf_segments {
     struct kerf_segment *list;
