@@ -159,11 +159,11 @@ struct session {
     struct kerf_encoding *out;
     const struct kerf_encoding *rival; /* NULL: no race */
     unsigned margin;
-    unsigned marks;         /* noted so far */
-    kerf_pos next_mark;     /* position of the next one */
-    uint32_t *literal_cost; /* what every byte costs as a literal is to be measured; or NULL */
-    struct kerf_slot slot;  /* in place */
-    size_t sector;          /* in place: the one in progress */
+    unsigned marks;        /* noted so far */
+    kerf_pos next_mark;    /* position of the next one */
+    uint8_t *literal_cost; /* what every byte costs as a literal is to be measured; or NULL */
+    struct kerf_slot slot; /* in place */
+    size_t sector;         /* in place: the one in progress */
 };
 
 /* In place: the slot may change after a step that reached the end of a sector. */
@@ -237,9 +237,9 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
         trace(s, (struct kerf_trace_step){
                      .part = KERF_PART_LITERALS, .new_pos = at, .len = 1, .cost = s->e.k.rc.cost - before});
         if (s->literal_cost != NULL) {
-            s->literal_cost[at] = (uint32_t)(s->e.k.rc.cost - before);
+            s->literal_cost[at] = kerf_literal_pack(s->e.k.rc.cost - before);
         } else if (s->w->literal_cost != NULL) {
-            s->books.literal_estimate += s->w->literal_cost[at];
+            s->books.literal_estimate += kerf_literal_cost(s->w, at);
         }
         if (err == KERF_OK && s->e.run.c->new_pos >= s->next_mark && !pass_marks(s)) {
             err = KERF_END;
@@ -336,7 +336,7 @@ static kerf_err measure(struct session *s, kerf_pos end)
         uint64_t cost;
 
         err = kerf_encode_peek(&s->e, i, &cost);
-        s->literal_cost[c->new_pos + i] = (uint32_t)cost;
+        s->literal_cost[c->new_pos + i] = kerf_literal_pack(cost);
     }
     return err;
 }
@@ -553,12 +553,12 @@ kerf_err kerf_encode_measure(struct kerf_work *w, struct kerf_header *header, co
 #define QUIET_MIN 96  /* bytes of new that equal old: shorter stretches are coded all the same */
 #define QUIET_HEAD 32 /* of them coded at the start, */
 #define QUIET_TAIL 16 /* and at the end: there a plan might still want literals */
-#define QUIET_COST (6 * (uint32_t)KERF_BIT)
+#define QUIET_COST (6 * KERF_LITERAL_BIT)
 
 /* Fills in QUIET_COST where long stretches equal old, else 0. */
-static void find_quiet(const struct kerf_work *w, const struct kerf_segments *segments, uint32_t *cost)
+static void find_quiet(const struct kerf_work *w, const struct kerf_segments *segments, uint8_t *cost)
 {
-    memset(cost, 0, w->new_side.len * sizeof *cost);
+    memset(cost, 0, w->new_side.len);
     for (size_t i = 0; i < segments->count; i++) {
         const struct kerf_segment *s = &segments->list[i];
         const uint8_t *source = w->old_side.masked + s->src_pos;
@@ -605,7 +605,7 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segmen
     kerf_err err = kerf_header_write(&header, NULL, NULL, head, sizeof head, &head_len);
     struct kerf_codec *c = err == KERF_OK ? malloc(kerf_codec_workspace(&header)) : NULL;
 
-    w->literal_cost = malloc((len + 1) * sizeof *w->literal_cost);
+    w->literal_cost = malloc(len + 1);
     if (err == KERF_OK && (c == NULL || w->literal_cost == NULL)) {
         err = KERF_ERR_RAM;
     }
@@ -629,7 +629,7 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segmen
             pass_over(&e, w->new_side.bytes, i);
         }
         err = kerf_encode_literal(&e);
-        w->literal_cost[i] = (uint32_t)(e.k.rc.cost - before);
+        w->literal_cost[i] = kerf_literal_pack(e.k.rc.cost - before);
     }
     free(c);
     return err;

@@ -17,7 +17,8 @@ struct kerf_lz {
     const uint8_t *bytes;
     size_t len;
     int32_t *head2, *head3, *head4; /* newest position by its first bytes, -1: none */
-    int32_t *sons;                  /* of each position: what comes before and behind it in the tree */
+    int32_t *sons;                  /* of each position, modulo window: what comes before and behind it in the tree */
+    size_t window;
 };
 
 static uint32_t load(const uint8_t *b, unsigned n)
@@ -44,7 +45,7 @@ void kerf_lz_close(struct kerf_lz *lz)
     }
 }
 
-struct kerf_lz *kerf_lz_open(const uint8_t *bytes, size_t len)
+struct kerf_lz *kerf_lz_open(const uint8_t *bytes, size_t len, size_t window)
 {
     struct kerf_lz *lz = calloc(1, sizeof *lz);
     size_t heads = ((size_t)1 << HASH2_BITS) + ((size_t)1 << HASH3_BITS) + ((size_t)1 << HASH4_BITS);
@@ -54,8 +55,9 @@ struct kerf_lz *kerf_lz_open(const uint8_t *bytes, size_t len)
     }
     lz->bytes = bytes;
     lz->len = len;
+    lz->window = window < len ? window : len;
     lz->head2 = malloc(heads * sizeof *lz->head2);
-    lz->sons = malloc((len + 1) * 2 * sizeof *lz->sons);
+    lz->sons = malloc((lz->window + 1) * 2 * sizeof *lz->sons);
     if (lz->head2 == NULL || lz->sons == NULL) {
         kerf_lz_close(lz);
         return NULL;
@@ -66,21 +68,32 @@ struct kerf_lz *kerf_lz_open(const uint8_t *bytes, size_t len)
     return lz;
 }
 
+/* Is it a place, and not forgotten? */
+static bool is_known(const struct kerf_lz *lz, size_t pos, int32_t at)
+{
+    return at >= 0 && (lz->window == lz->len || pos - (size_t)at < lz->window);
+}
+
+static int32_t *sons_of(const struct kerf_lz *lz, size_t pos)
+{
+    return &lz->sons[2 * (lz->window == lz->len ? pos : pos % lz->window)];
+}
+
 /* Puts pos at the root of its tree; notes what is longer than *best on the way. */
 static unsigned visit(struct kerf_lz *lz, size_t pos, size_t max, struct kerf_lz_match *found, unsigned count)
 {
     const uint8_t *bytes = lz->bytes;
     uint32_t h = hash(load(bytes + pos, 4), HASH4_BITS);
-    int32_t *before = &lz->sons[2 * pos];
-    int32_t *behind = &lz->sons[2 * pos + 1];
+    int32_t *before = sons_of(lz, pos);
+    int32_t *behind = before + 1;
     int32_t at = lz->head4[h];
     size_t before_len = 0;
     size_t behind_len = 0;
     size_t best = count > 0 ? found[count - 1].len : 3;
 
     lz->head4[h] = (int32_t)pos;
-    for (unsigned depth = 0; at >= 0 && depth < DEPTH; depth++) {
-        int32_t *sons = &lz->sons[2 * (size_t)at];
+    for (unsigned depth = 0; is_known(lz, pos, at) && depth < DEPTH; depth++) {
+        int32_t *sons = sons_of(lz, (size_t)at);
         size_t len = before_len < behind_len ? before_len : behind_len;
 
         while (len < max && (size_t)at + len < lz->len && bytes[(size_t)at + len] == bytes[pos + len]) {

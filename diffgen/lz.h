@@ -5,6 +5,7 @@
 #ifndef KERF_DIFFGEN_LZ_H
 #define KERF_DIFFGEN_LZ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -17,8 +18,12 @@ struct kerf_lz_match {
 
 struct kerf_lz;
 
-/* bytes[0 .. len), len below 2^31, must stay, and a zero byte behind them. NULL: out of memory. 8 bytes of memory for each byte, and 1 MiB. */
-struct kerf_lz *kerf_lz_open(const uint8_t *bytes, size_t len);
+/*
+ * bytes[0 .. len), len below 2^31, must stay, and a zero byte behind them. Places at least `window` bytes before the one in
+ * question are forgotten; where that is less than len, positions must be asked for in ascending order. NULL: out of memory.
+ * 8 bytes of memory for each byte of the window, and 1 MiB.
+ */
+struct kerf_lz *kerf_lz_open(const uint8_t *bytes, size_t len, size_t window);
 void kerf_lz_close(struct kerf_lz *lz);
 
 /*

@@ -9,7 +9,16 @@
 #include "diffgen/work.h"
 
 #define COMPARE_MAX 4096u /* bytes compared in one step of the binary search */
-#define MIN_GAIN 8        /* a new match must be better than the running one by more than this many bytes */
+#define PAGE 1024u
+#define UNKNOWN (UINT32_MAX - 1) /* not looked up yet */
+#define MATCH_MIN 4              /* bytes of a match that is worth a segment */
+#define MIN_GAIN 8               /* a new match must be better than the running one by more than this many bytes */
+
+/* Plans ask where new changed, round for round the same places: pages of new, made when they are asked for. */
+struct kerf_match_memory {
+    size_t count;
+    uint32_t *pages[]; /* PAGE positions in old each; NULL: none yet */
+};
 
 /*
  * Where the suffixes that begin with two given bytes lie in the suffix array: from w->buckets[pair] to before the next
@@ -61,10 +70,13 @@ void kerf_match_free(struct kerf_work *w)
 {
     free(w->suffixes);
     free(w->buckets);
-    free(w->match_pos);
+    for (size_t i = 0; w->matches != NULL && i < w->matches->count; i++) {
+        free(w->matches->pages[i]);
+    }
+    free(w->matches);
     w->suffixes = NULL;
     w->buckets = NULL;
-    w->match_pos = NULL;
+    w->matches = NULL;
 }
 
 /* Bytes that a and b have in common, of at most `max`; the first `len` are known to be. */
@@ -132,6 +144,45 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
 
     *old_pos = a_len > b_len ? a : b;
     return a_len > b_len ? a_len : b_len;
+}
+
+/* Where the answer for a byte of new is kept; NULL: no memory for it. */
+static uint32_t *recall(struct kerf_work *w, size_t new_pos)
+{
+    size_t count = w->new_side.len / PAGE + 1;
+
+    if (w->matches == NULL) {
+        w->matches = calloc(1, sizeof *w->matches + count * sizeof w->matches->pages[0]);
+        if (w->matches == NULL) {
+            return NULL;
+        }
+        w->matches->count = count;
+    }
+    uint32_t **page = &w->matches->pages[new_pos / PAGE];
+
+    if (*page == NULL) {
+        *page = malloc(PAGE * sizeof **page);
+        for (size_t i = 0; *page != NULL && i < PAGE; i++) {
+            (*page)[i] = UNKNOWN;
+        }
+    }
+    return *page != NULL ? &(*page)[new_pos % PAGE] : NULL;
+}
+
+uint32_t kerf_match_at(struct kerf_work *w, size_t new_pos)
+{
+    uint32_t *known = recall(w, new_pos);
+    size_t at;
+
+    if (known != NULL && *known != UNKNOWN) {
+        return *known;
+    }
+    uint32_t match = kerf_match_longest(w, new_pos, &at) >= MATCH_MIN ? (uint32_t)at : KERF_MATCH_NONE;
+
+    if (known != NULL) {
+        *known = match;
+    }
+    return match;
 }
 
 kerf_err kerf_segments_add(struct kerf_segments *segments, const struct kerf_segment *segment)

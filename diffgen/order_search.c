@@ -143,7 +143,7 @@ static kerf_err open_graph(struct graph *g, const struct kerf_work *w, const str
     }
     g->literal_sum[0] = 0;
     for (size_t i = 0; i < o->new_len; i++) {
-        g->literal_sum[i + 1] = g->literal_sum[i] + (w->literal_cost != NULL ? w->literal_cost[i] : 4 * KERF_BIT);
+        g->literal_sum[i + 1] = g->literal_sum[i] + (w->literal_cost != NULL ? kerf_literal_cost(w, i) : 4 * KERF_BIT);
     }
     for (size_t i = 0; err == KERF_OK && i < segments->count; i++) {
         if (!segments->list[i].from_new) {

@@ -14,9 +14,10 @@
 #define SLACK_BITS 10 /* a state may be this much worse than the best one plus the price of a segment */
 #define SURE_LEN 48   /* the best state goes on for that long: no search for others, */
 #define SURE_SKIP 32  /* for so many bytes */
-#define MATCH_MIN 4   /* bytes of a match from old that is offered */
 #define RECENT_NEW 4
+#define LZ_WINDOW (1u << 22) /* bytes of new that are looked back at */
 #define NO_NODE UINT32_MAX
+#define NODES_START 4096u
 
 enum source {
     SOURCE_OLD,
@@ -62,19 +63,63 @@ struct planner {
     bool no_memory;
 };
 
+/*
+ * Keeps the nodes that a state's path goes through, the others make room. A parent stands before its children, so that what is
+ * kept moves down in one pass.
+ */
+static bool sweep_nodes(struct planner *p)
+{
+    uint32_t *moved = calloc(p->node_count, sizeof *moved); /* where a node that is kept goes, and 1 */
+    uint32_t count = 0;
+
+    if (moved == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < p->state_count; i++) {
+        for (uint32_t n = p->states[i].node; n != NO_NODE && moved[n] == 0; n = p->nodes[n].parent) {
+            moved[n] = 1;
+        }
+    }
+    for (uint32_t n = 0; n < p->node_count; n++) {
+        if (moved[n] != 0) {
+            moved[n] = count + 1;
+            p->nodes[count] = p->nodes[n];
+            if (p->nodes[count].parent != NO_NODE) {
+                p->nodes[count].parent = moved[p->nodes[count].parent] - 1;
+            }
+            count++;
+        }
+    }
+    for (unsigned i = 0; i < p->state_count; i++) {
+        if (p->states[i].node != NO_NODE) {
+            p->states[i].node = moved[p->states[i].node] - 1;
+        }
+    }
+    p->node_count = count;
+    free(moved);
+    return true;
+}
+
+/* Room for one more node. The indices of nodes change, those in states too. */
+static bool make_room(struct planner *p)
+{
+    if (p->node_count < p->node_cap || (p->node_cap > 0 && sweep_nodes(p) && p->node_count < p->node_cap / 2)) {
+        return true;
+    }
+    size_t cap = p->node_cap == 0 ? NODES_START : p->node_cap * 2;
+    struct node *grown = cap > NO_NODE ? NULL : realloc(p->nodes, cap * sizeof *grown);
+
+    if (grown == NULL) {
+        p->no_memory = true;
+        return false;
+    }
+    p->nodes = grown;
+    p->node_cap = cap;
+    return true;
+}
+
 static uint32_t add_node(struct planner *p, size_t new_pos, unsigned source, int64_t distance, uint32_t parent)
 {
-    if (p->node_count == p->node_cap) {
-        size_t cap = p->node_cap == 0 ? 65536 : p->node_cap * 2;
-        struct node *grown = cap > NO_NODE ? NULL : realloc(p->nodes, cap * sizeof *grown);
-
-        if (grown == NULL) {
-            p->no_memory = true;
-            return 0;
-        }
-        p->nodes = grown;
-        p->node_cap = cap;
-    }
     struct node *node = &p->nodes[p->node_count];
 
     *node = (struct node){.new_pos = (uint32_t)new_pos,
@@ -103,7 +148,7 @@ static uint32_t add_node(struct planner *p, size_t new_pos, unsigned source, int
 /* Most states end without a successor: a node is made for those that have one. */
 static void settle(struct planner *p, struct state *s)
 {
-    if (!s->settled) {
+    if (!s->settled && make_room(p)) {
         s->node = add_node(p, s->new_pos, s->source, s->distance, s->node);
         s->settled = true;
     }
@@ -221,13 +266,10 @@ static void offer_old(struct planner *p, size_t n, const struct state *best, int
     const uint8_t *new_bytes = w->new_side.masked;
     int64_t old_len = (int64_t)w->old_side.len;
 
-    if (w->match_pos[n] == KERF_MATCH_UNKNOWN) {
-        size_t at;
+    uint32_t match = kerf_match_at(w, n);
 
-        w->match_pos[n] = kerf_match_longest(w, n, &at) >= MATCH_MIN ? (uint32_t)at : KERF_MATCH_NONE;
-    }
-    if (w->match_pos[n] != KERF_MATCH_NONE) {
-        int64_t d = (int64_t)w->match_pos[n] - (int64_t)n;
+    if (match != KERF_MATCH_NONE) {
+        int64_t d = (int64_t)match - (int64_t)n;
         int64_t far = (int64_t)log2_of((uint64_t)(d < last ? last - d : d - last) + 1) - 9;
 
         offer(p, n, SOURCE_OLD, d, best->cost + (int64_t)p->prices->segment_far + far * (int64_t)KERF_BIT, best->node,
@@ -264,7 +306,8 @@ static bool goes_on(const struct planner *p, size_t n, const struct state *best)
     if (best->source == SOURCE_NEW) {
         return memcmp(new_bytes + at, new_bytes + n, SURE_LEN) == 0;
     }
-    return n > 0 && w->literal_cost[n] < KERF_BIT / 8 && memcmp(new_bytes + n - 1, new_bytes + n, SURE_LEN) == 0;
+    return n > 0 && w->literal_cost[n] < KERF_LITERAL_BIT / 8 &&
+           memcmp(new_bytes + n - 1, new_bytes + n, SURE_LEN) == 0;
 }
 
 /*
@@ -288,8 +331,8 @@ static void offer_all(struct planner *p, size_t n)
         }
     }
     settle(p, from);
-    if (p->nodes == NULL) {
-        return; /* no memory for a single one: p->no_memory says so */
+    if (p->no_memory) {
+        return;
     }
     const struct state best = *from;
 
@@ -348,7 +391,7 @@ static int64_t consume(struct planner *p, size_t n)
 {
     const struct kerf_work *w = p->w;
     const struct kerf_prices *prices = p->prices;
-    int64_t literal = (int64_t)w->literal_cost[n];
+    int64_t literal = (int64_t)kerf_literal_cost(w, n);
     int64_t differs = literal + 4 * (int64_t)KERF_BIT;
     int64_t lowest = INT64_MAX;
     unsigned kept = 0;
@@ -467,7 +510,7 @@ static kerf_err collect(struct planner *p, struct kerf_segments *segments)
 
     segments->count = 0;
     settle(p, best_of(p, true));
-    if (p->no_memory || p->nodes == NULL) {
+    if (p->no_memory) {
         return KERF_ERR_RAM;
     }
     for (uint32_t i = best_of(p, true)->node; err == KERF_OK && i != NO_NODE; i = p->nodes[i].parent) {
@@ -511,14 +554,10 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, uint3
     size_t new_len = w->new_side.len;
 
     *mapped = malloc((w->old_side.ref_count + 1) * sizeof **mapped);
-    p->lz = w->options->no_new ? NULL : kerf_lz_open(w->new_side.bytes, new_len);
-    if (w->match_pos == NULL) {
-        w->match_pos = malloc((new_len + 1) * sizeof *w->match_pos);
-        if (w->match_pos != NULL) {
-            memset(w->match_pos, 0xff, (new_len + 1) * sizeof *w->match_pos);
-        }
-    }
-    if (*mapped == NULL || (p->lz == NULL && !w->options->no_new) || w->match_pos == NULL) {
+    /* In place new is not made from its start to its end, so nothing may be forgotten. */
+    p->lz = w->options->no_new ? NULL
+                               : kerf_lz_open(w->new_side.bytes, new_len, w->order == NULL ? LZ_WINDOW : new_len);
+    if (*mapped == NULL || (p->lz == NULL && !w->options->no_new)) {
         return KERF_ERR_RAM;
     }
     for (size_t i = 0; i < w->old_side.ref_count; i++) {

@@ -384,9 +384,9 @@ static kerf_err refine_all(struct search *s, uint64_t ram, const struct kerf_pla
     static const uint32_t budgets[] = {65536, 16384, 8192, 4096, 2048};
     const struct kerf_header common = *s->header;
     struct kerf_work *w = s->w;
-    size_t costs_len = (w->new_side.len + 1) * sizeof *w->literal_cost;
+    size_t costs_len = w->new_side.len + 1;
     bool hopeless = start->encoding.total / 8 / KERF_BIT > (ram > budgets[0] ? MEDIUM_LEN : SMALL_LEN) * 4;
-    uint32_t *costs = hopeless ? NULL : malloc(costs_len); /* as every budget finds them; rounds change them */
+    uint8_t *costs = hopeless ? NULL : malloc(costs_len); /* as every budget finds them; rounds change them */
 
     if (!hopeless) {
         if (costs == NULL) {

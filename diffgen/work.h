@@ -140,9 +140,10 @@ struct kerf_run_of_sectors {
     size_t start, end; /* positions in new */
 };
 
-/* In match_pos: none that is worth a segment; not looked up yet. */
-#define KERF_MATCH_NONE (UINT32_MAX - 1)
-#define KERF_MATCH_UNKNOWN UINT32_MAX
+/* What a literal costs is kept in this part of a bit, and up to 255 of them. */
+#define KERF_LITERAL_BIT 16u
+
+#define KERF_MATCH_NONE UINT32_MAX /* of kerf_match_at() */
 
 struct kerf_work {
     const struct kerf_diff_options *options;
@@ -150,11 +151,23 @@ struct kerf_work {
     const struct kerf_trace *trace; /* NULL: none */
     struct kerf_image image;
     struct kerf_side old_side, new_side;
-    int32_t *suffixes;      /* suffix array of old_side.masked_of_all */
-    uint32_t *buckets;      /* where in it the suffixes of each pair of first bytes start */
-    uint32_t *literal_cost; /* each byte of new as a literal, in kerf_cost; NULL until the plan needs it */
-    uint32_t *match_pos;    /* for each byte of new: where the suffix array's longest match lies, or one of: */
+    int32_t *suffixes;     /* suffix array of old_side.masked_of_all */
+    uint32_t *buckets;     /* where in it the suffixes of each pair of first bytes start */
+    uint8_t *literal_cost; /* each byte of new as a literal, in bits / KERF_LITERAL_BIT; NULL until the plan needs it */
+    struct kerf_match_memory *matches; /* what kerf_match_at() found before; NULL: it was not asked */
 };
+
+static inline kerf_cost kerf_literal_cost(const struct kerf_work *w, size_t new_pos)
+{
+    return w->literal_cost[new_pos] * (KERF_BIT / KERF_LITERAL_BIT);
+}
+
+static inline uint8_t kerf_literal_pack(kerf_cost cost)
+{
+    kerf_cost parts = (cost * KERF_LITERAL_BIT + KERF_BIT / 2) / KERF_BIT;
+
+    return (uint8_t)(parts < UINT8_MAX ? parts : UINT8_MAX);
+}
 
 /* --- scan.c: finds and masks references. --- */
 /* `all`: for every kind that was recognised, what the first scan is for; later ones are quicker for what it found. */
@@ -168,6 +181,11 @@ KERF_MUST_USE kerf_err kerf_match_prepare(struct kerf_work *w);
 void kerf_match_free(struct kerf_work *w);
 /* Longest match of masked new[new_pos..) in masked old: its length, and where. */
 size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old_pos);
+/*
+ * Where the longest match of new[new_pos ..) lies in old; KERF_MATCH_NONE: none that is worth a segment. What was found is
+ * remembered, where there is memory for it.
+ */
+uint32_t kerf_match_at(struct kerf_work *w, size_t new_pos);
 KERF_MUST_USE kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segments);
 KERF_MUST_USE kerf_err kerf_segments_add(struct kerf_segments *segments, const struct kerf_segment *segment);
 
