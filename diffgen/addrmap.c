@@ -83,16 +83,66 @@ static bool is_local(const struct kerf_work *w, const struct kerf_segment *s, co
     return at < region->old_len && region->old_pos + at >= s->src_pos && region->old_pos + at < s->src_pos + s->len;
 }
 
-static size_t collect_votes(const struct kerf_work *w, const struct kerf_segments *segments, struct vote *votes,
-                            size_t cap)
+/* Votes while they are collected: a hash table, at most three quarters full. count 0: an empty place. */
+struct urn {
+    struct vote *votes;
+    size_t count, mask;
+};
+
+static size_t place_of(const struct urn *urn, const struct vote *v)
+{
+    uint64_t h = ((uint64_t)v->target * 0x9e3779b97f4a7c15u) ^ ((uint64_t)v->shift * 0xc2b2ae3d27d4eb4fu);
+    size_t at = (size_t)(h >> 32) & urn->mask;
+
+    while (urn->votes[at].count != 0 && (urn->votes[at].target != v->target || urn->votes[at].shift != v->shift)) {
+        at = (at + 1) & urn->mask;
+    }
+    return at;
+}
+
+static kerf_err grow(struct urn *urn)
+{
+    struct urn larger = {calloc(2 * (urn->mask + 1), sizeof *larger.votes), urn->count, 2 * urn->mask + 1};
+
+    if (larger.votes == NULL) {
+        return KERF_ERR_RAM;
+    }
+    for (size_t i = 0; i <= urn->mask && urn->votes != NULL; i++) {
+        if (urn->votes[i].count != 0) {
+            larger.votes[place_of(&larger, &urn->votes[i])] = urn->votes[i];
+        }
+    }
+    free(urn->votes);
+    *urn = larger;
+    return KERF_OK;
+}
+
+static kerf_err cast(struct urn *urn, const struct vote *v)
+{
+    kerf_err err = urn->votes == NULL || urn->count > (urn->mask + 1) / 4 * 3 ? grow(urn) : KERF_OK;
+
+    if (err == KERF_OK) {
+        size_t at = place_of(urn, v);
+
+        if (urn->votes[at].count == 0) {
+            urn->votes[at] = *v;
+            urn->count++;
+        } else {
+            urn->votes[at].count++;
+        }
+    }
+    return err;
+}
+
+static kerf_err collect_votes(const struct kerf_work *w, const struct kerf_segments *segments, struct urn *urn)
 {
     const struct kerf_side *o = &w->old_side;
-    size_t n = 0;
+    kerf_err err = KERF_OK;
 
-    for (size_t i = 0; i < segments->count; i++) {
+    for (size_t i = 0; err == KERF_OK && i < segments->count; i++) {
         const struct kerf_segment *s = &segments->list[i];
 
-        for (size_t p = (size_t)s->src_pos; !s->from_new && p < s->src_pos + s->len; p++) {
+        for (size_t p = (size_t)s->src_pos; err == KERF_OK && !s->from_new && p < s->src_pos + s->len; p++) {
             size_t start;
             const struct kerf_scanned *r = kerf_side_ref(o, p, &start);
 
@@ -102,27 +152,33 @@ static size_t collect_votes(const struct kerf_work *w, const struct kerf_segment
             }
             const struct kerf_scanned *x = counterpart(w, r, p, s);
 
-            if (x != NULL && x->kind == r->kind && n < cap && !is_local(w, s, r)) {
-                votes[n++] = (struct vote){r->target, (int32_t)(x->target - r->target), 1, 0};
+            if (x != NULL && x->kind == r->kind && !is_local(w, s, r)) {
+                const struct vote v = {r->target, (int32_t)(x->target - r->target), 1, 0};
+
+                err = cast(urn, &v);
             }
             p += r->len - 1u;
         }
     }
-    return n;
+    return err;
 }
 
-/* Sorts the votes, and joins those that agree; of those that differ about one target the strongest stays. */
-static size_t join_votes(struct vote *votes, size_t n)
+/* Sorts the votes; of those that differ about one target the strongest stays. Returns how many. */
+static size_t sort_votes(struct urn *urn)
 {
+    struct vote *votes = urn->votes;
+    size_t n = 0;
     size_t out = 0;
 
-    qsort(votes, n, sizeof *votes, compare_votes);
-    for (size_t i = 0; i < n;) {
-        struct vote v = votes[i];
-
-        for (i++; i < n && votes[i].target == v.target && votes[i].shift == v.shift; i++) {
-            v.count++;
+    for (size_t i = 0; n < urn->count; i++) {
+        if (votes[i].count != 0) {
+            votes[n++] = votes[i];
         }
+    }
+    qsort(votes, n, sizeof *votes, compare_votes);
+    for (size_t i = 0; i < n; i++) {
+        const struct vote v = votes[i];
+
         if (out > 0 && votes[out - 1].target == v.target) {
             if (votes[out - 1].count < v.count) {
                 votes[out - 1] = v;
@@ -321,17 +377,17 @@ static kerf_err build(const struct kerf_work *w, const struct kerf_segments *seg
 kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segments *segments, size_t cap,
                              struct kerf_map *map)
 {
-    /* A reference of old may be copied twice, but then its votes agree about the target; the first `most` will do. */
-    size_t most = w->old_side.ref_count;
-    struct ballot b = {.votes = malloc((most + 1) * sizeof *b.votes),
-                       .choices = malloc((most + 2) * sizeof *b.choices)};
-    kerf_err err = b.votes == NULL || b.choices == NULL ? KERF_ERR_RAM : KERF_OK;
+    struct urn urn = {NULL, 0, 511};
+    struct ballot b = {0};
+    kerf_err err = collect_votes(w, segments, &urn);
 
     map->list = NULL;
     map->count = 0;
     if (err == KERF_OK) {
-        b.count = join_votes(b.votes, collect_votes(w, segments, b.votes, most));
-        err = number_shifts(&b);
+        b.votes = urn.votes;
+        b.count = sort_votes(&urn);
+        b.choices = malloc((b.count + 2) * sizeof *b.choices);
+        err = b.choices == NULL ? KERF_ERR_RAM : number_shifts(&b);
     }
     if (err == KERF_OK) {
         int64_t low = ENTRY_COST; /* too many entries, once raised */
@@ -353,7 +409,7 @@ kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segmen
         choose(&b, high);
         err = build(w, segments, &b, map);
     }
-    free(b.votes);
+    free(urn.votes);
     free(b.choices);
     free(b.states);
     return err;

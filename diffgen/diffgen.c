@@ -15,20 +15,23 @@ static void tell(const struct kerf_work *w, const char *stage, uint64_t done, ui
     }
 }
 
-/* A copy of the image with zeros behind it. */
-static kerf_err side_open(struct kerf_side *side, const uint8_t *bytes, size_t len)
+/* The image with zeros behind it. */
+static kerf_err side_open(struct kerf_side *side, const uint8_t *bytes, size_t len, bool padded)
 {
-    uint8_t *copy = malloc(len + KERF_PAD);
-
-    if (copy == NULL) {
+    side->bytes = bytes;
+    side->len = len;
+    if (padded && bytes != NULL) {
+        return KERF_OK;
+    }
+    side->copy = malloc(len + KERF_PAD);
+    if (side->copy == NULL) {
         return KERF_ERR_RAM;
     }
     if (len > 0) {
-        memcpy(copy, bytes, len);
+        memcpy(side->copy, bytes, len);
     }
-    memset(copy + len, 0, KERF_PAD);
-    side->bytes = copy;
-    side->len = len;
+    memset(side->copy + len, 0, KERF_PAD);
+    side->bytes = side->copy;
     return KERF_OK;
 }
 
@@ -37,7 +40,8 @@ static void side_close(struct kerf_side *side)
     kerf_scan_free(side);
     free(side->nothing_of_all);
     free(side->masked_of_all);
-    free((void *)(uintptr_t)side->bytes);
+    free(side->copy);
+    side->copy = NULL;
     side->bytes = NULL;
 }
 
@@ -228,9 +232,9 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
     if (err != KERF_OK) {
         return err;
     }
-    err = side_open(&w.old_side, old_image, old_len);
+    err = side_open(&w.old_side, old_image, old_len, options->padded);
     if (err == KERF_OK) {
-        err = side_open(&w.new_side, new_image, new_len);
+        err = side_open(&w.new_side, new_image, new_len, options->padded);
     }
     if (err == KERF_OK && old_len > 0) {
         err = kerf_image_recognise(old_image, old_len, new_image, new_len, options, &w.image);

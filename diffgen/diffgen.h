@@ -17,6 +17,8 @@ extern "C" {
 #define KERF_DIFF_RAM_MIN 2048u
 #define KERF_DIFF_LEVEL_DEFAULT 6
 
+#define KERF_DIFF_PAD 64u
+
 /* Called now and then while a delta is made; `done` of `total` units of work, the same unit within one `stage` name. */
 typedef void kerf_diff_progress(void *ctx, const char *stage, uint64_t done, uint64_t total);
 
@@ -42,7 +44,8 @@ struct kerf_diff_options {
     bool base_known; /* hint: both images are loaded at `base` */
     uint64_t base;
     const struct kerf_diff_hint *old_hint, *new_hint; /* NULL: none */
-    kerf_diff_progress *progress;                     /* NULL: none */
+    bool padded; /* both images are followed by KERF_DIFF_PAD zero bytes, and need not be copied for want of them */
+    kerf_diff_progress *progress; /* NULL: none */
     void *progress_ctx;
 };
 

@@ -305,11 +305,12 @@ kerf_err kerf_flatten(const char *path, const uint8_t *file, size_t len, size_t 
     }
     if (err == KERF_OK) {
         flat->len = (size_t)(s.high - s.low);
-        s.image = malloc(flat->len);
+        s.image = malloc(flat->len + KERF_DIFF_PAD);
         err = s.image == NULL ? KERF_ERR_RAM : KERF_OK;
     }
     if (err == KERF_OK) {
         memset(s.image, 0xff, flat->len);
+        memset(s.image + flat->len, 0, KERF_DIFF_PAD);
         flat->image = s.image;
         flat->base = s.low;
         flat->addressed = read != read_dfu;

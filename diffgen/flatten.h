@@ -13,13 +13,14 @@
 #include "common/error.h"
 #include "common/host/why.h"
 #include "common/types.h"
+#include "diffgen/diffgen.h"
 
 /* What is between stretches is filled with bytes of 0xff, as erased flash has them; more than that is refused. */
 #define KERF_FLATTEN_FILL_MAX (16u << 20)
 
 struct kerf_flat {
     const char *format; /* "Intel HEX", "UF2", "DfuSe", "DFU"; NULL: the file is none of them, and is left as it is */
-    uint8_t *image;     /* malloc'ed, the caller's */
+    uint8_t *image;     /* malloc'ed, the caller's; followed by KERF_DIFF_PAD zeros */
     size_t len;         /* bytes */
     bool addressed;     /* the file says where the image is loaded: */
     uint64_t base;      /* its first byte's address */

@@ -431,6 +431,7 @@ static int diff(const struct options *o)
     r.exit_code = -1;
     kerf_progress_begin(&r.progress, o->quiet);
     r.diff = o->diff;
+    r.diff.padded = true;
     r.diff.progress = kerf_progress_show;
     r.diff.progress_ctx = &r.progress;
     r.result.output = o->delta_path;

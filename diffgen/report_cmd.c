@@ -474,6 +474,7 @@ int kerf_diff_report(int argc, char **argv)
     r.options = &o;
     kerf_progress_begin(&r.progress, o.quiet);
     r.report.diff = o.diff;
+    r.report.diff.padded = true;
     r.report.diff.progress = kerf_progress_show;
     r.report.diff.progress_ctx = &r.progress;
     r.report.top = o.top;

@@ -9,10 +9,9 @@
 #define PAGE 4096
 
 struct memory_port {
-    const uint8_t *old_image;
-    size_t old_len;
-    uint8_t *out;
-    size_t out_len;
+    const uint8_t *old_image, *new_image; /* new_image: what must come out; read back as far as it was written */
+    size_t old_len, new_len;
+    kerf_pos written;
     struct kerf_hash hash;
     struct kerf_lzma2 lzma2;
 };
@@ -32,10 +31,10 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     const struct memory_port *m = ctx;
 
-    if (pos > m->out_len || len > m->out_len - pos) {
+    if (pos > m->written || len > m->written - pos) {
         return KERF_ERR_STATE;
     }
-    memcpy(buf, m->out + pos, len);
+    memcpy(buf, m->new_image + pos, len);
     return KERF_OK;
 }
 
@@ -43,10 +42,13 @@ static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t le
 {
     struct memory_port *m = ctx;
 
-    if (pos > m->out_len || len > m->out_len - pos) {
+    if (pos != m->written || len > m->new_len - pos) {
         return KERF_ERR_STATE;
     }
-    memcpy(m->out + pos, buf, len);
+    if (memcmp(m->new_image + pos, buf, len) != 0) {
+        return KERF_ERR_TARGET;
+    }
+    m->written += len;
     return KERF_OK;
 }
 
@@ -83,7 +85,7 @@ static kerf_err feed_all(struct kerf_patcher *patcher, const struct kerf_port *p
 kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
                         const uint8_t *delta, size_t delta_len)
 {
-    struct memory_port m = {.old_image = old_image, .old_len = old_len, .out_len = new_len};
+    struct memory_port m = {.old_image = old_image, .old_len = old_len, .new_image = new_image, .new_len = new_len};
     struct kerf_port port = {.ctx = &m,
                              .slot_size = new_len,
                              .page_size = PAGE,
@@ -102,20 +104,18 @@ kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t 
     size_t workspace_len = kerf_patcher_workspace(&header, &port);
     void *workspace = malloc(workspace_len);
 
-    m.out = malloc(new_len + 1);
-    err = workspace == NULL || m.out == NULL ? KERF_ERR_RAM : KERF_OK;
+    err = workspace == NULL ? KERF_ERR_RAM : KERF_OK;
     if (err == KERF_OK) {
         err = kerf_patcher_init(workspace, workspace_len, &port, NULL, 0, &patcher);
     }
     if (err == KERF_OK) {
         err = feed_all(patcher, &port, delta, delta_len);
     }
-    if (err == KERF_OK && memcmp(m.out, new_image, new_len) != 0) {
+    if (err == KERF_OK && m.written != new_len) {
         err = KERF_ERR_TARGET;
     }
     kerf_hash_free(&m.hash);
     kerf_lzma2_free(&m.lzma2);
     free(workspace);
-    free(m.out);
     return err;
 }

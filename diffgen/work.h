@@ -15,12 +15,12 @@
 typedef uint64_t kerf_cost;
 #define KERF_BIT ((kerf_cost)1 << 16)
 
-/* Zero bytes behind every image in memory, so that looking ahead needs no check. */
-#define KERF_PAD 64
+#define KERF_PAD KERF_DIFF_PAD
 
 /* One side: the image, and the references found in it by one linear sweep through each region. */
 struct kerf_side {
-    const uint8_t *bytes;    /* followed by KERF_PAD zeros */
+    const uint8_t *bytes;    /* followed by KERF_PAD zeros, so that looking ahead needs no check */
+    uint8_t *copy;           /* the same, or NULL: they are the caller's */
     uint8_t *nothing;        /* where no reference begins (common/run.h); NULL: no memory of it */
     uint8_t *nothing_of_all; /* the same for all kinds that were recognised */
     uint8_t *masked;         /* the same with the reference fields constant; followed by KERF_PAD zeros */

@@ -27,7 +27,7 @@ static kerf_err read_all(int fd, const char *path, size_t hint, size_t max_len, 
                          struct kerf_why *why)
 {
     size_t cap = hint < max_len ? hint + 1 : READ_STEP; /* one more, to see the end without growing */
-    uint8_t *buf = malloc(cap + 1);
+    uint8_t *buf = malloc(cap + KERF_FILE_PAD);
     size_t n = 0;
 
     if (buf == NULL) {
@@ -35,8 +35,8 @@ static kerf_err read_all(int fd, const char *path, size_t hint, size_t max_len, 
     }
     for (;;) {
         if (n == cap) {
-            size_t larger = cap > SIZE_MAX / 2 - 1 ? 0 : cap * 2;
-            uint8_t *grown = larger == 0 ? NULL : realloc(buf, larger + 1);
+            size_t larger = cap > SIZE_MAX / 2 - KERF_FILE_PAD ? 0 : cap * 2;
+            uint8_t *grown = larger == 0 ? NULL : realloc(buf, larger + KERF_FILE_PAD);
 
             if (grown == NULL) {
                 free(buf);
@@ -65,7 +65,7 @@ static kerf_err read_all(int fd, const char *path, size_t hint, size_t max_len, 
             return KERF_ERR_SPACE;
         }
     }
-    buf[n] = '\0';
+    memset(buf + n, 0, KERF_FILE_PAD);
     *data = buf;
     *len = n;
     return KERF_OK;

@@ -25,9 +25,10 @@ extern "C" {
 
 /*
  * Reads a whole file, or standard input where path is "-". *data is malloc'ed, owned by the caller (free), never NULL on
- * success, and followed by one NUL that *len does not count. KERF_ERR_SPACE: longer than max_len bytes (SIZE_MAX: no
- * limit).
+ * success, and followed by KERF_FILE_PAD zero bytes that *len does not count, for readers that look ahead. KERF_ERR_SPACE:
+ * longer than max_len bytes (SIZE_MAX: no limit).
  */
+#define KERF_FILE_PAD 64u
 KERF_MUST_USE kerf_err kerf_file_read(const char *path, size_t max_len, uint8_t **data, size_t *len,
                                       struct kerf_why *why);
 
