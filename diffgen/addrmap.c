@@ -431,3 +431,68 @@ kerf_addr kerf_addrmap_apply(const struct kerf_work *w, const struct kerf_map *m
     }
     return low == 0 ? addr : wrap(w, addr + (kerf_addr)map->list[low - 1].shift);
 }
+
+static int compare_by_new(const void *a, const void *b)
+{
+    kerf_addr x = ((const struct kerf_map_entry *)a)->start;
+    kerf_addr y = ((const struct kerf_map_entry *)b)->start;
+
+    return (x > y) - (x < y);
+}
+
+kerf_err kerf_addrmap_sort(const struct kerf_work *w, const struct kerf_map *map, struct kerf_map *sorted)
+{
+    sorted->count = map->count;
+    sorted->list = malloc((map->count + 1) * sizeof *sorted->list);
+    if (sorted->list == NULL) {
+        return KERF_ERR_RAM;
+    }
+    for (size_t i = 0; i < map->count; i++) {
+        const struct kerf_map_entry *e = &map->list[i];
+
+        sorted->list[i] = (struct kerf_map_entry){wrap(w, e->start + (kerf_addr)e->shift), e->shift};
+    }
+    qsort(sorted->list, sorted->count, sizeof *sorted->list, compare_by_new);
+    return KERF_OK;
+}
+
+bool kerf_addrmap_distance(const struct kerf_work *w, const struct kerf_map *sorted, size_t new_pos, int64_t *distance)
+{
+    const struct kerf_image *image = &w->image;
+    kerf_addr addr = new_pos;
+    size_t low = 0;
+    size_t high = sorted->count;
+
+    for (unsigned i = 0; i < image->region_count; i++) {
+        const struct kerf_region *r = &image->regions[i];
+
+        if (new_pos - r->new_pos < r->new_len) {
+            addr = wrap(w, r->new_addr + (new_pos - r->new_pos));
+            break;
+        }
+    }
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (sorted->list[mid].start <= addr) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    if (low == 0) {
+        return false;
+    }
+    addr = wrap(w, addr - (kerf_addr)sorted->list[low - 1].shift);
+    for (unsigned i = 0; i < image->region_count; i++) {
+        const struct kerf_region *r = &image->regions[i];
+        kerf_addr at = wrap(w, addr - r->old_addr);
+
+        if (at < r->old_len) {
+            *distance = (int64_t)(r->old_pos + at) - (int64_t)new_pos;
+            return true;
+        }
+    }
+    *distance = (int64_t)addr - (int64_t)new_pos;
+    return addr < w->old_side.len;
+}

@@ -79,9 +79,9 @@ enum place {
 };
 
 struct books {
-    struct average equal[16][2], residue, segment[3], ref_right, ref_wrong, ref_ram;
-    struct average place[PLACES];
-    struct histogram gap, new_len, new_len_again, new_distance[2];
+    struct average equal[16][2], residue, far, ref_right, ref_wrong, ref_ram;
+    struct average place[PLACES], jump[KERF_JUMPS];
+    struct histogram gap, old_len, old_distance, new_len, new_len_again, new_distance[2];
     kerf_cost literal, literal_estimate;
 };
 
@@ -122,13 +122,18 @@ static void close_books(const struct books *b, struct kerf_prices *p)
         p->equal[i][1] = mean(&b->equal[i][1], differ_start[i], 20);
     }
     p->residue = mean(&b->residue, 700, 50);
-    p->segment_recent = mean(&b->segment[0], 1400, 20);
-    p->segment_near = mean(&b->segment[1], 1700, 20);
-    p->segment_far = mean(&b->segment[2], 2800, 20);
+    p->change = mean(&b->far, 2800, 20);
+    for (unsigned i = 0; i < KERF_JUMPS; i++) {
+        p->old_jump[i] = mean(&b->jump[i], i == 0 ? 200 : 400, 20);
+    }
     p->new_far = mean(&b->place[PLACE_FAR], 200, 20);
     p->new_again = mean(&b->place[PLACE_AGAIN], 300, 20);
     p->new_older = mean(&b->place[PLACE_OLDER], 500, 20);
     close_histogram(&b->gap, (const uint8_t[]){120, 60, 50, 40, 20, 10, 8, 4}, 8, p->gap);
+    close_histogram(&b->old_len, (const uint8_t[]){1, 4, 20, 30, 40, 40, 40, 30, 20, 10, 8, 4}, 12, p->old_len);
+    close_histogram(&b->old_distance,
+                    (const uint8_t[]){4, 8, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 8, 8, 8, 4}, 18,
+                    p->old_distance);
     close_histogram(&b->new_len, (const uint8_t[]){1, 60, 120, 60, 30, 10, 8, 4}, 8, p->new_len);
     close_histogram(&b->new_len_again, (const uint8_t[]){60, 60, 60, 50, 30, 10, 8, 4}, 8, p->new_len_again);
     for (unsigned i = 0; i < 2; i++) {
@@ -136,9 +141,10 @@ static void close_books(const struct books *b, struct kerf_prices *p)
                         (const uint8_t[]){4, 4, 10, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 10, 8}, 18,
                         p->new_distance[i]);
     }
-    p->segment_recent += p->gap[0];
-    p->segment_near += p->gap[0];
-    p->segment_far += p->gap[0];
+    for (unsigned i = 0; i < KERF_JUMPS; i++) {
+        p->old_jump[i] += p->gap[0];
+    }
+    p->change += p->gap[0];
     p->new_far += p->gap[0];
     p->new_again += p->gap[0];
     p->new_older += p->gap[0];
@@ -310,19 +316,6 @@ static void trace_copy(const struct session *s, const struct kerf_segment *segme
                                       .cost = cost});
 }
 
-/* Notes a segment from new, which cost that much. */
-static void note_new(struct books *b, const struct kerf_segment *segment, kerf_cost cost, kerf_cost numbers,
-                     enum place place)
-{
-    add(&b->place[place], cost > numbers ? cost - numbers : 0);
-    if (place == PLACE_FAR) {
-        b->new_len.count[bits_of(segment->len)]++;
-        b->new_distance[segment->len >= 4].count[bits_of(segment->new_pos - segment->src_pos)]++;
-    } else {
-        b->new_len_again.count[bits_of(segment->len)]++;
-    }
-}
-
 /* What the next bytes would cost as literals; not of quiet stretches, where nothing competes with the copy. */
 static kerf_err measure(struct session *s, kerf_pos end)
 {
@@ -341,18 +334,35 @@ static kerf_err measure(struct session *s, kerf_pos end)
     return err;
 }
 
+/* Notes what a segment cost; `old_end`: where the one from old before it ended. */
+static void note_segment(struct session *s, const struct kerf_segment *segment, kerf_cost cost, kerf_pos old_end)
+{
+    struct books *b = &s->books;
+    unsigned jump = s->e.run.c->jump;
+    unsigned len = bits_of(segment->len);
+    kerf_cost rest = cost > s->e.k.rc.mark ? cost - s->e.k.rc.mark : 0; /* without numbers */
+
+    if (!segment->from_new) {
+        add(&b->jump[jump], rest);
+        b->old_len.count[len]++;
+        if (jump == KERF_JUMP_FAR) {
+            b->old_distance.count[kerf_jump_bits((int64_t)(kerf_shift)(segment->src_pos - old_end))]++;
+            add(&b->far, cost);
+        }
+    } else if (jump == KERF_JUMP_FAR) {
+        add(&b->place[PLACE_FAR], rest);
+        b->new_len.count[len]++;
+        b->new_distance[segment->len >= 4].count[bits_of(segment->new_pos - segment->src_pos)]++;
+    } else {
+        add(&b->place[jump == 0 ? PLACE_AGAIN : PLACE_OLDER], rest);
+        b->new_len_again.count[len]++;
+    }
+}
+
 static kerf_err encode_segment(struct session *s, const struct kerf_segment *segment)
 {
     kerf_cost before = s->e.k.rc.cost;
-    kerf_shift distance = (kerf_shift)(segment->src_pos - segment->new_pos);
-    const kerf_shift *recent = s->e.run.c->recent[segment->from_new];
-    unsigned kind = 2;
-
-    if (distance == recent[0]) {
-        kind = 0;
-    } else if (distance == recent[1] || distance == recent[2] || distance == recent[3]) {
-        kind = 1;
-    }
+    kerf_pos old_end = s->e.run.c->old_end;
     kerf_err err = kerf_encode_segment(&s->e, segment);
 
     s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
@@ -362,14 +372,7 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
                                       .src_pos = segment->src_pos,
                                       .cost = s->e.k.rc.cost - before});
 
-    if (segment->from_new) {
-        note_new(&s->books, segment, s->e.k.rc.cost - before, s->e.k.rc.mark,
-                 kind == 0   ? PLACE_AGAIN
-                 : kind == 1 ? PLACE_OLDER
-                             : PLACE_FAR);
-    } else {
-        add(&s->books.segment[kind], s->e.k.rc.cost - before);
-    }
+    note_segment(s, segment, s->e.k.rc.cost - before, old_end);
 
     unsigned gap = 8;
     kerf_pos end = segment->new_pos + segment->len;

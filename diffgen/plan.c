@@ -14,7 +14,7 @@
 #define SLACK_BITS 10 /* a state may be this much worse than the best one plus the price of a segment */
 #define SURE_LEN 48   /* the best state goes on for that long: no search for others, */
 #define SURE_SKIP 32  /* for so many bytes */
-#define RECENT_NEW 4
+#define RECENTS 4
 #define LZ_WINDOW (1u << 22) /* bytes of new that are looked back at */
 #define NO_NODE UINT32_MAX
 #define NODES_START 4096u
@@ -41,9 +41,9 @@ struct state {
 struct node {
     uint32_t new_pos, run_end; /* run_end: it ends there at the latest */
     uint32_t parent;
-    int64_t distance;
-    int64_t old_distance;       /* of the last segment from old up to here; 0: there is none */
-    int32_t recent[RECENT_NEW]; /* distances of the last segments from new, newest first */
+    int32_t distance;
+    int32_t recent[2][RECENTS]; /* distances of the last segments from old and from new, newest first */
+    uint32_t old_end;           /* where in old the last segment before this ended */
     uint8_t source;
 };
 
@@ -51,6 +51,7 @@ struct planner {
     struct kerf_work *w;
     const struct kerf_prices *prices;
     const uint32_t *mapped; /* for each old reference, the target that the map predicts */
+    struct kerf_map by_new; /* the map's entries in the order of new */
     struct node *nodes;
     size_t node_count, node_cap;
     struct state states[2 * STATES_MAX + 16];
@@ -125,22 +126,25 @@ static uint32_t add_node(struct planner *p, size_t new_pos, unsigned source, int
     *node = (struct node){.new_pos = (uint32_t)new_pos,
                           .run_end = (uint32_t)p->run_end,
                           .parent = parent,
-                          .distance = distance,
+                          .distance = (int32_t)distance,
                           .source = (uint8_t)source};
     if (parent != NO_NODE) {
-        node->old_distance = p->nodes[parent].old_distance;
-        memcpy(node->recent, p->nodes[parent].recent, sizeof node->recent);
+        const struct node *before = &p->nodes[parent];
+
+        int64_t end = before->run_end == p->run_end ? (int64_t)new_pos : (int64_t)before->run_end;
+
+        memcpy(node->recent, before->recent, sizeof node->recent);
+        node->old_end = before->source == SOURCE_OLD ? (uint32_t)(end + before->distance) : before->old_end;
     }
-    if (source == SOURCE_OLD) {
-        node->old_distance = distance;
-    } else if (source == SOURCE_NEW) {
+    if (source != SOURCE_LITERAL) {
+        int32_t *recent = node->recent[source];
         unsigned i = 0;
 
-        while (i < RECENT_NEW - 1 && node->recent[i] != distance) {
+        while (i < RECENTS - 1 && recent[i] != distance) {
             i++;
         }
-        memmove(node->recent + 1, node->recent, i * sizeof node->recent[0]);
-        node->recent[0] = (int32_t)distance;
+        memmove(recent + 1, recent, i * sizeof recent[0]);
+        recent[0] = (int32_t)distance;
     }
     return (uint32_t)p->node_count++;
 }
@@ -237,11 +241,11 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
 {
     const struct kerf_prices *prices = p->prices;
     const uint8_t *bytes = p->w->new_side.bytes;
-    const int32_t *recent = p->nodes[best->node].recent;
-    int32_t again[RECENT_NEW];
+    const int32_t *recent = p->nodes[best->node].recent[SOURCE_NEW];
+    int32_t again[RECENTS];
 
     memcpy(again, recent, sizeof again);
-    for (unsigned i = 0; i < RECENT_NEW; i++) {
+    for (unsigned i = 0; i < RECENTS; i++) {
         if (again[i] != 0 && has_source(p, n, SOURCE_NEW, again[i]) && bytes[(int64_t)n + again[i]] == bytes[n] &&
             (i == 0 || bytes[(int64_t)n + again[i] + 1] == bytes[n + 1])) {
             offer(p, n, SOURCE_NEW, again[i],
@@ -259,33 +263,70 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
     }
 }
 
-static void offer_old(struct planner *p, size_t n, const struct state *best, int64_t last)
+/* What it takes to change from the best state to old at a distance. */
+static int64_t price_change(const struct planner *p, size_t n, const struct state *best, bool mapped, int64_t by_map,
+                            int64_t distance)
+{
+    const struct kerf_prices *prices = p->prices;
+    const struct node *node = &p->nodes[best->node];
+    int64_t end = best->source == SOURCE_OLD ? (int64_t)n + best->distance : (int64_t)node->old_end;
+    int64_t jump = (int64_t)n + distance - end;
+    int64_t price = (int64_t)prices->old_len[0];
+
+    if (distance == node->recent[SOURCE_OLD][0]) {
+        return price + (int64_t)prices->old_jump[0];
+    }
+    if (mapped && distance == by_map) {
+        return price + (int64_t)prices->old_jump[KERF_JUMP_MAP];
+    }
+    if (jump == 0) {
+        return price + (int64_t)prices->old_jump[KERF_JUMP_CONTINUE];
+    }
+    for (unsigned i = 1; i < RECENTS; i++) {
+        if (distance == node->recent[SOURCE_OLD][i]) {
+            return price + (int64_t)prices->old_jump[KERF_JUMP_FAR + i];
+        }
+    }
+    return price + (int64_t)(prices->old_jump[KERF_JUMP_FAR] + prices->old_distance[kerf_jump_bits(jump)]);
+}
+
+/* Offers old at a distance, if `least` bytes are as there. */
+static void offer_at(struct planner *p, size_t n, const struct state *best, bool mapped, int64_t by_map,
+                     int64_t distance, unsigned least)
+{
+    const struct kerf_work *w = p->w;
+    int64_t at = (int64_t)n + distance;
+
+    if (at >= 0 && at + least <= (int64_t)w->old_side.len &&
+        memcmp(w->old_side.masked + at, w->new_side.masked + n, least) == 0) {
+        offer(p, n, SOURCE_OLD, distance, best->cost + price_change(p, n, best, mapped, by_map, distance), best->node,
+              false);
+    }
+}
+
+static void offer_old(struct planner *p, size_t n, const struct state *best)
 {
     struct kerf_work *w = p->w;
-    const uint8_t *old_bytes = w->old_side.masked;
-    const uint8_t *new_bytes = w->new_side.masked;
-    int64_t old_len = (int64_t)w->old_side.len;
+    const struct node *node = &p->nodes[best->node];
+    int64_t by_map = 0;
+    bool mapped = kerf_addrmap_distance(w, &p->by_new, n, &by_map);
 
     uint32_t match = kerf_match_at(w, n);
 
     if (match != KERF_MATCH_NONE) {
-        int64_t d = (int64_t)match - (int64_t)n;
-        int64_t far = (int64_t)log2_of((uint64_t)(d < last ? last - d : d - last) + 1) - 9;
-
-        offer(p, n, SOURCE_OLD, d, best->cost + (int64_t)p->prices->segment_far + far * (int64_t)KERF_BIT, best->node,
-              false);
+        offer_at(p, n, best, mapped, by_map, (int64_t)match - (int64_t)n, 0);
     }
     for (unsigned i = 0; i < p->recent_count; i++) {
-        int64_t at = (int64_t)n + p->recent[i];
-
-        if (at >= 0 && at + 2 <= old_len && memcmp(old_bytes + at, new_bytes + n, 2) == 0) {
-            offer(p, n, SOURCE_OLD, p->recent[i], best->cost + (int64_t)p->prices->segment_near, best->node, false);
-        }
+        offer_at(p, n, best, mapped, by_map, p->recent[i], 2);
     }
-    int64_t at = (int64_t)n + last;
-
-    if (best->source != SOURCE_OLD && at >= 0 && at < old_len && old_bytes[at] == new_bytes[n]) {
-        offer(p, n, SOURCE_OLD, last, best->cost + (int64_t)p->prices->segment_recent, best->node, false);
+    for (unsigned i = best->source == SOURCE_OLD; i < RECENTS; i++) {
+        offer_at(p, n, best, mapped, by_map, node->recent[SOURCE_OLD][i], i == 0 ? 1 : 2);
+    }
+    if (mapped) {
+        offer_at(p, n, best, mapped, by_map, by_map, 2);
+    }
+    if (best->source != SOURCE_OLD) {
+        offer_at(p, n, best, mapped, by_map, (int64_t)node->old_end - (int64_t)n, 2);
     }
 }
 
@@ -345,7 +386,7 @@ static void offer_all(struct planner *p, size_t n)
         return;
     }
     if (!inside) {
-        offer_old(p, n, &best, p->nodes[best.node].old_distance);
+        offer_old(p, n, &best);
     }
     if (p->lz != NULL) {
         offer_new(p, n, &best, found, count);
@@ -426,6 +467,7 @@ static int64_t consume(struct planner *p, size_t n)
             s.cost += price_old(p, n, (size_t)from, &equal);
             s.cost += (int64_t)prices->equal[s.gap][!equal] + (equal ? 0 : differs);
             s.gap = (uint8_t)(!equal ? 0 : s.gap < 15 ? s.gap + 1 : 15);
+            s.cost += longer(prices->old_len, s.len);
         }
         if (s.cost < lowest) {
             lowest = s.cost;
@@ -453,7 +495,7 @@ static void remember(struct planner *p, int64_t distance)
 /* Drops states above the limit, then the worst ones beyond STATES_MAX. */
 static void prune(struct planner *p, int64_t lowest)
 {
-    int64_t limit = lowest + (int64_t)p->prices->segment_far + SLACK_BITS * (int64_t)KERF_BIT;
+    int64_t limit = lowest + (int64_t)p->prices->change + SLACK_BITS * (int64_t)KERF_BIT;
     unsigned kept = 0;
 
     for (unsigned i = 0; i < p->state_count; i++) {
@@ -564,7 +606,7 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, uint3
         (*mapped)[i] = (uint32_t)kerf_addrmap_apply(w, map, w->old_side.refs[i].target);
     }
     p->mapped = *mapped;
-    return KERF_OK;
+    return kerf_addrmap_sort(w, map, &p->by_new);
 }
 
 /* From n up to the end of the run. */
@@ -588,7 +630,7 @@ static kerf_err walk_runs(struct planner *p)
         run = kerf_order_run(o, rank);
         for (unsigned i = 0; i < p->state_count; i++) {
             struct state *s = &p->states[i];
-            kerf_cost price = s->source == SOURCE_OLD   ? p->prices->segment_recent
+            kerf_cost price = s->source == SOURCE_OLD   ? p->prices->old_jump[0] + p->prices->old_len[0]
                               : s->source == SOURCE_NEW ? p->prices->new_again + p->prices->new_len_again[0]
                                                         : 0;
 
@@ -635,6 +677,7 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
         err = collect(p, segments);
     }
     free(mapped);
+    free(p->by_new.list);
     kerf_lz_close(p->lz);
     free(p->nodes);
     free(p);

@@ -78,22 +78,40 @@ struct kerf_map {
 };
 
 #define KERF_PRICE_BITS 32
+/* How the source of a segment from old is told. */
+#define KERF_JUMPS 7
+#define KERF_JUMP_MAP 1
+#define KERF_JUMP_CONTINUE 2
+#define KERF_JUMP_FAR 3
 
 /* Average prices from the coding of a plan; what the next plan is chosen by. */
 struct kerf_prices {
     kerf_cost equal[16][2]; /* by gap class: equal, different */
     kerf_cost residue;
-    uint32_t literal_scale;   /* real / estimated literal cost, * 2^-10 */
-    kerf_cost segment_recent; /* back to the distance of the last segment from old, */
-    kerf_cost segment_near;   /* to one of the three before, */
-    kerf_cost segment_far;    /* to any other, */
+    uint32_t literal_scale; /* real / estimated literal cost, * 2^-10 */
+    kerf_cost change;       /* all that a segment from old to a new distance takes */
+    /* From old, by how the source is told (docs/FORMAT.md, "Segment": j); without what follows. */
+    kerf_cost old_jump[KERF_JUMPS];
     /* From new: to a new distance, to the last one, to one of the three before; without what follows. */
     kerf_cost new_far, new_again, new_older;
     /* Numbers by their length in bits: literals in a row; lengths; distances of segments below four bytes and others. */
-    kerf_cost gap[KERF_PRICE_BITS], new_len[KERF_PRICE_BITS], new_len_again[KERF_PRICE_BITS];
+    kerf_cost gap[KERF_PRICE_BITS], old_len[KERF_PRICE_BITS], old_distance[KERF_PRICE_BITS];
+    kerf_cost new_len[KERF_PRICE_BITS], new_len_again[KERF_PRICE_BITS];
     kerf_cost new_distance[2][KERF_PRICE_BITS];
     kerf_cost ref_right, ref_wrong, ref_ram;
 };
+
+/* Bits of a jump of a segment from old: the class of its price. */
+static inline unsigned kerf_jump_bits(int64_t jump)
+{
+    uint64_t z = jump < 0 ? -(uint64_t)jump * 2 - 1 : (uint64_t)jump * 2;
+    unsigned bits = 0;
+
+    for (z = jump % 4 == 0 ? z / 4 + 1 : z + 1; z > 1 && bits < KERF_PRICE_BITS - 1; z >>= 1) {
+        bits++;
+    }
+    return bits;
+}
 
 /* Places in new, evenly spread, where the cost so far is noted. */
 #define KERF_MARKS 16
@@ -194,6 +212,11 @@ KERF_MUST_USE kerf_err kerf_addrmap_choose(const struct kerf_work *w, const stru
                                            struct kerf_map *map);
 /* The new address that the map gives for an old one. */
 kerf_addr kerf_addrmap_apply(const struct kerf_work *w, const struct kerf_map *map, kerf_addr addr);
+/* The entries in the order of where they begin to hold in new, for kerf_addrmap_distance(). */
+KERF_MUST_USE kerf_err kerf_addrmap_sort(const struct kerf_work *w, const struct kerf_map *map,
+                                         struct kerf_map *sorted);
+/* The distance old position - new position that the map gives for new_pos; false: none. */
+bool kerf_addrmap_distance(const struct kerf_work *w, const struct kerf_map *sorted, size_t new_pos, int64_t *distance);
 
 /* --- plan.c: segments by estimated cost. --- */
 KERF_MUST_USE kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices,
