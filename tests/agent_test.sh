@@ -67,7 +67,7 @@ proxy_start() {
     # Python asks the system what "localhost" is, and a bare one has no /etc/hosts.
     python3 "$src/tests/bad_server.py" --cert "$work/$1.pem" --key "$work/$1.key" \
         --upstream "https://127.0.0.1:${server_url##*:}" --upstream-ca "$work/server-ca.pem" \
-        --mode "$work/mode" --port-file "$work/port" 2>>"$work/proxy.log" &
+        --mode "$work/mode" --port-file "$work/port" --payloads "$work/payloads" 2>>"$work/proxy.log" &
     proxy_pid="$proxy_pid $!"
     tries=0
     until [ -s "$work/port" ]; do
@@ -276,28 +276,102 @@ for how in garbage huge; do
     agent 8 M1 check
 done
 
-test_case "an update that is killed leaves a device that boots, and the next one works"
+# killed_update NAME BYTES [OPTION...]: an update that is killed after it has decoded all it can of so many bytes.
+killed_update() {
+    name=$1
+    mode "stall $2"
+    shift 2
+    "$bin/kerf-agent" update --json --config "$work/$name.conf" --checkpoint 8K "$@" >"$work/killed.out" 2>&1 &
+    killed=$!
+    still=0
+    tries=0
+    before=
+    # Nothing more is written to the slot, three times in a row.
+    until [ "$still" -ge 3 ]; do
+        now=$(stat -c '%s %y' "$work/$name/slot-b" "$work/$name/state/journal-b" 2>/dev/null || true)
+        if [ -s "$work/$name/slot-b" ] && [ "$now" = "$before" ]; then
+            still=$((still + 1))
+        else
+            still=0
+        fi
+        before=$now
+        tries=$((tries + 1))
+        [ "$tries" -lt 500 ] || fail "nothing was written"
+        sleep 0.05
+    done
+    agent 5 "$name" status
+    says 'another kerf-agent'
+    kill -KILL "$killed"
+    wait "$killed" 2>/dev/null || true
+    mode pass
+    : >"$work/payloads"
+    agent 0 "$name" status
+    says '"active":"a","confirmed":true,"intact":true'
+    says '"b":{[^}]*"valid":false}'
+}
+
+# number KEY: its first value in what the last run printed.
+number() {
+    sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" "$work/out" | head -n 1
+}
+
+# resumed KIND BYTES: the last run asked for one payload, of this kind, by one range that begins within these bytes; and got no more.
+resumed() {
+    from=$(number from)
+    [ "$from" -gt 500 ] && [ "$from" -le "$2" ] || fail "goes on at byte $from of $2"
+    [ "$(cat "$work/payloads")" = "$1 bytes=$from-" ] || fail "asked for: $(cat "$work/payloads"), not from $from on"
+    [ "$(number received)" -eq $(($(number payload_size) - from)) ] || fail "received more than was missing: $(cat "$work/out")"
+    says "\"resumed_from\":$from"
+    echo "  goes on at byte $from of $(number payload_size) ($1)"
+}
+
+test_case "an update that is killed leaves a device that boots, and the next one asks for the missing bytes alone"
 proxied K1
 cp "$work/altered.bin" "$work/K1/slot-a"
-mode "stall 30000"
-"$bin/kerf-agent" update --json --config "$work/K1.conf" --server "$proxy_url" >"$work/killed.out" 2>&1 &
-killed=$!
-tries=0
-until [ -s "$work/K1/slot-b" ]; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 500 ] || fail "nothing was written"
-    sleep 0.02
-done
-agent 5 K1 status
-says 'another kerf-agent'
-kill -KILL "$killed"
-wait "$killed" 2>/dev/null || true
-mode pass
-agent 0 K1 status
-says '"active":"a","confirmed":true,"intact":true'
-says '"b":{[^}]*"valid":false}'
+killed_update K1 30000
 agent 0 K1 update
 holds K1 b "$work/2.bin"
+resumed full 30000
+[ ! -e "$work/K1/state/journal-b" ] || fail "the journal was left behind"
+
+test_case "the same with a delta, killed twice; the half-made slot counts whichever option comes first"
+proxied K2
+killed_update K2 2500
+cp -R "$work/K2" "$work/K2.kept"
+killed_update K2 2400
+agent 0 K2 update
+resumed delta 4900
+holds K2 b "$work/2.bin"
+
+test_case "a half-made slot that something else has written to is made anew; so is one that is gone"
+for harm in damage cut remove; do
+    rm -rf "$work/K2"
+    cp -R "$work/K2.kept" "$work/K2"
+    case $harm in
+    damage) printf 'X' | dd of="$work/K2/slot-b" bs=1 seek=5000 conv=notrunc status=none ;;
+    cut) truncate -s 5000 "$work/K2/slot-b" ;;
+    remove) rm "$work/K2/slot-b" ;;
+    esac
+    agent 0 K2 update
+    says '"event":"installed".*"kind":"delta".*"resumed_from":0'
+    holds K2 b "$work/2.bin"
+done
+
+test_case "a journal that was damaged, or is of another payload, is not gone on with"
+for harm in damage empty other; do
+    rm -rf "$work/K2"
+    cp -R "$work/K2.kept" "$work/K2"
+    journal=$work/K2/state/journal-b
+    case $harm in
+    damage) python3 -c 'import sys; p = sys.argv[1]; b = open(p, "rb").read(); open(p, "wb").write(bytes(x ^ 1 for x in b))' \
+        "$journal" ;;
+    empty) : >"$journal" ;;
+    other) cp "$work/altered.bin" "$work/K2/slot-a" ;;
+    esac
+    agent 0 K2 update
+    says '"event":"installed".*"resumed_from":0'
+    holds K2 b "$work/2.bin"
+done
 
 test_case "reports wait on disk while the server doesn't take them"
 proxied P1

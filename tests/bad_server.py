@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An HTTPS server between kerf-agent and kerf-server that misbehaves as a file tells it; for agent_test.sh.
 
-    bad_server.py --cert PEM --key PEM --upstream URL --upstream-ca PEM --mode FILE --port-file FILE
+    bad_server.py --cert PEM --key PEM --upstream URL --upstream-ca PEM --mode FILE --port-file FILE [--payloads FILE]
+
+A line is appended to the file of --payloads for each payload that is asked for: delta or full, and the Range header or "whole".
 
 The mode file is read at each request; a mode that has changed starts its count of payload requests anew:
     pass                hands everything on
@@ -139,6 +141,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         count = self.server.mode.count_payload()
         ranged = self.headers.get("Range") is not None
         kind = self.kinds.get(self.path.rsplit("/", 1)[-1])
+        if self.server.options.payloads:
+            with open(self.server.options.payloads, "a", encoding="utf-8") as file:
+                file.write(f"{kind} {self.headers.get('Range') or 'whole'}\n")
         if ranged and mode[0] == "cut-deny":
             self.send(416, b"")
             return
@@ -191,6 +196,7 @@ def main():
     parser = argparse.ArgumentParser()
     for name in ("cert", "key", "upstream", "upstream-ca", "mode", "port-file"):
         parser.add_argument("--" + name, required=True)
+    parser.add_argument("--payloads")
     options = parser.parse_args()
     server = Server(("127.0.0.1", 0), Handler)
     server.options = options

@@ -235,8 +235,8 @@ kerf_err kerf_file_writer_sync(struct kerf_file_writer *w, struct kerf_why *why)
     return KERF_OK;
 }
 
-/* Makes a rename in the folder of `path` durable. Some file systems can't sync a folder (EINVAL): nothing is lost then. */
-static kerf_err sync_folder(const char *path, struct kerf_why *why)
+/* Some file systems can't sync a folder (EINVAL): nothing is lost then. */
+kerf_err kerf_file_sync_folder(const char *path, struct kerf_why *why)
 {
     char *folder = folder_of(path);
     int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -270,7 +270,7 @@ kerf_err kerf_file_writer_commit(struct kerf_file_writer *w, struct kerf_why *wh
     if (err == KERF_OK) {
         free(w->temp_path);
         w->temp_path = NULL;
-        err = sync_folder(w->path, why);
+        err = kerf_file_sync_folder(w->path, why);
     }
     kerf_file_writer_abort(w);
     return err;

@@ -34,6 +34,7 @@ struct kerf_agent_config {
     uint64_t size;                      /* bytes of the factory image in slot a; 0: the whole file */
     uint64_t slot_size;                 /* bytes that an image may take; 0: a device's size, for files no limit */
     uint64_t ram;                       /* bytes of workspace, page buffer apart */
+    uint64_t checkpoint;                /* bytes of new between two checkpoints; 0: journal_file.h's */
     bool metered;                       /* the link costs money */
     bool lzma2;                         /* payloads that take liblzma's memory on top (up to 80 MiB) are welcome */
     uint64_t connect_s;                 /* seconds for a connection, TLS included */

@@ -19,13 +19,15 @@ struct attempt {
     struct kerf_agent *agent;
     const struct kerf_option *option;
     struct kerf_payload payload; /* what the signed release says of it */
+    char journal_path[KERF_AGENT_PATH_CAP + 16];
     kerf_err err;
     enum kerf_exit exit;        /* when it failed */
     enum kerf_report_code code; /* the same, for the server */
     struct kerf_why why;
-    uint64_t received; /* bytes from the network */
-    unsigned resumed;
-    size_t workspace; /* bytes, page buffer included */
+    uint64_t received;     /* bytes from the network */
+    uint64_t resumed_from; /* byte of the payload that an earlier run was cut off at */
+    unsigned resumed;      /* connections that went on */
+    size_t workspace;      /* bytes, page buffer included */
 };
 
 static unsigned other_slot(const struct kerf_agent *agent)
@@ -69,6 +71,8 @@ static void progress(void *ctx, const char *stage, uint64_t done, uint64_t total
 static void fill_request(struct attempt *a, struct kerf_install_request *request)
 {
     const struct kerf_agent *agent = a->agent;
+    (void)snprintf(a->journal_path, sizeof a->journal_path, "%s/journal-%c", agent->config->state,
+                   other_slot(agent) == 0 ? 'a' : 'b');
     *request = (struct kerf_install_request){
         .old_path = agent->config->slots[agent->state.active],
         .old_size = agent->state.slots[agent->state.active].size,
@@ -79,6 +83,8 @@ static void fill_request(struct attempt *a, struct kerf_install_request *request
         .lzma2 = agent->config->lzma2,
         .component = &agent->component,
         .payload = &a->payload,
+        .journal_path = a->journal_path,
+        .checkpoint = agent->config->checkpoint,
         .ctx = a,
         .claim = claim,
         .progress = progress,
@@ -195,14 +201,17 @@ static kerf_err run_url(struct attempt *a, const struct kerf_install_request *re
         a->code = KERF_CODE_NET;
         return err;
     }
+    err = kerf_install_begin(&install, request, &a->why);
+    a->resumed_from = install.resumed_from;
     json_t *event = kerf_agent_event("download");
     kerf_json_put_text(&event, "kind", kerf_mode_name(a->option->kind));
     kerf_json_put_text(&event, "url", url);
     kerf_json_put_uint(&event, "size", a->payload.size);
+    kerf_json_put_uint(&event, "from", a->resumed_from);
     kerf_agent_emit_event(agent, event);
-    err = kerf_install_begin(&install, request, &a->why);
     if (err == KERF_OK) {
-        err = kerf_fetch_get(agent->fetch, url, a->payload.size, kerf_install_feed, &install, &info, &a->why);
+        err = kerf_fetch_get(agent->fetch, url, install.resumed_from, a->payload.size, kerf_install_feed, &install,
+                             &info, &a->why);
         a->received += info.received;
         a->resumed += info.resumed;
     }
@@ -222,22 +231,35 @@ static kerf_err run_url(struct attempt *a, const struct kerf_install_request *re
     return err;
 }
 
-static void run_attempt(struct attempt *a)
+static void run_urls(struct attempt *a, const struct kerf_install_request *request)
 {
-    struct kerf_install_request request;
-    struct kerf_agent *agent = a->agent;
-    fill_request(a, &request);
     a->err = KERF_ERR_MISMATCH;
-    const uint64_t before = kerf_memory_now();
-    const uint64_t earlier_peak = kerf_memory_peak();
-    const bool reset = kerf_memory_reset_peak();
     for (size_t i = 0; i < a->option->url_count && a->err != KERF_OK; i++) {
         /* The next URL is for networks that fail; a payload that is wrong, or a disk that is full, is so everywhere. */
         if (i > 0 && a->exit != KERF_EXIT_NETWORK) {
             break;
         }
         memset(&a->why, 0, sizeof a->why);
-        a->err = run_url(a, &request, a->option->urls[i]);
+        a->err = run_url(a, request, a->option->urls[i]);
+    }
+}
+
+static void run_attempt(struct attempt *a)
+{
+    struct kerf_install_request request;
+    struct kerf_agent *agent = a->agent;
+    fill_request(a, &request);
+    const uint64_t before = kerf_memory_now();
+    const uint64_t earlier_peak = kerf_memory_peak();
+    const bool reset = kerf_memory_reset_peak();
+    run_urls(a, &request);
+    if (a->resumed_from > 0 && (a->err == KERF_ERR_TARGET || a->err == KERF_ERR_CORRUPT)) {
+        /* Something else wrote to the slot since the earlier run was cut off. */
+        kerf_install_forget(&request);
+        run_urls(a, &request);
+    }
+    if (a->err != KERF_OK && a->exit != KERF_EXIT_NETWORK && a->exit != KERF_EXIT_IO) {
+        kerf_install_forget(&request); /* what was wrong once is not gone on with */
     }
     const uint64_t peak = kerf_memory_peak();
     const uint64_t base = reset ? before : earlier_peak;
@@ -353,19 +375,23 @@ static void emit_installed(const struct attempt *a)
     kerf_json_put_uint(&event, "payload_size", a->payload.size);
     kerf_json_put_uint(&event, "received", a->received);
     kerf_json_put_uint(&event, "resumed", a->resumed);
+    kerf_json_put_uint(&event, "resumed_from", a->resumed_from);
     kerf_json_put_digest(&event, "sha256", &image->digest);
     kerf_json_put_uint(&event, "ms", kerf_agent_ms(agent));
     kerf_json_put(&event, "memory", memory);
     kerf_agent_emit_event(agent, event);
 }
 
-static enum kerf_exit finish(const struct attempt *a)
+static enum kerf_exit finish(struct attempt *a)
 {
+    struct kerf_install_request request;
     report_phase(a, KERF_REPORT_VERIFY);
+    fill_request(a, &request); /* before the slots change places */
     const enum kerf_exit code = switch_slots(a);
     if (code != KERF_EXIT_OK) {
         return code;
     }
+    kerf_install_forget(&request);
     emit_installed(a);
     /* agent->digest is still the old image's: the pair stays the same in all reports of this update. */
     report_phase(a, KERF_REPORT_REBOOT);
@@ -375,6 +401,30 @@ static enum kerf_exit finish(const struct attempt *a)
 
 /* --- The order of things --- */
 
+/*
+ * Which option comes first: the server's best, unless less than that takes is missing of one that an earlier run was cut off at.
+ */
+static size_t first_option(struct kerf_agent *agent)
+{
+    uint64_t least = UINT64_MAX;
+    size_t first = 0;
+    for (size_t i = 0; i < agent->update->option_count; i++) {
+        struct attempt a;
+        struct kerf_install_request request;
+        if (prepare(agent, &agent->update->options[i], &a) != KERF_OK) {
+            continue;
+        }
+        fill_request(&a, &request);
+        const uint64_t from = kerf_install_position(&request);
+        const uint64_t missing = from < a.payload.size ? a.payload.size - from : 0;
+        if (least == UINT64_MAX || (from > 0 && missing < least)) {
+            least = missing;
+            first = i;
+        }
+    }
+    return first;
+}
+
 /* Tries the options, best first. A failed delta is followed by the full payload at once. */
 static enum kerf_exit try_options(struct kerf_agent *agent)
 {
@@ -382,9 +432,11 @@ static enum kerf_exit try_options(struct kerf_agent *agent)
     kerf_err unusable = KERF_ERR_MISMATCH;
     struct kerf_why why = {""};
     bool tried = false;
+    const size_t first = first_option(agent);
     for (size_t i = 0; i < agent->update->option_count; i++) {
         struct attempt a;
-        const kerf_err err = prepare(agent, &agent->update->options[i], &a);
+        const size_t index = i == 0 ? first : i <= first ? i - 1 : i;
+        const kerf_err err = prepare(agent, &agent->update->options[index], &a);
         if (err != KERF_OK) {
             unusable = err;
             kerf_why_set(&why, "%s", a.why.text[0] != '\0' ? a.why.text : text_of(err));

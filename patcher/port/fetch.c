@@ -339,10 +339,10 @@ static bool is_final(long status)
     return status >= 400 && status < 500 && status != 408 && status != 429;
 }
 
-kerf_err kerf_fetch_get(struct kerf_fetch *fetch, const char *url, uint64_t size, kerf_fetch_sink *sink, void *ctx,
-                        struct kerf_fetch_info *info, struct kerf_why *why)
+kerf_err kerf_fetch_get(struct kerf_fetch *fetch, const char *url, uint64_t from, uint64_t size, kerf_fetch_sink *sink,
+                        void *ctx, struct kerf_fetch_info *info, struct kerf_why *why)
 {
-    struct stream s = {.curl = fetch->curl, .sink = sink, .ctx = ctx, .size = size};
+    struct stream s = {.curl = fetch->curl, .sink = sink, .ctx = ctx, .pos = from, .size = size};
     CURLcode result = CURLE_OK;
     bool use_range = true;
     memset(info, 0, sizeof *info);

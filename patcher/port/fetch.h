@@ -56,13 +56,14 @@ KERF_MUST_USE kerf_err kerf_fetch_post(struct kerf_fetch *fetch, const char *url
 typedef kerf_err kerf_fetch_sink(void *ctx, const uint8_t *data, size_t len);
 
 /*
- * Gets exactly `size` bytes and hands them to `sink`, each once, in order. Whatever cuts the stream - a lost connection, a
+ * Gets a payload of exactly `size` bytes, from byte `from` on, and hands them to `sink`, each once, in order. Whatever cuts the stream - a lost connection, a
  * stall, a short or wrong length - it goes on from the next byte with a Range request; a server that answers 200 to that
  * is taken at its word and what is known already is thrown away. Bytes beyond `size` are not looked at.
  * KERF_ERR_TRUNCATED: the retries are used up, or the server has no such file. Errors of the sink.
  */
-KERF_MUST_USE kerf_err kerf_fetch_get(struct kerf_fetch *fetch, const char *url, uint64_t size, kerf_fetch_sink *sink,
-                                      void *ctx, struct kerf_fetch_info *info, struct kerf_why *why);
+KERF_MUST_USE kerf_err kerf_fetch_get(struct kerf_fetch *fetch, const char *url, uint64_t from, uint64_t size,
+                                      kerf_fetch_sink *sink, void *ctx, struct kerf_fetch_info *info,
+                                      struct kerf_why *why);
 
 /* Makes `url`, which may be relative to `base`, absolute. KERF_ERR_ARGUMENT: not a URL, not https, or over cap - 1 bytes. */
 KERF_MUST_USE kerf_err kerf_fetch_resolve(const char *base, const char *url, char *absolute, size_t cap,

@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/codec.h"
+#include "common/host/file.h"
 #include "common/host/protocol.h"
+#include "patcher/port/journal_file.h"
 
 /* --- The slots, for the patcher: posix.h's, with a word before the first write and a cut after the last --- */
 
@@ -18,12 +21,15 @@ static struct kerf_install *install_of(void *ctx)
     return ctx; /* posix is its first member */
 }
 
-/* The first write is the moment from which the other slot holds nothing that boots. */
+/* The first write is the moment from which the other slot holds nothing that boots. A file made for it must not get lost. */
 static kerf_err claim(struct kerf_install *install)
 {
     kerf_err err = KERF_OK;
     if (!install->claimed) {
         err = install->request->claim(install->request->ctx);
+        if (err == KERF_OK) {
+            err = kerf_file_sync_folder(install->request->new_path, &install->posix.why);
+        }
         install->claimed = err == KERF_OK;
     }
     return err;
@@ -103,6 +109,13 @@ static kerf_err begin_patch(struct kerf_install *install, const struct kerf_head
     if (!header_agrees(header, request->component, request->payload)) {
         return KERF_ERR_MISMATCH;
     }
+    if (install->journal_fd >= 0) {
+        const kerf_err err = kerf_journal_file_create(&install->posix, install->journal_fd, request->journal_path,
+                                                      header, request->checkpoint);
+        if (err != KERF_OK) {
+            return err;
+        }
+    }
     install->workspace_len = kerf_patcher_workspace(header, &install->posix.port);
     install->workspace = malloc(install->workspace_len);
     if (install->workspace == NULL) {
@@ -112,7 +125,91 @@ static kerf_err begin_patch(struct kerf_install *install, const struct kerf_head
                              &install->patcher);
 }
 
+/* --- Going on after a cut --- */
+
+/* Is all that a checkpoint vouches for in the slot? A file may have been removed or cut short by others. */
+static bool slot_holds(const char *path, uint64_t made)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && (!S_ISREG(st.st_mode) || (uint64_t)st.st_size + KERF_STEP_OUT >= made);
+}
+
+/* Takes up an install of this payload from the open journal; resumed_from stays 0 where there is none. */
+static kerf_err take_up(struct kerf_install *install)
+{
+    const struct kerf_install_request *request = install->request;
+    const struct kerf_patcher_expect expect = {
+        .chunk0_known = true,
+        .target_known = true,
+        .chunk0_digest = request->payload->chunk0,
+        .target_digest = request->component->digest,
+    };
+    struct kerf_patcher_status status;
+    bool found = false;
+    kerf_err err = kerf_journal_file_open(&install->posix, install->journal_fd, request->journal_path, &found,
+                                          &install->workspace_len);
+    if (err != KERF_OK || !found) {
+        return err;
+    }
+    install->workspace = malloc(install->workspace_len);
+    if (install->workspace == NULL) {
+        return KERF_ERR_RAM;
+    }
+    err = kerf_patcher_resume(install->workspace, install->workspace_len, &install->posix.port, &expect,
+                              &install->patcher);
+    if (err == KERF_OK) {
+        kerf_patcher_status(install->patcher, &status);
+        if (status.new_size == request->component->size && slot_holds(request->new_path, status.new_pos)) {
+            install->resumed_from = status.delta_pos;
+            return KERF_OK;
+        }
+    }
+    free(install->workspace);
+    install->workspace = NULL;
+    install->workspace_len = 0;
+    install->patcher = NULL;
+    return err == KERF_ERR_FLASH ? err : KERF_OK;
+}
+
+uint64_t kerf_install_position(const struct kerf_install_request *request)
+{
+    struct kerf_install install = {.request = request, .old_fd = -1, .new_fd = -1, .journal_fd = -1};
+    uint64_t pos = 0;
+    if (request->journal_path == NULL) {
+        return 0;
+    }
+    install.journal_fd = open(request->journal_path, O_RDONLY | O_CLOEXEC);
+    if (install.journal_fd >= 0 &&
+        kerf_posix_init(&install.posix, -1, "", -1, request->new_path, UINT64_MAX, NULL) == KERF_OK &&
+        take_up(&install) == KERF_OK) {
+        pos = install.resumed_from;
+    }
+    kerf_install_close(&install);
+    return pos;
+}
+
+void kerf_install_forget(const struct kerf_install_request *request)
+{
+    if (request->journal_path != NULL) {
+        (void)unlink(
+            request->journal_path); /* if it comes back, it is taken up, found to be done or wrong, and removed */
+    }
+}
+
 /* --- The stream --- */
+
+/* Opens the journal, and goes on with what is in it. */
+static kerf_err begin_journal(struct kerf_install *install, struct kerf_why *why)
+{
+    const char *path = install->request->journal_path;
+    install->journal_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (install->journal_fd < 0) {
+        kerf_why_errno(why, "write", path, errno);
+        return KERF_ERR_FLASH;
+    }
+    const kerf_err err = take_up(install);
+    return err == KERF_OK && install->resumed_from > 0 ? kerf_posix_resumed(&install->posix) : err;
+}
 
 kerf_err kerf_install_begin(struct kerf_install *install, const struct kerf_install_request *request,
                             struct kerf_why *why)
@@ -120,7 +217,7 @@ kerf_err kerf_install_begin(struct kerf_install *install, const struct kerf_inst
     const uint64_t limit = request->slot_size != 0 ? request->slot_size : UINT64_MAX;
     memset(install, 0, sizeof *install);
     install->request = request;
-    install->new_fd = -1;
+    install->new_fd = install->journal_fd = -1;
     install->old_fd = open(request->old_path, O_RDONLY | O_CLOEXEC);
     if (install->old_fd < 0) {
         kerf_why_errno(why, "read", request->old_path, errno);
@@ -137,6 +234,9 @@ kerf_err kerf_install_begin(struct kerf_install *install, const struct kerf_inst
     install->inner = install->posix.port;
     install->posix.port.write_new = write_new;
     install->posix.port.flush_new = flush_new;
+    if (install->err == KERF_OK && request->journal_path != NULL) {
+        install->err = begin_journal(install, why);
+    }
     return install->err;
 }
 
@@ -232,6 +332,10 @@ kerf_err kerf_install_finish(struct kerf_install *install)
     if (install->err == KERF_END) {
         return KERF_OK;
     }
+    if (install->err == KERF_OK && install->resumed_from > 0) {
+        const kerf_err err = feed_patcher(install, install->head, 0); /* all of it may have come before the cut */
+        install->err = err == KERF_MORE_INPUT ? KERF_OK : err;
+    }
     if (install->err == KERF_OK) {
         install->err = install->patcher != NULL ? kerf_patcher_finish(install->patcher) : KERF_ERR_TRUNCATED;
     }
@@ -248,6 +352,9 @@ void kerf_install_close(struct kerf_install *install)
     }
     if (install->new_fd >= 0) {
         (void)close(install->new_fd);
+    }
+    if (install->journal_fd >= 0) {
+        (void)close(install->journal_fd);
     }
     kerf_posix_free(&install->posix);
     free(install->workspace);

@@ -9,13 +9,15 @@
 #include <unistd.h>
 
 #include "common/bytes.h"
+#include "common/host/file.h"
 
 #define HEAD_LEN 4096u
 #define HEAD_USED 32u            /* the digest of these bytes follows them */
 #define UNIT 512u                /* bytes of a mark: a disk's sector */
-#define INTERVAL_MIN (1u << 20)  /* bytes of new between checkpoints, at least, */
+#define INTERVAL_MIN (1u << 20)  /* bytes of new between checkpoints, at least, unless it is said, */
 #define CHECKPOINTS_MAX 64u      /* and no more of them than that */
 #define PAGE_MAX KERF_POSIX_PAGE /* bytes of a write */
+#define PAGE_MIN 4096u           /* the same where checkpoints are closer to each other */
 
 static kerf_err refused(struct kerf_posix *posix, const char *verb)
 {
@@ -133,22 +135,49 @@ kerf_err kerf_journal_file_open(struct kerf_posix *posix, int fd, const char *na
     return KERF_OK;
 }
 
-kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *name, const struct kerf_header *header)
+/* Bytes of new between two checkpoints, a multiple of the page, which this sets. */
+static uint32_t set_interval(struct kerf_port *port, const struct kerf_header *header, uint64_t wish)
+{
+    uint64_t usual = (uint64_t)header->new_size / CHECKPOINTS_MAX;
+
+    usual = usual < INTERVAL_MIN ? INTERVAL_MIN : usual;
+    wish = wish == 0 ? usual : wish;
+    wish = wish < UINT32_MAX / 2 ? wish : UINT32_MAX / 2;
+    port->page_size = wish < PAGE_MAX ? PAGE_MIN : PAGE_MAX;
+    return (uint32_t)(wish + port->page_size - 1) / port->page_size * port->page_size;
+}
+
+static kerf_err sync(struct kerf_posix *posix)
+{
+    return fsync(posix->spare_fd) == 0 ? KERF_OK : refused(posix, "write");
+}
+
+/* Nothing is in it that an apply could go on with, also if what follows is lost or done in another order. */
+static kerf_err empty(struct kerf_posix *posix)
+{
+    if (ftruncate(posix->spare_fd, 0) != 0) {
+        return refused(posix, "write");
+    }
+    return sync(posix);
+}
+
+kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *name, const struct kerf_header *header,
+                                  uint64_t interval)
 {
     uint8_t head[HEAD_LEN];
     struct kerf_sha256_digest digest;
     struct kerf_port *port = &posix->port;
     uint64_t sector = (uint64_t)1 << header->sector_log2;
-    uint64_t interval = (uint64_t)header->new_size / CHECKPOINTS_MAX;
     size_t journal;
     kerf_err err;
 
     posix->spare_fd = fd;
     posix->spare_name = name;
-    port->page_size = PAGE_MAX;
+    port->interval = set_interval(port, header, interval);
     port->spare_size = 0;
     if ((header->flags & KERF_FLAG_IN_PLACE) != 0) {
         port->page_size = sector < PAGE_MAX ? (uint32_t)sector : PAGE_MAX;
+        port->interval = PAGE_MAX;
         port->spare_size = (kerf_pos)(header->scratch * sector);
     }
     use(posix);
@@ -156,10 +185,8 @@ kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *
     if (journal > UINT32_MAX) {
         return KERF_ERR_RAM;
     }
-    interval = interval < INTERVAL_MIN ? INTERVAL_MIN : interval > UINT32_MAX / 2 ? UINT32_MAX / 2 : interval;
     port->journal_size = (uint32_t)journal;
     port->spare_size += (kerf_pos)journal;
-    port->interval = (uint32_t)interval / PAGE_MAX * PAGE_MAX;
     memset(head, 0, sizeof head);
     memcpy(head, "KRFJ\1", 5);
     kerf_store_le32(head + 8, port->journal_size);
@@ -168,14 +195,14 @@ kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *
     kerf_store_le64(head + 24, port->spare_size);
     err = seal(head, &digest);
     memcpy(head + HEAD_USED, digest.b, sizeof digest.b);
-    if (err == KERF_OK && ftruncate(fd, 0) != 0) {
-        return refused(posix, "write");
+    if (err == KERF_OK) {
+        err = empty(posix);
     }
     if (err == KERF_OK) {
         err = write_at(posix, 0, head, sizeof head);
     }
-    if (err == KERF_OK && fsync(fd) != 0) {
-        return refused(posix, "write");
+    if (err == KERF_OK) {
+        err = sync(posix);
     }
-    return err;
+    return err == KERF_OK ? kerf_file_sync_folder(name, &posix->why) : err;
 }

@@ -24,11 +24,12 @@ KERF_MUST_USE kerf_err kerf_journal_file_open(struct kerf_posix *posix, int fd, 
                                               size_t *workspace_len);
 
 /*
- * Empties the file and makes it a journal for a container with this header; in place with its scratch. Synced. Sets the port's
- * page_size, too.
+ * Empties the file and makes it a journal for a container with this header; in place with its scratch. Synced, with its folder
+ * (`name` is its path). Sets the port's page_size, too. `interval`: bytes of new between two checkpoints, rounded up to 4096;
+ * 0: 1 MiB, or a 64th of new if that is more. In place the header says it.
  */
 KERF_MUST_USE kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *name,
-                                                const struct kerf_header *header);
+                                                const struct kerf_header *header, uint64_t interval);
 
 #ifdef __cplusplus
 }

@@ -204,6 +204,9 @@ static void show_rest(const char *name, const json_t *event)
     } else if (strcmp(name, "download") == 0) {
         (void)printf("fetch    %s, %llu bytes, %s\n", text_at(event, "kind"), number_at(event, "size"),
                      text_at(event, "url"));
+        if (number_at(event, "from") > 0) {
+            (void)printf("         goes on at byte %llu, where it was cut off\n", number_at(event, "from"));
+        }
     } else if (strcmp(name, "failed") == 0) {
         (void)printf("failed   %s: %s\n", text_at(event, "kind"), text_at(event, "message"));
     } else if (strcmp(name, "confirmed") == 0) {

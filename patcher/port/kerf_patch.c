@@ -439,7 +439,7 @@ static kerf_err begin(struct run *r, struct kerf_patcher_expect *expect)
         }
         err = KERF_OK;
         if (r->header.header_len != 0) {
-            err = kerf_journal_file_create(&r->posix, r->state_fd, r->state_path, &r->header);
+            err = kerf_journal_file_create(&r->posix, r->state_fd, r->state_path, &r->header, 0);
             err = err == KERF_OK ? get_workspace(r, kerf_patcher_workspace(&r->header, &r->posix.port)) : err;
         }
     }

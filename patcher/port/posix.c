@@ -145,17 +145,26 @@ static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t le
     return KERF_OK;
 }
 
+/* A device that has nothing to sync (MTD, say) answers EINVAL. */
+static kerf_err sync_file(struct kerf_posix *posix, int fd, const char *name)
+{
+    if (fsync(fd) != 0 && errno != EINVAL) {
+        kerf_why_errno(&posix->why, "write", name, errno);
+        return KERF_ERR_FLASH;
+    }
+    return KERF_OK;
+}
+
 static kerf_err flush_new(void *ctx)
 {
     struct kerf_posix *posix = ctx;
+    kerf_err err = sync_file(posix, posix->new_cache.fd, posix->new_cache.name);
 
-    if (fsync(posix->new_cache.fd) != 0) {
-        kerf_why_errno(&posix->why, "write", posix->new_cache.name, errno);
-        return KERF_ERR_FLASH;
+    if (err == KERF_OK && posix->spare_fd >= 0) {
+        err = sync_file(posix, posix->spare_fd, posix->spare_name);
     }
-    if (posix->spare_fd >= 0 && fsync(posix->spare_fd) != 0) {
-        kerf_why_errno(&posix->why, "write", posix->spare_name, errno);
-        return KERF_ERR_FLASH;
+    if (err != KERF_OK) {
+        return err;
     }
     forget(&posix->new_cache);
     if (posix->reread) {
