@@ -393,8 +393,36 @@ static void offer_all(struct planner *p, size_t n)
     }
 }
 
+#define AHEAD 4096 /* bytes that a segment is taken to go on for, as long as its end isn't known */
+
+/* What a reference costs that a state copies from x, at old position o, to y. */
+static int64_t price_ref(const struct planner *p, const struct state *s, size_t o, const struct kerf_scanned *x,
+                         const struct kerf_scanned *y)
+{
+    const struct kerf_prices *prices = p->prices;
+    const struct kerf_work *w = p->w;
+    const struct kerf_region *r = &w->image.regions[x->region];
+    uint32_t at = x->target - (uint32_t)r->old_addr;
+    bool right = p->mapped[x - w->old_side.refs] == y->target;
+
+    if (!kerf_scan_inside(&w->image, false, x->target)) {
+        return (int64_t)prices->ref_ram;
+    }
+    if (at < r->old_len) {
+        int64_t to = (int64_t)(r->old_pos + at);
+        bool local = y->target - (uint32_t)r->new_addr + (uint32_t)r->new_pos == (uint32_t)to - (uint32_t)s->distance;
+
+        if (to >= (int64_t)s->new_pos + s->distance && to <= (int64_t)o) {
+            right = local; /* a target in the segment itself moves with it */
+        } else if (to > (int64_t)o && to < (int64_t)o + AHEAD) {
+            right = right || local;
+        }
+    }
+    return (int64_t)(right ? prices->ref_right : prices->ref_wrong);
+}
+
 /* What byte n costs a state that copies from old position o, and whether it counts as equal. */
-static int64_t price_old(const struct planner *p, size_t n, size_t o, bool *equal)
+static int64_t price_old(const struct planner *p, const struct state *s, size_t n, size_t o, bool *equal)
 {
     const struct kerf_work *w = p->w;
     if (kerf_side_bit(w->old_side.covered, o) && kerf_side_bit(w->new_side.covered, n)) {
@@ -408,11 +436,7 @@ static int64_t price_old(const struct planner *p, size_t n, size_t o, bool *equa
             if (o != x_start || x->kind == KERF_REF_LOW) {
                 return 0;
             }
-            if (!kerf_scan_inside(&w->image, false, x->target)) {
-                return (int64_t)p->prices->ref_ram;
-            }
-            return (int64_t)(p->mapped[x - w->old_side.refs] == y->target ? p->prices->ref_right
-                                                                          : p->prices->ref_wrong);
+            return price_ref(p, s, o, x, y);
         }
     }
     *equal = w->old_side.bytes[o] == w->new_side.bytes[n];
@@ -464,7 +488,7 @@ static int64_t consume(struct planner *p, size_t n)
             if (!has_source(p, n, SOURCE_OLD, s.distance)) {
                 continue;
             }
-            s.cost += price_old(p, n, (size_t)from, &equal);
+            s.cost += price_old(p, &s, n, (size_t)from, &equal);
             s.cost += (int64_t)prices->equal[s.gap][!equal] + (equal ? 0 : differs);
             s.gap = (uint8_t)(!equal ? 0 : s.gap < 15 ? s.gap + 1 : 15);
             s.cost += longer(prices->old_len, s.len);
