@@ -25,8 +25,10 @@ static const struct effort efforts[10] = {
 #define RAM_FLOOR 65536u /* bytes; a budget is not cut to the images below this */
 #define ROUNDS_MAX 12u
 #define MEASURED 1u /* rounds in which every byte is priced as a literal too: it takes as long as the rest of a round */
-#define KINDS_MARGIN 8u  /* a set of kinds that falls behind by one in this many is given up, */
-#define SPLIT_MARGIN 32u /* and a split */
+#define KINDS_MARGIN 8u   /* a set of kinds that falls behind by one in this many is given up, */
+#define SPLIT_MARGIN 32u  /* and a split, */
+#define BUDGET_MARGIN 16u /* and a smaller budget, */
+#define SMALL_LEN 2048u   /* unless the delta is no longer than this */
 #define DROP_ALL 0x7fffu
 #define BRANCHES (1u << KERF_REF_BRANCH | 1u << KERF_REF_BRANCH2)
 #define LITERALS (1u << KERF_REF_LITERAL)
@@ -41,6 +43,7 @@ struct search {
     struct kerf_header *header;
     uint64_t ram;
     const struct effort *effort;
+    bool large;
     struct kerf_image all; /* with every kind that was recognised */
     unsigned scanned;      /* index in drops[] of what w was scanned for */
     struct kerf_plan plans[CANDIDATES];
@@ -345,13 +348,17 @@ static size_t file_len(const struct search *s, const struct kerf_header *header,
     return len <= h.chunk_size ? len : len + len / (h.chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
 }
 
-/* The plan that begins with the segments of `start` and fits a budget. */
-static kerf_err refine(struct search *s, uint64_t ram, const struct kerf_plan *start, struct kerf_header *header,
-                       struct kerf_plan *plan)
+/*
+ * The plan that begins with the segments of `start` and fits a budget. `rival`: given up (encoding.total UINT64_MAX) where it
+ * is clear that the plan won't be shorter than that one, coded with s->header.
+ */
+static kerf_err refine(struct search *s, uint64_t ram, const struct kerf_plan *start, const struct kerf_plan *rival,
+                       struct kerf_header *header, struct kerf_plan *plan)
 {
     struct kerf_header *whole = s->header;
+    size_t rival_len = rival == NULL ? 0 : file_len(s, s->header, rival);
+    size_t enough = rival == NULL ? SIZE_MAX : rival_len + rival_len / BUDGET_MARGIN + SMALL_LEN / BUDGET_MARGIN;
 
-    s->header = header;
     s->ram = ram;
     kerf_err err = kerf_params_choose(ram, 0, header);
 
@@ -359,8 +366,13 @@ static kerf_err refine(struct search *s, uint64_t ram, const struct kerf_plan *s
         err = copy_segments(&start->segments, &plan->segments);
     }
     if (err == KERF_OK) {
-        err = race(s, header, plan, NULL, 0);
+        err = race(s, header, plan, rival_len > SMALL_LEN ? &rival->encoding : NULL, BUDGET_MARGIN);
     }
+    if (err == KERF_OK && (plan->encoding.total == UINT64_MAX || file_len(s, header, plan) > enough)) {
+        plan->encoding.total = UINT64_MAX;
+        return KERF_OK;
+    }
+    s->header = header;
     if (err == KERF_OK) {
         err = choose_split(s, s->effort->first_splits, plan);
     }
@@ -371,52 +383,66 @@ static kerf_err refine(struct search *s, uint64_t ram, const struct kerf_plan *s
     return err;
 }
 
-/* A delta longer than this is not made for smaller budgets too: the first for the budget of 64 KiB, the second below. */
-#define MEDIUM_LEN 131072u
-#define SMALL_LEN 2048u
+/* *best, coded with s->header, becomes `plan`, coded with `header`, if that gives the shorter file. Frees the other one. */
+static void keep_shorter(struct search *s, const struct kerf_header *header, struct kerf_plan *plan,
+                         struct kerf_plan *best)
+{
+    bool shorter = plan->payload.data != NULL && plan->encoding.total != UINT64_MAX &&
+                   (best->segments.list == NULL || file_len(s, header, plan) < file_len(s, s->header, best));
+
+    if (shorter) {
+        struct kerf_plan beaten = *best;
+
+        *best = *plan;
+        *plan = beaten;
+        *s->header = *header;
+    }
+    kerf_plan_free(plan);
+}
 
 /*
- * With more RAM no delta may be larger: large tables learn too slowly for a small one. So where it came out small, each named
- * budget below is gone through too, exactly as if it had been asked for.
+ * With more RAM no delta may be larger. Every budget therefore goes on from the plan for the default one, and each named budget
+ * below is tried too, exactly as if it had been asked for, unless the plan as it is shows that it can't win.
  */
 static kerf_err refine_all(struct search *s, uint64_t ram, const struct kerf_plan *start, struct kerf_plan *best)
 {
     static const uint32_t budgets[] = {65536, 16384, 8192, 4096, 2048};
-    const struct kerf_header common = *s->header;
     struct kerf_work *w = s->w;
     size_t costs_len = w->new_side.len + 1;
-    bool hopeless = start->encoding.total / 8 / KERF_BIT > (ram > budgets[0] ? MEDIUM_LEN : SMALL_LEN) * 4;
-    uint8_t *costs = hopeless ? NULL : malloc(costs_len); /* as every budget finds them; rounds change them */
+    uint8_t *costs = s->large ? NULL : malloc(costs_len); /* as every budget finds them; rounds change them */
+    struct kerf_header usual = *s->header;
+    struct kerf_plan common = {0};
+    struct kerf_plan origin = {0};
+    kerf_err err = costs == NULL ? KERF_ERR_RAM : KERF_OK;
 
-    if (!hopeless) {
-        if (costs == NULL) {
-            return KERF_ERR_RAM;
-        }
-        memcpy(costs, w->literal_cost, costs_len);
+    if (s->large) {
+        return refine(s, ram, start, NULL, s->header, best);
     }
-    kerf_err err = refine(s, ram, start, s->header, best);
-
-    for (size_t i = 0; err == KERF_OK && !hopeless && i < sizeof budgets / sizeof budgets[0]; i++) {
-        size_t best_len = file_len(s, s->header, best);
-        struct kerf_header header = common;
+    if (err == KERF_OK) {
+        err = refine(s, KERF_DIFF_RAM_DEFAULT, start, NULL, &usual, &common);
+    }
+    if (err == KERF_OK) {
+        memcpy(costs, w->literal_cost, costs_len);
+        err = copy_segments(&common.segments, &origin.segments);
+    }
+    if (err == KERF_OK && ram != KERF_DIFF_RAM_DEFAULT) {
+        err = refine(s, ram, &origin, NULL, s->header, best);
+    }
+    for (size_t i = 0; err == KERF_OK && i < sizeof budgets / sizeof budgets[0]; i++) {
+        struct kerf_header header = *s->header;
         struct kerf_plan plan = {0};
 
-        if (budgets[i] >= ram || best_len > (i == 0 ? MEDIUM_LEN : SMALL_LEN)) {
-            continue;
+        if (budgets[i] == KERF_DIFF_RAM_DEFAULT && budgets[i] <= ram) {
+            keep_shorter(s, &usual, &common, best);
+        } else if (budgets[i] < ram) {
+            memcpy(w->literal_cost, costs, costs_len);
+            err = refine(s, budgets[i], &origin, best, &header, &plan);
+            keep_shorter(s, &header, &plan, best);
+            err = err == KERF_ERR_RAM ? KERF_OK : err; /* too little for this many regions */
         }
-        memcpy(w->literal_cost, costs, costs_len);
-        err = refine(s, budgets[i], start, &header, &plan);
-        if (err == KERF_OK && file_len(s, &header, &plan) < best_len) {
-            struct kerf_plan beaten = *best;
-
-            *best = plan;
-            plan = beaten;
-            *s->header = header;
-        } else if (err == KERF_ERR_RAM) {
-            err = KERF_OK; /* too little for this many regions */
-        }
-        kerf_plan_free(&plan);
     }
+    kerf_plan_free(&origin);
+    kerf_plan_free(&common);
     free(costs);
     return err;
 }
@@ -456,7 +482,8 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
 
     uint64_t most = (uint64_t)w->old_side.len + w->new_side.len;
 
-    if (most > LARGE_LEN && level > LARGE_LEVEL && level < 7) {
+    s.large = most > LARGE_LEN;
+    if (s.large && level > LARGE_LEVEL && level < 7) {
         s.effort = &efforts[LARGE_LEVEL];
     }
 
