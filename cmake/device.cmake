@@ -5,9 +5,9 @@
 #   kerf_device_library(NAME CONFIGURATION OPTION ...)    OPTIONs choose the processor
 #
 # Configurations, as tools/size-budget has them; <one> is the instruction set that KERF_ONE_ISA names:
-#   one       <one>, two slots, no journal
+#   one       <one>, two slots, no journal, no payloads but stored and native ones
 #   journal   <one>, journal and in place
-#   all       every instruction set, journal and in place
+#   all       every instruction set, journal, in place, payloads for a decoder of the port
 #
 #   kerf_device_sizes(CPU OPTION ...)    kerf_size_<configuration>_<cpu> of each, built by the target `sizes` alone;
 #                                        tools/size-report reads them
@@ -35,6 +35,7 @@ function(kerf_device_library name configuration)
                 target_compile_definitions(${name} PUBLIC KERF_ISA_HAS_${isa}=0)
             endif()
         endforeach()
+        target_compile_definitions(${name} PUBLIC KERF_UNPACK=0)
     endif()
     if(configuration STREQUAL "one")
         target_compile_definitions(${name} PUBLIC KERF_JOURNAL=0 KERF_IN_PLACE=0)

@@ -491,16 +491,16 @@ static kerf_err decode_step(struct kerf_run *run, uint8_t *out, size_t *len)
 }
 
 kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, const uint8_t *in, size_t in_len,
-                         bool last, size_t *in_used, uint8_t *out, size_t out_cap, size_t *out_len)
+                         bool last, size_t *in_pos, uint8_t *out, size_t out_cap, size_t *out_len)
 {
     struct kerf_coder k = {
-        .rc = {.range = c->range, .code = c->code, .in = in, .in_len = in_len, .starved = c->starved},
+        .rc =
+            {.range = c->range, .code = c->code, .in = in, .in_pos = *in_pos, .in_len = in_len, .starved = c->starved},
         .noise = c->noise};
-    struct kerf_run run = {.k = &k, .io = io, .out = out, .out_pos = c->new_pos};
+    struct kerf_run run = {.k = &k, .io = io, .out = out, .out_pos = c->new_pos - (kerf_pos)*out_len};
     kerf_err err = KERF_OK;
 
     kerf_run_open(&run, c);
-    *out_len = 0;
     while (err == KERF_OK && c->state != STATE_END && out_cap - *out_len >= KERF_STEP_OUT &&
            (last || in_len - k.rc.in_pos >= KERF_STEP_MAX)) {
         size_t n = 0;
@@ -519,7 +519,7 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, c
     c->code = k.rc.code;
     c->noise = k.noise;
     c->starved = (uint8_t)k.rc.starved;
-    *in_used = k.rc.in_pos;
+    *in_pos = k.rc.in_pos;
     if (err == KERF_OK && c->state == STATE_END) {
         err = !last ? KERF_ERR_TRAILING : k.rc.in_pos < in_len ? KERF_ERR_TRAILING : KERF_END;
     }

@@ -118,16 +118,17 @@ size_t kerf_codec_workspace(const struct kerf_header *header);
 KERF_MUST_USE kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const struct kerf_header *header);
 
 /*
- * Decodes as much as `in` and `out` allow. in[0 .. in_len) is payload that was not used before; `last`: none follows it.
- * Takes *in_used bytes and writes *out_len bytes (out_cap >= KERF_STEP_OUT). Without `last` it stops before fewer than
- * KERF_STEP_MAX bytes of input remain.
+ * Decodes as much as `in` and `out` allow. in[*in_pos .. in_len) is payload that was not used before; `last`: none follows it.
+ * out[0 .. *out_len) are the newest bytes of new, which read_new() is not asked for; out_cap - *out_len >= KERF_STEP_OUT. Moves
+ * *in_pos and *out_len past what it took and wrote. Without `last` it stops before fewer than KERF_STEP_MAX bytes of input
+ * remain.
  *   KERF_OK      more input, or room for output, is needed
  *   KERF_SECTOR  in place: a sector is complete, and another follows
  *   KERF_END     the new image is complete and the input used up
  *   KERF_ERR_CORRUPT, KERF_ERR_TRAILING (input left over), or an error of `io`: the state is of no more use
  */
 KERF_MUST_USE kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, const uint8_t *in,
-                                       size_t in_len, bool last, size_t *in_used, uint8_t *out, size_t out_cap,
+                                       size_t in_len, bool last, size_t *in_pos, uint8_t *out, size_t out_cap,
                                        size_t *out_len);
 
 /* The end, in new, of what the last call of kerf_codec_step() produced; after KERF_SECTOR and KERF_END that of a sector. */

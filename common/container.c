@@ -245,7 +245,7 @@ kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint32_t
     }
     *header_len = (uint16_t)(KERF_PROLOGUE_LEN + prologue[4]);
     *chunk0_len = kerf_load_le16(prologue + 5);
-    return prologue[4] <= KERF_HEADER_MAX_LEN && *header_len <= *chunk0_len ? KERF_OK : KERF_ERR_FORMAT;
+    return prologue[4] - 1u < KERF_HEADER_MAX_LEN && *header_len <= *chunk0_len ? KERF_OK : KERF_ERR_FORMAT;
 }
 
 kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *header, struct kerf_region *regions,

@@ -68,6 +68,11 @@ struct kerf_model_params {
 };
 
 struct kerf_header {
+    kerf_pos old_size;     /* bytes; 0: a full image */
+    kerf_pos new_size;     /* bytes */
+    kerf_pos payload_size; /* bytes of payload in all chunks, digests not counted */
+    uint32_t chunk0_len;   /* bytes of chunk 0, prologue, header, next digest and payload */
+    uint32_t chunk_size;   /* bytes of every chunk from the second up but the last, which may be shorter */
     uint8_t version;
     uint8_t flags; /* KERF_FLAG_ */
     uint8_t codec; /* enum kerf_payload_codec */
@@ -77,15 +82,10 @@ struct kerf_header {
     uint16_t scratch;    /* in place: sectors of scratch */
     uint16_t group;      /* in place: sectors of a checkpoint group */
     uint16_t header_len; /* bytes, prologue included */
-    uint32_t chunk0_len; /* bytes of chunk 0, prologue, header, next digest and payload */
-    uint32_t chunk_size; /* bytes of every chunk from the second up but the last, which may be shorter */
+    uint16_t tables_pos; /* where in chunk 0 regions and ranges start: for kerf_header_tables() */
     struct kerf_model_params model;
-    kerf_pos old_size;             /* bytes; 0: a full image */
-    kerf_pos new_size;             /* bytes */
-    kerf_pos payload_size;         /* bytes of payload in all chunks, digests not counted */
     struct kerf_digest old_digest; /* of the old image; zeros when old_size is 0 */
     struct kerf_digest new_digest; /* of the new image */
-    uint16_t tables_pos;           /* where in chunk 0 regions and ranges start: for kerf_header_tables() */
 };
 
 /* Counters that a table_code stands for: 16, 20, 24, 28, 32, 40 ... 917504. */

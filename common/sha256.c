@@ -93,3 +93,20 @@ void kerf_sha256_end(struct kerf_sha256 *s, struct kerf_sha256_digest *out)
         kerf_store_be32(out->b + (size_t)i * 4, s->h[i]);
     }
 }
+
+kerf_err kerf_sha256_hook(void *s, enum kerf_hash_op op, const uint8_t *data, size_t len,
+                          struct kerf_sha256_digest *digest)
+{
+    switch (op) {
+    case KERF_HASH_START:
+        kerf_sha256_init(s);
+        break;
+    case KERF_HASH_ADD:
+        kerf_sha256_add(s, data, len);
+        break;
+    case KERF_HASH_END:
+        kerf_sha256_end(s, digest);
+        break;
+    }
+    return KERF_OK;
+}

@@ -6,6 +6,7 @@
 #ifndef KERF_COMMON_SHA256_H
 #define KERF_COMMON_SHA256_H
 
+#include "common/error.h"
 #include "common/types.h"
 
 #ifdef __cplusplus
@@ -22,6 +23,10 @@ void kerf_sha256_init(struct kerf_sha256 *s);
 void kerf_sha256_add(struct kerf_sha256 *s, const uint8_t *data, size_t len);
 /* Writes the digest; `s` must be initialised again before it is used again. */
 void kerf_sha256_end(struct kerf_sha256 *s, struct kerf_sha256_digest *out);
+
+/* The three as a port's hash callback (struct kerf_port), `s` being a struct kerf_sha256. Never fails. */
+kerf_err kerf_sha256_hook(void *s, enum kerf_hash_op op, const uint8_t *data, size_t len,
+                          struct kerf_sha256_digest *digest);
 
 #ifdef __cplusplus
 }

@@ -94,15 +94,13 @@ static kerf_err decode(struct recount *n)
     while (err == KERF_OK) {
         const struct kerf_codec before = *c;
         uint8_t out[KERF_STEP_OUT];
-        size_t used;
-        size_t len;
+        size_t len = 0;
 
-        err = kerf_codec_step(c, &io, n->payload + in_pos, in_len - in_pos, true, &used, out, sizeof out, &len);
+        err = kerf_codec_step(c, &io, n->payload, in_len, true, &in_pos, out, sizeof out, &len);
         if (err < KERF_OK || len == 0) {
             break;
         }
         memcpy(n->new_image + before.new_pos, out, len);
-        in_pos += used;
         if (before.left > 0) {
             continue;
         }

@@ -58,12 +58,10 @@ static kerf_err decode(struct check *k)
 
     while (err == KERF_OK) {
         uint8_t out[OUT_CAP];
-        size_t used;
-        size_t len;
+        size_t len = 0;
 
-        err = kerf_codec_step(k->codec, &io, k->payload + in_pos, (size_t)k->header.payload_size - in_pos, true, &used,
-                              out, sizeof out, &len);
-        in_pos += used;
+        err = kerf_codec_step(k->codec, &io, k->payload, (size_t)k->header.payload_size, true, &in_pos, out, sizeof out,
+                              &len);
         if (err < KERF_OK) {
             return err;
         }

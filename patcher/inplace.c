@@ -27,59 +27,29 @@ kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port
                : KERF_OK;
 }
 
-kerf_pos kerf_in_place_scratch(const struct kerf_patcher *p, const struct kerf_port *port, unsigned i)
+void kerf_in_place_sector(struct kerf_patcher *p)
 {
-    return port->journal_size + ((kerf_pos)i << p->header.sector_log2);
-}
-
-void kerf_in_place_decoded(struct kerf_patcher *p, size_t len)
-{
-    if (len > 0 && (p->flags & STATE_SECTOR) == 0) {
-        p->flags |= STATE_SECTOR;
-        p->page_pos = p->erased_end = kerf_codec_new_pos(codec_of(p)) - (kerf_pos)len;
-        group_of(p)[p->group_len++] = (uint32_t)(p->page_pos >> p->header.sector_log2);
-    }
-}
-
-/* Reads up to *n bytes of new, as far as they lie together; says in *n how many these are. All are of one sector. */
-static kerf_err read_piece(struct kerf_patcher *p, const struct kerf_port *port, kerf_pos pos, uint8_t *buf, size_t *n)
-{
-    kerf_pos sector = pos >> p->header.sector_log2;
-    kerf_pos in_page = pos - p->page_pos;
-    unsigned i = p->group_len;
-
-    while (i > 0 && group_of(p)[i - 1] != sector) {
-        i--;
-    }
-    if (i > 0 && i == p->group_len && (p->flags & STATE_SECTOR) != 0) {
-        /* The sector in progress: scratch up to the page, then the page; what is behind nobody wrote yet. */
-        if (pos < p->page_pos) {
-            *n = p->page_pos - pos < *n ? (size_t)(p->page_pos - pos) : *n;
-        } else if (in_page < p->page_len) {
-            *n = p->page_len - in_page < *n ? (size_t)(p->page_len - in_page) : *n;
-            memcpy(buf, page_of(p) + (size_t)in_page, *n);
-            return KERF_OK;
-        } else {
-            i = 0;
-        }
-    }
-    if (i == 0) {
-        return port->read_new(port->ctx, pos, buf, *n);
-    }
-    pos -= sector << p->header.sector_log2;
-    return port->read_spare(port->ctx, kerf_in_place_scratch(p, port, i - 1) + pos, buf, *n);
+    p->flags |= STATE_SECTOR;
+    p->page_pos = p->erased_end = kerf_codec_new_pos(codec_of(p)) - p->page_len;
+    group_of(p)[p->group_len++] = (uint32_t)(p->page_pos >> p->header.sector_log2);
 }
 
 kerf_err kerf_in_place_read(struct kerf_patcher *p, const struct kerf_port *port, kerf_pos pos, uint8_t *buf,
                             size_t len)
 {
+    const kerf_pos size = (kerf_pos)1 << p->header.sector_log2;
     kerf_err err = KERF_OK;
 
     while (err == KERF_OK && len > 0) {
-        kerf_pos left = ((kerf_pos)1 << p->header.sector_log2) - (pos & (((kerf_pos)1 << p->header.sector_log2) - 1));
-        size_t n = left < len ? (size_t)left : len;
+        kerf_pos offset = pos & (size - 1);
+        size_t n = size - offset < len ? (size_t)(size - offset) : len;
+        unsigned i = p->group_len;
 
-        err = read_piece(p, port, pos, buf, &n);
+        while (i > 0 && group_of(p)[i - 1] != pos >> p->header.sector_log2) {
+            i--;
+        }
+        err = i == 0 ? port->read_new(port->ctx, pos, buf, n)
+                     : port->read_spare(port->ctx, scratch_of(p, port, i - 1) + offset, buf, n);
         pos += (kerf_pos)n;
         buf += n;
         len -= n;
@@ -90,37 +60,25 @@ kerf_err kerf_in_place_read(struct kerf_patcher *p, const struct kerf_port *port
 kerf_err kerf_in_place_copy(struct kerf_patcher *p, const struct kerf_port *port)
 {
     unsigned log2 = p->header.sector_log2;
-    uint8_t *page = page_of(p);
-    kerf_pos start;
+    kerf_pos start = (kerf_pos)group_of(p)[p->copied] << log2;
+    kerf_pos end = p->header.new_size - start;
     kerf_pos left; /* of the sector */
-    kerf_err err;
-    size_t n;
 
-    if (p->copied == p->group_len) {
-        return kerf_journal_commit(p, port);
+    if (p->page_len > 0) {
+        return kerf_write_page(p, port);
     }
-    start = (kerf_pos)group_of(p)[p->copied] << log2;
-    left = p->header.new_size - start;
-    left = left >> log2 != 0 ? (kerf_pos)1 << log2 : left;
-    left -= p->page_pos - start;
-    if (port->sector_size != 0 && p->page_pos >= p->erased_end) {
-        err = port->erase_new(port->ctx, p->erased_end);
-        p->erased_end += port->sector_size;
-        return err == KERF_OK ? KERF_MORE_WORK : err;
-    }
-    n = left < port->page_size ? (size_t)left : port->page_size;
-    err = port->read_spare(port->ctx, kerf_in_place_scratch(p, port, p->copied) + (p->page_pos - start), page, n);
-    if (err == KERF_OK) {
-        err = port->write_new(port->ctx, p->page_pos, page, n);
-    }
-    p->page_pos += (kerf_pos)n;
-    if (n == left) {
+    end = (end >> log2 != 0 ? (kerf_pos)1 << log2 : end) + start;
+    left = end - p->page_pos;
+    if (left == 0) {
         p->copied++;
-        if (p->copied < p->group_len) {
-            p->page_pos = p->erased_end = (kerf_pos)group_of(p)[p->copied] << log2;
+        if (p->copied == p->group_len) {
+            return kerf_journal_commit(p, port);
         }
+        p->page_pos = p->erased_end = (kerf_pos)group_of(p)[p->copied] << log2;
+        return KERF_OK;
     }
-    return err == KERF_OK ? KERF_MORE_WORK : err;
+    p->page_len = left < port->page_size ? (uint32_t)left : port->page_size;
+    return port->read_spare(port->ctx, scratch_of(p, port, p->copied) + (p->page_pos - start), page_of(p), p->page_len);
 }
 
 #endif

@@ -6,160 +6,101 @@
 
 #if KERF_JOURNAL
 
-/* Bytes of a mark, and what the length of a body is a multiple of. */
-static uint32_t mark_len(const struct kerf_port *port)
+#define MARKS 3u /* behind a body, each spare_unit bytes */
+
+/* Bytes of a body, in whole units: the workspace to what the decoder wrote beyond the page. */
+static uint32_t body_of(size_t page_at, const struct kerf_port *port)
 {
-    return port->spare_unit > KERF_DIGEST_LEN ? port->spare_unit : KERF_DIGEST_LEN;
+    return ((uint32_t)page_at + KERF_STEP_OUT + port->spare_unit - 1) & -port->spare_unit;
 }
 
-#define MARKS 3u
-
-/* Bytes from the beginning of the workspace to what the decoder wrote beyond the page, which may be the page's first bytes. */
-static uint32_t body_len(size_t page, const struct kerf_port *port)
+/* The same with its marks. */
+static uint32_t end_of(size_t page_at, const struct kerf_port *port)
 {
-    uint32_t unit = mark_len(port);
-
-    return ((uint32_t)page + KERF_STEP_OUT + unit - 1) & ~(unit - 1);
+    return body_of(page_at, port) + MARKS * port->spare_unit;
 }
 
-/* A checkpoint's bytes end there in the half, all marks included. */
-static uint32_t end_of(size_t page, const struct kerf_port *port)
+/* Where the half with checkpoint number `save` begins. */
+static kerf_pos half_of(const struct kerf_port *port, unsigned save)
 {
-    return body_len(page, port) + MARKS * mark_len(port);
-}
-
-static uint32_t body_of(struct kerf_patcher *p, const struct kerf_port *port)
-{
-    return body_len((size_t)(page_of(p) - (uint8_t *)p), port);
-}
-
-static kerf_pos half_pos(const struct kerf_port *port, unsigned half)
-{
-    return half != 0 ? port->journal_size / 2 : 0;
+    return (save & 1u) * (port->journal_size / 2);
 }
 
 size_t kerf_patcher_journal(const struct kerf_header *header, const struct kerf_port *port)
 {
-    size_t page = kerf_header_workspace(header);
+    size_t page_at = kerf_patcher_workspace(header, port) - port->page_size - KERF_STEP_OUT;
 
-    if (page >= UINT32_MAX / 4) {
-        return SIZE_MAX;
-    }
-    page += sizeof(uint32_t) * header->group;
-    return (size_t)2 * ((end_of(page, port) + port->spare_sector - 1) / port->spare_sector * port->spare_sector);
-}
-
-bool kerf_journal_fits(const struct kerf_port *port)
-{
-    uint32_t unit = port->spare_unit;
-
-    return port->read_spare != NULL && port->erase_spare != NULL && port->write_spare != NULL && unit != 0 &&
-           (unit & (unit - 1)) == 0 && port->page_size % mark_len(port) == 0 && port->spare_sector != 0 &&
-           port->spare_sector % port->page_size == 0 && port->journal_size / 2 % port->spare_sector == 0 &&
-           port->journal_size <= port->spare_size && port->interval != 0 && port->interval % port->page_size == 0 &&
-           (port->sector_size == 0 || port->interval % port->sector_size == 0);
-}
-
-/* Passes an error on; else makes what was written durable. */
-static kerf_err flush(const struct kerf_port *port, kerf_err err)
-{
-    return err == KERF_OK && port->flush_new != NULL ? port->flush_new(port->ctx) : err;
-}
-
-static kerf_err more(kerf_err err)
-{
-    return err == KERF_OK ? KERF_MORE_WORK : err;
+    return (size_t)2 * ((end_of(page_at, port) + port->spare_sector - 1) / port->spare_sector * port->spare_sector);
 }
 
 kerf_err kerf_journal_begin(struct kerf_patcher *p, const struct kerf_port *port)
 {
-    p->half ^= 1u;
-    p->hashed = 0;
+    p->saves++;
     p->erased_end = 0;
     p->save_left = port->interval;
-    p->stage = STAGE_SAVE;
-    return more(flush(port, KERF_OK)); /* what the checkpoint says is written must be */
+    (void)enter(p, KERF_PHASE_SAVE);
+    return kerf_port_flush(port); /* what the checkpoint says is written must be */
 }
 
 kerf_err kerf_journal_first(struct kerf_patcher *p, const struct kerf_port *port)
 {
-    kerf_err err = port->erase_spare(port->ctx, half_pos(port, p->half));
+    kerf_err err = port->erase_spare(port->ctx, half_of(port, 0));
 
     return err == KERF_OK ? kerf_journal_begin(p, port) : err;
-}
-
-/*
- * Programs the mark at p->hashed bytes, and makes it durable. The page buffer is free behind what the decoder wrote beyond the
- * page.
- */
-static kerf_err save_mark(struct kerf_patcher *p, const struct kerf_port *port)
-{
-    uint32_t body = body_of(p, port);
-    kerf_pos pos = half_pos(port, p->half);
-    uint8_t *mark = page_of(p) + KERF_STEP_OUT;
-    struct kerf_sha256_digest digest;
-    kerf_err err;
-
-    memset(mark, 0xff, mark_len(port));
-    if (p->hashed == body) {
-        err = port->hash(port->ctx, KERF_HASH_END, NULL, 0, &digest);
-        memcpy(mark, digest.b, KERF_DIGEST_LEN);
-    } else {
-        err = port->read_spare(port->ctx, pos + body, mark, KERF_DIGEST_LEN); /* as the first */
-    }
-    if (err == KERF_OK) {
-        err = port->write_spare(port->ctx, pos + p->hashed, mark, mark_len(port));
-    }
-    p->hashed += mark_len(port);
-    return more(flush(port, err));
 }
 
 /* The checkpoint is there. In place its group is copied next, or copied again. */
 static void saved(struct kerf_patcher *p)
 {
-    p->stage = STAGE_DECODE;
+    p->status.phase = KERF_PHASE_APPLY;
     p->erased_end = p->page_pos;
     if (p->group_len > 0) {
-        p->stage = STAGE_COPY;
+        p->status.phase = KERF_PHASE_COPY;
         p->copied = 0;
         p->page_pos = p->erased_end = (kerf_pos)group_of(p)[0] << p->header.sector_log2;
     } else {
-        p->hashed = 0;
+        p->status.verified_pos = 0;
     }
+}
+
+static kerf_err write_mark(const struct kerf_port *port, kerf_pos pos, const uint8_t *mark)
+{
+    kerf_err err = port->write_spare(port->ctx, pos, mark, port->spare_unit);
+
+    return err == KERF_OK ? kerf_port_flush(port) : err;
 }
 
 kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port)
 {
-    uint32_t body = body_of(p, port);
-    uint32_t n = body - (uint32_t)p->hashed;
-    kerf_pos pos = half_pos(port, p->half);
-    const uint8_t *piece = (uint8_t *)p + p->hashed;
-    kerf_err err = KERF_OK;
+    uint32_t done = (uint32_t)p->status.verified_pos;
+    uint32_t body = body_of(p->page_at, port);
+    uint32_t n = body - done;
+    kerf_pos pos = half_of(port, p->saves);
+    const uint8_t *piece = (uint8_t *)p + done;
+    uint8_t *mark = page_of(p) + KERF_STEP_OUT; /* behind what the decoder wrote beyond the page, it is free */
+    struct kerf_sha256_digest digest;
+    kerf_err err;
 
-    if (p->erased_end < body + MARKS * mark_len(port)) {
-        err = port->erase_spare(port->ctx, pos + p->erased_end);
+    if (p->erased_end < end_of(p->page_at, port)) {
+        pos += p->erased_end;
         p->erased_end += port->spare_sector;
-        return more(err);
+        return port->erase_spare(port->ctx, pos);
     }
-    if (p->hashed >= body) {
-        err = save_mark(p, port);
-        if (!in_place(p) || p->hashed > body + mark_len(port)) {
-            saved(p);
-        }
-        return err;
+    if (n > 0) {
+        n = n < port->page_size ? n : port->page_size;
+        err = port->write_spare(port->ctx, pos + done, piece, n);
+        return err == KERF_OK ? kerf_sum_add(p, port, piece, n) : err; /* now the count changes, which is in the body */
     }
-    n = n < port->page_size ? n : port->page_size;
-    if (p->hashed == 0) {
-        err = port->hash(port->ctx, KERF_HASH_START, NULL, 0, NULL);
-    }
+    err = kerf_sum_end(port, &digest);
+    memcpy(mark, digest.b, KERF_DIGEST_LEN);
     if (err == KERF_OK) {
-        err = port->hash(port->ctx, KERF_HASH_ADD, piece, n, NULL);
+        err = write_mark(port, pos + body, mark);
     }
-    if (err == KERF_OK) {
-        err = port->write_spare(port->ctx, pos + p->hashed, piece, n);
+    if (err == KERF_OK && in_place(p)) {
+        err = write_mark(port, pos + body + port->spare_unit, mark);
     }
-    p->hashed += n;
-    return more(err);
+    saved(p);
+    return err;
 }
 
 #if KERF_IN_PLACE
@@ -168,13 +109,14 @@ kerf_err kerf_journal_commit(struct kerf_patcher *p, const struct kerf_port *por
     kerf_err err;
 
     p->group_len = 0;
-    if (p->hashed == 0) {
+    if (p->status.verified_pos == 0) {
         /* Resumed: the third mark may be half programmed. A new checkpoint, in the other half, says the same. */
         return kerf_journal_begin(p, port);
     }
-    err = flush(port, KERF_OK);
+    err = kerf_port_flush(port);
     if (err == KERF_OK) {
-        err = save_mark(p, port);
+        err = write_mark(port, half_of(port, p->saves) + body_of(p->page_at, port) + 2 * port->spare_unit,
+                         p->status.payload_digest.b);
     }
     saved(p);
     return err;
@@ -182,105 +124,109 @@ kerf_err kerf_journal_commit(struct kerf_patcher *p, const struct kerf_port *por
 #endif
 
 /*
- * Reads the checkpoint in a half. *marks: how many of its marks are there; 0: there is none of this payload. Nothing that was
- * read is believed before its mark is right, but that the body's length is inside of workspace and journal. Of mark 2 a part is
- * enough: it was begun when mark 1 was complete.
+ * Reads the checkpoint in a half: its number, 0 if there is none of this payload, or an error. *marks: how many of its marks
+ * are there. Nothing that was read is believed before mark 1 is right, but that the body is inside of workspace and journal.
  */
-static kerf_err load(struct kerf_patcher *p, uint32_t workspace_len, const struct kerf_port *port,
-                     const struct kerf_sha256_digest *payload, unsigned half, unsigned *marks)
+static int load(struct kerf_patcher *p, size_t workspace_len, const struct kerf_port *port,
+                const struct kerf_sha256_digest *payload, unsigned half, unsigned *marks)
 {
-    kerf_pos pos = half_pos(port, half);
+    kerf_pos pos = half_of(port, half);
+    uint32_t body;
     struct kerf_sha256_digest digest;
-    uint8_t *mark = digest.b + KERF_DIGEST_LEN;
-    uint32_t body, page;
+    uint8_t mark[MARKS][KERF_DIGEST_LEN];
     kerf_err err = port->read_spare(port->ctx, pos, (uint8_t *)p, sizeof *p);
 
-    *marks = 0;
-    if (err != KERF_OK || p->layout != STATE_LAYOUT || p->codec_len > workspace_len ||
-        p->header.chunk_size > KERF_CHUNK_MAX ||
-        (payload != NULL && memcmp(p->payload.b, payload->b, KERF_DIGEST_LEN) != 0)) {
+    if (err != KERF_OK) {
         return err;
     }
-    page = (uint32_t)(page_of(p) - (uint8_t *)p);
-    body = body_len(page, port);
-    if (page + port->page_size + KERF_STEP_OUT > workspace_len ||
-        body + MARKS * mark_len(port) > port->journal_size / 2) {
-        return KERF_OK;
+    if (p->layout != STATE_LAYOUT || p->page_at > workspace_len - port->page_size - KERF_STEP_OUT ||
+        (payload != NULL && memcmp(p->status.payload_digest.b, payload->b, KERF_DIGEST_LEN) != 0)) {
+        return 0;
+    }
+    body = body_of(p->page_at, port);
+    if (end_of(p->page_at, port) > port->journal_size / 2) {
+        return 0;
     }
     err = port->read_spare(port->ctx, pos, (uint8_t *)p, body);
+    p->status.verified_pos = 0; /* as it is in every body */
     if (err == KERF_OK) {
-        err = port->hash(port->ctx, KERF_HASH_START, NULL, 0, NULL);
+        err = kerf_sum_add(p, port, (uint8_t *)p, body);
     }
+    p->status.verified_pos = 0;
     if (err == KERF_OK) {
-        err = port->hash(port->ctx, KERF_HASH_ADD, (uint8_t *)p, body, NULL);
+        err = kerf_sum_end(port, &digest);
     }
-    if (err == KERF_OK) {
-        err = port->hash(port->ctx, KERF_HASH_END, NULL, 0, &digest);
+    for (unsigned i = 0; err == KERF_OK && i < MARKS; i++, body += port->spare_unit) {
+        err = port->read_spare(port->ctx, pos + body, mark[i], KERF_DIGEST_LEN);
     }
-    for (pos += body; err == KERF_OK && *marks < MARKS; pos += mark_len(port)) {
-        err = port->read_spare(port->ctx, pos, mark, KERF_DIGEST_LEN);
-        if (*marks == 1 ? memcmp(mark, mark + 1, KERF_DIGEST_LEN - 1) == 0
-                        : memcmp(mark, digest.b, KERF_DIGEST_LEN) != 0) {
-            break;
-        }
-        ++*marks;
+    if (err != KERF_OK) {
+        return err;
     }
-    return err;
+    if (memcmp(mark[0], digest.b, KERF_DIGEST_LEN) != 0) {
+        return 0;
+    }
+    /* Of mark 2 a part is enough: it was begun when mark 1 was complete. */
+    *marks = memcmp(mark[1], mark[1] + 1, KERF_DIGEST_LEN - 1) == 0              ? 1
+             : memcmp(mark[2], p->status.payload_digest.b, KERF_DIGEST_LEN) == 0 ? MARKS
+                                                                                 : 2;
+    return (int)p->saves;
 }
 
-kerf_err kerf_journal_load(struct kerf_patcher *p, uint32_t workspace_len, const struct kerf_port *port,
-                           const struct kerf_sha256_digest *payload)
+kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len, const struct kerf_port *port,
+                             const struct kerf_patcher_expect *expect, struct kerf_patcher **patcher)
 {
+    struct kerf_patcher *p = workspace;
+    const struct kerf_sha256_digest *payload = expect != NULL && expect->chunk0_known ? &expect->chunk0_digest : NULL;
+    int newest[2];
+    int found = 0;
     unsigned marks = 0;
-    unsigned other_marks;
-    unsigned half = 0;
-    kerf_pos other_made;
-    kerf_err err = load(p, workspace_len, port, payload, 1, &other_marks);
-    bool other_settled = p->group_len == 0; /* of the same bytes, the newer one */
 
-    other_made = p->made;
-    if (err == KERF_OK) {
-        err = load(p, workspace_len, port, payload, 0, &marks);
+    if (workspace_len < kerf_patcher_workspace_min(port)) {
+        return KERF_ERR_RAM;
     }
-    if (err == KERF_OK && other_marks > 0 &&
-        (marks == 0 || other_made > p->made || (other_made == p->made && other_settled))) {
-        half = 1;
-        err = load(p, workspace_len, port, payload, 1, &other_marks);
-        /* A mark that was cut may read right once, and never again. */
-        if (err == KERF_OK && other_marks == 0 && marks != 0) {
-            half = 0;
-            err = load(p, workspace_len, port, payload, 0, &other_marks);
-        }
-        marks = other_marks;
+    if (port->journal_size == 0) {
+        return KERF_NONE;
     }
-    if (err != KERF_OK || marks == 0) {
-        return err != KERF_OK ? err : KERF_NONE;
-    }
-    p->half = (uint8_t)half;
-    p->workspace_len = workspace_len;
-    p->hashed = 0;
-    if (in_place(p)) {
-        if (marks == 1) {
-            /* Its mark may be half programmed and not read right again: once more, while the older one still counts. */
-            p->erased_end = 0;
-            p->stage = STAGE_SAVE;
-            return KERF_OK;
-        }
-        if (marks == MARKS && p->group_len > 0) {
-            err = kerf_journal_commit(p, port);
-            return err == KERF_MORE_WORK ? KERF_OK : err;
+    for (unsigned half = 0; half < 2; half++) {
+        found = newest[half] = load(p, workspace_len, port, payload, half, &marks);
+        if (found < 0) {
+            return (kerf_err)found;
         }
     }
+    if (newest[0] > found) {
+        found = load(p, workspace_len, port, payload, 0, &marks);
+        if (found == 0) { /* a mark that was cut may read right once, and never again */
+            found = load(p, workspace_len, port, payload, 1, &marks);
+        }
+    }
+    if (found <= 0) {
+        return found < 0 ? (kerf_err)found : KERF_NONE;
+    }
+    p->workspace_len = workspace_len < UINT32_MAX ? (uint32_t)workspace_len : UINT32_MAX;
+    *patcher = p;
+    if (in_place(p) && marks == 1) {
+        /* Its mark may be half programmed and not read right again: once more, while the older one still counts. */
+        p->erased_end = 0;
+        return KERF_OK;
+    }
+#if KERF_IN_PLACE
+    if (in_place(p) && marks == MARKS && p->group_len > 0) {
+        return kerf_journal_commit(p, port);
+    }
+#endif
     saved(p);
     return KERF_OK;
 }
 
 kerf_err kerf_patcher_forget(const struct kerf_patcher *p, const struct kerf_port *port)
 {
-    kerf_err err = flush(port, port->erase_spare(port->ctx, half_pos(port, p->half ^ 1u)));
+    kerf_err err = KERF_OK;
 
-    if (err == KERF_OK) {
-        err = flush(port, port->erase_spare(port->ctx, half_pos(port, p->half)));
+    for (unsigned i = 1; err == KERF_OK && i <= 2; i++) {
+        err = port->erase_spare(port->ctx, half_of(port, p->saves + i));
+        if (err == KERF_OK) {
+            err = kerf_port_flush(port);
+        }
     }
     return err;
 }

@@ -1,278 +1,366 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order of stages; each is in a file of its own (state.h). */
+/* The phases of an apply, one piece of one of them a call; journal.c and inplace.c have those that not every update has. */
 #include "patcher/patcher.h"
 
 #include <string.h>
 
 #include "patcher/state.h"
 
-#define PAGE_MAX 65536u
-
-size_t kerf_patcher_workspace_min(const struct kerf_port *port)
-{
-    return (size_t)KERF_WORKSPACE_STATE + KERF_STEP_MAX + KERF_CHUNK_MIN + port->page_size + KERF_STEP_OUT;
-}
-
-/* Is the port what patcher.h asks for? Memory too: KERF_ERR_ARGUMENT, KERF_ERR_RAM. */
-static kerf_err check_port(const void *workspace, size_t workspace_len, const struct kerf_port *port)
-{
-    if (((uintptr_t)workspace & (KERF_WORKSPACE_ALIGN - 1)) != 0 || port->read_old == NULL || port->read_new == NULL ||
-        port->write_new == NULL || port->hash == NULL || port->page_size == 0 || port->page_size > PAGE_MAX ||
-        (port->sector_size != 0 && (port->erase_new == NULL || port->sector_size % port->page_size != 0))) {
-        return KERF_ERR_ARGUMENT;
-    }
-    if (KERF_JOURNAL && port->journal_size != 0 && !kerf_journal_fits(port)) {
-        return KERF_ERR_ARGUMENT;
-    }
-    return workspace_len < kerf_patcher_workspace_min(port) ? KERF_ERR_RAM : KERF_OK;
-}
-
-/* What is used of the workspace: offsets into it never overflow. */
-static uint32_t usable(size_t workspace_len)
-{
-    return workspace_len < UINT32_MAX / 2 ? (uint32_t)workspace_len : UINT32_MAX / 2;
-}
-
-static void expect_target(struct kerf_patcher *p, const struct kerf_patcher_expect *expect)
-{
-    if (expect != NULL && expect->target_known) {
-        p->flags |= STATE_TARGET_KNOWN;
-        p->target = expect->target_digest;
-    }
-}
+/* --- Beginning --- */
 
 kerf_err kerf_patcher_init(void *workspace, size_t workspace_len, const struct kerf_port *port,
                            const struct kerf_patcher_expect *expect, unsigned options, struct kerf_patcher **patcher)
 {
     struct kerf_patcher *p = workspace;
-    kerf_err err = check_port(workspace, workspace_len, port);
 
-    if (err != KERF_OK || (options & ~KERF_PATCHER_DRY_RUN) != 0) {
-        return err != KERF_OK ? err : KERF_ERR_ARGUMENT;
+    if (workspace_len < kerf_patcher_workspace_min(port)) {
+        return KERF_ERR_RAM;
     }
-    memset(p, 0, usable(workspace_len)); /* all of it: what a checkpoint copies shall not be what lay there before */
-    p->workspace_len = usable(workspace_len);
+    memset(p, 0, workspace_len); /* all of it: what a checkpoint copies shall not be what lay there before */
+    p->workspace_len = workspace_len < UINT32_MAX ? (uint32_t)workspace_len : UINT32_MAX;
     p->layout = STATE_LAYOUT;
-    p->chunk_len = KERF_PROLOGUE_LEN;
-    p->in_pos = KERF_STEP_MAX;
-    p->flags = (uint8_t)options;
-    if (expect != NULL && expect->chunk0_known) {
-        p->flags |= STATE_CHUNK0_KNOWN;
-        memcpy(p->next.b, expect->chunk0_digest.b, KERF_DIGEST_LEN);
+    p->chunk_at = KERF_WORKSPACE_STATE + KERF_STEP_MAX;
+    p->in_end = p->chunk_at + KERF_PROLOGUE_LEN;
+    p->flags = options;
+    if (expect != NULL) {
+        p->flags |= (expect->chunk0_known ? STATE_NEXT_KNOWN : 0) | (expect->target_known ? STATE_TARGET_KNOWN : 0);
+        memcpy(next_digest_of(p), expect->chunk0_digest.b, KERF_DIGEST_LEN);
+        memcpy(expected_target_of(p), expect->target_digest.b, KERF_DIGEST_LEN);
     }
-    expect_target(p, expect);
     *patcher = p;
     return KERF_OK;
 }
 
-#if KERF_JOURNAL
-kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len, const struct kerf_port *port,
-                             const struct kerf_patcher_expect *expect, struct kerf_patcher **patcher)
+/* What the next chunk holds but for a header: `len` bytes, all of them payload or, where more is to come, behind a digest. */
+static kerf_err begin_chunk(struct kerf_patcher *p, uint32_t len)
 {
-    struct kerf_patcher *p = workspace;
-    kerf_err err = check_port(workspace, workspace_len, port);
-
-    if (err == KERF_OK) {
-        err = port->journal_size == 0
-                  ? KERF_NONE
-                  : kerf_journal_load(p, usable(workspace_len), port,
-                                      expect != NULL && expect->chunk0_known ? &expect->chunk0_digest : NULL);
+    if (len > p->payload_left || (len < p->payload_left && len < KERF_DIGEST_LEN)) {
+        return KERF_ERR_FORMAT;
     }
-    if (err == KERF_OK) {
-        expect_target(p, expect);
-        *patcher = p;
+    p->payload_left -= len;
+    if (p->payload_left > 0) {
+        p->payload_left += KERF_DIGEST_LEN;
     }
-    return err;
-}
-#endif
-
-/* All is checked, and nothing is written yet. */
-static kerf_err begin_decoding(struct kerf_patcher *p, const struct kerf_port *port)
-{
-    p->stage = STAGE_DECODE;
-    return kerf_journal_on(p, port) ? kerf_journal_first(p, port) : KERF_MORE_WORK;
+    return KERF_OK;
 }
 
-static kerf_err check_source(struct kerf_patcher *p, const struct kerf_port *port)
+/* KERF_OK if this device can apply what the header says. */
+static kerf_err check_header(struct kerf_patcher *p, const struct kerf_port *port)
 {
-    struct kerf_sha256_digest source;
-    kerf_err err = kerf_digest_more(p, port, NULL, port->read_old, p->header.old_size, &source);
+    const struct kerf_header *h = &p->header;
+    size_t need = kerf_patcher_workspace(h, port);
 
+    if ((h->codec == KERF_CODEC_LZMA2 && (!KERF_UNPACK || port->unpack == NULL)) ||
+        ((h->flags & KERF_FLAG_READS_NEW) != 0 && (p->flags & STATE_DRY_RUN) != 0) ||
+        ((h->flags & KERF_FLAG_IN_PLACE) != 0 && (!KERF_IN_PLACE || !kerf_journal_on(p, port)))) {
+        return KERF_ERR_UNSUPPORTED;
+    }
+    if ((p->flags & STATE_TARGET_KNOWN) != 0 && memcmp(expected_target_of(p), h->new_digest.b, KERF_DIGEST_LEN) != 0) {
+        return KERF_ERR_MISMATCH;
+    }
+    if (need > p->workspace_len) {
+        return KERF_ERR_RAM;
+    }
+    p->page_at = (uint32_t)need - port->page_size - KERF_STEP_OUT;
+    if (h->new_size > port->slot_size ||
+        (kerf_journal_on(p, port) && kerf_patcher_journal(h, port) > port->journal_size)) {
+        return KERF_ERR_SPACE;
+    }
+    return in_place(p) ? kerf_in_place_check(h, port) : KERF_OK;
+}
+
+/* Chunk 0 is authenticated: reads the header, lays out the workspace. */
+static kerf_err begin(struct kerf_patcher *p, const struct kerf_port *port)
+{
+    const uint8_t *received = chunk_of(p);
+    struct kerf_header *h = &p->header;
+    uint32_t codec_len;
+    kerf_err err = kerf_header_parse(received, h->chunk0_len, h);
+
+    if (err == KERF_OK) {
+        err = check_header(p, port);
+    }
+    if (err == KERF_OK) {
+        p->payload_left = h->payload_size;
+        err = begin_chunk(p, h->chunk0_len - h->header_len);
+    }
     if (err != KERF_OK) {
         return err;
     }
-    return memcmp(source.b, p->header.old_digest.b, KERF_DIGEST_LEN) == 0 ? begin_decoding(p, port) : KERF_ERR_SOURCE;
+    p->status.new_size = h->new_size;
+    codec_len = (uint32_t)kerf_codec_workspace(h);
+    p->chunk_at += codec_len;
+    p->in_end += codec_len;
+    p->in_pos = p->chunk_at;
+    memmove(chunk_of(p), received, h->chunk0_len);
+    return h->codec == KERF_CODEC_NATIVE ? kerf_codec_init(codec_of(p), chunk_of(p), h) : KERF_OK;
 }
 
-static kerf_err authenticate(struct kerf_patcher *p, const struct kerf_port *port)
-{
-    bool first = p->header.header_len == 0;
-    kerf_err err = kerf_input_authenticate(p, port);
+/* --- The phases HEADER and CHUNK --- */
 
-    if (err == KERF_OK && first) {
-        err = kerf_apply_begin(p, port);
+/* A whole chunk is there. */
+static kerf_err received(struct kerf_patcher *p, const struct kerf_port *port)
+{
+    struct kerf_sha256_digest digest;
+    uint32_t at = 0; /* where what is not header begins in the chunk */
+    uint8_t *tail;
+    kerf_err err = kerf_sum_end(port, &digest);
+
+    if (err == KERF_OK && (p->flags & STATE_NEXT_KNOWN) != 0 &&
+        memcmp(digest.b, next_digest_of(p), KERF_DIGEST_LEN) != 0) {
+        err = KERF_ERR_CHUNK;
+    }
+    if (err == KERF_OK && p->status.phase == KERF_PHASE_HEADER) {
+        p->flags |= STATE_NEXT_KNOWN;
+        memcpy(p->status.payload_digest.b, digest.b, KERF_DIGEST_LEN);
+        err = begin(p, port);
+        at = p->header.header_len;
     }
     if (err != KERF_OK) {
         return err;
     }
-    kerf_input_open(p, first ? p->header.header_len : 0);
-    if (first && p->header.old_size == 0) {
-        return begin_decoding(p, port);
+    if (p->payload_left > 0) {
+        memcpy(next_digest_of(p), chunk_of(p) + at, KERF_DIGEST_LEN);
+        at += KERF_DIGEST_LEN;
     }
-    p->stage = first ? STAGE_SOURCE : STAGE_DECODE;
-    return KERF_MORE_WORK;
+    tail = (uint8_t *)p + p->in_pos;
+    memmove(tail + at, tail, p->chunk_at - p->in_pos);
+    p->in_pos += at;
+    return enter(p, p->status.phase == KERF_PHASE_HEADER ? KERF_PHASE_SOURCE : KERF_PHASE_APPLY);
 }
 
-/* All is decoded and written. */
-static kerf_err end_decoding(struct kerf_patcher *p, const struct kerf_port *port)
+static kerf_err receive(struct kerf_patcher *p, const struct kerf_port *port, const uint8_t *data, size_t len,
+                        size_t *used)
 {
-    if ((p->flags & STATE_DRY_RUN) != 0) {
-        p->stage = STAGE_DONE;
-        return KERF_END;
-    }
-    p->stage = STAGE_VERIFY;
-    if (port->flush_new != NULL) {
-        kerf_err err = port->flush_new(port->ctx);
+    kerf_pos have = p->status.verified_pos;
+    size_t left = p->in_end - p->chunk_at - (size_t)have;
+    size_t n = left < len ? left : len;
+    kerf_err err;
 
+    if (n == 0) {
+        return KERF_MORE_INPUT;
+    }
+    memcpy(chunk_of(p) + (size_t)have, data, n);
+    *used = n;
+    p->status.delta_pos += (kerf_pos)n;
+    err = kerf_sum_add(p, port, data, n);
+    if (err != KERF_OK || n < left) {
+        return err != KERF_OK ? err : KERF_MORE_INPUT;
+    }
+    if (p->header.chunk0_len > 0) {
+        return received(p, port);
+    }
+    /* The prologue says how long chunk 0 is. */
+    err = kerf_prologue_parse(chunk_of(p), &p->header.chunk0_len, &p->header.header_len);
+    p->in_end = p->chunk_at + p->header.chunk0_len;
+    return err == KERF_OK && p->in_end > p->workspace_len ? KERF_ERR_RAM : err;
+}
+
+/* --- The phases SOURCE and VERIFY --- */
+
+/* Hashes an image, a page at a time. The page buffer is free. */
+static kerf_err check_image(struct kerf_patcher *p, const struct kerf_port *port)
+{
+    bool source = p->status.phase == KERF_PHASE_SOURCE;
+    kerf_pos size = source ? p->header.old_size : p->header.new_size;
+    kerf_pos left = size - p->status.verified_pos;
+    size_t n = left < port->page_size ? (size_t)left : port->page_size;
+    kerf_err err = KERF_OK;
+
+    if (n > 0) {
+        err = (source ? port->read_old : port->read_new)(port->ctx, p->status.verified_pos, page_of(p), n);
+    }
+    if (err == KERF_OK) {
+        err = kerf_sum_add(p, port, page_of(p), n);
+    }
+    if (err != KERF_OK || n < left) {
+        return err;
+    }
+    if (source) {
+        struct kerf_sha256_digest digest;
+
+        err = kerf_sum_end(port, &digest);
         if (err != KERF_OK) {
             return err;
         }
+        if (size > 0 && memcmp(digest.b, p->header.old_digest.b, KERF_DIGEST_LEN) != 0) {
+            return KERF_ERR_SOURCE;
+        }
+        /* All is checked, and nothing is written yet. */
+        (void)enter(p, KERF_PHASE_APPLY);
+        return kerf_journal_on(p, port) ? kerf_journal_first(p, port) : KERF_OK;
     }
-    return KERF_MORE_WORK;
+    p->status.phase = KERF_PHASE_DONE;
+    err = kerf_sum_end(port, &p->status.target_digest);
+    if (err == KERF_OK && memcmp(p->status.target_digest.b, p->header.new_digest.b, KERF_DIGEST_LEN) != 0) {
+        err = KERF_ERR_TARGET;
+    }
+    return err;
 }
 
+/* --- The phase APPLY --- */
+
+/* What the codec's callbacks are given. */
+struct source {
+    struct kerf_patcher *p;
+    const struct kerf_port *port;
+};
+
+static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    const struct source *s = ctx;
+
+    return s->port->read_old(s->port->ctx, pos, buf, len);
+}
+
+static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    const struct source *s = ctx;
+
+    return in_place(s->p) ? kerf_in_place_read(s->p, s->port, pos, buf, len)
+                          : s->port->read_new(s->port->ctx, pos, buf, len);
+}
+
+/* Decodes a piece into the page buffer. KERF_END: that was the last. */
 static kerf_err decode(struct kerf_patcher *p, const struct kerf_port *port)
 {
-    bool decoded = (p->flags & STATE_DECODED) != 0;
+    const uint8_t *in = (uint8_t *)p;
+    uint8_t *page = page_of(p);
+    bool last = p->payload_left == 0;
+
+    if (p->header.codec == KERF_CODEC_NATIVE) {
+        struct source source = {p, port};
+        const struct kerf_codec_io io = {&source, read_old, read_new};
+
+        return kerf_codec_step(codec_of(p), &io, in, p->in_end, last, &p->in_pos, page, port->page_size + KERF_STEP_OUT,
+                               &p->page_len);
+    }
+    in += p->in_pos;
+    size_t n = p->in_end - p->in_pos;
+    size_t out_len = port->page_size - p->page_len;
+
+    page += p->page_len;
+#if KERF_UNPACK
+    if (p->header.codec == KERF_CODEC_LZMA2) {
+        size_t used = 0;
+        size_t cap = out_len;
+        kerf_err err;
+
+        out_len = 0;
+        err = port->unpack(port->ctx, in, n, last, &used, page, cap, &out_len);
+        p->in_pos += (uint32_t)used;
+        p->page_len += (uint32_t)out_len;
+        /* A step that neither takes nor gives would be taken again for ever. */
+        return err == KERF_OK && used + out_len == 0 ? KERF_ERR_CORRUPT : err;
+    }
+#endif
+    n = n < out_len ? n : out_len;
+    memcpy(page, in, n);
+    p->in_pos += (uint32_t)n;
+    p->page_len += (uint32_t)n;
+    return last && p->in_pos == p->in_end ? KERF_END : KERF_OK;
+}
+
+static kerf_err apply(struct kerf_patcher *p, const struct kerf_port *port)
+{
+    size_t before = p->page_len;
     kerf_err err;
 
-    if (p->page_len >= port->page_size || (p->page_len > 0 && (p->flags & STATE_COMPLETE) != 0)) {
-        return kerf_writer_step(p, port);
+    if (before >= port->page_size || (before > 0 && (p->flags & STATE_COMPLETE) != 0)) {
+        return kerf_write_page(p, port);
     }
-    if (decoded) {
-        return end_decoding(p, port);
+    if ((p->flags & STATE_DECODED) != 0) {
+        if ((p->flags & STATE_DRY_RUN) != 0) {
+            return enter(p, KERF_PHASE_DONE);
+        }
+        (void)enter(p, KERF_PHASE_VERIFY);
+        return kerf_port_flush(port);
     }
-    err = kerf_apply_decode(p, port);
+    if (p->in_end - p->in_pos < KERF_STEP_MAX && p->payload_left > 0) {
+        /* What was not decoded is kept in front of the next chunk. */
+        size_t tail = p->in_end - p->in_pos;
+        uint32_t len;
+
+        memmove(chunk_of(p) - tail, (uint8_t *)p + p->in_pos, tail);
+        p->in_pos = p->chunk_at - tail;
+        len = p->payload_left < p->header.chunk_size ? (uint32_t)p->payload_left : p->header.chunk_size;
+        p->in_end = p->chunk_at + len;
+        (void)enter(p, KERF_PHASE_CHUNK);
+        return begin_chunk(p, len);
+    }
+    err = decode(p, port);
+    p->status.new_pos += p->page_len - before;
     if (err < KERF_OK) {
         return err;
     }
-    if (err == KERF_MORE_INPUT) {
-        kerf_input_next(p);
-        p->stage = STAGE_COLLECT;
-    } else if (err == KERF_END) {
-        p->flags |= STATE_DECODED;
+    if (in_place(p) && p->page_len > 0 && (p->flags & STATE_SECTOR) == 0) {
+        kerf_in_place_sector(p);
     }
-    return KERF_MORE_WORK;
+    if (err != KERF_OK) { /* KERF_SECTOR, too */
+        p->flags |= STATE_COMPLETE | (err == KERF_END ? STATE_DECODED : 0);
+    }
+    return p->status.new_pos > p->header.new_size || (err == KERF_END && p->status.new_pos < p->header.new_size)
+               ? KERF_ERR_CORRUPT
+               : KERF_OK;
 }
 
-static kerf_err verify(struct kerf_patcher *p, const struct kerf_port *port)
-{
-    struct kerf_sha256_digest found;
-    kerf_err err = kerf_digest_more(p, port, NULL, port->read_new, p->header.new_size, &found);
-
-    if (err != KERF_OK) {
-        return err;
-    }
-    if (memcmp(found.b, p->header.new_digest.b, KERF_DIGEST_LEN) != 0 ||
-        ((p->flags & STATE_TARGET_KNOWN) != 0 && memcmp(found.b, p->target.b, KERF_SHA256_LEN) != 0)) {
-        return KERF_ERR_TARGET;
-    }
-    p->target = found;
-    p->stage = STAGE_DONE;
-    return KERF_END;
-}
-
-/* One stage's bounded piece of work. */
-static kerf_err work(struct kerf_patcher *p, const struct kerf_port *port, const uint8_t *data, size_t len,
-                     size_t *used)
-{
-    if (len > 0 && p->stage != STAGE_COLLECT && (p->flags & STATE_LAST_CHUNK) != 0) {
-        return KERF_ERR_TRAILING;
-    }
-    switch ((enum stage)p->stage) {
-    case STAGE_COLLECT:
-        return kerf_input_collect(p, data, len, used);
-    case STAGE_AUTHENTICATE:
-        return authenticate(p, port);
-    case STAGE_SOURCE:
-        return check_source(p, port);
-    case STAGE_SAVE:
-        return KERF_JOURNAL ? kerf_journal_save(p, port) : KERF_ERR_STATE;
-    case STAGE_COPY:
-        return KERF_IN_PLACE ? kerf_in_place_copy(p, port) : KERF_ERR_STATE;
-    case STAGE_DECODE:
-        return decode(p, port);
-    case STAGE_VERIFY:
-        return verify(p, port);
-    case STAGE_DONE:
-        break;
-    }
-    return KERF_END;
-}
+/* --- All of them --- */
 
 kerf_err kerf_patcher_feed(struct kerf_patcher *p, const struct kerf_port *port, const uint8_t *data, size_t len,
                            size_t *used)
 {
-    kerf_err err = (kerf_err)p->err;
+    kerf_err err = KERF_OK;
 
     *used = 0;
-    if (err == KERF_OK) {
-        err = work(p, port, data, len, used);
-        if (err < KERF_OK) {
-            p->err = (int8_t)err;
-        }
+    switch (p->status.phase) {
+    case KERF_PHASE_HEADER:
+    case KERF_PHASE_CHUNK:
+        err = receive(p, port, data, len, used);
+        break;
+    case KERF_PHASE_SOURCE:
+    case KERF_PHASE_VERIFY:
+        err = check_image(p, port);
+        break;
+    case KERF_PHASE_APPLY:
+        err = apply(p, port);
+        break;
+#if KERF_JOURNAL
+    case KERF_PHASE_SAVE:
+        err = kerf_journal_save(p, port);
+        break;
+#endif
+#if KERF_IN_PLACE
+    case KERF_PHASE_COPY:
+        err = kerf_in_place_copy(p, port);
+        break;
+#endif
+    case KERF_PHASE_DONE:
+        err = len > 0 ? KERF_ERR_TRAILING : KERF_END;
+        break;
+    default: /* FAILED */
+        return p->status.err;
     }
-    return err;
+    if (err < KERF_OK) {
+        p->status.phase = KERF_PHASE_FAILED;
+        p->status.err = err;
+    }
+    return err == KERF_OK ? KERF_MORE_WORK : err;
 }
 
 kerf_err kerf_patcher_finish(struct kerf_patcher *p)
 {
-    if (p->err == KERF_OK) {
-        if (p->stage == STAGE_DONE) {
-            return KERF_END;
-        }
-        p->err = p->stage == STAGE_COLLECT ? KERF_ERR_TRUNCATED : KERF_ERR_STATE;
+    if (p->status.phase == KERF_PHASE_DONE) {
+        return KERF_END;
     }
-    return (kerf_err)p->err;
+    if (p->status.phase != KERF_PHASE_FAILED) {
+        p->status.phase = KERF_PHASE_FAILED;
+        p->status.err = KERF_ERR_TRUNCATED;
+    }
+    return p->status.err;
 }
 
 void kerf_patcher_abort(struct kerf_patcher *p)
 {
-    p->err = KERF_ERR_STATE;
-}
-
-void kerf_patcher_status(const struct kerf_patcher *p, struct kerf_patcher_status *status)
-{
-    memset(status, 0, sizeof *status);
-    status->err = (kerf_err)p->err;
-    status->delta_pos = p->delta_pos;
-    status->new_pos = p->made + p->page_len;
-    status->new_size = p->header.new_size;
-    status->payload_digest = p->payload;
-    status->phase = KERF_PHASE_APPLY;
-    if (p->stage == STAGE_SOURCE || p->stage == STAGE_VERIFY) {
-        status->phase = p->stage == STAGE_SOURCE ? KERF_PHASE_SOURCE : KERF_PHASE_VERIFY;
-        status->verified_pos = p->hashed;
-    } else if (p->stage == STAGE_DONE) {
-        status->phase = KERF_PHASE_DONE;
-        status->verified_pos = p->made;
-        status->target_digest = p->target;
-    } else if (p->header.header_len == 0) {
-        status->phase = KERF_PHASE_HEADER;
-    }
-    if (p->err != KERF_OK) {
-        status->phase = KERF_PHASE_FAILED;
-    }
-}
-
-uint32_t kerf_patcher_isas(void)
-{
-    uint32_t isas = 0;
-
-    for (unsigned isa = 0; isa < KERF_ISA_COUNT; isa++) {
-        if (kerf_isa_known(isa)) {
-            isas |= (uint32_t)1 << isa;
-        }
-    }
-    return isas;
+    p->status.phase = KERF_PHASE_FAILED;
+    p->status.err = KERF_ERR_STATE;
 }

@@ -21,6 +21,7 @@
 
 #include "common/container.h"
 #include "common/error.h"
+#include "common/isa/isa.h"
 #include "common/types.h"
 
 #ifdef __cplusplus
@@ -30,6 +31,10 @@ extern "C" {
 /* KERF_JOURNAL: 0 leaves out the journal, and updates in place with it. */
 #ifndef KERF_JOURNAL
 #define KERF_JOURNAL 1
+#endif
+/* KERF_UNPACK: 0 leaves out payloads that struct kerf_port's `unpack` decodes (LZMA2). */
+#ifndef KERF_UNPACK
+#define KERF_UNPACK 1
 #endif
 
 /*
@@ -44,9 +49,10 @@ struct kerf_port {
     uint32_t page_size;   /* write_new() gets this many bytes at a time (the last time fewer), 1 .. 65536; a multiple of
                              the program unit; it is taken from the workspace */
 
-    /* Reads old[pos .. pos+len) into buf. The patcher never asks outside the old image's size. len <= 4096. */
+    /* Reads old[pos .. pos+len) into buf. The patcher never asks outside the old image's size. `len` is at most page_size, or
+       64 where that is more; so it is for read_new(). */
     kerf_err (*read_old)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
-    /* Reads back new[pos .. pos+len), all of it programmed before (in place: inside of the slot). len <= 4096. */
+    /* Reads back new[pos .. pos+len), all of it programmed before (in place: inside of the slot). */
     kerf_err (*read_new)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
     /* Erases the sector of the new slot that begins at pos (a multiple of sector_size). Not called if sector_size is 0. */
     kerf_err (*erase_new)(void *ctx, kerf_pos pos);
@@ -58,7 +64,8 @@ struct kerf_port {
      * Called at the end and, with a journal, before and after each mark in it.
      */
     kerf_err (*flush_new)(void *ctx);
-    /* SHA-256, state in ctx; kerf_sha256 (common/sha256.h) will do where there is no library or hardware. */
+    /* SHA-256, state in ctx, the patcher's alone from KERF_HASH_START to KERF_HASH_END, which may be many calls of feed().
+       kerf_sha256_hook() (common/sha256.h) will do where there is no library or hardware. */
     kerf_err (*hash)(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
                      struct kerf_sha256_digest *digest);
     /*
@@ -77,8 +84,8 @@ struct kerf_port {
         journal_size;    /* bytes; a multiple of 2 * spare_sector; kerf_patcher_journal() says how many a delta needs */
     kerf_pos spare_size; /* bytes, journal included */
     uint32_t spare_sector; /* erase unit in bytes; a multiple of page_size */
-    uint32_t
-        spare_unit; /* program unit in bytes: a power of 2 that divides page_size; page_size is then a multiple of 16 */
+    uint32_t spare_unit; /* bytes that are programmed at once, once after each erase: a power of 2, 16 or more, that the
+                            program unit divides and that divides page_size */
     uint32_t interval; /* bytes of new between two checkpoints; a multiple of page_size and sector_size. Not for updates
                               in place, where the header says it */
     /* Reads spare[pos .. pos+len) into buf; any length. */
@@ -93,9 +100,10 @@ struct kerf_port {
 /* What the signed release says of this payload. Fields that are not known are left zero. */
 struct kerf_patcher_expect {
     bool chunk0_known;                       /* false: by hand; integrity only, nothing is authenticated */
-    bool target_known;                       /* target digest given in full */
+    bool target_known;                       /* false: whatever new image the header says */
     struct kerf_sha256_digest chunk0_digest; /* SHA-256 of chunk 0; its first 16 bytes are compared */
-    struct kerf_sha256_digest target_digest; /* SHA-256 of the new image */
+    struct kerf_sha256_digest
+        target_digest; /* SHA-256 of the new image; its first 16 bytes are compared, as the header's */
 };
 
 /* Options of kerf_patcher_init(). */
@@ -104,11 +112,14 @@ struct kerf_patcher_expect {
                                    reads back new can't be dry-run beyond its chunks (KERF_ERR_UNSUPPORTED) unless the
                                    port's read_new/write_new keep the bytes elsewhere */
 
-/* Where an apply stands. */
+/* Where an apply stands; what feed() does next. */
 enum kerf_patcher_phase {
     KERF_PHASE_HEADER, /* collecting chunk 0 */
     KERF_PHASE_SOURCE, /* hashing the old image */
+    KERF_PHASE_CHUNK,  /* collecting another chunk */
     KERF_PHASE_APPLY,  /* decoding and writing */
+    KERF_PHASE_SAVE,   /* taking a checkpoint */
+    KERF_PHASE_COPY,   /* in place: copying from scratch to the slot */
     KERF_PHASE_VERIFY, /* reading the new image back and hashing it */
     KERF_PHASE_DONE,
     KERF_PHASE_FAILED,
@@ -120,7 +131,7 @@ struct kerf_patcher_status {
     kerf_pos delta_pos;                      /* bytes of the container taken so far */
     kerf_pos new_pos;                        /* bytes of the new image produced so far */
     kerf_pos new_size;                       /* 0 while the header is not known */
-    kerf_pos verified_pos;                   /* bytes hashed in the phases SOURCE (of old) and VERIFY (of new) */
+    kerf_pos verified_pos;                   /* bytes hashed in the phases SOURCE (of old) and VERIFY, DONE (of new) */
     struct kerf_digest payload_digest;       /* of chunk 0, once it is authenticated: names the payload */
     struct kerf_sha256_digest target_digest; /* valid in the phase DONE */
 };
@@ -133,25 +144,37 @@ struct kerf_patcher;
 
 /*
  * Bytes of workspace for a container with this header on this port: what the header declares (kerf_header_workspace)
- * plus the page buffer. SIZE_MAX when it can't be met.
+ * plus the page buffer.
  */
-size_t kerf_patcher_workspace(const struct kerf_header *header, const struct kerf_port *port);
+static inline size_t kerf_patcher_workspace(const struct kerf_header *header, const struct kerf_port *port)
+{
+    return kerf_header_workspace(header) + sizeof(uint32_t) * header->group + port->page_size + 16;
+}
 
 /* The smallest workspace that kerf_patcher_init() takes, whatever the container. */
-size_t kerf_patcher_workspace_min(const struct kerf_port *port);
+static inline size_t kerf_patcher_workspace_min(const struct kerf_port *port)
+{
+    return (size_t)KERF_WORKSPACE_STATE + 64 + KERF_CHUNK_MIN + port->page_size + 16;
+}
 
 /*
- * Begins an apply. `workspace` is owned by the patcher until the apply is over; it may be copied and moved between calls.
- * `expect` is copied; NULL means by hand. KERF_ERR_ARGUMENT: misaligned workspace, a port without a callback it needs, a
- * page size out of range. KERF_ERR_RAM: too small even to begin. On success *patcher is the handle (the workspace itself).
+ * True if the port keeps all that is said of it above: callbacks, sizes and what divides what. No other function looks, and none
+ * works with a port that doesn't: ask while you write one (an assertion, a test). A product need not link this.
+ */
+bool kerf_port_fits(const struct kerf_port *port);
+
+/*
+ * Begins an apply. `workspace`, aligned to KERF_WORKSPACE_ALIGN, is owned by the patcher until the apply is over; it may be
+ * copied and moved between calls. `expect` is copied; NULL means by hand. `options`: KERF_PATCHER_, or 0. KERF_ERR_RAM: too
+ * small even to begin. On success *patcher is the handle (the workspace itself).
  */
 KERF_MUST_USE kerf_err kerf_patcher_init(void *workspace, size_t workspace_len, const struct kerf_port *port,
                                          const struct kerf_patcher_expect *expect, unsigned options,
                                          struct kerf_patcher **patcher);
 
 /*
- * Takes delta bytes, in pieces of any size, and does a bounded piece of work: at most a page written, a sector erased, or
- * 4 KiB hashed. *used says how many bytes of `data` were taken; the rest must be fed again. `data` is not kept.
+ * Takes delta bytes, in pieces of any size, and does a bounded piece of work: at most the `data` taken and hashed, or a page
+ * decoded, or one hashed, or one written, or a sector erased. *used says how many bytes of `data` were taken; the rest must be fed again. `data` is not kept.
  *   KERF_MORE_INPUT  all of `data` was taken and more is needed
  *   KERF_MORE_WORK   call again, with the rest of `data` (len may be 0)
  *   KERF_END         the new image is complete and verified; bytes fed after it are KERF_ERR_TRAILING
@@ -160,16 +183,17 @@ KERF_MUST_USE kerf_err kerf_patcher_init(void *workspace, size_t workspace_len, 
 KERF_MUST_USE kerf_err kerf_patcher_feed(struct kerf_patcher *patcher, const struct kerf_port *port,
                                          const uint8_t *data, size_t len, size_t *used);
 
-/*
- * Says that no more input will come, once feed() said KERF_MORE_INPUT: KERF_ERR_TRUNCATED. For symmetry, KERF_END after
- * feed() said so.
- */
+/* Says that no more input will come: KERF_ERR_TRUNCATED, or KERF_END after feed() said so. */
 KERF_MUST_USE kerf_err kerf_patcher_finish(struct kerf_patcher *patcher);
 
 /* Gives up; the slot holds a part of the new image. The apply stays failed with KERF_ERR_STATE. */
 void kerf_patcher_abort(struct kerf_patcher *patcher);
 
-void kerf_patcher_status(const struct kerf_patcher *patcher, struct kerf_patcher_status *status);
+/* The state begins with it. */
+static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struct kerf_patcher_status *status)
+{
+    *status = *(const struct kerf_patcher_status *)(const void *)patcher;
+}
 
 /*
  * --- Power cuts (not in builds with KERF_JOURNAL 0) ---
@@ -179,12 +203,13 @@ void kerf_patcher_status(const struct kerf_patcher *patcher, struct kerf_patcher
  *
  *     body: the workspace without the page buffer | mark 1 | in place: mark 2 | mark 3
  *
- * where a mark is the first 16 bytes of the body's SHA-256, filled up to spare_unit; mark 1 is programmed once the body is, and
- * flushed, and makes the checkpoint valid. So nothing that a cut leaves half erased or half programmed is ever taken for one.
+ * where a mark is the first 16 bytes of the body's SHA-256, in spare_unit bytes; mark 1 is programmed once the body is, and
+ * flushed, and makes the checkpoint valid. (Mark 3 is the payload's digest.) So nothing that a cut leaves half erased or half programmed is ever taken for one.
  * The layout of the body is this build's: another build of the patcher finds no checkpoint in it.
  *
  *     at every start:  kerf_patcher_resume()
- *       KERF_OK        feed() the container from kerf_patcher_status.delta_pos on (Range: bytes=delta_pos-)
+ *       KERF_OK        feed() the container from kerf_patcher_status.delta_pos on (Range: bytes=delta_pos-), to which nothing
+ *                      may be left: call feed() all the same, with length 0, until it says KERF_END
  *       KERF_NONE      nothing to resume: kerf_patcher_init(), and feed() the container from its beginning
  *     at KERF_END, and after the boot loader was told:  kerf_patcher_forget()
  *
@@ -216,21 +241,33 @@ void kerf_patcher_status(const struct kerf_patcher *patcher, struct kerf_patcher
 size_t kerf_patcher_journal(const struct kerf_header *header, const struct kerf_port *port);
 
 /*
- * Goes on where the newest checkpoint was taken. Workspace, port and expect as for kerf_patcher_init(): the workspace must be as
- * large as it was then, what was expected and the options are remembered. Writes nothing. With `expect` and chunk0_known only an
+ * Goes on where the newest checkpoint was taken. Workspace and port as for kerf_patcher_init(): the workspace must be as
+ * large as the container needs, what was expected and the options are remembered. Writes nothing. With `expect` and chunk0_known only an
  * apply of that payload is resumed; without, any, and bytes of another payload fail with KERF_ERR_CHUNK.
  *   KERF_OK    *patcher goes on; what was fed before status.delta_pos isn't needed again
  *   KERF_NONE  there is no valid checkpoint (of this payload)
- *   KERF_ERR_ARGUMENT, KERF_ERR_RAM as kerf_patcher_init(), or an error of the port
+ *   KERF_ERR_RAM as kerf_patcher_init(), or an error of the port
  */
 KERF_MUST_USE kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len, const struct kerf_port *port,
                                            const struct kerf_patcher_expect *expect, struct kerf_patcher **patcher);
 
-/* Forgets the apply: two erases, the older checkpoint first, so that a cut between them loses nothing. */
+/*
+ * Forgets the apply: two erases, the older checkpoint first, so that a cut between them loses nothing. A cut in the second may
+ * leave no checkpoint: then kerf_patcher_resume() says KERF_NONE of an update that is done, which in place is told from one that
+ * never began by what the slot holds (the digest of old, or of new).
+ */
 KERF_MUST_USE kerf_err kerf_patcher_forget(const struct kerf_patcher *patcher, const struct kerf_port *port);
 
 /* Which ISAs this build decodes: bit (1 << enum kerf_isa_id). */
-uint32_t kerf_patcher_isas(void);
+static inline uint32_t kerf_patcher_isas(void)
+{
+    uint32_t isas = 0;
+
+    for (unsigned isa = 0; isa < KERF_ISA_COUNT; isa++) {
+        isas |= (uint32_t)kerf_isa_known(isa) << isa;
+    }
+    return isas;
+}
 
 #ifdef __cplusplus
 }

@@ -4,60 +4,53 @@
 #include <string.h>
 
 /* Page_size divides sector_size: a page never reaches over the end of what is erased. */
-static kerf_err erase_or_write(struct kerf_patcher *p, const struct kerf_port *port, uint32_t n)
+kerf_err kerf_write_page(struct kerf_patcher *p, const struct kerf_port *port)
 {
+    size_t n = p->page_len < port->page_size ? p->page_len : port->page_size;
+    uint8_t *page = page_of(p);
+    bool copying = KERF_IN_PLACE && p->status.phase == KERF_PHASE_COPY;
     kerf_pos shift = 0; /* from positions in new to those in scratch */
     uint32_t sector = port->sector_size;
     kerf_err (*erase)(void *, kerf_pos) = port->erase_new;
     kerf_err (*write)(void *, kerf_pos, const uint8_t *, size_t) = port->write_new;
-    kerf_pos erased = p->erased_end;
 
-    if (in_place(p)) {
+    if (in_place(p) && !copying) {
         unsigned last = p->group_len - 1u;
 
-        shift = kerf_in_place_scratch(p, port, last) - ((kerf_pos)group_of(p)[last] << p->header.sector_log2);
+        shift = scratch_of(p, port, last) - ((kerf_pos)group_of(p)[last] << p->header.sector_log2);
         sector = port->spare_sector;
         erase = port->erase_spare;
         write = port->write_spare;
     }
-    if (sector != 0 && p->page_pos >= erased) {
-        p->erased_end += sector;
-        kerf_err err = erase(port->ctx, erased + shift);
-
-        return err == KERF_OK ? KERF_MORE_WORK : err;
-    }
-    return write(port->ctx, p->page_pos + shift, page_of(p), n);
-}
-
-kerf_err kerf_writer_step(struct kerf_patcher *p, const struct kerf_port *port)
-{
-    uint32_t n = p->page_len < port->page_size ? p->page_len : port->page_size;
-    uint8_t *page = page_of(p);
-
     if ((p->flags & STATE_DRY_RUN) == 0) {
-        kerf_err err = erase_or_write(p, port, n);
+        kerf_err err;
 
+        if (sector != 0 && p->page_pos >= p->erased_end) {
+            shift += p->erased_end;
+            p->erased_end += sector;
+            return erase(port->ctx, shift);
+        }
+        err = write(port->ctx, p->page_pos + shift, page, n);
         if (err != KERF_OK) {
             return err;
         }
     }
-    p->page_pos += n;
-    p->made += n;
+    p->page_pos += (kerf_pos)n;
     p->page_len -= n;
     memmove(page, page + n, p->page_len);
     if (in_place(p)) {
-        if (p->page_len == 0 && (p->flags & STATE_COMPLETE) != 0) {
-            p->flags &= (uint8_t) ~(STATE_COMPLETE | STATE_SECTOR);
+        if (!copying && p->page_len == 0 && (p->flags & STATE_COMPLETE) != 0) {
+            p->flags &= ~(STATE_COMPLETE | STATE_SECTOR);
             if (p->group_len == p->header.group || (p->flags & STATE_DECODED) != 0) {
                 return kerf_journal_begin(p, port);
             }
         }
     } else if (kerf_journal_on(p, port)) {
-        p->save_left -= n;
+        p->save_left -= (uint32_t)n;
         /* The interval is whole sectors: what was written ends where they do, and nothing behind it is erased. */
         if (p->save_left == 0) {
             return kerf_journal_begin(p, port);
         }
     }
-    return KERF_MORE_WORK;
+    return KERF_OK;
 }

@@ -239,6 +239,7 @@ static kerf_err mcuboot_session(kerf_pos *from)
     uint32_t size = 0;
     kerf_err err = kerf_mcuboot_open(&m, &map);
 
+    assert_true(err != KERF_OK || kerf_port_fits(&m.port));
     if (err == KERF_OK) {
         err = kerf_mcuboot_image_size(&m, &size);
     }
@@ -262,6 +263,7 @@ static kerf_err esp_session(kerf_pos *from)
     static struct kerf_updater u;
     kerf_err err = kerf_esp_open(&esp, "kerf");
 
+    assert_true(err != KERF_OK || kerf_port_fits(&esp.port));
     assert_int_equal(err, KERF_OK);
     err = session(&esp.port, &u, from);
     if (err == KERF_END) {

@@ -102,7 +102,7 @@ void flash_port_init(struct flash_port *fp, struct flash *flash, const struct ke
         .write_new = write_new,
         .hash = hash,
         .spare_sector = sector,
-        .spare_unit = geometry->unit,
+        .spare_unit = geometry->unit < 16 ? 16 : geometry->unit,
         .interval = geometry->interval * sector,
         .read_spare = read_spare,
         .erase_spare = erase_spare,

@@ -21,11 +21,17 @@ static bool fails(struct memory_port *m)
     return m->fail_at != 0 && (m->calls == m->fail_at || (m->fail_for_ever && m->calls > m->fail_at));
 }
 
+/* Bytes that may be read at once. */
+static size_t most(const struct memory_port *m)
+{
+    return m->port.page_size > 64 ? m->port.page_size : 64;
+}
+
 static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     struct memory_port *m = ctx;
 
-    if (len > 4096 || pos > m->old_len || len > m->old_len - pos) {
+    if (len > most(m) || pos > m->old_len || len > m->old_len - pos) {
         return KERF_ERR_FLASH; /* a header may say more than there is */
     }
     if (fails(m)) {
@@ -41,7 +47,7 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     struct memory_port *m = ctx;
 
-    require(len <= 4096 && pos <= m->written && len <= m->written - pos, "read_new of what was not written");
+    require(len <= most(m) && pos <= m->written && len <= m->written - pos, "read_new of what was not written");
     if (fails(m)) {
         return KERF_ERR_FLASH;
     }
@@ -95,27 +101,15 @@ static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_
     if (fails(m)) {
         return KERF_ERR_FLASH;
     }
-    switch (op) {
-    case KERF_HASH_START:
-        kerf_sha256_init(&m->sha);
-        m->quick = TEST_QUICK_START;
-        m->hashing = true;
-        break;
-    case KERF_HASH_ADD:
-        if (test_quick_digests) {
-            m->quick = test_quick_add(m->quick, data, len);
-        } else {
-            kerf_sha256_add(&m->sha, data, len);
-        }
-        break;
-    case KERF_HASH_END:
-        if (test_quick_digests) {
-            test_quick_end(m->quick, digest);
-        } else {
-            kerf_sha256_end(&m->sha, digest);
-        }
-        m->hashing = false;
-        break;
+    m->hashing = op != KERF_HASH_END;
+    if (!test_quick_digests) {
+        return kerf_sha256_hook(&m->sha, op, data, len, digest);
+    }
+    m->quick = op == KERF_HASH_START ? TEST_QUICK_START : m->quick;
+    if (op == KERF_HASH_ADD) {
+        m->quick = test_quick_add(m->quick, data, len);
+    } else if (op == KERF_HASH_END) {
+        test_quick_end(m->quick, digest);
     }
     return KERF_OK;
 }
@@ -167,6 +161,7 @@ kerf_err memory_port_apply(struct memory_port *m, const uint8_t *delta, size_t d
     kerf_err err;
 
     require(workspace != NULL, "out of memory");
+    require(kerf_port_fits(&m->port), "of sizes");
     memset(workspace, 0xa5, workspace_len + 1);
     err = kerf_patcher_init(workspace, workspace_len, &m->port, expect, options, &p);
     if (err != KERF_OK) {

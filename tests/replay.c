@@ -69,20 +69,7 @@ static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t le
 static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
                      struct kerf_sha256_digest *digest)
 {
-    struct device *device = ctx;
-
-    switch (op) {
-    case KERF_HASH_START:
-        kerf_sha256_init(&device->sha);
-        break;
-    case KERF_HASH_ADD:
-        kerf_sha256_add(&device->sha, data, len);
-        break;
-    case KERF_HASH_END:
-        kerf_sha256_end(&device->sha, digest);
-        break;
-    }
-    return KERF_OK;
+    return kerf_sha256_hook(&((struct device *)ctx)->sha, op, data, len, digest);
 }
 
 /* Reads a whole file; exits when it can't. */

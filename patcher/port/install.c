@@ -252,7 +252,10 @@ static void show_progress(const struct kerf_install *install)
     kerf_patcher_status(install->patcher, &status);
     switch (status.phase) {
     case KERF_PHASE_HEADER:
+    case KERF_PHASE_CHUNK:
     case KERF_PHASE_APPLY:
+    case KERF_PHASE_SAVE:
+    case KERF_PHASE_COPY:
         request->progress(request->ctx, "download and apply", status.new_pos, request->component->size);
         break;
     case KERF_PHASE_SOURCE:

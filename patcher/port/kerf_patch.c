@@ -242,9 +242,9 @@ static void show_progress(struct run *r)
     if (s.phase == KERF_PHASE_SOURCE) {
         kerf_progress_show(&r->progress, "checking", s.verified_pos, r->header.old_size);
     } else if (s.phase == KERF_PHASE_APPLY) {
-        kerf_progress_show(&r->progress, "applying", s.new_pos, s.new_size);
+        kerf_progress_show(&r->progress, "applying", s.new_pos, r->header.new_size);
     } else if (s.phase == KERF_PHASE_VERIFY) {
-        kerf_progress_show(&r->progress, "verifying", s.verified_pos, s.new_size);
+        kerf_progress_show(&r->progress, "verifying", s.verified_pos, r->header.new_size);
     }
 }
 
@@ -480,7 +480,7 @@ static kerf_err finish(struct run *r)
         return KERF_OK;
     }
     if ((o->in_place || o->state_path != NULL) && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        (ftruncate(fd, (off_t)s.new_size) != 0 || fsync(fd) != 0)) {
+        (ftruncate(fd, (off_t)s.new_pos) != 0 || fsync(fd) != 0)) {
         kerf_why_errno(&r->why, "write", o->in_place ? o->old_path : o->new_path, errno);
         return KERF_ERR_FLASH;
     }
@@ -613,7 +613,7 @@ static int report_success(const struct run *r)
                                                           : o->in_place ? o->old_path
                                                                         : o->new_path),
                                        "resumed_from", (json_int_t)r->resumed_from, "old_size", (json_int_t)h->old_size,
-                                       "delta_size", (json_int_t)s.delta_pos, "new_size", (json_int_t)s.new_size,
+                                       "delta_size", (json_int_t)s.delta_pos, "new_size", (json_int_t)s.new_pos,
                                        "sha256", new_hex, "delta_digest", chunk0_hex, "authenticated",
                                        o->expect_len > 0, "workspace", (json_int_t)workspace, "buffers",
                                        (json_int_t)buffers, "codec", codec_name(h)));
@@ -630,7 +630,7 @@ static int report_success(const struct run *r)
                  o->dry_run    ? "dry run"
                  : o->in_place ? o->old_path
                                : o->new_path,
-                 (uint64_t)s.new_size, (uint64_t)h->old_size, (uint64_t)s.delta_pos, new_hex, workspace,
+                 (uint64_t)s.new_pos, (uint64_t)h->old_size, (uint64_t)s.delta_pos, new_hex, workspace,
                  o->expect_len > 0 ? "authenticated" : "integrity checked, not authenticated (no --expect)");
     return KERF_EXIT_OK;
 }

@@ -122,18 +122,7 @@ kerf_err kerf_hash_hook(void *hash, enum kerf_hash_op op, const uint8_t *data, s
     if (h->evp == NULL) {
         return KERF_ERR_RAM;
     }
-    switch (op) {
-    case KERF_HASH_START:
-        kerf_sha256_init(h->evp);
-        break;
-    case KERF_HASH_ADD:
-        kerf_sha256_add(h->evp, data, len);
-        break;
-    case KERF_HASH_END:
-        kerf_sha256_end(h->evp, digest);
-        break;
-    }
-    return KERF_OK;
+    return kerf_sha256_hook(h->evp, op, data, len, digest);
 }
 
 void kerf_hash_free(struct kerf_hash *hash)

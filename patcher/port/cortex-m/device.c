@@ -115,18 +115,8 @@ kerf_err kerf_device_hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, 
 {
     struct kerf_device *device = ctx;
     uint32_t begin = kerf_device_ticks();
+    kerf_err err = kerf_sha256_hook(&device->sha, op, data, len, digest);
 
-    switch (op) {
-    case KERF_HASH_START:
-        kerf_sha256_init(&device->sha);
-        break;
-    case KERF_HASH_ADD:
-        kerf_sha256_add(&device->sha, data, len);
-        break;
-    case KERF_HASH_END:
-        kerf_sha256_end(&device->sha, digest);
-        break;
-    }
     device->hash_ticks += kerf_device_ticks() - begin;
-    return KERF_OK;
+    return err;
 }

@@ -108,7 +108,7 @@ static kerf_err add_journal(struct kerf_port *port, const struct kerf_header *he
 {
     port->spare_size = kerf_board.spare_size;
     port->spare_sector = kerf_board.sector_size;
-    port->spare_unit = kerf_board.unit;
+    port->spare_unit = kerf_board.unit < 16 ? 16 : kerf_board.unit;
     port->interval = kerf_board.interval;
     port->read_spare = kerf_entry_read_spare;
     port->erase_spare = kerf_entry_erase_spare;
@@ -209,7 +209,7 @@ int kerf_update_run(const char *path, const struct kerf_patcher_expect *expect,
     kerf_patcher_status(patcher, &status);
     kerf_print_number("stack_size ", kerf_stack_size());
     kerf_print_number("delta ", status.delta_pos);
-    kerf_print_number("new ", status.new_size);
+    kerf_print_number("new ", status.new_pos);
     kerf_print_number("erases ", device.erases);
     kerf_print_number("programs ", device.programs);
     kerf_print_number("operations ", device.operations);
@@ -217,6 +217,6 @@ int kerf_update_run(const char *path, const struct kerf_patcher_expect *expect,
     kerf_print_number("port_ticks ", device.port_ticks);
     kerf_print_number("ticks_per_million ", calibrate());
     /* Not the patcher's word for it: hashed here once more, from the slot. */
-    print_digest("digest ", kerf_board.new_slot, status.new_size);
+    print_digest("digest ", kerf_board.new_slot, status.new_pos);
     return 0;
 }

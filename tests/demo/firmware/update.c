@@ -46,24 +46,6 @@ static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t le
     return KERF_OK;
 }
 
-static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
-                     struct kerf_sha256_digest *digest)
-{
-    struct kerf_sha256 *state = ctx;
-    switch (op) {
-    case KERF_HASH_START:
-        kerf_sha256_init(state);
-        break;
-    case KERF_HASH_ADD:
-        kerf_sha256_add(state, data, len);
-        break;
-    case KERF_HASH_END:
-        kerf_sha256_end(state, digest);
-        break;
-    }
-    return KERF_OK;
-}
-
 static kerf_err update_apply(const struct kerf_port *port, void *workspace, size_t workspace_len)
 {
     struct kerf_patcher *patcher = NULL;
@@ -87,7 +69,7 @@ int update_run(void)
         .read_old = read_old,
         .read_new = read_new,
         .write_new = write_new,
-        .hash = hash,
+        .hash = kerf_sha256_hook,
     };
     struct kerf_header header;
     if (kerf_header_parse(image_at(BOARD_STAGING_ADDR), 256, &header) != KERF_OK) {

@@ -76,20 +76,7 @@ static kerf_err write_spare(void *ctx, kerf_pos pos, const uint8_t *buf, size_t 
 static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
                      struct kerf_sha256_digest *digest)
 {
-    struct kerf_esp *esp = ctx;
-
-    switch (op) {
-    case KERF_HASH_START:
-        kerf_sha256_init(&esp->sha);
-        break;
-    case KERF_HASH_ADD:
-        kerf_sha256_add(&esp->sha, data, len);
-        break;
-    case KERF_HASH_END:
-        kerf_sha256_end(&esp->sha, digest);
-        break;
-    }
-    return KERF_OK;
+    return kerf_sha256_hook(&((struct kerf_esp *)ctx)->sha, op, data, len, digest);
 }
 
 kerf_err kerf_esp_open(struct kerf_esp *esp, const char *spare)

@@ -89,20 +89,7 @@ static kerf_err write_spare(void *ctx, kerf_pos pos, const uint8_t *buf, size_t 
 static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
                      struct kerf_sha256_digest *digest)
 {
-    struct kerf_mcuboot *m = ctx;
-
-    switch (op) {
-    case KERF_HASH_START:
-        kerf_sha256_init(&m->sha);
-        break;
-    case KERF_HASH_ADD:
-        kerf_sha256_add(&m->sha, data, len);
-        break;
-    case KERF_HASH_END:
-        kerf_sha256_end(&m->sha, digest);
-        break;
-    }
-    return KERF_OK;
+    return kerf_sha256_hook(&((struct kerf_mcuboot *)ctx)->sha, op, data, len, digest);
 }
 
 kerf_err kerf_mcuboot_open(struct kerf_mcuboot *m, const struct kerf_mcuboot_map *map)
@@ -125,7 +112,7 @@ kerf_err kerf_mcuboot_open(struct kerf_mcuboot *m, const struct kerf_mcuboot_map
         .journal_size = m->spare->fa_size,
         .spare_size = m->spare->fa_size,
         .spare_sector = map->sector,
-        .spare_unit = map->unit,
+        .spare_unit = map->unit < 16 ? 16 : map->unit,
         /* Two or three minutes of a slow link: 16 KiB of new, and a worn-out journal no sooner than the slot. */
         .interval = 4 * map->sector,
         .read_spare = read_spare,
