@@ -428,7 +428,9 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
 #endif
 
     for (unsigned i = 0; err == KERF_OK && i < c->region_count; i++) {
-        if (!kerf_isa_known(run.regions[i].isa)) {
+        const struct kerf_region *r = &run.regions[i];
+
+        if (!kerf_isa_known(r->isa) || ((r->kinds >> KERF_REF_RECORDS & 1) != 0 && !kerf_isa_known(KERF_ISA_BTF))) {
             err = KERF_ERR_UNSUPPORTED;
         }
     }

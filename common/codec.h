@@ -101,6 +101,7 @@ struct kerf_codec {
     uint8_t pair_next;
     uint8_t starved;     /* zero bytes made up past the end of the payload so far */
     uint8_t sector_log2; /* in place: size of sectors */
+    uint8_t record;      /* of a set with records: the one in progress (isa/isa.h) */
     uint8_t pair_form[KERF_PAIRS];
     uint8_t window[KERF_CODEC_WINDOW];
 };

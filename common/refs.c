@@ -349,8 +349,20 @@ kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct 
 
     unsigned step = 0;
 
-    found = pair_find(run, ref) || word_find(run, &view, false, ref);
-    if (!found) {
+    view.record = c->record;
+    view.rest = (uint32_t)(c->insn_end - c->src_pos);
+    ref->record = 0;
+    found = pair_find(run, ref);
+#if KERF_ISA_HAS_BTF
+    if (!found && (r->kinds >> KERF_REF_RECORDS & 1) != 0) {
+        memset(ref, 0, sizeof *ref);
+        step = kerf_btf_scan(&view, ref);
+        found = ref->kind != KERF_REF_NONE;
+    }
+#endif
+    c->record = ref->record;
+    found = found || (c->record == 0 && word_find(run, &view, false, ref));
+    if (!found && c->record == 0) {
         step = kerf_isa_scan(r->isa, &view, ref);
         if (ref->kind != KERF_REF_NONE) {
             ref->target = kerf_run_addr(run, ref->target);
@@ -366,7 +378,7 @@ kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct 
     }
     /* Nor does a reference reach over the end of a sector. */
     if (found && ref->len <= c->left && (!kerf_run_in_place(c) || ref->len - 1u <= (kerf_run_sector_rest(c) - 1))) {
-        step = ref->len;
+        step = c->record == 0 ? ref->len : view.boundary ? step : 0;
     } else {
         ref->kind = KERF_REF_NONE;
         step = view.boundary ? step : 0;

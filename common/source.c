@@ -168,6 +168,7 @@ kerf_err kerf_run_place(struct kerf_run *run, kerf_shift distance)
         return KERF_ERR_CORRUPT;
     }
     c->insn_end = c->src_pos;
+    c->record = 0;
     c->gap = 8;
     c->equal_history = 0;
     c->quiet_left = 0;

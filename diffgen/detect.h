@@ -87,6 +87,11 @@ bool kerf_detect_window(size_t len, unsigned i, size_t *from, size_t *to);
 KERF_MUST_USE kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
                                         bool *found, uint64_t *base);
 
+/* --- detect_btf.c --- */
+
+/* True if type records of Linux (BTF) are somewhere in the image. */
+bool kerf_detect_btf(const uint8_t *image, size_t len);
+
 /* --- detect_ram.c --- */
 
 /*

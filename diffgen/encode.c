@@ -79,7 +79,7 @@ enum place {
 };
 
 struct books {
-    struct average equal[16][2], residue, far, ref_right, ref_wrong, ref_ram;
+    struct average equal[16][2], residue, far, ref_right, ref_wrong, ram_right, ram_wrong;
     struct average place[PLACES], jump[KERF_JUMPS];
     struct histogram gap, old_len, old_distance, new_len, new_len_again, new_distance[2];
     kerf_cost literal, literal_estimate;
@@ -150,7 +150,8 @@ static void close_books(const struct books *b, struct kerf_prices *p)
     p->new_older += p->gap[0];
     p->ref_right = mean(&b->ref_right, 20, 50);
     p->ref_wrong = mean(&b->ref_wrong, 1400, 50);
-    p->ref_ram = mean(&b->ref_ram, 100, 50);
+    p->ram_right = mean(&b->ram_right, 50, 50);
+    p->ram_wrong = mean(&b->ram_wrong, 1400, 50);
     /* While nothing was copied from new, literals are those that copies will replace: too cheap. */
     p->literal_scale = b->literal_estimate == 0 || b->place[PLACE_FAR].count == 0
                            ? 1100
@@ -288,7 +289,9 @@ static void note_copy(struct session *s, enum kerf_step what, const struct kerf_
         s->out->refs++;
         s->out->refs_wrong += what == KERF_STEP_REF_WRONG;
         if (ref->kind != KERF_REF_LOW) {
-            add(ram ? &b->ref_ram : what == KERF_STEP_REF ? &b->ref_right : &b->ref_wrong, cost);
+            bool right = what == KERF_STEP_REF;
+
+            add(ram ? (right ? &b->ram_right : &b->ram_wrong) : right ? &b->ref_right : &b->ref_wrong, cost);
         }
         break;
     }

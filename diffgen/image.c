@@ -45,6 +45,7 @@ static const struct isa isas[KERF_ISA_COUNT] = {
     [KERF_ISA_X86_64] = {"x86-64", "x86-64", BRANCHES | LITERALS, WORDS8},
     [KERF_ISA_AVR] = {"avr", "AVR", BRANCHES | LITERALS | PAIRS, WORDS},
     [KERF_ISA_MIPS32_LE] = {"mips32le", "MIPS32", BRANCHES | LITERALS | PAIRS, WORDS},
+    [KERF_ISA_BTF] = {"btf", "data with type records", BIT(KERF_REF_RECORDS), 0},
     [KERF_ISA_MIPS32_BE] = {"mips32be", "MIPS32 (big-endian)", BRANCHES | LITERALS | PAIRS, WORDS | BIG_ENDIAN_WORDS},
 };
 
@@ -377,6 +378,7 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
     unsigned isa = KERF_ISA_COUNT;
     bool wide = (uint64_t)old_len >> 32 != 0 || (uint64_t)new_len >> 32 != 0;
     bool words = true;
+    bool records = kerf_detect_btf(old_image, old_len) && kerf_detect_btf(new_image, new_len);
 
     memset(image, 0, sizeof *image);
     if (options->isa != NULL) {
@@ -412,6 +414,13 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
         }
     }
     if (isa == KERF_ISA_NONE && !words) {
+        if (records) {
+            image->region_count = 1;
+            image->regions[0] = (struct kerf_region){
+                0, old_len, 0, new_len, 0, 0, KERF_ISA_NONE, (uint16_t)1u << KERF_REF_RECORDS};
+            say(image, "type records of Linux (BTF)");
+            return KERF_OK;
+        }
         say(image, "nothing recognised; general model");
         return KERF_OK;
     }
@@ -429,6 +438,9 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
     if (err == KERF_OK) {
         make_ranges(image, ranges, range_count, wide);
         describe(image, isa, &old_side.layout, words);
+    }
+    for (unsigned i = 0; records && i < image->region_count; i++) {
+        image->regions[i].kinds |= 1u << KERF_REF_RECORDS;
     }
     return err;
 }

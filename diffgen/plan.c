@@ -405,8 +405,8 @@ static int64_t price_ref(const struct planner *p, const struct state *s, size_t 
     uint32_t at = x->target - (uint32_t)r->old_addr;
     bool right = p->mapped[x - w->old_side.refs] == y->target;
 
-    if (!kerf_scan_inside(&w->image, false, x->target)) {
-        return (int64_t)prices->ref_ram;
+    if (x->outside) {
+        return (int64_t)(right ? prices->ram_right : prices->ram_wrong);
     }
     if (at < r->old_len) {
         int64_t to = (int64_t)(r->old_pos + at);
@@ -614,7 +614,54 @@ static kerf_err collect(struct planner *p, struct kerf_segments *segments)
     return err;
 }
 
-static kerf_err open_tables(struct planner *p, const struct kerf_map *map, uint32_t **mapped)
+#define OUTSIDE_BITS 19
+
+static size_t hash_target(uint32_t target)
+{
+    return target * 0x9e3779b1u >> (32 - OUTSIDE_BITS);
+}
+
+/* What targets outside of the images became where the plan before copied references to them; the last ones count. */
+static void map_outside(const struct kerf_work *w, const struct kerf_segments *before, uint32_t *mapped)
+{
+    const struct kerf_side *old_side = &w->old_side;
+    const struct kerf_side *new_side = &w->new_side;
+    struct outside {
+        uint32_t target, becomes;
+    };
+    struct outside *known = calloc((size_t)1 << OUTSIDE_BITS, sizeof *known);
+
+    for (size_t i = 0; known != NULL && i < before->count; i++) {
+        const struct kerf_segment *s = &before->list[i];
+
+        for (size_t n = 0; n < s->len && !s->from_new; n++) {
+            size_t x_start;
+            size_t y_start;
+
+            if (!kerf_side_bit(old_side->begins, s->src_pos + n) || !kerf_side_bit(new_side->begins, s->new_pos + n)) {
+                continue;
+            }
+            const struct kerf_scanned *x = kerf_side_ref(old_side, s->src_pos + n, &x_start);
+            const struct kerf_scanned *y = kerf_side_ref(new_side, s->new_pos + n, &y_start);
+
+            if (x->outside && x->form == y->form) {
+                known[hash_target(x->target)] = (struct outside){x->target, y->target};
+            }
+        }
+    }
+    for (size_t i = 0; i < old_side->ref_count; i++) {
+        const struct kerf_scanned *x = &old_side->refs[i];
+        bool is_known = known != NULL && known[hash_target(x->target)].target == x->target;
+
+        if (x->outside) {
+            mapped[i] = is_known ? known[hash_target(x->target)].becomes : x->target;
+        }
+    }
+    free(known);
+}
+
+static kerf_err open_tables(struct planner *p, const struct kerf_map *map, const struct kerf_segments *before,
+                            uint32_t **mapped)
 {
     struct kerf_work *w = p->w;
     size_t new_len = w->new_side.len;
@@ -629,6 +676,7 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, uint3
     for (size_t i = 0; i < w->old_side.ref_count; i++) {
         (*mapped)[i] = (uint32_t)kerf_addrmap_apply(w, map, w->old_side.refs[i].target);
     }
+    map_outside(w, before, *mapped);
     p->mapped = *mapped;
     return kerf_addrmap_sort(w, map, &p->by_new);
 }
@@ -674,7 +722,7 @@ static kerf_err walk_runs(struct planner *p)
 }
 
 kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices, const struct kerf_map *map,
-                           struct kerf_segments *segments)
+                           const struct kerf_segments *before, struct kerf_segments *segments)
 {
     struct planner *p = calloc(1, sizeof *p);
     uint32_t *mapped = NULL;
@@ -685,7 +733,7 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
     p->w = w;
     p->prices = prices;
     p->run_end = w->new_side.len;
-    kerf_err err = open_tables(p, map, &mapped);
+    kerf_err err = open_tables(p, map, before, &mapped);
 
     if (err == KERF_OK) {
         p->states[0] = (struct state){.node = NO_NODE, .source = SOURCE_LITERAL};

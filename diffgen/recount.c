@@ -77,7 +77,7 @@ static kerf_err prepare(struct recount *n, const uint8_t *old_image, size_t old_
 static bool began_segment(const struct kerf_codec *before, const struct kerf_codec *c)
 {
     return c->src_pos != before->src_pos || c->from_new != before->from_new || c->old_end != before->old_end ||
-           c->insn_end != before->insn_end || c->gap != before->gap ||
+           c->insn_end != before->insn_end || c->record != before->record || c->gap != before->gap ||
            memcmp(c->recent, before->recent, sizeof c->recent) != 0;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "common/bytes.h"
 #include "diffgen/work.h"
 
 bool kerf_scan_inside(const struct kerf_image *image, bool is_new, kerf_addr addr)
@@ -35,6 +36,11 @@ struct found {
     struct kerf_scanned ref;
 };
 
+/* The names that type records refer to by offset: bytes of the image. */
+struct names {
+    size_t pos, len;
+};
+
 /* One pass through a region. */
 struct sweep {
     struct kerf_side *side;
@@ -44,9 +50,51 @@ struct sweep {
     unsigned index; /* of the region */
     bool is_new;
     size_t start, end, next; /* next: where the sweep expects an instruction */
+    uint8_t record;          /* the type record in progress; 0: none */
+    struct names names;      /* of the type records that the sweep is at */
 };
 
-/* Adds a reference, and masks its fields: they become those of one fixed target seen from one fixed address. */
+/* The names of the type records whose header lies at pos; none where it is not one. */
+static struct names find_names(const struct kerf_side *side, size_t pos)
+{
+    const uint8_t *p = side->bytes + pos; /* with the padding behind the image there are enough bytes */
+    struct names names = {0, 0};
+
+    if (kerf_load_le32(p + 4) == KERF_BTF_HEADER) {
+        uint64_t at = pos + KERF_BTF_HEADER + (uint64_t)kerf_load_le32(p + 16);
+        uint64_t len = kerf_load_le32(p + 20);
+
+        if (at <= side->len && len <= side->len - at) {
+            names = (struct names){(size_t)at, (size_t)len};
+        }
+    }
+    return names;
+}
+
+/* A number that equal names have in common, whatever their offsets. */
+static uint32_t name_hash(const struct kerf_side *side, const struct names *names, uint32_t at)
+{
+    uint32_t hash = 1;
+
+    for (; at < names->len && side->bytes[names->pos + at] != 0; at++) {
+        hash = (hash ^ side->bytes[names->pos + at]) * 0x01000193u;
+    }
+    return hash;
+}
+
+/* The fields of a reference become those of one fixed target seen from one fixed address; the offset of a name, its hash. */
+static void mask(const struct sweep *s, const struct found *found)
+{
+    uint8_t *p = s->side->masked + found->pos;
+
+    if (found->ref.form == KERF_FORM_BTF && s->names.len > 0) {
+        kerf_store_le24(p, name_hash(s->side, &s->names, kerf_load_le24(s->side->bytes + found->pos)));
+    } else {
+        kerf_isa_put(s->region->isa, found->ref.form, p, 0x10000000u, 0x10000000u);
+    }
+}
+
+/* Adds a reference, and masks its fields. */
 static kerf_err add_ref(struct sweep *s, const struct found *found)
 {
     struct kerf_side *side = s->side;
@@ -76,7 +124,7 @@ static kerf_err add_ref(struct sweep *s, const struct found *found)
         side->covered[i / 64] |= (uint64_t)1 << (i % 64);
     }
     side->begins[found->pos / 64] |= (uint64_t)1 << (found->pos % 64);
-    kerf_isa_put(s->region->isa, found->ref.form, side->masked + found->pos, 0x10000000u, 0x10000000u);
+    mask(s, found);
     return KERF_OK;
 }
 
@@ -86,7 +134,7 @@ static kerf_err add_lows(struct sweep *s, size_t pos, const struct kerf_ref *ref
 
     for (unsigned i = 0; err == KERF_OK && i < ref->low_count; i++) {
         struct found low = {(uint32_t)pos + ref->low_at[i],
-                            {0, KERF_REF_LOW, ref->low_form[i], ref->len, (uint8_t)s->index}};
+                            {0, KERF_REF_LOW, ref->low_form[i], ref->len, (uint8_t)(s->index & 127u), 0}};
 
         if (low.pos + (size_t)low.ref.len <= s->end) {
             err = add_ref(s, &low);
@@ -129,7 +177,15 @@ static unsigned find_ref(const struct sweep *s, size_t pos, bool boundary, struc
 {
     const struct kerf_region *r = s->region;
     kerf_addr pc = (uint32_t)((s->is_new ? r->new_addr : r->old_addr) + (pos - s->start));
-    struct kerf_isa_view view = {s->side->bytes + pos, pc, r->kinds, boundary};
+    struct kerf_isa_view view = {s->side->bytes + pos, pc, r->kinds, boundary, s->record, (uint32_t)(s->next - pos)};
+
+    if ((r->kinds >> KERF_REF_RECORDS & 1) != 0) {
+        unsigned left = kerf_btf_scan(&view, ref);
+
+        if (left != 0) {
+            return left;
+        }
+    }
 
     if (find_word(s, &view, ref)) {
         return 0;
@@ -145,22 +201,25 @@ static unsigned find_ref(const struct sweep *s, size_t pos, bool boundary, struc
     return step;
 }
 
-static kerf_err take_ref(struct sweep *s, size_t pos, const struct kerf_ref *ref)
+static kerf_err take_ref(struct sweep *s, size_t pos, size_t next, const struct kerf_ref *ref)
 {
-    struct found found = {(uint32_t)pos, {(uint32_t)ref->target, ref->kind, ref->form, ref->len, (uint8_t)s->index}};
+    struct found found = {
+        (uint32_t)pos,
+        {(uint32_t)ref->target, ref->kind, ref->form, ref->len, (uint8_t)(s->index & 127u), !inside(s, ref->target)}};
     size_t count = s->side->ref_count;
     kerf_err err = add_ref(s, &found);
 
     if (err == KERF_OK && s->side->ref_count > count) {
         err = add_lows(s, pos, ref);
     }
-    s->next = pos + ref->len;
+    s->next = next;
     return err;
 }
 
 static kerf_err scan_region(struct sweep *s)
 {
     struct kerf_side *side = s->side;
+    bool records = (s->region->kinds >> KERF_REF_RECORDS & 1) != 0;
     kerf_err err = KERF_OK;
 
     for (size_t pos = s->start; err == KERF_OK && pos < s->end; pos++) {
@@ -169,6 +228,9 @@ static kerf_err scan_region(struct sweep *s)
         struct kerf_ref ref = {0};
         unsigned step = known - 1;
 
+        if (records && kerf_load_le32(side->bytes + pos) == KERF_BTF_MAGIC) {
+            s->names = find_names(side, pos);
+        }
         if (kerf_side_bit(side->covered, pos)) {
             s->next = pos + 1 > s->next ? pos + 1 : s->next;
             continue;
@@ -176,11 +238,12 @@ static kerf_err scan_region(struct sweep *s)
         if (known == 0) {
             step = find_ref(s, pos, boundary, &ref);
         }
+        s->record = ref.record;
         if (ref.kind != KERF_REF_NONE && pos + ref.len <= s->end) {
-            err = take_ref(s, pos, &ref);
+            err = take_ref(s, pos, ref.record == 0 ? pos + ref.len : boundary ? pos + step : s->next, &ref);
             continue;
         }
-        if (known == 0 && ref.kind == KERF_REF_NONE && step < 15) {
+        if (known == 0 && ref.kind == KERF_REF_NONE && ref.record == 0 && step < 15) {
             side->nothing[pos] |= (uint8_t)((1 + step) << (boundary ? 4 : 0));
         }
         if (boundary) {
@@ -253,6 +316,8 @@ kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, 
         s.start = (size_t)(is_new ? s.region->new_pos : s.region->old_pos);
         s.end = s.start + (size_t)(is_new ? s.region->new_len : s.region->old_len);
         s.next = s.start;
+        s.record = 0;
+        s.names = (struct names){0, 0};
         err = scan_region(&s);
     }
     close_index(side, s.found);

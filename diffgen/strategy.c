@@ -181,7 +181,7 @@ static kerf_err plan_round(struct search *s, struct kerf_plan *best, struct kerf
 {
     const struct kerf_plan *from = last->segments.list != NULL ? last : best;
     struct kerf_plan plan = {0};
-    kerf_err err = kerf_plan_by_cost(s->w, &from->encoding.prices, &from->map, &plan.segments);
+    kerf_err err = kerf_plan_by_cost(s->w, &from->encoding.prices, &from->map, &from->segments, &plan.segments);
 
     if (err == KERF_OK && !measure) {
         err = race(s, s->header, &plan, NULL, 0);

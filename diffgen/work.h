@@ -36,7 +36,8 @@ struct kerf_side {
 /* A reference of one side. */
 struct kerf_scanned {
     uint32_t target; /* modulo 2^32, as all addresses are where there are regions; of kind LOW: 0 */
-    uint8_t kind, form, len, region;
+    uint8_t kind, form, len;
+    uint8_t region : 7, outside : 1; /* outside: the target lies in no region */
 };
 
 static inline bool kerf_side_bit(const uint64_t *bits, size_t pos)
@@ -98,7 +99,7 @@ struct kerf_prices {
     kerf_cost gap[KERF_PRICE_BITS], old_len[KERF_PRICE_BITS], old_distance[KERF_PRICE_BITS];
     kerf_cost new_len[KERF_PRICE_BITS], new_len_again[KERF_PRICE_BITS];
     kerf_cost new_distance[2][KERF_PRICE_BITS];
-    kerf_cost ref_right, ref_wrong, ref_ram;
+    kerf_cost ref_right, ref_wrong, ram_right, ram_wrong;
 };
 
 /* Bits of a jump of a segment from old: the class of its price. */
@@ -187,6 +188,10 @@ static inline uint8_t kerf_literal_pack(kerf_cost cost)
     return (uint8_t)(parts < UINT8_MAX ? parts : UINT8_MAX);
 }
 
+/* A header of type records: its first four bytes, and its length, which comes next. */
+#define KERF_BTF_MAGIC 0x0001eb9fu
+#define KERF_BTF_HEADER 24u
+
 /* --- scan.c: finds and masks references. --- */
 /* `all`: for every kind that was recognised, what the first scan is for; later ones are quicker for what it found. */
 KERF_MUST_USE kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, bool is_new, bool all);
@@ -218,9 +223,10 @@ KERF_MUST_USE kerf_err kerf_addrmap_sort(const struct kerf_work *w, const struct
 /* The distance old position - new position that the map gives for new_pos; false: none. */
 bool kerf_addrmap_distance(const struct kerf_work *w, const struct kerf_map *sorted, size_t new_pos, int64_t *distance);
 
-/* --- plan.c: segments by estimated cost. --- */
+/* --- plan.c: segments by estimated cost; `before`: those that the prices and the map come from. --- */
 KERF_MUST_USE kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices,
-                                         const struct kerf_map *map, struct kerf_segments *segments);
+                                         const struct kerf_map *map, const struct kerf_segments *before,
+                                         struct kerf_segments *segments);
 
 /* --- slot.c: what the slot of an in-place update holds. --- */
 struct kerf_slot {

@@ -8,6 +8,7 @@
 #include "common/host/cli.h"
 #include "common/host/file.h"
 #include "common/host/hash.h"
+#include "common/isa/isa.h"
 #include "server-tools/catalogue.h"
 
 /* The digests that documents mention, to find what nobody mentions. */
@@ -86,9 +87,8 @@ kerf_err kerf_audit_payload(const uint8_t *data, size_t len, struct kerf_payload
     payload->codec = header->codec;
     payload->flags = header->flags;
     for (unsigned i = 0; i < header->region_count; i++) {
-        if (regions[i].isa != 0) {
-            payload->isas |= 1u << regions[i].isa; /* the header's parser knows them all: under 32 */
-        }
+        /* The header's parser knows them all: under 32. */
+        payload->isas |= kerf_isa_needs(regions[i].isa, regions[i].kinds) & ~1u;
     }
     payload->is_delta = header->old_size != 0;
     payload->from_size = header->old_size;

@@ -241,6 +241,29 @@ class Plan:
         self.regions = self.make_regions(rnd, isa, (base + high) % (1 << self.bits))
         if self.regions and rnd.random() < 0.5:
             self.sprinkle_words(rnd)
+        if rnd.random() < 0.3:
+            self.sprinkle_records(rnd)
+
+    def sprinkle_records(self, rnd):
+        """Type records, whole and not quite, somewhere in old; most regions look for them."""
+        old = bytearray(self.old)
+        for region in self.regions:
+            region.kinds |= rnd.choice([0x4000, 0x4000, 0])
+            pos = region.old_pos + -region.old_addr % 4
+            while pos < region.old_end:
+                kind, count = rnd.randrange(1, 20), rnd.choice([0, 0, 0, 1, 2, 3, 9])
+                layout, more = slow_isa.LAYOUTS[kind]
+                length = count * len(layout) if more is None else more
+                count = count if more is None else rnd.choice([0, 0, 0, 0, 2])
+                words = [rnd.choice([0, rnd.randrange(2000)]), kind << 24 | count | rnd.choice([0, 0, 1 << 31])]
+                words += [rnd.choice([0, rnd.randrange(300), rnd.randrange(1 << 24)]) for _ in range(1 + length)]
+                if rnd.random() < 0.1:
+                    words[rnd.randrange(len(words))] = rnd.getrandbits(32)
+                data = b"".join(word.to_bytes(4, "little") for word in words)
+                if rnd.random() < 0.7 and pos + len(data) <= region.old_end:
+                    old[pos:pos + len(data)] = data
+                pos += len(data) if rnd.random() < 0.9 else rnd.randrange(4, 200)
+        self.old = bytes(old)
 
     def sprinkle_words(self, rnd):
         """Pointers to the image and to RAM, of 4 and of 8 bytes, and what looks like one up to its upper half."""
@@ -267,7 +290,7 @@ class Plan:
         regions = []
         for i, j in enumerate(order):
             r = slow_decoder.Region.__new__(slow_decoder.Region)
-            r.isa = isa if rnd.random() < 0.8 else rnd.randrange(13)
+            r.isa = isa if rnd.random() < 0.8 else rnd.randrange(14)
             r.kinds = rnd.choice([0xfff, 0xfff, 0x7fe, 0xffd, rnd.getrandbits(16)])
             if isa == slow_isa.MIPS_BE:
                 r.kinds |= 0x8000

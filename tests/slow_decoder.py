@@ -275,6 +275,12 @@ class References:
         pc = self.old_addr(src_pos)
         step = 1
         ref = self.expected(src_pos)
+        before, segment.record = segment.record, 0
+        if ref is None and region.kinds >> 14 & 1:
+            segment.record, length, ref = slow_isa.record(view, pc, boundary, before, segment.insn_end - src_pos)
+            if segment.record:
+                segment.insn_end = src_pos + length
+                return ref if ref is not None and ref.length <= left else None
         if ref is None:
             ref = self.word(region, view, pc, new_pos)
             if ref is not None and ref.length > left:
@@ -430,7 +436,7 @@ class Segment:
         self.from_new, self.src_pos, self.length = from_new, src_pos, length
         self.new_end = new_pos + length
         self.old_pos, self.old_end = src_pos, src_pos + length  # of a segment from old
-        self.insn_end = src_pos
+        self.insn_end, self.record = src_pos, 0
         self.g, self.flags, self.quiet, self.probe, self.raw = 8, 0, 0, 0, 0
 
 

@@ -4,7 +4,7 @@
 WORD, RAM, CALL, JUMP, BRANCH, BRANCH2, LITERAL, PAIR, LOW, PAIR2, WORD8 = range(1, 12)
 
 THUMB, A32, AARCH64, XTENSA_CALL0, XTENSA, RISCV32, RISCV64, X86, X86_64, AVR, MIPS, MIPS_BE = range(1, 13)
-SETS = range(13)
+SETS = range(14)
 
 
 class Ref:
@@ -361,6 +361,73 @@ def x86_find(wide, view):
     return None
 
 
+# ------------------------------------------------------------------------------------------------------ type records
+
+class Number:
+    """Forms 96 and 97: 24 bits of a word, twice."""
+
+    scale = 1
+
+    def __init__(self, base):
+        self.base = base
+
+    def get(self, data, _pc, _bits):
+        return self.base + 2 * int.from_bytes(data[:3], "little")
+
+    def put(self, data, _pc, target, _bits):
+        return ((target - self.base) % (1 << 32) // 2 % (1 << 24)).to_bytes(3, "little") + data[3:]
+
+
+NAME, TYPE = Number(0xfa000000), Number(0xfc000000)
+
+# What stands so many words (the remainder by the length) before a record's end.
+A, B, C, D, E, F = ([NAME, None, TYPE], [NAME, TYPE], [NAME, None], [NAME, None, None], [TYPE, None, None],
+                    [TYPE, None, TYPE])
+LAYOUTS = {1: (D, 1), 2: (B, 0), 3: (F, 3), 4: (A, None), 5: (A, None), 6: (C, None), 7: (C, 0), 8: (B, 0), 9: (B, 0),
+           10: (B, 0), 11: (B, 0), 12: (B, 0), 13: (B, None), 14: (A, 1), 15: (E, None), 16: (C, 0), 17: (A, 1),
+           18: (B, 0), 19: (D, None)}
+
+
+def record_kind(info):
+    return info >> 24 & 31 if info & 0x60ff0000 == 0 and info >> 24 & 31 in LAYOUTS else None
+
+
+def record_at(view):
+    """Layout and words of the record that begins here, or None, 0."""
+    words = [le32(view, at) for at in range(0, 32, 4)]
+    kind, count = record_kind(words[1]), words[1] & 0xffff
+    if kind is None or words[0] >> 24 or words[2] >> 24:
+        return None, 0
+    layout, more = LAYOUTS[kind]
+    if more is None:
+        more = count * len(layout)
+    elif count > (2 if kind == 12 else 0):
+        return None, 0
+    length = 3 + more
+    if any(layout[(length - i) % len(layout)] and words[i] >> 24 for i in range(3, min(8, length))):
+        return None, 0
+    if length + 1 < 8 and record_kind(words[length + 1]) is None:
+        return None, 0
+    return layout, length
+
+
+def record(view, pc, boundary, layout, rest):
+    """Layout of the type record that lies here (0: none does), bytes to its end, and the reference or None."""
+    what = NAME
+    if boundary:
+        layout, rest = record_at(view) if pc % 4 == 0 else (None, 0)
+        rest *= 4
+    elif layout:
+        what = layout[rest // 4 % len(layout)] if rest % 4 == 0 else None
+    if not layout:
+        return 0, 0, None
+    ref = None
+    if what and 0 < le32(view) < 1 << 24:
+        ref = Ref(WORD if what is NAME else RAM, what, 4, what.get(view, pc, 32))
+        ref.scale, ref.anywhere = 1, True
+    return layout, rest, ref
+
+
 # -------------------------------------------------------------------------------------------------------------- seam
 
 def xtensa_padding(view, phase):
@@ -392,7 +459,7 @@ def step_of(isa, view, pc):
 
 def scan(isa, view, pc, kinds, boundary, bits):
     """The step of the sweep, and the reference at the view's begin or None."""
-    if isa == 0:
+    if isa in (0, 13):
         return 1, None
     step, possible = step_of(isa, view, pc)
     if not possible:

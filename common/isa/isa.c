@@ -38,7 +38,7 @@ static const struct kerf_forms *const tables[KERF_ISA_COUNT] = {
 bool kerf_isa_known(unsigned isa)
 {
     return isa == KERF_ISA_NONE || (KERF_ISA_HAS_X86 && (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64)) ||
-           (isa < KERF_ISA_COUNT && tables[isa] != NULL);
+           (KERF_ISA_HAS_BTF && isa == KERF_ISA_BTF) || (isa < KERF_ISA_COUNT && tables[isa] != NULL);
 }
 
 unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct kerf_ref *ref)
@@ -49,11 +49,16 @@ unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct ke
         return kerf_x86_scan(isa == KERF_ISA_X86_64, view, ref);
     }
 #endif
-    return isa == KERF_ISA_NONE ? 1 : kerf_forms_scan(tables[isa], view, ref);
+    return isa == KERF_ISA_NONE || isa == KERF_ISA_BTF ? 1 : kerf_forms_scan(tables[isa], view, ref);
 }
 
 kerf_addr kerf_isa_target(unsigned isa, unsigned form, const uint8_t *p, kerf_addr pc)
 {
+#if KERF_ISA_HAS_BTF
+    if (form >= KERF_FORM_BTF) {
+        return kerf_btf_target(form, p);
+    }
+#endif
     if (form >= KERF_FORM_WORDS) {
         return kerf_word_target(form, p);
     }
@@ -67,6 +72,12 @@ kerf_addr kerf_isa_target(unsigned isa, unsigned form, const uint8_t *p, kerf_ad
 
 void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
 {
+#if KERF_ISA_HAS_BTF
+    if (form >= KERF_FORM_BTF) {
+        kerf_btf_put(form, p, target);
+        return;
+    }
+#endif
     if (form >= KERF_FORM_WORDS) {
         kerf_word_put(form, p, target);
         return;

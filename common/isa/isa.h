@@ -41,6 +41,10 @@ extern "C" {
 #ifndef KERF_ISA_HAS_MIPS
 #define KERF_ISA_HAS_MIPS 1
 #endif
+/* Type records of Linux (btf.c). */
+#ifndef KERF_ISA_HAS_BTF
+#define KERF_ISA_HAS_BTF 1
+#endif
 
 /* Numbers in the format; never reused. */
 enum kerf_isa_id {
@@ -57,7 +61,8 @@ enum kerf_isa_id {
     KERF_ISA_AVR = 10,
     KERF_ISA_MIPS32_LE = 11,
     KERF_ISA_MIPS32_BE = 12,
-    KERF_ISA_COUNT = 13,
+    KERF_ISA_BTF = 13, /* no instructions: type records, which regions of any set may hold (KERF_REF_RECORDS) */
+    KERF_ISA_COUNT = 14,
 };
 
 /*
@@ -78,6 +83,7 @@ enum kerf_ref_kind {
     KERF_REF_PAIR2 = 10,  /* a first half whose second was not found */
     KERF_REF_WORD8 = 11,  /* aligned 8-byte word that points into the image */
     KERF_REF_KINDS = 12,
+    KERF_REF_RECORDS = 14,    /* not a kind: bit 14 of `kinds` says that type records are looked for (btf.c) */
     KERF_REF_BIG_ENDIAN = 15, /* not a kind: bit 15 of `kinds` says that words are big-endian */
 };
 
@@ -102,6 +108,7 @@ struct kerf_ref {
     int16_t low_delta[KERF_REF_LOWS]; /* their targets minus `target`; [0] is 0 */
     bool low_relative;                /* they hold target - address of the first half, not the target */
     bool anywhere;                    /* the target need not lie in the image or a range */
+    uint8_t record;                   /* layout of the type record that this is part of; 0: of none */
     kerf_addr target;
 };
 
@@ -111,6 +118,8 @@ struct kerf_isa_view {
     kerf_addr pc;     /* address of the position */
     uint16_t kinds;   /* which kinds are looked for */
     bool boundary;    /* an instruction starts here, as far as the linear sweep from the segment's start can tell */
+    uint8_t record;   /* not at a boundary: the type record in progress, 0: none, */
+    uint32_t rest;    /* and bytes to the next boundary, modulo 2^32 */
 };
 
 /*
@@ -137,14 +146,29 @@ bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, 
 /* True if this build knows the instruction set. */
 bool kerf_isa_known(unsigned isa);
 
+/* The sets that a region takes: bit `isa`, and KERF_ISA_BTF where its kinds have KERF_REF_RECORDS. isa: below KERF_ISA_COUNT. */
+static inline uint32_t kerf_isa_needs(unsigned isa, unsigned kinds)
+{
+    return (uint32_t)1 << isa | (uint32_t)(kinds >> KERF_REF_RECORDS & 1u) << KERF_ISA_BTF;
+}
+
 /* --- The instruction sets, one file each. Forms below KERF_FORM_WORDS are an ISA's own. --- */
-#define KERF_FORM_WORDS 64 /* word.c's forms start here */
+#define KERF_FORM_WORDS 64 /* word.c's forms start here, */
+#define KERF_FORM_BTF 96   /* and btf.c's: a name, a type */
 
 /* `wide`: x86-64. The other instruction sets are tables (form.h). */
 unsigned kerf_x86_scan(bool wide, const struct kerf_isa_view *view, struct kerf_ref *ref);
 kerf_addr kerf_x86_target(unsigned form, const uint8_t *p, kerf_addr pc);
 bool kerf_x86_is(bool wide, unsigned form, const uint8_t *p);
 void kerf_x86_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+
+/*
+ * Type records (btf.c), for regions with KERF_REF_RECORDS. *ref is all 0. Returns the bytes to the end of the record that lies
+ * here and fills in ref->record, and all of *ref where the word is a reference; 0: there is no record here.
+ */
+unsigned kerf_btf_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
+kerf_addr kerf_btf_target(unsigned form, const uint8_t *p);
+void kerf_btf_put(unsigned form, uint8_t *p, kerf_addr target);
 
 /* Pointer words (word.c): the codec asks for these where the instruction set found nothing. */
 bool kerf_word_read(const struct kerf_isa_view *view, unsigned len, struct kerf_ref *ref);

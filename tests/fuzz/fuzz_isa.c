@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Instruction sets on any bytes: the first byte is the set, the next two the kinds, then four of address, then code. Each
+ * Instruction sets and type records on any bytes: the first byte is the set, the next two the kinds, then four of address, then code. Each
  * reference that a sweep finds must be read back as found, and writing its own target must change nothing.
  */
 #include "common/isa/isa.h"
@@ -53,14 +53,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     uint16_t kinds = (uint16_t)kerf_load_le16(data + 1);
     kerf_addr pc = kerf_load_le32(data + 3);
     size_t next = 7;
+    uint8_t record = 0;
 
     for (size_t pos = 7; pos < len; pos++) {
         uint8_t view_bytes[KERF_ISA_VIEW_LEN] = {0};
         size_t have = len - pos < sizeof(view_bytes) ? len - pos : sizeof(view_bytes);
-        const struct kerf_isa_view view = {view_bytes, pc + pos, kinds, pos >= next};
+        struct kerf_isa_view view = {view_bytes, pc + pos, kinds, pos >= next, record, (uint32_t)(next - pos)};
         struct kerf_ref ref;
 
         memcpy(view_bytes, data + pos, have);
+        memset(&ref, 0, sizeof(ref));
+
+        unsigned left = (kinds >> KERF_REF_RECORDS & 1) != 0 ? kerf_btf_scan(&view, &ref) : 0;
+
+        record = ref.record;
+        require((left != 0) == (record != 0));
+        if (left != 0) {
+            if (ref.kind != KERF_REF_NONE) {
+                view.kinds = 0xffff; /* of a record's references it says nothing */
+                check(isa, &view, &ref);
+            }
+            next = view.boundary ? pos + left : next;
+            continue;
+        }
         unsigned step = kerf_isa_scan(isa, &view, &ref);
 
         require(step <= 8 && (step >= 1 || !view.boundary));
