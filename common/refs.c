@@ -264,11 +264,13 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
 static bool recall_nothing(const struct kerf_run *run, unsigned *step)
 {
     struct kerf_codec *c = run->c;
-    unsigned known = run->nothing == NULL
-                         ? 0
-                         : (unsigned)run->nothing[c->src_pos] >> (c->src_pos >= c->insn_end ? 4 : 0) & 15u;
+    bool boundary = c->src_pos >= c->insn_end;
+    unsigned known = run->nothing == NULL || (!boundary && c->record != 0)
+                         ? 0 /* inside a type record it depends on the record */
+                         : (unsigned)run->nothing[c->src_pos] >> (boundary ? 4 : 0) & 15u;
 
     *step = known - 1;
+    c->record = known != 0 ? 0 : c->record;
     return known != 0;
 }
 

@@ -224,7 +224,8 @@ static kerf_err scan_region(struct sweep *s)
 
     for (size_t pos = s->start; err == KERF_OK && pos < s->end; pos++) {
         bool boundary = pos >= s->next;
-        unsigned known = (unsigned)side->nothing[pos] >> (boundary ? 4 : 0) & 15u;
+        bool inside_record = !boundary && s->record != 0;
+        unsigned known = inside_record ? 0 : (unsigned)side->nothing[pos] >> (boundary ? 4 : 0) & 15u;
         struct kerf_ref ref = {0};
         unsigned step = known - 1;
 

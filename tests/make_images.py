@@ -231,6 +231,50 @@ def make(name, isa, base, ram, pointer, sizes):
     return old, new
 
 
+def types(release):
+    """Type records of Linux with their header and names; the second release has more of both."""
+    rnd = random.Random("types")
+    gone = random.Random("gone") if release == 1 else None
+    names, at, records, number = b"\0", {}, b"", {0: 0}
+    for index in range(1, 700):
+        kind, count = rnd.choice([1, 2, 2, 3, 4, 4, 5, 6, 8, 10, 12, 13, 14, 15, 16, 19]), rnd.randrange(5)
+        layout, more = slow_isa.LAYOUTS[kind]
+        length = count * len(layout) if more is None else more
+        picks = [(rnd.randrange(400), rnd.randrange(index), rnd.getrandbits(rnd.choice([3, 9, 31])))
+                 for _ in range(length + 2)]
+        if gone and gone.random() < 0.02:
+            continue
+        number[index] = len(number)
+        words = []
+        for left, (name, other, value) in zip(range(length + 1, -1, -1), picks):
+            text = f"name{name}"
+            if text not in at:
+                at[text] = len(names)
+                names += text.encode() + b"\0"
+            what = layout[left % len(layout)] if left > 0 else None
+            if left == length + 1:
+                words += [at[text], kind << 24 | (count if more is None else 0)]
+            if left == length:
+                words.append(number.get(other, 1) if layout in (slow_isa.A, slow_isa.B) and more is not None else 8)
+            elif left < length:
+                words.append(value)
+            if left < length and layout[(left + 1) % len(layout)] is slow_isa.NAME:
+                words[-1] = at[text]
+            elif left < length and layout[(left + 1) % len(layout)] is slow_isa.TYPE:
+                words[-1] = number.get(other, 1)
+        records += b"".join(word.to_bytes(4, "little") for word in words)
+    header = b"\x9f\xeb\x01\0" + b"".join(
+        n.to_bytes(4, "little") for n in (24, 0, len(records), len(records), len(names)))
+    return header + records + names + bytes(-len(names) % 4)
+
+
+def make_types():
+    """Code with type records between."""
+    old, new = make(*next(image for image in IMAGES if image[0] == "aarch64"))
+    cut = len(old) // 8 * 4
+    return old[:cut] + types(1) + old[cut:], new[:cut] + types(2) + new[cut:]
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: make_images.py FOLDER")

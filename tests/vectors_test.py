@@ -129,6 +129,9 @@ def diff_jobs(folder):
             yield f"{image[0]} {ram} {' '.join(extra)}", old, new, [*known, "--ram", ram, *extra]
         for sectors in ("sector=256,scratch=1", "sector=1024,scratch=3,group=2"):
             yield f"{image[0]} {sectors}", old, new, [*known, "--in-place", sectors]
+    old, new = (write(folder / f"types.{n}", data) for n, data in enumerate(make_images.make_types()))
+    for ram in ("2K", "8K", "64K"):
+        yield f"types {ram}", old, new, ["--isa", "aarch64", "--base", "0x40080000", "--ram", ram]
     for name, old, new in small_pairs(folder):
         yield name, old, new, ["--ram", "2K"]
         if old.stat().st_size > 0:
