@@ -7,17 +7,32 @@
 #include "common/bytes.h"
 #include "common/codec.h"
 
-#define CHUNK_CODE_MIN 0x40u /* 256 bytes */
-#define CHUNK_CODE_MAX 0xC0u /* 65536 bytes */
+#define CHUNK_CODE_MAX 0x80u /* 65536 bytes */
 #define MODEL_CLASSES 3u
 #define SECTOR_LOG2_MIN 4u
 #define SECTOR_LOG2_MAX 24u
+/* The first byte: the codec in bits 0 and 1, the flags above. */
+#define FORM_CODEC 3u
+#define FORM_FLAGS_AT 2
+/* A region's first number: the instruction set in bits 0 to 3, the kinds above. */
+#define REGION_ISA 15u
+#define REGION_KINDS_AT 4
 /* Positions stay below 2^63 on hosts, so that sums of two never overflow. */
 #define POSITION_MAX ((kerf_pos)(KERF_POS_MAX == UINT32_MAX ? UINT32_MAX : INT64_MAX))
+/*
+ * Hosts refuse all that the format forbids. Devices refuse what could lead them out of their memory, or on for ever; other
+ * numbers that are too large they take modulo the width of what holds them.
+ */
+#define STRICT (KERF_ENCODER || KERF_POS_BITS == 64)
+
+_Static_assert(offsetof(struct kerf_header, old_digest) + KERF_DIGEST_LEN == offsetof(struct kerf_header, new_digest),
+               "take_digests()");
+_Static_assert(KERF_ISA_COUNT <= REGION_ISA + 1, "the header has four bits for an instruction set");
 
 /* Reads a header; the first thing wrong sticks, and everything read after it is 0. */
 struct cursor {
-    const uint8_t *at, *end; /* end is NULL once something is wrong */
+    const uint8_t *data;
+    size_t at, len; /* len is 0 once something is wrong */
 #if KERF_POS_BITS == 64
     kerf_pos address_max; /* 2^32 - 1, in wide containers 2^64 - 1; signed numbers are added modulo this + 1 */
 #endif
@@ -31,50 +46,61 @@ struct cursor {
 
 static kerf_pos within(struct cursor *c, kerf_pos v, kerf_pos max)
 {
-    if (v > max) {
-        c->end = NULL;
+    if (STRICT && v > max) {
+        c->len = 0;
         return 0;
     }
     return v;
 }
 
-static uint8_t take_byte(struct cursor *c)
-{
-    return c->at < c->end ? *c->at++ : (uint8_t)within(c, 1, 0);
-}
-
-/* A varint of at most max. By itself, not through varint.h, so that devices get by without 64-bit arithmetic. */
-static kerf_pos take(struct cursor *c, kerf_pos max)
+/* A varint. By itself, not through varint.h, so that devices get by without 64-bit arithmetic. */
+static kerf_pos take(struct cursor *c)
 {
     kerf_pos v = 0;
     unsigned shift = 0;
     uint8_t b;
 
     do {
-        b = take_byte(c);
-        if (shift > KERF_POS_BITS - 1 || (kerf_pos)(b & 0x7f) > KERF_POS_MAX >> shift ||
-            (KERF_ENCODER && b == 0 && shift > 0)) {
-            return within(c, 1, 0);
+        if (c->at >= c->len || shift >= KERF_POS_BITS) {
+            c->len = 0;
+            return 0;
+        }
+        b = c->data[c->at++];
+        if (STRICT && ((kerf_pos)(b & 0x7f) > KERF_POS_MAX >> shift || (b == 0 && shift > 0))) {
+            c->len = 0;
         }
         v |= (kerf_pos)(b & 0x7f) << shift;
         shift += 7;
     } while (b >= 0x80);
-    return within(c, v, max);
+    return v;
+}
+
+/* A varint of at most max. */
+static kerf_pos take_to(struct cursor *c, kerf_pos max)
+{
+    return within(c, take(c), max);
 }
 
 /* base + a signed number. */
 static kerf_pos take_near(struct cursor *c, kerf_pos base)
 {
-    kerf_pos z = take(c, ADDRESS_MAX(c));
+    kerf_pos z = take_to(c, ADDRESS_MAX(c));
 
     return (base + (z >> 1 ^ (~(z & 1) + 1))) & ADDRESS_MAX(c);
 }
 
-static void take_digest(struct cursor *c, struct kerf_digest *digest)
+/* The digest of old, if there is an old image, and that of new. */
+static void take_digests(struct cursor *c, struct kerf_header *h)
 {
-    for (unsigned i = 0; i < KERF_DIGEST_LEN; i++) {
-        digest->b[i] = take_byte(c);
+    size_t n = (h->old_size > 0 ? 2 : 1) * sizeof h->new_digest;
+
+    if (c->at + n > c->len) {
+        c->len = 0;
+        return;
     }
+    /* The header has them side by side, too. */
+    memcpy((uint8_t *)h + offsetof(struct kerf_header, new_digest) + sizeof h->new_digest - n, c->data + c->at, n);
+    c->at += n;
 }
 
 /* Addresses travel with their bytes reversed: those that code is linked to end in zeros. */
@@ -95,10 +121,10 @@ static kerf_pos reverse_address(kerf_pos addr, kerf_pos address_max)
 
 static kerf_pos take_address(struct cursor *c)
 {
-    return reverse_address(take(c, ADDRESS_MAX(c)), ADDRESS_MAX(c));
+    return reverse_address(take_to(c, ADDRESS_MAX(c)), ADDRESS_MAX(c));
 }
 
-#if KERF_POS_BITS == 64 || KERF_ENCODER
+#if STRICT
 static kerf_pos address_max(const struct kerf_header *h)
 {
     return (h->flags & KERF_FLAG_WIDE) != 0 ? KERF_POS_MAX : UINT32_MAX;
@@ -116,14 +142,15 @@ static void take_regions(struct cursor *c, const struct kerf_header *h, struct k
     kerf_pos max = ADDRESS_MAX(c);
 
     for (struct kerf_region *r = regions; r < regions + h->region_count; r++) {
+        kerf_pos what = take_to(c, (kerf_pos)UINT16_MAX << REGION_KINDS_AT | REGION_ISA);
         kerf_pos old_gap;
         kerf_pos old_rest;
 
-        r->isa = take_byte(c);
-        r->kinds = (uint16_t)take(c, UINT16_MAX);
-        old_gap = take(c, max);
+        r->isa = what & REGION_ISA;
+        r->kinds = (uint16_t)(what >> REGION_KINDS_AT);
+        old_gap = take_to(c, max);
         r->old_pos = (old_end + old_gap) & max;
-        old_rest = take(c, max);
+        old_rest = take_to(c, max);
         r->old_len = (h->old_size - r->old_pos - old_rest) & max;
         r->old_addr = take_address(c);
         r->new_pos = take_near(c, new_end + old_gap);
@@ -138,11 +165,11 @@ static void take_ranges(struct cursor *c, const struct kerf_header *h, struct ke
 {
     for (struct kerf_range *r = ranges; r < ranges + h->range_count; r++) {
         r->start = take_address(c);
-        r->len = take(c, ADDRESS_MAX(c) >> 8) << 8;
+        r->len = take_to(c, ADDRESS_MAX(c) >> 8) << 8;
     }
 }
 
-#if KERF_ENCODER
+#if STRICT
 /* True if [pos, pos + len) is not empty and lies in an image of `size` bytes from `from` on. */
 static bool inside(kerf_pos from, kerf_pos pos, kerf_pos len, kerf_pos size)
 {
@@ -177,71 +204,87 @@ static bool sound(const struct kerf_header *h, const struct kerf_region *regions
     }
     return true;
 }
+
+/* True if two fields of a header contradict each other. */
+static bool contradicts(const struct kerf_header *h)
+{
+    struct kerf_chunk chunk;
+
+    return ((h->old_size > UINT32_MAX || h->new_size > UINT32_MAX) && (h->flags & KERF_FLAG_WIDE) == 0) ||
+           (h->codec != KERF_CODEC_NATIVE && (h->flags & KERF_FLAG_READS_NEW) != 0) ||
+           ((h->flags & KERF_FLAG_IN_PLACE) != 0 &&
+            (h->old_size == 0 || h->group > h->scratch || h->new_size >> h->sector_log2 >= UINT32_MAX)) ||
+           kerf_chunk_first(h, &chunk) != KERF_OK;
+}
 #endif
+
+/* Of these a build that leaves them out knows nothing. */
+#define UNKNOWN_FLAGS ((KERF_POS_BITS == 32 ? KERF_FLAG_WIDE : 0) | (KERF_IN_PLACE ? 0 : KERF_FLAG_IN_PLACE))
+
+static void take_in_place(struct cursor *c, struct kerf_header *h)
+{
+    h->sector_log2 = (uint8_t)take_to(c, SECTOR_LOG2_MAX);
+    h->scratch = (uint16_t)take_to(c, UINT16_MAX);
+    h->group = (uint16_t)take_to(c, UINT16_MAX);
+    if (h->sector_log2 - SECTOR_LOG2_MIN > SECTOR_LOG2_MAX - SECTOR_LOG2_MIN || h->group == 0) {
+        c->len = 0;
+    }
+}
 
 static void take_model(struct cursor *c, struct kerf_header *h)
 {
-    unsigned tables = take_byte(c);
-    unsigned counts;
+    unsigned v = (unsigned)take_to(c, UINT8_MAX);
 
-    h->model.table_code = tables & 63;
-    h->model.flag_class = (uint8_t)within(c, tables >> 6, MODEL_CLASSES - 1);
-    h->model.map_cap = (uint16_t)take(c, KERF_MAX_MAP);
-    h->model.learned_cap = (uint16_t)take(c, KERF_MAX_LEARNED);
-    counts = take_byte(c);
-    h->region_count = (uint8_t)within(c, counts & 15, KERF_MAX_REGIONS);
-    h->range_count = (uint8_t)within(c, counts >> 4, KERF_MAX_RANGES);
+    h->model.table_code = v & 63;
+    h->model.flag_class = (uint8_t)(v >> 6);
+    h->model.map_cap = (uint16_t)take_to(c, KERF_MAX_MAP);
+    h->model.learned_cap = (uint16_t)take_to(c, KERF_MAX_LEARNED);
+    v = (unsigned)take_to(c, UINT8_MAX);
+    h->region_count = (uint8_t)within(c, v & 15, KERF_MAX_REGIONS);
+    h->range_count = (uint8_t)within(c, v >> 4 & 15, KERF_MAX_RANGES);
 }
 
-/* All from the sizes up to the tables. */
-static void take_fields(struct cursor *c, struct kerf_header *h)
+/* All fields but the tables. */
+static kerf_err take_fields(struct cursor *c, struct kerf_header *h)
 {
-    unsigned code;
+    kerf_pos v = take(c);
 
-    h->old_size = take(c, POSITION_MAX);
-    h->new_size = within(c, take_near(c, h->old_size), POSITION_MAX);
-    h->payload_size = take(c, POSITION_MAX < ADDRESS_MAX(c) ? POSITION_MAX : ADDRESS_MAX(c));
-    if (h->old_size > 0) {
-        take_digest(c, &h->old_digest);
+    h->codec = v & FORM_CODEC;
+    h->flags = (uint8_t)(v >> FORM_FLAGS_AT);
+    if (v > (KERF_FLAGS_ALL << FORM_FLAGS_AT | FORM_CODEC) || h->codec > KERF_CODEC_LZMA2) {
+        return KERF_ERR_FORMAT;
     }
-    take_digest(c, &h->new_digest);
-    code = CHUNK_CODE_MIN + (unsigned)within(c, take_byte(c) - CHUNK_CODE_MIN, CHUNK_CODE_MAX - CHUNK_CODE_MIN);
-    h->chunk_size = (16u + (code & 15u)) << (code >> 4);
-    if ((h->flags & KERF_FLAG_IN_PLACE) != 0) {
-        h->sector_log2 = take_byte(c);
-        h->scratch = (uint16_t)take(c, UINT16_MAX);
-        h->group = (uint16_t)take(c, UINT16_MAX);
+    if ((h->flags & UNKNOWN_FLAGS) != 0) {
+        return KERF_ERR_UNSUPPORTED;
+    }
+#if KERF_POS_BITS == 64
+    c->address_max = address_max(h);
+#endif
+    h->old_size = take_to(c, POSITION_MAX);
+    h->new_size = within(c, take_near(c, h->old_size), POSITION_MAX);
+    h->payload_size = take_to(c, POSITION_MAX < ADDRESS_MAX(c) ? POSITION_MAX : ADDRESS_MAX(c));
+    take_digests(c, h);
+    v = (uint8_t)take_to(c, CHUNK_CODE_MAX);
+    h->chunk_size = (uint32_t)(16 + (v & 15)) << ((v >> 4) + 4);
+    if (KERF_IN_PLACE && (h->flags & KERF_FLAG_IN_PLACE) != 0) {
+        take_in_place(c, h);
     }
     if (h->codec == KERF_CODEC_NATIVE) {
         take_model(c, h);
     }
-}
-
-/* True if two fields of a header contradict each other, or one is out of its range. */
-static bool contradicts(const struct kerf_header *h)
-{
-    struct kerf_chunk chunk;
-    bool in_place = (h->flags & KERF_FLAG_IN_PLACE) != 0;
-
-#if KERF_POS_BITS == 64
-    if ((h->old_size > UINT32_MAX || h->new_size > UINT32_MAX) && (h->flags & KERF_FLAG_WIDE) == 0) {
-        return true;
-    }
-#endif
-    return (h->codec == KERF_CODEC_STORED && h->payload_size != h->new_size) ||
-           (h->codec != KERF_CODEC_NATIVE && (h->flags & KERF_FLAG_READS_NEW) != 0) ||
-           (in_place && (h->old_size == 0 || h->sector_log2 < SECTOR_LOG2_MIN || h->sector_log2 > SECTOR_LOG2_MAX ||
-                         h->group == 0 || h->group > h->scratch || h->new_size >> h->sector_log2 >= UINT32_MAX)) ||
-           kerf_chunk_first(h, &chunk) != KERF_OK;
+    return c->len == 0 || h->model.flag_class >= MODEL_CLASSES || h->chunk0_len > h->chunk_size ||
+                   (h->codec == KERF_CODEC_STORED && h->payload_size != h->new_size)
+               ? KERF_ERR_FORMAT
+               : KERF_OK;
 }
 
 kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint32_t *chunk0_len, uint16_t *header_len)
 {
-    if (memcmp(prologue, "KRF", 3) != 0) {
-        return KERF_ERR_FORMAT;
-    }
-    if (prologue[3] != KERF_FORMAT_VERSION) {
-        return KERF_ERR_VERSION;
+    const uint32_t magic = 0x46524b | (uint32_t)KERF_FORMAT_VERSION << 24; /* "KRF" */
+    uint32_t differs = kerf_load_le32(prologue) ^ magic;
+
+    if (differs != 0) {
+        return differs << 8 == 0 ? KERF_ERR_VERSION : KERF_ERR_FORMAT;
     }
     *header_len = (uint16_t)(KERF_PROLOGUE_LEN + prologue[4]);
     *chunk0_len = kerf_load_le16(prologue + 5);
@@ -251,24 +294,24 @@ kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint32_t
 kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *header, struct kerf_region *regions,
                             struct kerf_range *ranges)
 {
-    struct cursor c = {.at = chunk0 + header->tables_pos, .end = chunk0 + header->header_len};
+    struct cursor c = {.data = chunk0, .at = header->tables_pos, .len = header->header_len};
 
 #if KERF_POS_BITS == 64
     c.address_max = address_max(header);
 #endif
     take_regions(&c, header, regions);
     take_ranges(&c, header, ranges);
-#if KERF_ENCODER
-    if (!sound(header, regions, ranges)) {
+#if STRICT
+    if (c.at != c.len || !sound(header, regions, ranges)) {
         return KERF_ERR_FORMAT;
     }
 #endif
-    return c.at == c.end ? KERF_OK : KERF_ERR_FORMAT;
+    return c.len > 0 ? KERF_OK : KERF_ERR_FORMAT;
 }
 
 kerf_err kerf_header_parse(const uint8_t *chunk0, size_t len, struct kerf_header *header)
 {
-    struct cursor c = {.at = chunk0 + KERF_PROLOGUE_LEN, .end = chunk0};
+    struct cursor c = {.data = chunk0, .at = KERF_PROLOGUE_LEN};
     kerf_err err;
 
     memset(header, 0, sizeof *header);
@@ -279,42 +322,26 @@ kerf_err kerf_header_parse(const uint8_t *chunk0, size_t len, struct kerf_header
     if (err != KERF_OK) {
         return err;
     }
-    if (header->header_len > len) {
+    c.len = header->header_len;
+    if (c.len > len) {
         return KERF_ERR_FORMAT;
     }
-    c.end += header->header_len;
-    header->version = KERF_FORMAT_VERSION;
-    header->flags = (uint8_t)within(&c, take_byte(&c), KERF_FLAGS_ALL);
-    header->codec = (uint8_t)within(&c, take_byte(&c), KERF_CODEC_LZMA2);
-#if KERF_POS_BITS == 64
-    c.address_max = address_max(header);
-#else
-    if ((header->flags & KERF_FLAG_WIDE) != 0) {
-        return KERF_ERR_UNSUPPORTED;
-    }
-#endif
-    take_fields(&c, header);
-    header->tables_pos = (uint16_t)(c.at - chunk0);
-    if (c.end == NULL || contradicts(header)) {
-        return KERF_ERR_FORMAT;
-    }
-#if KERF_ENCODER
+    err = take_fields(&c, header);
+    header->tables_pos = (uint16_t)c.at;
+#if STRICT
     struct kerf_region regions[KERF_MAX_REGIONS];
     struct kerf_range ranges[KERF_MAX_RANGES];
 
-    return kerf_header_tables(chunk0, header, regions, ranges);
-#else
-    /* Devices read the tables once they know where to. */
-    return header->codec == KERF_CODEC_NATIVE || c.at == c.end ? KERF_OK : KERF_ERR_FORMAT;
+    if (err == KERF_OK) {
+        err = contradicts(header) ? KERF_ERR_FORMAT : kerf_header_tables(chunk0, header, regions, ranges);
+    }
 #endif
+    return err; /* devices read the tables once they know where to */
 }
 
 size_t kerf_header_workspace(const struct kerf_header *header)
 {
-    size_t codec = kerf_codec_workspace(header);
-    size_t rest = (size_t)KERF_WORKSPACE_STATE + KERF_STEP_MAX + header->chunk_size;
-
-    return codec > SIZE_MAX - rest ? SIZE_MAX : codec + rest;
+    return kerf_codec_workspace(header) + KERF_WORKSPACE_STATE + KERF_STEP_MAX + header->chunk_size;
 }
 
 kerf_err kerf_chunk_first(const struct kerf_header *header, struct kerf_chunk *chunk)
@@ -325,6 +352,7 @@ kerf_err kerf_chunk_first(const struct kerf_header *header, struct kerf_chunk *c
         return KERF_ERR_FORMAT;
     }
     chunk->len = header->chunk0_len;
+    chunk->payload_pos = header->header_len;
     chunk->last = payload_len == header->payload_size;
     if (!chunk->last) {
         if (payload_len < KERF_DIGEST_LEN) {
@@ -340,6 +368,7 @@ void kerf_chunk_next(const struct kerf_header *header, kerf_pos payload_left, st
 {
     chunk->last = payload_left <= header->chunk_size;
     chunk->len = chunk->last ? (uint32_t)payload_left : header->chunk_size;
+    chunk->payload_pos = 0;
     chunk->payload_len = chunk->last ? chunk->len : chunk->len - KERF_DIGEST_LEN;
 }
 
@@ -371,13 +400,6 @@ static void put_bytes(struct writer *w, const uint8_t *bytes, size_t len)
     w->len += len;
 }
 
-static void put_byte(struct writer *w, unsigned b)
-{
-    uint8_t byte = (uint8_t)b;
-
-    put_bytes(w, &byte, 1);
-}
-
 /* v, seen from `base`. */
 static void put_near(struct writer *w, kerf_pos base, kerf_pos v)
 {
@@ -396,8 +418,7 @@ static void put_tables(struct writer *w, const struct kerf_header *h, const stru
         const struct kerf_region *r = &regions[i];
         kerf_pos old_rest = h->old_size - r->old_pos - r->old_len;
 
-        put_byte(w, r->isa);
-        put(w, r->kinds);
+        put(w, r->isa | (uint32_t)r->kinds << REGION_KINDS_AT);
         put(w, r->old_pos - old_end);
         put(w, old_rest);
         put(w, reverse_address(r->old_addr, w->address_max));
@@ -413,23 +434,23 @@ static void put_tables(struct writer *w, const struct kerf_header *h, const stru
     }
 }
 
-/* The byte that says `size`; 0 where none does. */
+/* The number that says `size`; over CHUNK_CODE_MAX where none does. */
 static unsigned chunk_code(uint32_t size)
 {
-    for (unsigned code = CHUNK_CODE_MIN; code <= CHUNK_CODE_MAX; code++) {
-        if ((16u + (code & 15u)) << (code >> 4) == size) {
+    for (unsigned code = 0; code <= CHUNK_CODE_MAX; code++) {
+        if ((16u + (code & 15u)) << ((code >> 4) + 4) == size) {
             return code;
         }
     }
-    return 0;
+    return CHUNK_CODE_MAX + 1;
 }
 
 uint32_t kerf_chunk_size_floor(uint32_t bytes)
 {
     uint32_t size = KERF_CHUNK_MIN;
 
-    for (unsigned code = CHUNK_CODE_MIN; code <= CHUNK_CODE_MAX; code++) {
-        uint32_t candidate = (16u + (code & 15u)) << (code >> 4);
+    for (unsigned code = 0; code <= CHUNK_CODE_MAX; code++) {
+        uint32_t candidate = (16u + (code & 15u)) << ((code >> 4) + 4);
 
         if (candidate <= bytes) {
             size = candidate;
@@ -440,8 +461,7 @@ uint32_t kerf_chunk_size_floor(uint32_t bytes)
 
 static void put_header(struct writer *w, struct kerf_header *h)
 {
-    put_byte(w, h->flags);
-    put_byte(w, h->codec);
+    put(w, h->codec | (unsigned)h->flags << FORM_FLAGS_AT);
     put(w, h->old_size);
     put_near(w, h->old_size, h->new_size);
     put(w, h->payload_size);
@@ -449,17 +469,17 @@ static void put_header(struct writer *w, struct kerf_header *h)
         put_bytes(w, h->old_digest.b, KERF_DIGEST_LEN);
     }
     put_bytes(w, h->new_digest.b, KERF_DIGEST_LEN);
-    put_byte(w, chunk_code(h->chunk_size));
+    put(w, chunk_code(h->chunk_size));
     if ((h->flags & KERF_FLAG_IN_PLACE) != 0) {
-        put_byte(w, h->sector_log2);
+        put(w, h->sector_log2);
         put(w, h->scratch);
         put(w, h->group);
     }
     if (h->codec == KERF_CODEC_NATIVE) {
-        put_byte(w, h->model.table_code | (unsigned)h->model.flag_class << 6);
+        put(w, h->model.table_code | (unsigned)h->model.flag_class << 6);
         put(w, h->model.map_cap);
         put(w, h->model.learned_cap);
-        put_byte(w, h->region_count | (unsigned)h->range_count << 4);
+        put(w, h->region_count | (unsigned)h->range_count << 4);
     }
     h->tables_pos = (uint16_t)w->len;
 }
@@ -481,8 +501,9 @@ static bool reads_back(const uint8_t *buf, const struct kerf_header *h, const st
         const struct kerf_region *a = &regions[i];
         const struct kerf_region *b = &parsed_regions[i];
 
-        same = a->old_pos == b->old_pos && a->old_len == b->old_len && a->new_pos == b->new_pos &&
-               a->new_len == b->new_len && a->old_addr == b->old_addr && a->new_addr == b->new_addr;
+        same = a->isa == b->isa && a->kinds == b->kinds && a->old_pos == b->old_pos && a->old_len == b->old_len &&
+               a->new_pos == b->new_pos && a->new_len == b->new_len && a->old_addr == b->old_addr &&
+               a->new_addr == b->new_addr;
     }
     for (unsigned i = 0; same && i < h->range_count; i++) {
         same = ranges[i].start == parsed_ranges[i].start && ranges[i].len == parsed_ranges[i].len;
@@ -497,7 +518,7 @@ kerf_err kerf_header_write(struct kerf_header *header, const struct kerf_region 
     struct writer w = {buf, cap < max ? cap : max, 0, address_max(header), KERF_OK};
     static const uint8_t magic[] = {'K', 'R', 'F', KERF_FORMAT_VERSION, 0, 0, 0};
 
-    if (chunk_code(header->chunk_size) == 0 || header->region_count > KERF_MAX_REGIONS ||
+    if (chunk_code(header->chunk_size) > CHUNK_CODE_MAX || header->region_count > KERF_MAX_REGIONS ||
         header->range_count > KERF_MAX_RANGES) {
         return KERF_ERR_ARGUMENT;
     }

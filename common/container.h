@@ -2,8 +2,8 @@
 /*
  * container.h - the file a device downloads: prologue, header, payload cut into chunks chained by digest.
  *
- *     chunk 0:  prologue (7) | header (header_len) | digest of chunk 1 (16) * | payload ...
- *     chunk i:  digest of chunk i+1 (16) * | payload ...                       * absent in the last chunk
+ *     chunk 0:  prologue (7) | header (header_len) | payload ... | digest of chunk 1 (16) *
+ *     chunk i:  payload ... | digest of chunk i+1 (16) *                       * absent in the last chunk
  *
  * A delta and a full image are the same container; a full image has old_size 0. The chunk that carries the header is
  * vouched for by the signed release (or by nothing, when applied by hand); each chunk vouches for the next.
@@ -141,9 +141,9 @@ uint32_t kerf_chunk_size_floor(uint32_t bytes);
 
 /* A chunk about to come. */
 struct kerf_chunk {
-    uint32_t len; /* bytes of the whole chunk */
-    uint32_t
-        payload_len; /* bytes of payload at its end; what is before is the next digest, and in chunk 0 the header */
+    uint32_t len;         /* bytes of the whole chunk */
+    uint32_t payload_pos; /* where in it the payload begins: behind the header in chunk 0, else 0 */
+    uint32_t payload_len; /* bytes of payload; behind it is the next digest, but in the last chunk */
     bool last;
 };
 

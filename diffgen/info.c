@@ -138,7 +138,7 @@ static kerf_err check_chain(struct info *n)
     kerf_err err = kerf_chunk_first(&n->header, &chunk);
 
     while (err == KERF_OK) {
-        uint64_t digest_pos = pos + chunk.len - chunk.payload_len - KERF_DIGEST_LEN;
+        uint64_t digest_pos = pos + chunk.payload_pos + chunk.payload_len;
 
         if (chunk.len > n->delta_len - pos) {
             return check_end(n, pos + chunk.len);

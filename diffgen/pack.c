@@ -62,8 +62,8 @@ static kerf_err fill(const struct kerf_header *header, const struct layout *layo
             if (err != KERF_OK) {
                 return err;
             }
-            memcpy(file + at, digest.b, KERF_DIGEST_LEN);
-            at += KERF_DIGEST_LEN;
+            end -= KERF_DIGEST_LEN;
+            memcpy(file + end, digest.b, KERF_DIGEST_LEN);
         }
         left -= end - at;
         if (end > at) {
@@ -129,7 +129,7 @@ kerf_err kerf_unpack(const struct kerf_header *header, const uint8_t *file, size
         if (chunk.len > file_len - pos) {
             return KERF_ERR_TRUNCATED;
         }
-        memcpy(payload + len, file + pos + chunk.len - chunk.payload_len, chunk.payload_len);
+        memcpy(payload + len, file + pos + chunk.payload_pos, chunk.payload_len);
         pos += chunk.len;
         len += chunk.payload_len;
         if (chunk.last) {

@@ -18,20 +18,14 @@ kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port
 {
     uint32_t sector = (uint32_t)1 << h->sector_log2;
 
-    if (h->codec != KERF_CODEC_NATIVE || sector % port->page_size != 0 || sector % port->spare_sector != 0 ||
+    /* A page divides both of the port's sectors. */
+    if (h->codec != KERF_CODEC_NATIVE || sector % port->spare_sector != 0 ||
         (port->sector_size != 0 && sector % port->sector_size != 0)) {
         return KERF_ERR_UNSUPPORTED;
     }
     return h->old_size > port->slot_size || port->spare_size - port->journal_size < (kerf_pos)sector * h->group
                ? KERF_ERR_SPACE
                : KERF_OK;
-}
-
-void kerf_in_place_sector(struct kerf_patcher *p)
-{
-    p->flags |= STATE_SECTOR;
-    p->page_pos = p->erased_end = kerf_codec_new_pos(codec_of(p)) - p->page_len;
-    group_of(p)[p->group_len++] = (uint32_t)(p->page_pos >> p->header.sector_log2);
 }
 
 kerf_err kerf_in_place_read(struct kerf_patcher *p, const struct kerf_port *port, kerf_pos pos, uint8_t *buf,

@@ -92,7 +92,7 @@ kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port)
         return err == KERF_OK ? kerf_sum_add(p, port, piece, n) : err; /* now the count changes, which is in the body */
     }
     err = kerf_sum_end(port, &digest);
-    memcpy(mark, digest.b, KERF_DIGEST_LEN);
+    kerf_digest_copy(mark, digest.b);
     if (err == KERF_OK) {
         err = write_mark(port, pos + body, mark);
     }
@@ -124,29 +124,26 @@ kerf_err kerf_journal_commit(struct kerf_patcher *p, const struct kerf_port *por
 #endif
 
 /*
- * Reads the checkpoint in a half: its number, 0 if there is none of this payload, or an error. *marks: how many of its marks
- * are there. Nothing that was read is believed before mark 1 is right, but that the body is inside of workspace and journal.
+ * Reads the checkpoint in a half: its number, 0 if there is none, or an error. p->copied: how many of its marks are there.
+ * `page_max`: where a page may be in this workspace. Nothing that was read is believed before mark 1 is right, but that the
+ * body is inside of workspace and journal.
  */
-static int load(struct kerf_patcher *p, size_t workspace_len, const struct kerf_port *port,
-                const struct kerf_sha256_digest *payload, unsigned half, unsigned *marks)
+static int load(struct kerf_patcher *p, size_t page_max, const struct kerf_port *port, unsigned half)
 {
     kerf_pos pos = half_of(port, half);
-    uint32_t body;
     struct kerf_sha256_digest digest;
-    uint8_t mark[MARKS][KERF_DIGEST_LEN];
+    uint8_t mark[KERF_DIGEST_LEN];
+    unsigned marks = 0;
+    uint32_t body;
     kerf_err err = port->read_spare(port->ctx, pos, (uint8_t *)p, sizeof *p);
 
     if (err != KERF_OK) {
         return err;
     }
-    if (p->layout != STATE_LAYOUT || p->page_at > workspace_len - port->page_size - KERF_STEP_OUT ||
-        (payload != NULL && memcmp(p->status.payload_digest.b, payload->b, KERF_DIGEST_LEN) != 0)) {
+    if (p->layout != STATE_LAYOUT || p->page_at > page_max || end_of(p->page_at, port) > port->journal_size / 2) {
         return 0;
     }
     body = body_of(p->page_at, port);
-    if (end_of(p->page_at, port) > port->journal_size / 2) {
-        return 0;
-    }
     err = port->read_spare(port->ctx, pos, (uint8_t *)p, body);
     p->status.verified_pos = 0; /* as it is in every body */
     if (err == KERF_OK) {
@@ -156,62 +153,73 @@ static int load(struct kerf_patcher *p, size_t workspace_len, const struct kerf_
     if (err == KERF_OK) {
         err = kerf_sum_end(port, &digest);
     }
-    for (unsigned i = 0; err == KERF_OK && i < MARKS; i++, body += port->spare_unit) {
-        err = port->read_spare(port->ctx, pos + body, mark[i], KERF_DIGEST_LEN);
+    for (pos += body; err == KERF_OK && marks < MARKS; pos += port->spare_unit) {
+        err = port->read_spare(port->ctx, pos, mark, KERF_DIGEST_LEN);
+        /* Of mark 2 a part is enough: it was begun when mark 1 was complete. */
+        if (marks == 1 ? memcmp(mark, mark + 1, KERF_DIGEST_LEN - 1) == 0
+                       : memcmp(mark, marks == 0 ? digest.b : p->status.payload_digest.b, KERF_DIGEST_LEN) != 0) {
+            break;
+        }
+        marks++;
     }
-    if (err != KERF_OK) {
-        return err;
-    }
-    if (memcmp(mark[0], digest.b, KERF_DIGEST_LEN) != 0) {
-        return 0;
-    }
-    /* Of mark 2 a part is enough: it was begun when mark 1 was complete. */
-    *marks = memcmp(mark[1], mark[1] + 1, KERF_DIGEST_LEN - 1) == 0              ? 1
-             : memcmp(mark[2], p->status.payload_digest.b, KERF_DIGEST_LEN) == 0 ? MARKS
-                                                                                 : 2;
-    return (int)p->saves;
+#if KERF_IN_PLACE
+    p->copied = (uint16_t)marks;
+#endif
+    return err != KERF_OK ? err : marks > 0 ? (int)p->saves : 0;
+}
+
+/* Reads the newest valid checkpoint. */
+static kerf_err load_newest(struct kerf_patcher *p, size_t page_max, const struct kerf_port *port)
+{
+    int found = 0;
+    int other;
+    unsigned tries = 0;
+
+    /* Both, and where the first is newer, that again. A mark that was cut may read right once, and never again. */
+    do {
+        other = found;
+        found = load(p, page_max, port, tries & 1);
+        if (found < 0) {
+            return (kerf_err)found;
+        }
+        tries++;
+    } while (tries < 2 || (tries < 4 && found < other));
+    return found > 0 ? KERF_OK : KERF_NONE;
 }
 
 kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len, const struct kerf_port *port,
                              const struct kerf_patcher_expect *expect, struct kerf_patcher **patcher)
 {
     struct kerf_patcher *p = workspace;
-    const struct kerf_sha256_digest *payload = expect != NULL && expect->chunk0_known ? &expect->chunk0_digest : NULL;
-    int newest[2];
-    int found = 0;
-    unsigned marks = 0;
+    kerf_err err = KERF_NONE;
 
     if (workspace_len < kerf_patcher_workspace_min(port)) {
         return KERF_ERR_RAM;
     }
-    if (port->journal_size == 0) {
-        return KERF_NONE;
+    if (port->journal_size > 0) {
+        err = load_newest(p, workspace_len - port->page_size - KERF_STEP_OUT, port);
     }
-    for (unsigned half = 0; half < 2; half++) {
-        found = newest[half] = load(p, workspace_len, port, payload, half, &marks);
-        if (found < 0) {
-            return (kerf_err)found;
-        }
+    if (err == KERF_OK && expect != NULL && expect->chunk0_known &&
+        memcmp(p->status.payload_digest.b, expect->chunk0_digest.b, KERF_DIGEST_LEN) != 0) {
+        err = KERF_NONE;
     }
-    if (newest[0] > found) {
-        found = load(p, workspace_len, port, payload, 0, &marks);
-        if (found == 0) { /* a mark that was cut may read right once, and never again */
-            found = load(p, workspace_len, port, payload, 1, &marks);
-        }
+    if (err != KERF_OK) {
+        return err;
     }
-    if (found <= 0) {
-        return found < 0 ? (kerf_err)found : KERF_NONE;
-    }
-    p->workspace_len = workspace_len < UINT32_MAX ? (uint32_t)workspace_len : UINT32_MAX;
     *patcher = p;
-    if (in_place(p) && marks == 1) {
-        /* Its mark may be half programmed and not read right again: once more, while the older one still counts. */
-        p->erased_end = 0;
-        return KERF_OK;
-    }
 #if KERF_IN_PLACE
-    if (in_place(p) && marks == MARKS && p->group_len > 0) {
-        return kerf_journal_commit(p, port);
+    unsigned marks = p->copied;
+
+    p->copied = 0;
+    if (in_place(p)) {
+        if (marks == 1) {
+            /* Its mark may be half programmed and not read right again: once more, while the older one still counts. */
+            p->erased_end = 0;
+            return KERF_OK;
+        }
+        if (marks == MARKS && p->group_len > 0) {
+            return kerf_journal_commit(p, port);
+        }
     }
 #endif
     saved(p);

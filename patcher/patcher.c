@@ -24,14 +24,14 @@ kerf_err kerf_patcher_init(void *workspace, size_t workspace_len, const struct k
     p->flags = options;
     if (expect != NULL) {
         p->flags |= (expect->chunk0_known ? STATE_NEXT_KNOWN : 0) | (expect->target_known ? STATE_TARGET_KNOWN : 0);
-        memcpy(next_digest_of(p), expect->chunk0_digest.b, KERF_DIGEST_LEN);
-        memcpy(expected_target_of(p), expect->target_digest.b, KERF_DIGEST_LEN);
+        kerf_digest_copy(next_digest_of(p), expect->chunk0_digest.b);
+        kerf_digest_copy(expected_target_of(p), expect->target_digest.b);
     }
     *patcher = p;
     return KERF_OK;
 }
 
-/* What the next chunk holds but for a header: `len` bytes, all of them payload or, where more is to come, behind a digest. */
+/* What the next chunk holds but for a header: `len` bytes, all of them payload or, where more is to come, with a digest. */
 static kerf_err begin_chunk(struct kerf_patcher *p, uint32_t len)
 {
     if (len > p->payload_left || (len < p->payload_left && len < KERF_DIGEST_LEN)) {
@@ -50,9 +50,13 @@ static kerf_err check_header(struct kerf_patcher *p, const struct kerf_port *por
     const struct kerf_header *h = &p->header;
     size_t need = kerf_patcher_workspace(h, port);
 
+    /* The state of LZMA2 is not in the workspace. */
+    if (KERF_JOURNAL && port->journal_size != 0 && (p->flags & STATE_DRY_RUN) == 0 &&
+        (!KERF_UNPACK || h->codec != KERF_CODEC_LZMA2)) {
+        p->flags |= STATE_JOURNAL;
+    }
     if ((h->codec == KERF_CODEC_LZMA2 && (!KERF_UNPACK || port->unpack == NULL)) ||
-        ((h->flags & KERF_FLAG_READS_NEW) != 0 && (p->flags & STATE_DRY_RUN) != 0) ||
-        ((h->flags & KERF_FLAG_IN_PLACE) != 0 && (!KERF_IN_PLACE || !kerf_journal_on(p, port)))) {
+        ((h->flags & KERF_FLAG_READS_NEW) != 0 && (p->flags & STATE_DRY_RUN) != 0) || (in_place(p) && !journaled(p))) {
         return KERF_ERR_UNSUPPORTED;
     }
     if ((p->flags & STATE_TARGET_KNOWN) != 0 && memcmp(expected_target_of(p), h->new_digest.b, KERF_DIGEST_LEN) != 0) {
@@ -62,8 +66,7 @@ static kerf_err check_header(struct kerf_patcher *p, const struct kerf_port *por
         return KERF_ERR_RAM;
     }
     p->page_at = (uint32_t)need - port->page_size - KERF_STEP_OUT;
-    if (h->new_size > port->slot_size ||
-        (kerf_journal_on(p, port) && kerf_patcher_journal(h, port) > port->journal_size)) {
+    if (h->new_size > port->slot_size || (journaled(p) && kerf_patcher_journal(h, port) > port->journal_size)) {
         return KERF_ERR_SPACE;
     }
     return in_place(p) ? kerf_in_place_check(h, port) : KERF_OK;
@@ -91,7 +94,7 @@ static kerf_err begin(struct kerf_patcher *p, const struct kerf_port *port)
     codec_len = (uint32_t)kerf_codec_workspace(h);
     p->chunk_at += codec_len;
     p->in_end += codec_len;
-    p->in_pos = p->chunk_at;
+    p->in_pos = p->chunk_at + h->header_len;
     memmove(chunk_of(p), received, h->chunk0_len);
     return h->codec == KERF_CODEC_NATIVE ? kerf_codec_init(codec_of(p), chunk_of(p), h) : KERF_OK;
 }
@@ -102,8 +105,6 @@ static kerf_err begin(struct kerf_patcher *p, const struct kerf_port *port)
 static kerf_err received(struct kerf_patcher *p, const struct kerf_port *port)
 {
     struct kerf_sha256_digest digest;
-    uint32_t at = 0; /* where what is not header begins in the chunk */
-    uint8_t *tail;
     kerf_err err = kerf_sum_end(port, &digest);
 
     if (err == KERF_OK && (p->flags & STATE_NEXT_KNOWN) != 0 &&
@@ -112,20 +113,16 @@ static kerf_err received(struct kerf_patcher *p, const struct kerf_port *port)
     }
     if (err == KERF_OK && p->status.phase == KERF_PHASE_HEADER) {
         p->flags |= STATE_NEXT_KNOWN;
-        memcpy(p->status.payload_digest.b, digest.b, KERF_DIGEST_LEN);
+        kerf_digest_copy(p->status.payload_digest.b, digest.b);
         err = begin(p, port);
-        at = p->header.header_len;
     }
     if (err != KERF_OK) {
         return err;
     }
     if (p->payload_left > 0) {
-        memcpy(next_digest_of(p), chunk_of(p) + at, KERF_DIGEST_LEN);
-        at += KERF_DIGEST_LEN;
+        p->in_end -= KERF_DIGEST_LEN;
+        kerf_digest_copy(next_digest_of(p), (uint8_t *)p + p->in_end);
     }
-    tail = (uint8_t *)p + p->in_pos;
-    memmove(tail + at, tail, p->chunk_at - p->in_pos);
-    p->in_pos += at;
     return enter(p, p->status.phase == KERF_PHASE_HEADER ? KERF_PHASE_SOURCE : KERF_PHASE_APPLY);
 }
 
@@ -188,7 +185,7 @@ static kerf_err check_image(struct kerf_patcher *p, const struct kerf_port *port
         }
         /* All is checked, and nothing is written yet. */
         (void)enter(p, KERF_PHASE_APPLY);
-        return kerf_journal_on(p, port) ? kerf_journal_first(p, port) : KERF_OK;
+        return journaled(p) ? kerf_journal_first(p, port) : KERF_OK;
     }
     p->status.phase = KERF_PHASE_DONE;
     err = kerf_sum_end(port, &p->status.target_digest);
@@ -251,7 +248,11 @@ static kerf_err decode(struct kerf_patcher *p, const struct kerf_port *port)
         p->in_pos += (uint32_t)used;
         p->page_len += (uint32_t)out_len;
         /* A step that neither takes nor gives would be taken again for ever. */
-        return err == KERF_OK && used + out_len == 0 ? KERF_ERR_CORRUPT : err;
+        if ((err == KERF_OK && used + out_len == 0) || out_len > p->header.new_size - p->status.new_pos ||
+            (err == KERF_END && out_len < p->header.new_size - p->status.new_pos)) {
+            err = KERF_ERR_CORRUPT;
+        }
+        return err;
     }
 #endif
     n = n < out_len ? n : out_len;
@@ -289,19 +290,14 @@ static kerf_err apply(struct kerf_patcher *p, const struct kerf_port *port)
         return begin_chunk(p, len);
     }
     err = decode(p, port);
-    p->status.new_pos += p->page_len - before;
+    p->status.new_pos += (kerf_pos)(p->page_len - before);
     if (err < KERF_OK) {
         return err;
-    }
-    if (in_place(p) && p->page_len > 0 && (p->flags & STATE_SECTOR) == 0) {
-        kerf_in_place_sector(p);
     }
     if (err != KERF_OK) { /* KERF_SECTOR, too */
         p->flags |= STATE_COMPLETE | (err == KERF_END ? STATE_DECODED : 0);
     }
-    return p->status.new_pos > p->header.new_size || (err == KERF_END && p->status.new_pos < p->header.new_size)
-               ? KERF_ERR_CORRUPT
-               : KERF_OK;
+    return KERF_OK;
 }
 
 /* --- All of them --- */

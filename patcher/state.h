@@ -8,10 +8,9 @@
  *     +--------------+-------------+------+------------+-----------+----------------+
  *                    ^ codec_of()         ^ chunk_of() ^ group_of()^ page_of()
  *
- * A chunk is received behind `tail`; the last bytes of the payload before it, which the decoder could not use alone, wait at
- * the end of `tail` and are moved up to the chunk's payload once the chunk is authenticated. Until the header is known
- * there is no codec state, and chunk 0 may take all that is behind `tail`. The 16 bytes after a page hold what a step of the
- * decoder wrote beyond it.
+ * The last bytes of a chunk's payload, which the decoder can't use alone, wait at the end of `tail`, in front of the payload of
+ * the next. Until the header is known there is no codec state, and chunk 0 may take all that is behind `tail`. The 16 bytes
+ * after a page hold what a step of the decoder wrote beyond it.
  *
  * What the functions here answer: KERF_OK, after which feed() says that there is more work; another answer of feed(); an error,
  * after which the state is not looked at again.
@@ -29,6 +28,7 @@
 #define STATE_SECTOR 16u /* in place: a sector is in progress, the last one of the group */
 #define STATE_COMPLETE                                                                                                 \
     32u /* all of the image, in place of the sector, is decoded: a page that is not full is written, too */
+#define STATE_JOURNAL 64u /* checkpoints are taken */
 
 struct kerf_patcher {
     struct kerf_patcher_status status; /* the first: kerf_patcher_status() */
@@ -38,13 +38,13 @@ struct kerf_patcher {
         in_end;      /* where in the workspace the payload to decode is; in_end: where the chunk in progress ends */
     uint32_t flags;  /* STATE_ */
     uint32_t layout; /* STATE_LAYOUT: whose memory this is */
-    kerf_pos payload_left;     /* bytes of payload behind the chunk in progress */
-    kerf_pos page_pos;         /* where in new the page begins */
-    kerf_pos erased_end;       /* up to here the slot is erased; while saving: the journal's half */
-    uint32_t save_left;        /* two slots: bytes of new to the next checkpoint */
-    uint32_t saves;            /* number of the newest checkpoint, from 1; odd ones are in the second half */
-    uint16_t group_len;        /* in place: sectors in scratch, not yet in the slot; the one in progress is the last */
-    uint16_t copied;           /* of these, while copying: how many are in the slot */
+    kerf_pos payload_left; /* bytes of payload behind the chunk in progress */
+    kerf_pos page_pos;     /* where in new the page begins */
+    kerf_pos erased_end;   /* up to here the slot is erased; while saving: the journal's half */
+    uint32_t save_left;    /* two slots: bytes of new to the next checkpoint */
+    uint32_t saves;        /* number of the newest checkpoint, from 1; odd ones are in the second half */
+    uint16_t group_len;    /* in place: sectors in scratch, not yet in the slot; the one in progress is the last */
+    uint16_t copied;       /* of these, while copying: how many are in the slot; just loaded: marks of the checkpoint */
     uint32_t workspace_len;    /* bytes, all of the workspace */
     struct kerf_header header; /* zeros until it is known, but for what the prologue says */
 };
@@ -101,6 +101,11 @@ static inline kerf_pos scratch_of(const struct kerf_patcher *p, const struct ker
     return port->journal_size + ((kerf_pos)i << p->header.sector_log2);
 }
 
+static inline bool journaled(const struct kerf_patcher *p)
+{
+    return KERF_JOURNAL && (p->flags & STATE_JOURNAL) != 0;
+}
+
 /* The next thing to do. */
 static inline kerf_err enter(struct kerf_patcher *p, enum kerf_patcher_phase phase)
 {
@@ -114,6 +119,8 @@ static inline kerf_err enter(struct kerf_patcher *p, enum kerf_patcher_phase pha
 /* Adds bytes to the hash in progress; status.verified_pos, 0 at its beginning, counts them. */
 kerf_err kerf_sum_add(struct kerf_patcher *p, const struct kerf_port *port, const uint8_t *data, size_t len);
 kerf_err kerf_sum_end(const struct kerf_port *port, struct kerf_sha256_digest *digest);
+/* Copies KERF_DIGEST_LEN bytes: a call is shorter than what becomes of a memcpy. */
+void kerf_digest_copy(uint8_t *to, const uint8_t *from);
 /* Makes what was written durable. */
 kerf_err kerf_port_flush(const struct kerf_port *port);
 
@@ -126,8 +133,6 @@ kerf_err kerf_write_page(struct kerf_patcher *p, const struct kerf_port *port);
 
 /* Can an update in place with this header be done on this port? KERF_ERR_UNSUPPORTED, KERF_ERR_SPACE. */
 kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port);
-/* The page has the first bytes of a sector. */
-void kerf_in_place_sector(struct kerf_patcher *p);
 /* Reads bytes of new that were written, to scratch or to the slot. */
 kerf_err kerf_in_place_read(struct kerf_patcher *p, const struct kerf_port *port, kerf_pos pos, uint8_t *buf,
                             size_t len);
@@ -135,13 +140,6 @@ kerf_err kerf_in_place_read(struct kerf_patcher *p, const struct kerf_port *port
 kerf_err kerf_in_place_copy(struct kerf_patcher *p, const struct kerf_port *port);
 
 /* --- journal.c --- */
-
-/* Is there a journal, and are checkpoints to be taken? False in builds without. */
-static inline bool kerf_journal_on(const struct kerf_patcher *p, const struct kerf_port *port)
-{
-    return KERF_JOURNAL && port->journal_size != 0 && (p->flags & STATE_DRY_RUN) == 0 &&
-           p->header.codec != KERF_CODEC_LZMA2; /* whose state is not in the workspace */
-}
 
 /* The phase SAVE is next: a checkpoint in the half that holds the older one. */
 kerf_err kerf_journal_begin(struct kerf_patcher *p, const struct kerf_port *port);

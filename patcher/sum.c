@@ -2,6 +2,8 @@
 /* The port's hash and flush, as the phases use them. */
 #include "patcher/state.h"
 
+#include <string.h>
+
 kerf_err kerf_sum_add(struct kerf_patcher *p, const struct kerf_port *port, const uint8_t *data, size_t len)
 {
     kerf_err err = KERF_OK;
@@ -19,6 +21,11 @@ kerf_err kerf_sum_add(struct kerf_patcher *p, const struct kerf_port *port, cons
 kerf_err kerf_sum_end(const struct kerf_port *port, struct kerf_sha256_digest *digest)
 {
     return port->hash(port->ctx, KERF_HASH_END, NULL, 0, digest);
+}
+
+void kerf_digest_copy(uint8_t *to, const uint8_t *from)
+{
+    memcpy(to, from, KERF_DIGEST_LEN);
 }
 
 kerf_err kerf_port_flush(const struct kerf_port *port)

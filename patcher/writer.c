@@ -15,6 +15,11 @@ kerf_err kerf_write_page(struct kerf_patcher *p, const struct kerf_port *port)
     kerf_err (*write)(void *, kerf_pos, const uint8_t *, size_t) = port->write_new;
 
     if (in_place(p) && !copying) {
+        if ((p->flags & STATE_SECTOR) == 0) {
+            p->flags |= STATE_SECTOR;
+            p->page_pos = p->erased_end = kerf_codec_new_pos(codec_of(p)) - (kerf_pos)p->page_len;
+            group_of(p)[p->group_len++] = (uint32_t)(p->page_pos >> p->header.sector_log2);
+        }
         unsigned last = p->group_len - 1u;
 
         shift = scratch_of(p, port, last) - ((kerf_pos)group_of(p)[last] << p->header.sector_log2);
@@ -45,7 +50,7 @@ kerf_err kerf_write_page(struct kerf_patcher *p, const struct kerf_port *port)
                 return kerf_journal_begin(p, port);
             }
         }
-    } else if (kerf_journal_on(p, port)) {
+    } else if (journaled(p)) {
         p->save_left -= (uint32_t)n;
         /* The interval is whole sectors: what was written ends where they do, and nothing behind it is erased. */
         if (p->save_left == 0) {

@@ -305,26 +305,24 @@ class Plan:
 
     def header(self, new, payload):
         w = Writer(self.bits)
-        w.u8(1 * self.reads_new | 2 * self.wide | 4 * self.in_place)
-        w.u8(self.codec)
+        w.varint(self.codec | 4 * self.reads_new | 8 * self.wide | 16 * self.in_place)
         w.varint(self.old_size)
         w.near(self.old_size, self.new_size)
         w.varint(len(payload))
         w.data += hashlib.sha256(self.old).digest()[:DIGEST] + hashlib.sha256(new).digest()[:DIGEST]
         shift = self.chunk_size.bit_length() - 5
-        w.u8(shift << 4 | (self.chunk_size >> shift) - 16)
+        w.varint(shift - 4 << 4 | (self.chunk_size >> shift) - 16)
         if self.in_place:
-            w.u8(self.sector_log2)
+            w.varint(self.sector_log2)
             w.varint(self.scratch)
             w.varint(self.group)
-        w.u8(self.table_code | self.flag_class << 6)
+        w.varint(self.table_code | self.flag_class << 6)
         w.varint(self.map_cap)
         w.varint(self.learned_cap)
-        w.u8(len(self.regions) | len(self.ranges) << 4)
+        w.varint(len(self.regions) | len(self.ranges) << 4)
         old_end = new_end = 0
         for r in self.regions:
-            w.u8(r.isa)
-            w.varint(r.kinds)
+            w.varint(r.isa | r.kinds << 4)
             w.varint(r.old_pos - old_end)
             w.varint(self.old_size - r.old_end)
             w.address(r.old_addr)
@@ -355,7 +353,7 @@ def seal(header, payload, chunk_size, chunk0_len):
     chunk = pieces[-1] if len(pieces) > 1 else prologue + pieces[0]
     chunks = [chunk]
     for index in range(len(pieces) - 2, -1, -1):
-        chunk = (prologue if index == 0 else b"") + hashlib.sha256(chunk).digest()[:DIGEST] + pieces[index]
+        chunk = (prologue if index == 0 else b"") + pieces[index] + hashlib.sha256(chunk).digest()[:DIGEST]
         chunks.insert(0, chunk)
     return b"".join(chunks)
 

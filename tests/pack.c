@@ -71,11 +71,11 @@ bool test_pack_seal(uint8_t *container, size_t len)
     for (start = first.len + (len - 1 - first.len) / h.chunk_size * h.chunk_size; start > first.len;
          start -= h.chunk_size) {
         test_digest(container + start, end - start, &digest);
-        memcpy(container + start - h.chunk_size, digest.b, KERF_DIGEST_LEN);
+        memcpy(container + start - KERF_DIGEST_LEN, digest.b, KERF_DIGEST_LEN);
         end = start;
     }
     test_digest(container + start, end - start, &digest);
-    memcpy(container + h.header_len, digest.b, KERF_DIGEST_LEN);
+    memcpy(container + start - KERF_DIGEST_LEN, digest.b, KERF_DIGEST_LEN);
     return true;
 }
 
@@ -95,10 +95,6 @@ uint8_t *test_pack(struct kerf_header *header, const struct kerf_region *regions
         return NULL;
     }
     for (;;) {
-        if (!chunk.last) {
-            memset(file + pos, 0, KERF_DIGEST_LEN);
-            pos += KERF_DIGEST_LEN;
-        }
         if (chunk.payload_len > 0) {
             memcpy(file + pos, payload + (payload_len - left), chunk.payload_len);
         }
@@ -107,6 +103,8 @@ uint8_t *test_pack(struct kerf_header *header, const struct kerf_region *regions
         if (chunk.last) {
             break;
         }
+        memset(file + pos, 0, KERF_DIGEST_LEN);
+        pos += KERF_DIGEST_LEN;
         kerf_chunk_next(header, (kerf_pos)left, &chunk);
     }
     *len = pos;

@@ -63,8 +63,8 @@ class Reader:
 
 class Region:
     def __init__(self, reader, header, old_end, new_end):
-        self.isa = reader.u8()
-        self.kinds = reader.varint()
+        what = reader.varint()
+        self.isa, self.kinds = what & 15, what >> 4
         require(self.kinds < 1 << 16, "unknown kinds of reference")
         self.old_pos = old_end + reader.varint()
         old_rest = reader.varint()
@@ -85,7 +85,7 @@ class Header:
         require(data[:3] == b"KRF", "not a Kerf file")
         require(len(data) >= 7, "cut short")
         require(data[3] == 0, "another version of the format")
-        require(data[4] <= 249, "the header is too long")
+        require(1 <= data[4] <= 249, "the header has a bad length")
         self.length = 7 + data[4]
         self.chunk0_len = int.from_bytes(data[5:7], "little")
         require(len(data) >= self.length, "cut short")
@@ -96,11 +96,11 @@ class Header:
         require(reader.pos == data[4], "the header has another length than it says")
 
     def read_sizes(self, reader):
-        flags = reader.u8()
-        require(flags < 8, "unknown flags")
-        self.reads_new, self.wide, self.in_place = (bool(flags & bit) for bit in (1, 2, 4))
+        form = reader.varint()
+        require(form < 32, "unknown flags")
+        self.codec = form & 3
+        self.reads_new, self.wide, self.in_place = (bool(form & bit) for bit in (4, 8, 16))
         self.bits = reader.bits = 64 if self.wide else 32
-        self.codec = reader.u8()
         require(self.codec <= LZMA2, "unknown codec")
         self.old_size = reader.varint()
         self.new_size = reader.near(self.old_size)
@@ -109,12 +109,12 @@ class Header:
         require(self.wide or self.payload_size < 1 << 32, "the payload is too large")
         self.old_digest = reader.bytes(DIGEST) if self.old_size > 0 else None
         self.new_digest = reader.bytes(DIGEST)
-        c = reader.u8()
-        require(0x40 <= c <= 0xc0, "bad size of chunks")
-        self.chunk_size = (16 + (c & 15)) << (c >> 4)
+        c = reader.varint()
+        require(c <= 0x80, "bad size of chunks")
+        self.chunk_size = (16 + (c & 15)) << ((c >> 4) + 4)
         if self.in_place:
             require(self.old_size > 0, "in place without an old image")
-            self.sector_log2, self.scratch, self.group = reader.u8(), reader.varint(), reader.varint()
+            self.sector_log2, self.scratch, self.group = reader.varint(), reader.varint(), reader.varint()
             require(4 <= self.sector_log2 <= 24, "bad size of sectors")
             require(self.scratch <= 65535, "too many sectors of scratch")
             require(1 <= self.group <= self.scratch, "bad checkpoint group")
@@ -122,13 +122,13 @@ class Header:
         require(self.codec == NATIVE or not self.reads_new, "only the native codec reads back")
 
     def read_native(self, reader):
-        tables = reader.u8()
+        tables = reader.varint()
         c, self.flag_class = tables & 63, tables >> 6
         self.table_size = (4 + (c & 3)) << ((c >> 2) + 2)
         require(self.flag_class <= 2, "bad sizes of tables")
         self.map_cap, self.learned_cap = reader.varint(), reader.varint()
         require(max(self.map_cap, self.learned_cap) <= 4096, "too many map entries or learned targets")
-        counts = reader.u8()
+        counts = reader.varint()
         require(counts & 15 <= 8 and counts >> 4 <= 4, "too many regions or ranges")
         self.regions, self.ranges = [], []
         old_end = new_end = 0
@@ -167,11 +167,11 @@ def read_payload(data, header):
     pos, payload, rest = header.chunk0_len, b"", header.payload_size
     last = n == rest
     while True:
-        payload += chunk if last else chunk[DIGEST:]
+        payload += chunk if last else chunk[:-DIGEST]
         rest = header.payload_size - len(payload)
         if last:
             break
-        digest, last = chunk[:DIGEST], rest <= header.chunk_size
+        digest, last = chunk[-DIGEST:], rest <= header.chunk_size
         chunk = data[pos:pos + (rest if last else header.chunk_size)]
         require(len(chunk) == (rest if last else header.chunk_size), "cut short")
         require(hashlib.sha256(chunk).digest()[:DIGEST] == digest, "a chunk is damaged")
