@@ -6,42 +6,14 @@
 set -u
 diff=$KERF_BIN/kerf-diff
 patch=$KERF_BIN/kerf-patch
-dir=$(mktemp -d) || exit 1
-mounted=
-clean() {
-    [ -z "$mounted" ] || umount "$mounted"
-    rm -rf "$dir"
-}
-trap clean EXIT
-cd "$dir" || exit 1
-failures=0
-checks=0
+# shellcheck source=tests/cli_lib.sh
+. "$KERF_SRC/tests/cli_lib.sh"
 
-complain() {
-    echo "FAILED: $*" >&2
-    failures=$((failures + 1))
-}
-
-# expect CODE TEXT COMMAND...: the exit code, one line on stderr that begins with the program and contains TEXT, no delta.
+# expect CODE TEXT COMMAND...: what `answers` says, and no delta after a failure.
 expect() {
-    want=$1
-    text=$2
-    shift 2
-    checks=$((checks + 1))
     rm -f delta
-    "$@" >out 2>err </dev/null
-    code=$?
-    [ $code -eq "$want" ] || complain "exit $code, not $want: $* ($(cat err))"
-    if [ "$want" -ne 0 ]; then
-        [ "$(wc -l <err)" -eq 1 ] || complain "not one line on stderr: $*: $(cat err)"
-        grep -q '^kerf-diff: ' err || complain "stderr without the program's name: $*: $(cat err)"
-        grep -q -- "$text" err || complain "stderr without '$text': $*: $(cat err)"
-        [ ! -e delta ] || complain "a delta after a failure: $*"
-    else
-        [ ! -s err ] || complain "something on stderr: $*: $(cat err)"
-        grep -q -- "$text" out || complain "stdout without '$text': $*: $(cat out)"
-    fi
-    [ -z "$(find . -name '.kerf-*')" ] || complain "a temporary file is left: $*"
+    answers kerf-diff "$@"
+    [ "$want" -eq 0 ] || [ ! -e delta ] || complain "a delta after a failure: $*"
 }
 
 size() {

@@ -1,50 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What kerf-patch answers on the command line: results, and one clear line with the right exit code for every bad input.
-# Needs KERF_BIN (programs) and KERF_BUILD (tests/pack_tool); ctest sets both.
+# Needs KERF_BIN (programs), KERF_SRC (the tree) and KERF_BUILD (tests/pack_tool); ctest sets them.
 set -u
 patch=$KERF_BIN/kerf-patch
 pack=$KERF_BUILD/tests/pack_tool
-dir=$(mktemp -d) || exit 1
-mounted=
-clean() {
-    [ -z "$mounted" ] || umount "$mounted"
-    rm -rf "$dir"
-}
-trap clean EXIT
-cd "$dir" || exit 1
-failures=0
-checks=0
+# shellcheck source=tests/cli_lib.sh
+. "$KERF_SRC/tests/cli_lib.sh"
 
-complain() {
-    echo "FAILED: $*" >&2
-    failures=$((failures + 1))
-}
-
-# expect CODE TEXT COMMAND...: the exit code, one line on stderr that begins with the program and contains TEXT, no NEW.
+# expect CODE TEXT COMMAND...: what `answers` says, and no NEW after a failure.
 expect() {
-    want=$1
-    text=$2
-    shift 2
-    checks=$((checks + 1))
     rm -f new
-    "$@" >out 2>err </dev/null
-    code=$?
-    [ $code -eq "$want" ] || complain "exit $code, not $want: $* ($(cat err))"
-    if [ "$want" -ne 0 ]; then
-        [ "$(wc -l <err)" -eq 1 ] || complain "not one line on stderr: $*: $(cat err)"
-        grep -q '^kerf-patch: ' err || complain "stderr without the program's name: $*: $(cat err)"
-        grep -q -- "$text" err || complain "stderr without '$text': $*: $(cat err)"
-        [ ! -e new ] || complain "a new image after a failure: $*"
-    else
-        [ ! -s err ] || complain "something on stderr: $*: $(cat err)"
-        grep -q -- "$text" out || complain "stdout without '$text': $*: $(cat out)"
-    fi
-    [ -z "$(find . -name '.kerf-*')" ] || complain "a temporary file is left: $*"
-}
-
-same() {
-    cmp -s "$1" "$2" || complain "$1 is not $2"
+    answers kerf-patch "$@"
+    [ "$want" -eq 0 ] || [ ! -e new ] || complain "a new image after a failure: $*"
 }
 
 # Deterministic images of about 20 and 30 KB.

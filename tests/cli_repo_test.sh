@@ -1,37 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What kerf-repo answers on the command line: a release from first to last, the same bytes for the same inputs, and one
-# clear line with the right exit code for every mistake. Needs KERF_BIN (programs); ctest sets it.
+# clear line with the right exit code for every mistake. Needs KERF_BIN (programs) and KERF_SRC (the tree); ctest sets both.
 set -u
 repo=$KERF_BIN/kerf-repo
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-failures=0
-checks=0
+# shellcheck source=tests/cli_lib.sh
+. "$KERF_SRC/tests/cli_lib.sh"
 
-complain() {
-    echo "FAILED: $*" >&2
-    failures=$((failures + 1))
-}
-
-# expect CODE TEXT ARG...: the exit code; for 0, TEXT on stdout and nothing on stderr; else one line on stderr with TEXT.
+# expect CODE TEXT ARG...: of kerf-repo, as `answers` says.
 expect() {
-    want=$1
-    text=$2
+    expected=$1 said=$2
     shift 2
-    checks=$((checks + 1))
-    "$repo" "$@" >out 2>err </dev/null
-    code=$?
-    [ $code -eq "$want" ] || complain "exit $code, not $want: $* ($(cat err))"
-    if [ "$want" -eq 0 ]; then
-        [ ! -s err ] || complain "something on stderr: $*: $(cat err)"
-        grep -q -- "$text" out || complain "stdout without '$text': $*: $(cat out)"
-    else
-        [ "$(wc -l <err)" -eq 1 ] || complain "not one line on stderr: $*: $(cat err)"
-        grep -q '^kerf-repo: ' err || complain "stderr without the program's name: $*: $(cat err)"
-        grep -q -- "$text" err || complain "stderr without '$text': $*: $(cat err)"
-    fi
+    answers kerf-repo "$expected" "$said" "$repo" "$@"
 }
 
 # json EXPRESSION: the last output is one line of JSON, j, for which the Python expression is true.

@@ -1,23 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # kerf-patch goes on where it was killed: two slots and in place, from a file and from a pipe that brings only what is missing.
-# Needs KERF_BIN (programs) and KERF_BUILD (tests/pack_tool); ctest sets both.
+# Needs KERF_BIN (programs), KERF_SRC (the tree) and KERF_BUILD (tests/pack_tool); ctest sets them.
 set -u
 patch=$KERF_BIN/kerf-patch
 pack=$KERF_BUILD/tests/pack_tool
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-failures=0
-
-complain() {
-    echo "FAILED: $*" >&2
-    failures=$((failures + 1))
-}
-
-same() {
-    cmp -s "$1" "$2" || complain "$1 is not $2: $3"
-}
+# shellcheck source=tests/cli_lib.sh
+. "$KERF_SRC/tests/cli_lib.sh"
 
 # killed SIGNAL BYTES DELTA ARGUMENT...   runs kerf-patch with so many bytes of the delta on a pipe, then ends it
 killed() {

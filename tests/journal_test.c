@@ -37,28 +37,6 @@ static struct kerf_header header;
 static struct kerf_patcher_expect expect, expect_other;
 static const struct flash_geometry geometry = {.sector = 512, .page = 64, .unit = 16, .interval = 1};
 
-/* Noise in pieces that call each other, some of them changed and moved. */
-static size_t make_image(uint8_t *image, size_t len, size_t from, size_t shift)
-{
-    size_t out = 0;
-
-    for (size_t pos = 0; pos < len; pos += 4) {
-        uint32_t word;
-
-        if (pos == from) {
-            test_noise(image + out, shift, 5);
-            out += shift;
-        }
-        test_noise((uint8_t *)&word, sizeof word, (uint32_t)pos / 40 * 7 + (uint32_t)pos % 40);
-        if (pos % 40 == 36) {
-            word = 0x08000000u + (uint32_t)(pos * 7 % len) + (pos * 7 % len >= from ? (uint32_t)shift : 0);
-        }
-        kerf_store_le32(image + out, word ^ (pos % 1000 == 500 && from < len ? 0x55u : 0));
-        out += 4;
-    }
-    return out;
-}
-
 static int make_delta(struct payload *payload, unsigned sector_log2)
 {
     struct kerf_diff_options options = {.ram = 3072, .codec = KERF_CODEC_NATIVE};
@@ -84,8 +62,8 @@ static int make_deltas(void **state)
     struct kerf_header h;
 
     (void)state;
-    old_len = make_image(old_image, 4000, SIZE_MAX, 0);
-    new_len = make_image(new_image, 4000, 2000, 300);
+    old_len = test_image(old_image, 4000, SIZE_MAX, 0);
+    new_len = test_image(new_image, 4000, 2000, 300);
     if (make_delta(&two_slots, 0) != 0 || make_delta(&one_slot, 9) != 0) {
         return -1;
     }

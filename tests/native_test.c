@@ -24,41 +24,15 @@ static uint8_t *delta;
 static size_t delta_len;
 static struct kerf_patcher_expect expected;
 
-/* Bytes like Thumb code: functions that call each other and end in pointers. `shift`: how far those after `from` moved. */
-static size_t make_image(uint8_t *image, size_t len, size_t from, size_t shift)
-{
-    size_t out = 0;
-
-    for (size_t pos = 0; pos < len; pos += 4) {
-        uint32_t word;
-
-        if (pos == from) {
-            test_noise(image + out, shift, 5);
-            out += shift;
-        }
-        test_noise((uint8_t *)&word, sizeof word, (uint32_t)pos / 40 * 7 + (uint32_t)pos % 40);
-        if (pos % 40 == 0) {
-            word = 0xb510b500; /* push {lr}; push {r4, lr} */
-        } else if (pos % 40 == 36) {
-            uint32_t target = (uint32_t)(pos * 7 % len) & ~3u;
-
-            word = BASE + target + (target >= from ? (uint32_t)shift : 0) + 1;
-        }
-        kerf_store_le32(image + out, word);
-        out += 4;
-    }
-    return out;
-}
-
 static int make_delta(void **state)
 {
     struct kerf_diff_options options;
     struct kerf_diff_report report;
     struct kerf_sha256_digest digest;
-    size_t old_len = make_image(old_image, 8000, SIZE_MAX, 0);
+    size_t old_len = test_image(old_image, 8000, SIZE_MAX, 0);
 
     (void)state;
-    new_len = make_image(new_image, 8000, 2000, 24);
+    new_len = test_image(new_image, 8000, 2000, 24);
     memset(&options, 0, sizeof options);
     options.ram = KERF_DIFF_RAM_MIN;
     options.codec = -1;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/sha256.h"
 
 bool test_quick_digests;
@@ -130,4 +131,29 @@ uint8_t *test_pack_stored(const uint8_t *old_image, size_t old_len, const uint8_
     test_digest(new_image, new_len, &digest);
     memcpy(h.new_digest.b, digest.b, KERF_DIGEST_LEN);
     return test_pack(&h, NULL, NULL, new_image, new_len, len);
+}
+
+size_t test_image(uint8_t *image, size_t len, size_t from, size_t shift)
+{
+    size_t out = 0;
+
+    for (size_t pos = 0; pos < len; pos += 4) {
+        uint32_t word;
+
+        if (pos == from) {
+            test_noise(image + out, shift, 5);
+            out += shift;
+        }
+        test_noise((uint8_t *)&word, sizeof word, (uint32_t)pos / 40 * 7 + (uint32_t)pos % 40);
+        if (pos % 40 == 0) {
+            word = 0xb510b500; /* push {lr}; push {r4, lr} */
+        } else if (pos % 40 == 36) {
+            uint32_t target = (uint32_t)(pos * 7 % len) & ~3u;
+
+            word = 0x08000001u + target + (target >= from ? (uint32_t)shift : 0);
+        }
+        kerf_store_le32(image + out, word ^ (pos % 1000 == 500 && from < len ? 0x55u : 0));
+        out += 4;
+    }
+    return out;
 }

@@ -30,6 +30,13 @@ extern bool test_quick_digests;
 uint64_t test_quick_add(uint64_t state, const uint8_t *data, size_t len);
 void test_quick_end(uint64_t state, struct kerf_sha256_digest *digest);
 
+/*
+ * An image like Thumb code at 0x08000000: functions of 40 bytes that end in a pointer into it. From byte `from` on (a multiple of 4)
+ * it is moved by `shift` bytes that are new, and some words are others; SIZE_MAX: the old image. Writes len bytes and `shift`;
+ * returns how many.
+ */
+size_t test_image(uint8_t *image, size_t len, size_t from, size_t shift);
+
 /* Bytes that look like nothing, always the same for a seed. */
 void test_noise(uint8_t *buf, size_t len, uint32_t seed);
 

@@ -149,12 +149,46 @@ static uint32_t set_interval(struct kerf_port *port, const struct kerf_header *h
 
 static kerf_err sync(struct kerf_posix *posix)
 {
-    return fsync(posix->spare_fd) == 0 ? KERF_OK : refused(posix, "write");
+    return fsync(posix->spare_fd) == 0 || errno == EINVAL ? KERF_OK : refused(posix, "write");
+}
+
+/*
+ * The layout first, and synced: without the newer checkpoint the older one would still be taken for something to go on from. Then
+ * where checkpoints of the present layout begin.
+ */
+kerf_err kerf_journal_file_clear(struct kerf_posix *posix)
+{
+    uint8_t blank[HEAD_LEN];
+    kerf_err err;
+
+    memset(blank, 0xff, sizeof blank);
+    err = write_at(posix, 0, blank, sizeof blank);
+    err = err == KERF_OK ? sync(posix) : err;
+    for (unsigned half = 0; err == KERF_OK && half < 2; half++) {
+        err = write_at(posix, HEAD_LEN + (uint64_t)posix->port.journal_size / 2 * half, blank, sizeof blank);
+    }
+    return err == KERF_OK ? sync(posix) : err;
 }
 
 /* Nothing is in it that an apply could go on with, also if what follows is lost or done in another order. */
 static kerf_err empty(struct kerf_posix *posix)
 {
+    uint64_t size;
+    bool exact;
+    kerf_err err = kerf_posix_size(posix->spare_fd, posix->spare_name, &size, &exact, &posix->why);
+
+    if (err != KERF_OK) {
+        return err;
+    }
+    if (!exact && size < HEAD_LEN + (uint64_t)posix->port.spare_size) {
+        kerf_why_set(
+            &posix->why, "'%s' has %llu bytes, and %llu are needed to keep the state: use a file or a larger device",
+            posix->spare_name, (unsigned long long)size, HEAD_LEN + (unsigned long long)posix->port.spare_size);
+        return KERF_ERR_SPACE;
+    }
+    if (!exact) {
+        return kerf_journal_file_clear(posix);
+    }
     if (ftruncate(posix->spare_fd, 0) != 0) {
         return refused(posix, "write");
     }

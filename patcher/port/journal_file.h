@@ -2,10 +2,11 @@
 /*
  * journal_file.h - the spare area of the POSIX port: journal and scratch in a file.
  *
- * The file begins with a block that says its layout; the spare area (patcher.h) follows. Order on disk: the file is made, with
- * its layout, and synced before the first write to old or new. The patcher asks for a flush before each mark (then new, scratch
- * and the body of the checkpoint are synced) and after it (then the mark is): what was lost, torn or reordered between two
- * fsyncs is only ever what no mark vouches for yet.
+ * The file, or block device, begins with a block that says its layout; the spare area (patcher.h) follows. Order on disk: the
+ * file is emptied and synced, gets its layout and is synced, and so is its folder, all before the first write to old or new. The
+ * patcher asks for a flush before each mark (then new, scratch and the body of the checkpoint are synced) and after it (then the
+ * mark is): what was lost, torn or reordered between two fsyncs is only ever what no mark vouches for yet. So nothing is
+ * believed of a file but what was synced: not its length, not its name.
  */
 #ifndef KERF_PATCHER_PORT_JOURNAL_FILE_H
 #define KERF_PATCHER_PORT_JOURNAL_FILE_H
@@ -26,10 +27,13 @@ KERF_MUST_USE kerf_err kerf_journal_file_open(struct kerf_posix *posix, int fd, 
 /*
  * Empties the file and makes it a journal for a container with this header; in place with its scratch. Synced, with its folder
  * (`name` is its path). Sets the port's page_size, too. `interval`: bytes of new between two checkpoints, rounded up to 4096;
- * 0: 1 MiB, or a 64th of new if that is more. In place the header says it.
+ * 0: 1 MiB, or a 64th of new if that is more. In place the header says it. KERF_ERR_SPACE: a device that is too small.
  */
 KERF_MUST_USE kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *name,
                                                 const struct kerf_header *header, uint64_t interval);
+
+/* Makes a journal that was opened or created one with nothing to go on from. For devices, which can't be removed. Synced. */
+KERF_MUST_USE kerf_err kerf_journal_file_clear(struct kerf_posix *posix);
 
 #ifdef __cplusplus
 }

@@ -14,6 +14,17 @@
 #include "common/host/cli.h"
 #include "common/host/hash.h"
 
+enum {
+    OPT_CHECKPOINT = 256,
+    OPT_EXPECT,
+    OPT_FROM,
+    OPT_IN_PLACE,
+    OPT_JSON,
+    OPT_POSITION,
+    OPT_STATE,
+    OPT_VERSION
+};
+
 static int help(void)
 {
     (void)fputs(
@@ -25,12 +36,14 @@ static int help(void)
         "\n"
         "  OLD                  the old image: a file or block device\n"
         "  DELTA                the delta; - reads it from standard input\n"
-        "  -o, --output NEW     where the new image goes; it appears when it is complete and verified\n"
+        "  -o, --output NEW     where the new image goes; it appears when it is complete and verified;\n"
+        "                       a block device is written to at once\n"
         "      --expect DIGEST  digest that the delta must have, as kerf-diff printed it (32 or 64 hex digits);\n"
         "                       without it the delta's integrity is checked, but not where it comes from\n"
         "      --in-place       OLD becomes the new image, by a delta made for that; what it takes to go on after a\n"
         "                       power cut is in OLD.kerf-state, unless --state says where\n"
         "      --state FILE     keep in FILE what it takes to go on after a power cut or an interruption: run again\n"
+        "      --checkpoint N   bytes of NEW between two points to go on from, such as 256K\n"
         "      --position       print from which byte of the delta on it goes on, and do nothing\n"
         "      --from BYTE      DELTA begins at this byte of the delta; for a pipe\n"
         "  -n, --dry-run        apply and verify, but leave nothing behind; -o is not needed\n"
@@ -90,6 +103,9 @@ static int parse_paths(struct kerf_patch_options *o, int argc, char **argv)
     if (o->from > 0 && o->state_path == NULL && !o->in_place) {
         return kerf_cli_usage("--from needs --state, which says what is done before");
     }
+    if (o->checkpoint > 0 && (o->state_path == NULL || o->in_place)) {
+        return kerf_cli_usage("--checkpoint needs --state; in place the delta says it");
+    }
     if (o->state_path != NULL && o->dry_run) {
         return kerf_cli_usage("a dry run leaves nothing behind, so --state has nothing to keep");
     }
@@ -111,19 +127,29 @@ static int parse_paths(struct kerf_patch_options *o, int argc, char **argv)
     return -1;
 }
 
+/* The value of one of these options. Returns -1 to go on, else an exit code. */
+static int parse_value(struct kerf_patch_options *o, int option)
+{
+    switch (option) {
+    case OPT_CHECKPOINT:
+        return kerf_cli_parse_size(optarg, &o->checkpoint) == KERF_OK && o->checkpoint > 0
+                   ? -1
+                   : kerf_cli_usage("--checkpoint takes a size such as 65536, 64K or 2M, not '%s'", optarg);
+    case OPT_EXPECT:
+        return parse_expect(o, optarg) == KERF_OK
+                   ? -1
+                   : kerf_cli_usage("--expect takes the 32 or 64 hex digits that kerf-diff printed, not '%s'", optarg);
+    default:
+        return parse_from(o, optarg) == KERF_OK ? -1
+                                                : kerf_cli_usage("--from takes a number of bytes, not '%s'", optarg);
+    }
+}
+
 int kerf_patch_options_parse(struct kerf_patch_options *o, int argc, char **argv)
 {
-    enum {
-        OPT_EXPECT = 256,
-        OPT_FROM,
-        OPT_IN_PLACE,
-        OPT_JSON,
-        OPT_POSITION,
-        OPT_STATE,
-        OPT_VERSION
-    };
     static const struct option longs[] = {
         {"output", required_argument, NULL, 'o'},
+        {"checkpoint", required_argument, NULL, OPT_CHECKPOINT},
         {"expect", required_argument, NULL, OPT_EXPECT},
         {"in-place", no_argument, NULL, OPT_IN_PLACE},
         {"state", required_argument, NULL, OPT_STATE},
@@ -138,6 +164,7 @@ int kerf_patch_options_parse(struct kerf_patch_options *o, int argc, char **argv
         {NULL, 0, NULL, 0},
     };
     int c;
+    int code;
 
     opterr = 0;
     while ((c = getopt_long(argc, argv, ":o:nqvh", longs, NULL)) != -1) {
@@ -145,10 +172,12 @@ int kerf_patch_options_parse(struct kerf_patch_options *o, int argc, char **argv
         case 'o':
             o->new_path = optarg;
             break;
+        case OPT_CHECKPOINT:
         case OPT_EXPECT:
-            if (parse_expect(o, optarg) != KERF_OK) {
-                return kerf_cli_usage("--expect takes the 32 or 64 hex digits that kerf-diff printed, not '%s'",
-                                      optarg);
+        case OPT_FROM:
+            code = parse_value(o, c);
+            if (code >= 0) {
+                return code;
             }
             break;
         case OPT_IN_PLACE:
@@ -159,11 +188,6 @@ int kerf_patch_options_parse(struct kerf_patch_options *o, int argc, char **argv
             break;
         case OPT_POSITION:
             o->position = true;
-            break;
-        case OPT_FROM:
-            if (parse_from(o, optarg) != KERF_OK) {
-                return kerf_cli_usage("--from takes a number of bytes, not '%s'", optarg);
-            }
             break;
         case 'n':
             o->dry_run = true;

@@ -15,6 +15,7 @@ struct kerf_patch_options {
     const char *delta_path;
     const char *new_path;   /* NULL: not given (dry run) */
     const char *state_path; /* NULL: not given */
+    uint64_t checkpoint;    /* bytes of new between two checkpoints; 0: journal_file.h's */
     uint64_t from;          /* where in the delta its input begins */
     size_t expect_len;      /* bytes of `expect`; 0: not given */
     uint8_t expect[KERF_SHA256_LEN];
