@@ -80,7 +80,8 @@ enum place {
 
 struct books {
     struct average equal[16][2], residue, far, ref_right, ref_wrong, ram_right, ram_wrong;
-    struct average place[PLACES], jump[KERF_JUMPS];
+    struct average place[PLACES], jump[KERF_JUMPS]; /* without numbers */
+    kerf_cost numbers[2][2];                        /* what numbers of segments cost: by source; far and others */
     struct histogram gap, old_len, old_distance, new_len, new_len_again, new_distance[2];
     kerf_cost literal, literal_estimate;
 };
@@ -94,6 +95,25 @@ static unsigned bits_of(uint64_t v)
         n++;
     }
     return n;
+}
+
+/* What the prices make of the numbers. */
+static kerf_cost priced(const struct histogram *h, const kerf_cost *prices)
+{
+    kerf_cost sum = 0;
+
+    for (unsigned i = 0; i < KERF_PRICE_BITS; i++) {
+        sum += h->count[i] * prices[i];
+    }
+    return sum;
+}
+
+/* What numbers were priced too high goes off the price of their segments. */
+static kerf_cost less_excess(kerf_cost price, kerf_cost pricing, kerf_cost numbers, uint64_t count)
+{
+    kerf_cost excess = pricing > numbers ? (pricing - numbers) / (count + 20) : 0;
+
+    return price > excess ? price - excess : 0;
 }
 
 /* Prices of a number by its bits, what is behind the leading one included. */
@@ -141,6 +161,14 @@ static void close_books(const struct books *b, struct kerf_prices *p)
                         (const uint8_t[]){4, 4, 10, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 10, 8}, 18,
                         p->new_distance[i]);
     }
+    kerf_cost far = priced(&b->new_len, p->new_len) + priced(&b->new_distance[0], p->new_distance[0]) +
+                    priced(&b->new_distance[1], p->new_distance[1]);
+    kerf_cost again = priced(&b->new_len_again, p->new_len_again);
+    uint64_t again_count = b->place[PLACE_AGAIN].count + b->place[PLACE_OLDER].count;
+
+    p->new_far = less_excess(p->new_far, far, b->numbers[1][0], b->place[PLACE_FAR].count);
+    p->new_again = less_excess(p->new_again, again, b->numbers[1][1], again_count);
+    p->new_older = less_excess(p->new_older, again, b->numbers[1][1], again_count);
     for (unsigned i = 0; i < KERF_JUMPS; i++) {
         p->old_jump[i] += p->gap[0];
     }
@@ -343,6 +371,9 @@ static void note_segment(struct session *s, const struct kerf_segment *segment, 
     struct books *b = &s->books;
     unsigned jump = s->e.run.c->jump;
     unsigned len = bits_of(segment->len);
+    bool is_far = jump == KERF_JUMP_FAR;
+
+    b->numbers[segment->from_new][!is_far] += s->e.k.rc.mark;
     kerf_cost rest = cost > s->e.k.rc.mark ? cost - s->e.k.rc.mark : 0; /* without numbers */
 
     if (!segment->from_new) {
