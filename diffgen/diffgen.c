@@ -99,6 +99,34 @@ static kerf_err make_stored(struct kerf_work *w, uint64_t ram, struct kerf_heade
     return err;
 }
 
+#define STORED_MARGIN 100u /* a native payload that saves less than one byte in so many takes its time for nothing */
+
+/* A native payload, or where that hardly saves anything the image as it is. */
+static kerf_err pack_shorter(struct kerf_work *w, uint64_t ram, struct kerf_header *header,
+                             const struct kerf_bytes *payload, uint8_t **delta, size_t *delta_len,
+                             struct kerf_diff_report *report, bool *stored)
+{
+    struct kerf_header other = *header;
+    uint8_t *image = NULL;
+    size_t image_len = 0;
+    size_t little = w->new_side.len / STORED_MARGIN;
+    kerf_err err = kerf_pack(header, &w->image, payload->data, payload->len, delta, delta_len);
+
+    if (err == KERF_OK && *delta_len > w->new_side.len - little && w->options->codec < 0 && !w->options->in_place) {
+        err = make_stored(w, ram, &other, &image, &image_len, report);
+        *stored = err == KERF_OK && image_len <= *delta_len + 2 * little; /* digests that long chunks do without */
+    }
+    if (*stored) {
+        free(*delta);
+        *delta = image;
+        *delta_len = image_len;
+        *header = other;
+    } else {
+        free(image);
+    }
+    return err;
+}
+
 /* Forgets the smallest region; with the last one the ranges, too, which nothing looks for then. */
 static void drop_region(struct kerf_image *image)
 {
@@ -137,12 +165,10 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
     if (err == KERF_OK) {
         err = kerf_strategy_run(w, ram, header, &plan);
     }
-    bool stored = w->options->codec < 0 && !w->options->in_place && plan.payload.len >= w->new_side.len;
+    bool stored = false;
 
-    if (err == KERF_OK && stored) {
-        err = make_stored(w, ram, header, delta, delta_len, report);
-    } else if (err == KERF_OK) {
-        err = kerf_pack(header, &w->image, plan.payload.data, plan.payload.len, delta, delta_len);
+    if (err == KERF_OK) {
+        err = pack_shorter(w, ram, header, &plan.payload, delta, delta_len, report, &stored);
     }
     if (err == KERF_OK && !stored) {
         memcpy(report->part_cost, plan.encoding.part, sizeof report->part_cost);
