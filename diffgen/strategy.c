@@ -207,6 +207,12 @@ static kerf_cost file_cost(const struct kerf_header *header, kerf_cost payload)
     return payload + payload / (header->chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
 }
 
+/* Hardly anything is saved: no effort will change that, and coding so many literals takes long. */
+static bool is_noise(const struct search *s, const struct kerf_plan *plan)
+{
+    return plan->encoding.total > s->w->new_side.len * 8 * KERF_BIT / 16 * 15;
+}
+
 static bool same_split(const struct kerf_header *a, const struct kerf_header *b)
 {
     return a->chunk_size == b->chunk_size && a->model.table_code == b->model.table_code &&
@@ -221,7 +227,7 @@ static kerf_err choose_split(const struct search *s, unsigned attempts, struct k
 {
     kerf_err err = KERF_OK;
 
-    for (unsigned i = 0; err == KERF_OK && i < attempts; i++) {
+    for (unsigned i = 0; err == KERF_OK && i < attempts && !is_noise(s, plan); i++) {
         struct kerf_header tried = *s->header;
         struct kerf_plan other = {.segments = plan->segments};
         /* The last attempt is with far less: in a small delta large tables learn too slowly. */
@@ -319,7 +325,7 @@ static kerf_err plan_rounds(struct search *s, struct kerf_plan *plan)
 
         tell(s->w, "planning", i, rounds);
         err = plan_round(s, plan, &last, i < MEASURED);
-        if (i > 0 && plan->encoding.total > before - before / 512) {
+        if ((i > 0 && plan->encoding.total > before - before / 512) || is_noise(s, plan)) {
             break;
         }
         /* While a round gains that much, the next is worth its time. */
@@ -434,7 +440,7 @@ static kerf_err refine_all(struct search *s, uint64_t ram, const struct kerf_pla
 
         if (budgets[i] == KERF_DIFF_RAM_DEFAULT && budgets[i] <= ram) {
             keep_shorter(s, &usual, &common, best);
-        } else if (budgets[i] < ram) {
+        } else if (budgets[i] < ram && !is_noise(s, best)) {
             memcpy(w->literal_cost, costs, costs_len);
             err = refine(s, budgets[i], &origin, best, &header, &plan);
             keep_shorter(s, &header, &plan, best);
