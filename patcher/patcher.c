@@ -31,17 +31,13 @@ kerf_err kerf_patcher_init(void *workspace, size_t workspace_len, const struct k
     return KERF_OK;
 }
 
-/* What the next chunk holds but for a header: `len` bytes, all of them payload or, where more is to come, with a digest. */
-static kerf_err begin_chunk(struct kerf_patcher *p, uint32_t len)
+/* The next chunk holds `len` bytes but for a header: all of them payload or, where more is to come, with a digest. */
+static void begin_chunk(struct kerf_patcher *p, uint32_t len)
 {
-    if (len > p->payload_left || (len < p->payload_left && len < KERF_DIGEST_LEN)) {
-        return KERF_ERR_FORMAT;
-    }
     p->payload_left -= len;
-    if (p->payload_left > 0) {
+    if (p->payload_left != 0) {
         p->payload_left += KERF_DIGEST_LEN;
     }
-    return KERF_OK;
 }
 
 /* KERF_OK if this device can apply what the header says. */
@@ -66,6 +62,9 @@ static kerf_err check_header(struct kerf_patcher *p, const struct kerf_port *por
         return KERF_ERR_RAM;
     }
     p->page_at = (uint32_t)need - port->page_size - KERF_STEP_OUT;
+    if (h->chunk0_len - h->header_len > h->payload_size) {
+        return KERF_ERR_FORMAT;
+    }
     if (h->new_size > port->slot_size || (journaled(p) && kerf_patcher_journal(h, port) > port->journal_size)) {
         return KERF_ERR_SPACE;
     }
@@ -77,24 +76,20 @@ static kerf_err begin(struct kerf_patcher *p, const struct kerf_port *port)
 {
     const uint8_t *received = chunk_of(p);
     struct kerf_header *h = &p->header;
-    uint32_t codec_len;
     kerf_err err = kerf_header_parse(received, h->chunk0_len, h);
 
     if (err == KERF_OK) {
         err = check_header(p, port);
     }
-    if (err == KERF_OK) {
-        p->payload_left = h->payload_size;
-        err = begin_chunk(p, h->chunk0_len - h->header_len);
-    }
     if (err != KERF_OK) {
         return err;
     }
     p->status.new_size = h->new_size;
-    codec_len = (uint32_t)kerf_codec_workspace(h);
-    p->chunk_at += codec_len;
-    p->in_end += codec_len;
+    p->payload_left = h->payload_size;
+    begin_chunk(p, h->chunk0_len - h->header_len);
+    p->chunk_at = p->page_at - h->chunk_size - (uint32_t)sizeof(uint32_t) * h->group;
     p->in_pos = p->chunk_at + h->header_len;
+    p->in_end = p->chunk_at + h->chunk0_len;
     memmove(chunk_of(p), received, h->chunk0_len);
     return h->codec == KERF_CODEC_NATIVE ? kerf_codec_init(codec_of(p), chunk_of(p), h) : KERF_OK;
 }
@@ -119,8 +114,11 @@ static kerf_err received(struct kerf_patcher *p, const struct kerf_port *port)
     if (err != KERF_OK) {
         return err;
     }
-    if (p->payload_left > 0) {
+    if (p->payload_left != 0) {
         p->in_end -= KERF_DIGEST_LEN;
+        if (p->in_end < p->in_pos) { /* of chunk 0 */
+            return KERF_ERR_FORMAT;
+        }
         kerf_digest_copy(next_digest_of(p), (uint8_t *)p + p->in_end);
     }
     return enter(p, p->status.phase == KERF_PHASE_HEADER ? KERF_PHASE_SOURCE : KERF_PHASE_APPLY);
@@ -197,7 +195,8 @@ static kerf_err check_image(struct kerf_patcher *p, const struct kerf_port *port
 
 /* --- The phase APPLY --- */
 
-/* What the codec's callbacks are given. */
+#if KERF_IN_PLACE
+/* What the codec's callbacks are given in place. */
 struct source {
     struct kerf_patcher *p;
     const struct kerf_port *port;
@@ -214,9 +213,9 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     const struct source *s = ctx;
 
-    return in_place(s->p) ? kerf_in_place_read(s->p, s->port, pos, buf, len)
-                          : s->port->read_new(s->port->ctx, pos, buf, len);
+    return kerf_in_place_read(s->p, s->port, pos, buf, len);
 }
+#endif
 
 /* Decodes a piece into the page buffer. KERF_END: that was the last. */
 static kerf_err decode(struct kerf_patcher *p, const struct kerf_port *port)
@@ -226,9 +225,15 @@ static kerf_err decode(struct kerf_patcher *p, const struct kerf_port *port)
     bool last = p->payload_left == 0;
 
     if (p->header.codec == KERF_CODEC_NATIVE) {
-        struct source source = {p, port};
-        const struct kerf_codec_io io = {&source, read_old, read_new};
+        struct kerf_codec_io io = {port->ctx, port->read_old, port->read_new};
 
+#if KERF_IN_PLACE
+        struct source source = {p, port};
+
+        if (in_place(p)) {
+            io = (struct kerf_codec_io){&source, read_old, read_new};
+        }
+#endif
         return kerf_codec_step(codec_of(p), &io, in, p->in_end, last, &p->in_pos, page, port->page_size + KERF_STEP_OUT,
                                &p->page_len);
     }
@@ -287,7 +292,8 @@ static kerf_err apply(struct kerf_patcher *p, const struct kerf_port *port)
         len = p->payload_left < p->header.chunk_size ? (uint32_t)p->payload_left : p->header.chunk_size;
         p->in_end = p->chunk_at + len;
         (void)enter(p, KERF_PHASE_CHUNK);
-        return begin_chunk(p, len);
+        begin_chunk(p, len);
+        return KERF_OK;
     }
     err = decode(p, port);
     p->status.new_pos += (kerf_pos)(p->page_len - before);
