@@ -36,8 +36,8 @@ size: setup all ## code, stack, workspace of the device core on Cortex-M and RV3
 instructions: setup all ## instructions per byte that an update takes on a Cortex-M4; CORPUS=dir FILTER='a*,b*' RAM=8K
 	@benchmarks/instructions.py --build build
 
-powercut: setup all ## cut the power at every flash operation of an update
-	@if [ -x tests/powercut.sh ]; then tests/powercut.sh build; else echo "not there yet: tests/powercut.sh" >&2; exit 1; fi
+powercut: setup all ## cut the power at every operation of an update, on flash and on files; hours, goes on where it was; LIMIT=seconds
+	@LIMIT=$(LIMIT) tests/powercut.sh build
 
 clean: ## remove build/
 	@rm -rf build

@@ -11,6 +11,8 @@
  *     interval=1                       sectors of new between two checkpoints (two slots)
  *     depth=1                          cuts that follow each other
  *     sample=1                         cuts at one of so many operations (of the first run; `sample2` of recoveries)
+ *     part=0 parts=1                   of the first run's operations only those of the part-th stretch of so many; all parts make
+ *                                      up the whole, whoever runs them
  *
  * Prints one line; exit status 0 if nothing failed.
  */
@@ -48,7 +50,8 @@ struct world {
     struct kerf_header header;
     struct kerf_patcher_expect expect;
     struct flash_geometry geometry;
-    uint32_t depth, sample, sample2;
+    uint32_t depth, sample, sample2, part, parts;
+    uint64_t all_ops; /* of an update without cuts */
     struct flash flash;
     size_t workspace_len;
     struct device devices[DEPTH_MAX + 1];
@@ -241,7 +244,9 @@ static void before(void *ctx)
                           op.op_pos >= w->devices[0].port.slot_len + w->devices[0].port.port.journal_size)) {
         w->begun = true;
     }
-    if (w->level >= w->depth || (sample > 1 && n * 0x9e3779b97f4a7c15u >> 33 & (sample - 1))) {
+    if (w->level >= w->depth ||
+        (w->level == 0 && (n < w->all_ops * w->part / w->parts || n >= w->all_ops * (w->part + 1) / w->parts)) ||
+        (sample > 1 && n * 0x9e3779b97f4a7c15u >> 33 & (sample - 1))) {
         return;
     }
     w->cut_ops++;
@@ -274,9 +279,11 @@ static void parse(struct world *w, int argc, char **argv)
     for (int i = 4; i < argc; i++) {
         char *value = strchr(argv[i], '=');
         uint32_t *where = NULL;
-        static const char *const names[] = {"sector", "unit", "page", "interval", "depth", "sample", "sample2"};
-        uint32_t *const fields[] = {&w->geometry.sector, &w->geometry.unit, &w->geometry.page, &w->geometry.interval,
-                                    &w->depth,           &w->sample,        &w->sample2};
+        static const char *const names[] = {"sector", "unit",    "page", "interval", "depth",
+                                            "sample", "sample2", "part", "parts"};
+        uint32_t *const fields[] = {&w->geometry.sector,   &w->geometry.unit, &w->geometry.page,
+                                    &w->geometry.interval, &w->depth,         &w->sample,
+                                    &w->sample2,           &w->part,          &w->parts};
 
         for (size_t k = 0; value != NULL && k < sizeof names / sizeof names[0]; k++) {
             if (strncmp(names[k], argv[i], (size_t)(value - argv[i])) == 0 && names[k][value - argv[i]] == '\0') {
@@ -291,6 +298,9 @@ static void parse(struct world *w, int argc, char **argv)
     }
     if (w->depth > DEPTH_MAX || ((w->sample - 1) & w->sample) != 0 || ((w->sample2 - 1) & w->sample2) != 0) {
         die("depth is at most 3, samples are powers of 2", "");
+    }
+    if (w->part >= w->parts) {
+        die("part is less than parts", "");
     }
 }
 
@@ -324,7 +334,14 @@ static void wear(const struct world *w, uint32_t start, uint32_t end, uint32_t *
     }
 }
 
-/* An update without cuts: what it wears. */
+static void count(void *ctx)
+{
+    struct world *w = ctx;
+
+    w->all_ops++;
+}
+
+/* An update without cuts: its operations, and what it wears. */
 static void measure(struct world *w)
 {
     size_t mark = flash_mark(&w->flash);
@@ -334,6 +351,8 @@ static void measure(struct world *w)
     const struct flash_geometry *g = &w->geometry;
     uint32_t journal = fp->slot_len + fp->port.journal_size;
 
+    w->flash.before = count;
+    w->flash.before_ctx = w;
     run(w);
     wear(w, 0, fp->slot_len, &most[0], &sum[0]);
     wear(w, fp->slot_len, journal, &most[1], &sum[1]);
@@ -361,7 +380,7 @@ int main(int argc, char **argv)
         die("powercut OLD NEW DELTA [name=value ...]", "");
     }
     w.geometry = (struct flash_geometry){.sector = 4096, .page = 256, .unit = 256, .interval = 1};
-    w.depth = w.sample = w.sample2 = 1;
+    w.depth = w.sample = w.sample2 = w.parts = 1;
     parse(&w, argc, argv);
     w.old_image = read_file(argv[1]);
     w.new_image = read_file(argv[2]);
@@ -369,7 +388,6 @@ int main(int argc, char **argv)
     set_up(&w);
     measure(&w);
     w.flash.before = before;
-    w.flash.before_ctx = &w;
     w.ops[0] = 0;
     run(&w);
     printf("  operations %" PRIu64 ", cut %" PRIu64 "; cuts: first %" PRIu64 ", second %" PRIu64 ", third %" PRIu64
