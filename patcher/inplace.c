@@ -28,9 +28,17 @@ kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port
                : KERF_OK;
 }
 
-kerf_err kerf_in_place_read(struct kerf_patcher *p, const struct kerf_port *port, kerf_pos pos, uint8_t *buf,
-                            size_t len)
+kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
+    const struct kerf_port *port = ((struct kerf_in_place *)ctx)->port;
+
+    return port->read_old(port->ctx, pos, buf, len);
+}
+
+kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    struct kerf_patcher *p = ((struct kerf_in_place *)ctx)->p;
+    const struct kerf_port *port = ((struct kerf_in_place *)ctx)->port;
     const kerf_pos size = (kerf_pos)1 << p->header.sector_log2;
     kerf_err err = KERF_OK;
 

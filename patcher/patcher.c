@@ -99,16 +99,11 @@ static kerf_err begin(struct kerf_patcher *p, const struct kerf_port *port)
 /* A whole chunk is there. */
 static kerf_err received(struct kerf_patcher *p, const struct kerf_port *port)
 {
-    struct kerf_sha256_digest digest;
-    kerf_err err = kerf_sum_end(port, &digest);
+    kerf_err err = kerf_sum_check(port, next_digest_of(p), (p->flags & STATE_NEXT_KNOWN) != 0, KERF_ERR_CHUNK);
 
-    if (err == KERF_OK && (p->flags & STATE_NEXT_KNOWN) != 0 &&
-        memcmp(digest.b, next_digest_of(p), KERF_DIGEST_LEN) != 0) {
-        err = KERF_ERR_CHUNK;
-    }
     if (err == KERF_OK && p->status.phase == KERF_PHASE_HEADER) {
         p->flags |= STATE_NEXT_KNOWN;
-        kerf_digest_copy(p->status.payload_digest.b, digest.b);
+        kerf_digest_copy(p->status.payload_digest.b, next_digest_of(p));
         err = begin(p, port);
     }
     if (err != KERF_OK) {
@@ -172,14 +167,9 @@ static kerf_err check_image(struct kerf_patcher *p, const struct kerf_port *port
         return err;
     }
     if (source) {
-        struct kerf_sha256_digest digest;
-
-        err = kerf_sum_end(port, &digest);
+        err = kerf_sum_check(port, p->header.old_digest.b, size > 0, KERF_ERR_SOURCE);
         if (err != KERF_OK) {
             return err;
-        }
-        if (size > 0 && memcmp(digest.b, p->header.old_digest.b, KERF_DIGEST_LEN) != 0) {
-            return KERF_ERR_SOURCE;
         }
         /* All is checked, and nothing is written yet. */
         (void)enter(p, KERF_PHASE_APPLY);
@@ -195,28 +185,6 @@ static kerf_err check_image(struct kerf_patcher *p, const struct kerf_port *port
 
 /* --- The phase APPLY --- */
 
-#if KERF_IN_PLACE
-/* What the codec's callbacks are given in place. */
-struct source {
-    struct kerf_patcher *p;
-    const struct kerf_port *port;
-};
-
-static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    const struct source *s = ctx;
-
-    return s->port->read_old(s->port->ctx, pos, buf, len);
-}
-
-static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    const struct source *s = ctx;
-
-    return kerf_in_place_read(s->p, s->port, pos, buf, len);
-}
-#endif
-
 /* Decodes a piece into the page buffer. KERF_END: that was the last. */
 static kerf_err decode(struct kerf_patcher *p, const struct kerf_port *port)
 {
@@ -228,10 +196,10 @@ static kerf_err decode(struct kerf_patcher *p, const struct kerf_port *port)
         struct kerf_codec_io io = {port->ctx, port->read_old, port->read_new};
 
 #if KERF_IN_PLACE
-        struct source source = {p, port};
+        struct kerf_in_place source = {p, port};
 
         if (in_place(p)) {
-            io = (struct kerf_codec_io){&source, read_old, read_new};
+            io = (struct kerf_codec_io){&source, kerf_in_place_read_old, kerf_in_place_read_new};
         }
 #endif
         return kerf_codec_step(codec_of(p), &io, in, p->in_end, last, &p->in_pos, page, port->page_size + KERF_STEP_OUT,

@@ -119,6 +119,8 @@ static inline kerf_err enter(struct kerf_patcher *p, enum kerf_patcher_phase pha
 /* Adds bytes to the hash in progress; status.verified_pos, 0 at its beginning, counts them. */
 kerf_err kerf_sum_add(struct kerf_patcher *p, const struct kerf_port *port, const uint8_t *data, size_t len);
 kerf_err kerf_sum_end(const struct kerf_port *port, struct kerf_sha256_digest *digest);
+/* Ends it, too: the error `wrong` where the digest's first 16 bytes are not those expected. Not `known`: sets them. */
+kerf_err kerf_sum_check(const struct kerf_port *port, uint8_t *expected, bool known, kerf_err wrong);
 /* Copies KERF_DIGEST_LEN bytes: a call is shorter than what becomes of a memcpy. */
 void kerf_digest_copy(uint8_t *to, const uint8_t *from);
 /* Makes what was written durable. */
@@ -133,9 +135,15 @@ kerf_err kerf_write_page(struct kerf_patcher *p, const struct kerf_port *port);
 
 /* Can an update in place with this header be done on this port? KERF_ERR_UNSUPPORTED, KERF_ERR_SPACE. */
 kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port);
-/* Reads bytes of new that were written, to scratch or to the slot. */
-kerf_err kerf_in_place_read(struct kerf_patcher *p, const struct kerf_port *port, kerf_pos pos, uint8_t *buf,
-                            size_t len);
+/* What the codec's callbacks are given in place. */
+struct kerf_in_place {
+    struct kerf_patcher *p;
+    const struct kerf_port *port;
+};
+
+/* The callbacks of the codec; new is what was written of it, to scratch or to the slot. */
+kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
 /* The phase COPY. */
 kerf_err kerf_in_place_copy(struct kerf_patcher *p, const struct kerf_port *port);
 

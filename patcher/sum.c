@@ -23,6 +23,18 @@ kerf_err kerf_sum_end(const struct kerf_port *port, struct kerf_sha256_digest *d
     return port->hash(port->ctx, KERF_HASH_END, NULL, 0, digest);
 }
 
+kerf_err kerf_sum_check(const struct kerf_port *port, uint8_t *expected, bool known, kerf_err wrong)
+{
+    struct kerf_sha256_digest digest;
+    kerf_err err = kerf_sum_end(port, &digest);
+
+    if (err == KERF_OK && known) {
+        return memcmp(digest.b, expected, KERF_DIGEST_LEN) == 0 ? KERF_OK : wrong;
+    }
+    kerf_digest_copy(expected, digest.b);
+    return err;
+}
+
 void kerf_digest_copy(uint8_t *to, const uint8_t *from)
 {
     memcpy(to, from, KERF_DIGEST_LEN);
