@@ -276,7 +276,11 @@ static void make_regions(struct kerf_image *image, const struct pairs *pairs, un
         unsigned kinds = code ? isas[isa].kinds : 0;
 
         if (words) {
-            kinds |= isas[isa].words | (big_endian ? BIG_ENDIAN_WORDS : 0);
+            /* Of addresses above 4 GiB the lower halves are told apart well enough: no need for wide positions. */
+            bool halves = !wide && pair->old_span.addr >> 32 != 0;
+
+            kinds |= halves ? BIT(KERF_REF_WORD) : isas[isa].words;
+            kinds |= big_endian ? BIG_ENDIAN_WORDS : 0;
         }
         r->old_pos = (kerf_pos)pair->old_span.pos;
         r->old_len = (kerf_pos)pair->old_span.len;

@@ -260,6 +260,64 @@ static void an_image_behind_a_header_of_any_length_has_its_address(void **state)
     assert_int_equal(image.regions[0].old_addr, 0x00900000 - 100);
 }
 
+/* A kernel linked for 0xffff800008000000. `nops`: pointers are to two in front of each function. */
+static void make_kernel(uint32_t seed, bool nops, uint8_t *p)
+{
+    make_program(KERF_ISA_AARCH64, 0x08000000, seed, p);
+    for (uint32_t f = 0; f < 2 * FUNCTIONS; f++) {
+        uint8_t *pointer = p + CODE_LEN + f * 8u;
+
+        kerf_store_le64(pointer, 0xffff800000000000u + kerf_load_le64(pointer) - (nops && f < FUNCTIONS ? 8 : 0));
+    }
+    for (uint32_t f = 1; nops && f < FUNCTIONS; f++) {
+        kerf_store_le64(p + function_at(f) - 8, 0xd503201fd503201fu);
+    }
+}
+
+static void addresses_above_4_gib_are_told_by_their_lower_halves(void **state)
+{
+    static uint8_t old_image[PROGRAM_LEN];
+    static uint8_t new_image[PROGRAM_LEN];
+    struct kerf_image image;
+
+    (void)state;
+    for (unsigned nops = 0; nops < 2; nops++) {
+        make_kernel(1, nops != 0, old_image);
+        make_kernel(2, nops != 0, new_image);
+        recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
+        assert_int_equal(image.region_count, 1);
+        assert_int_equal(image.regions[0].isa, KERF_ISA_AARCH64);
+        assert_int_equal(image.regions[0].old_addr, 0x08000000);
+        assert_int_not_equal(image.regions[0].kinds & 1u << KERF_REF_WORD, 0);
+        assert_int_equal(image.regions[0].kinds & 1u << KERF_REF_WORD8, 0);
+    }
+}
+
+static void type_records_are_looked_for_where_both_images_have_some(void **state)
+{
+    static const uint32_t header[] = {0x0001eb9f, 24, 0, 24, 24, 1};
+    static uint8_t old_image[PROGRAM_LEN];
+    static uint8_t new_image[PROGRAM_LEN];
+    struct kerf_image image;
+
+    (void)state;
+    test_noise(old_image, sizeof(old_image), 1);
+    test_noise(new_image, sizeof(new_image), 2);
+    for (size_t i = 0; i < sizeof header / sizeof header[0]; i++) {
+        kerf_store_le32(old_image + 5000 + 4 * i, header[i]);
+    }
+    recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
+    assert_int_equal(image.region_count, 0);
+    memcpy(new_image + 9000, old_image + 5000, sizeof header);
+    recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
+    assert_int_equal(image.region_count, 1);
+    assert_int_equal(image.regions[0].isa, KERF_ISA_NONE);
+    assert_int_equal(image.regions[0].kinds, 1u << KERF_REF_RECORDS);
+    kerf_store_le32(new_image + 9012, PROGRAM_LEN); /* longer than what follows */
+    recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
+    assert_int_equal(image.region_count, 0);
+}
+
 static void ram_is_where_literals_cluster(void **state)
 {
     static uint8_t p[PROGRAM_LEN];
@@ -622,6 +680,8 @@ int main(void)
         cmocka_unit_test(raw_programs_of_every_isa_are_told_apart),
         cmocka_unit_test(images_that_moved_have_two_addresses),
         cmocka_unit_test(an_image_behind_a_header_of_any_length_has_its_address),
+        cmocka_unit_test(addresses_above_4_gib_are_told_by_their_lower_halves),
+        cmocka_unit_test(type_records_are_looked_for_where_both_images_have_some),
         cmocka_unit_test(ram_is_where_literals_cluster),
         cmocka_unit_test(a_small_thumb_image_is_placed_by_its_vectors),
         cmocka_unit_test(elf_segments_are_regions),
