@@ -30,7 +30,7 @@ extern "C" {
 
 #define KERF_STEP_MAX 64      /* bytes of input that one decoding step takes at most */
 #define KERF_STEP_OUT 16      /* bytes of output that one decoding step writes at most */
-#define KERF_CODEC_STATE 408u /* bytes of workspace that the formula counts for struct kerf_codec */
+#define KERF_CODEC_STATE 360u /* bytes of workspace that the formula counts for struct kerf_codec */
 #define KERF_CODEC_WINDOW 64  /* bytes of the source kept for looking at */
 #define KERF_MAP_UNIT 8       /* starts of map entries are multiples of this */
 #define KERF_RECENT 4         /* recent distances between old and new */
@@ -67,41 +67,43 @@ enum kerf_step {
     KERF_STEP_REF_WRONG, /* a reference that was corrected, or left to plain bytes */
 };
 
+/* On a device the nearest fields take the shortest instructions: bytes come first, tables last. */
 struct kerf_codec {
-    kerf_pos old_size, new_size;       /* bytes */
-    kerf_pos new_pos;                  /* where the next byte of new goes */
-    kerf_pos new_end;                  /* end of the run of sectors in progress; of new, where not in place */
-    kerf_pos left;                     /* bytes left of the gap or segment in progress */
-    kerf_pos src_pos;                  /* next byte of the segment's source */
-    kerf_pos seg_start, old_end;       /* old positions where the last segment from old starts and ends */
-    kerf_pos insn_end;                 /* old position where the sweep expects the next instruction */
-    kerf_pos window_pos;               /* position of window[0] in the source */
-    kerf_shift recent[2][KERF_RECENT]; /* source - new_pos of recent segments from old and from new, newest first */
-    struct kerf_pair pairs[KERF_PAIRS];
-    int32_t last_fix[KERF_REF_KINDS]; /* newest correction of each kind; 0: none */
-    uint32_t range, code, noise;      /* range coder and dither between calls */
-    uint32_t new_tail;                /* newest four bytes of new, the newest lowest */
-    uint32_t pair_high;               /* the largest old_pos in pairs */
-    uint32_t sectors_left;            /* in place: sectors after the run in progress, else 0 */
-    uint32_t run_start, run_len;      /* in place: the run in progress, in sectors */
-    uint32_t gap;                     /* plain bytes and references since the last mismatch */
-    uint16_t map_len;                 /* map entries known so far */
-    uint16_t map_cap, learned_cap;
-    uint16_t learned_len, learned_next; /* learned targets; where the next one goes */
-    uint8_t state;                      /* enum state in codec.c */
-    uint8_t table_code, flag_class, region_count, range_count, flags;
-    uint8_t window_len, window_is_new;
+    struct kerf_model_params model;
+    uint8_t region_count, range_count, flags;
+    uint8_t window_len; /* positions in window that a view may begin at */
+    uint8_t window_is_new;
+    uint8_t copying;   /* `left` is of a segment, not of a gap */
     uint8_t from_new;  /* the segment's source is new */
     uint8_t joined;    /* no literals were between the segments */
-    uint8_t jump;      /* enum jump in codec.c */
+    uint8_t jump;      /* enum jump in source.c */
     uint8_t old_prev;  /* source byte before src_pos */
     uint8_t last_diff; /* newest nonzero difference of a byte */
     uint8_t equal_history, ref_history;
-    uint8_t quiet_left, probe_left, raw_left;
-    uint8_t pair_next;
-    uint8_t starved;     /* zero bytes made up past the end of the payload so far */
-    uint8_t sector_log2; /* in place: size of sectors */
+    uint8_t stretch;     /* bytes that one flag still speaks for: */
+    uint8_t quiet;       /* they equal their source; 0: that is told of each */
     uint8_t record;      /* of a set with records: the one in progress (isa/isa.h) */
+    uint8_t sector_log2; /* in place: size of sectors */
+    uint8_t pair_next;
+    uint16_t map_len;                   /* map entries known so far */
+    uint16_t learned_len, learned_next; /* learned targets; where the next one goes */
+    uint16_t gap;                       /* plain bytes and references since the last mismatch */
+    kerf_pos old_size, new_size;        /* bytes */
+    kerf_pos new_pos;                   /* where the next byte of new goes */
+    kerf_pos new_end;                   /* end of the run of sectors in progress; of new, where not in place */
+    kerf_pos left;                      /* bytes left of the gap or segment in progress */
+    kerf_pos src_pos;                   /* next byte of the segment's source */
+    kerf_pos seg_start, old_end;        /* old positions where the last segment from old starts and ends */
+    kerf_pos insn_end;                  /* old position where the sweep expects the next instruction */
+    kerf_pos raw_end;                   /* no references begin at old positions before this */
+    kerf_pos window_pos;                /* position of window[0] in the source */
+    kerf_shift recent[2][KERF_RECENT];  /* source - new_pos of recent segments from old and from new, newest first */
+    uint32_t new_tail;                  /* newest four bytes of new, the newest lowest */
+    uint32_t pair_high;                 /* the largest old_pos in pairs */
+    uint32_t sectors_left;              /* in place: sectors after the run in progress, else 0 */
+    uint32_t run_start, run_len;        /* in place: the run in progress, in sectors */
+    struct kerf_rc_state coder;         /* between calls */
+    struct kerf_pair pairs[KERF_PAIRS];
     uint8_t pair_form[KERF_PAIRS];
     uint8_t window[KERF_CODEC_WINDOW];
 };

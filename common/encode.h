@@ -21,12 +21,11 @@ struct kerf_map_entry {
 /* Holds pointers into itself, into the codec's block and to the images: it stays where it is while it is used. */
 struct kerf_encoder {
     struct kerf_run run;
-    struct kerf_coder k;
 };
 
 /*
  * kerf_codec_init() first; then the coder. `emit` as in rc.h. new_image is followed by KERF_ISA_VIEW_LEN zero bytes. Ends with
- * kerf_rc_encode_end(&e->k.rc).
+ * kerf_rc_encode_end(&e->run.k.rc).
  */
 void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struct kerf_codec_io *io,
                        const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx);

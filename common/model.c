@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/model.h"
 
-#define BIAS 111             /* the constant input of a mixer, 0.43 bits */
-#define COUNTER_RATE_MAX 15u /* last index of rates[] */
+#define BIAS 111 /* the constant input of a mixer, 0.43 bits */
 #define SQUASH_MAX (15 * 256)
 
-/* 65536 / (n + 1.6), then slower steps up to 1/60: how far the n-th update of a counter goes. */
-static const uint16_t rates[COUNTER_RATE_MAX + 1] = {
-    40960, 25206, 18204, 14247, 11703, 9930, 8192, 6554, 5461, 4369, 3641, 2979, 2521, 2048, 1638, 1092,
-};
+#define BIT_LIMIT 14u /* single counters go as slow as 1/43 */
+
+/* 256 / (n + 1.6), then slower steps up to 1/64: how far the n-th update of a counter goes. */
+static const uint8_t rates[16] = {160, 98, 71, 56, 46, 39, 32, 26, 21, 17, 14, 12, 10, 8, 6, 4};
 
 /* log2(x) * 256, straight lines between powers of two: as good as tables, since stretch() and squash() undo each other. */
 static int32_t log2_of(uint32_t x)
@@ -41,20 +40,18 @@ static uint32_t squash(int32_t x)
 
 static uint32_t draw_noise(struct kerf_coder *k)
 {
-    k->noise = k->noise * 1664525u + 1013904223u;
-    return k->noise >> 16;
+    k->rc.s.noise = k->rc.s.noise * 1664525u + 1013904223u;
+    return k->rc.s.noise >> 16;
 }
 
-static void update(uint16_t *counter, enum kerf_adapt adapt, unsigned bit, uint32_t noise)
+static void update(uint16_t *counter, unsigned limit, unsigned bit, uint32_t noise)
 {
     uint32_t n = *counter & 15u;
     int32_t p = *counter >> 4;
 
-    /* Towards 1 or 4095, and never beyond: the step is less than 5/8 of the way, rounded to one of its neighbours. */
-    p += (((bit ? 4095 : 1) - p) * rates[n] + (int32_t)noise) >> 16;
-    if (n < (uint32_t)adapt) {
-        n++;
-    }
+    /* Towards 1 or 4095, and never beyond: the step is at most 5/8 of the way, rounded to one of its neighbours. */
+    p += (((bit ? 4095 : 1) - p) * rates[n] + (int32_t)(noise >> 8)) >> 8;
+    n += n < limit;
     *counter = (uint16_t)((uint32_t)p << 4 | n);
 }
 
@@ -69,16 +66,16 @@ unsigned kerf_model_bit_decode(struct kerf_coder *k, uint16_t *counter)
 #endif
 
     bit = kerf_rc_bit(&k->rc, (uint32_t)(*counter >> 4) << 4, bit);
-    update(counter, KERF_ADAPT_40, bit, draw_noise(k));
+    update(counter, BIT_LIMIT, bit, draw_noise(k));
     return bit;
 }
 
 #if KERF_ENCODER
-unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights,
-                        enum kerf_adapt adapt, unsigned bit)
+unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights, unsigned limit,
+                        unsigned bit)
 #else
 unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights,
-                               enum kerf_adapt adapt)
+                               unsigned limit)
 #endif
 {
 #if !KERF_ENCODER
@@ -113,40 +110,38 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
         weights[i] = (int16_t)(w > INT16_MAX ? INT16_MAX : w < INT16_MIN ? INT16_MIN : w);
     }
     for (unsigned i = 0; i < n; i++) {
-        update(counters[i], adapt, bit, noise);
+        update(counters[i], limit, bit, noise);
     }
     return bit;
 }
 
-kerf_err kerf_model_number(struct kerf_coder *k, uint16_t *counters, unsigned cap, kerf_pos *v)
+#if KERF_ENCODER
+kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *counters, unsigned nodes, kerf_pos v)
+#else
+kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *counters, unsigned nodes)
+#endif
 {
-    kerf_pos x = *v + 1; /* encoding: numbers stay below KERF_POS_MAX */
-    unsigned bits = 0;   /* after the leading one */
+#if KERF_ENCODER
+    const kerf_pos x = v + 1;                                                  /* numbers stay below KERF_POS_MAX */
+    unsigned len = 63u - (unsigned)__builtin_clzll((unsigned long long)x | 1); /* after the leading one */
+#else
+    const kerf_pos x = 0;
+    unsigned len = 0;
+    kerf_pos v;
+#endif
+    unsigned node = 1;
 
-    for (;; bits++) {
-        unsigned i = bits < cap ? bits : cap - 1;
-
-        if (!kerf_model_bit(k, &counters[i], bits < KERF_POS_BITS - 1 && x >> 1 >> bits != 0)) {
-            break;
-        }
-        if (bits >= KERF_POS_BITS - 1) {
-            return KERF_ERR_CORRUPT;
-        }
+    while (node < nodes) {
+        len <<= 1;
+        node = node << 1 | kerf_model_bit(k, &counters[node], (len & nodes) != 0);
     }
-    kerf_pos y = 1;
+    v = 1;
+    for (unsigned i = node - nodes; i-- > 0;) {
+        unsigned bit = (unsigned)(x >> i) & 1;
 
-    for (unsigned i = bits; i > 0; i--) {
-        unsigned bit = (unsigned)(x >> (i - 1)) & 1;
-
-        if (i == bits) {
-            bit = kerf_model_bit(k, &counters[cap + (bits < cap ? bits : cap - 1)], bit);
-        } else if (i <= 2) {
-            bit = kerf_model_bit(k, &counters[2 * cap + (i == 2 ? 0 : 1 + (y & 1))], bit);
-        } else {
-            bit = kerf_rc_bit(&k->rc, 32768, bit);
-        }
-        y = y << 1 | bit;
+        bit = i > 1 ? kerf_rc_bit(&k->rc, 32768, bit)
+                    : kerf_model_bit(k, &counters[i == 1 ? 0 : nodes + ((unsigned)v & 1)], bit);
+        v = v << 1 | bit;
     }
-    *v = y - 1;
-    return KERF_OK;
+    return v - 1;
 }

@@ -23,19 +23,13 @@ extern "C" {
 #define KERF_MIX_MAX 5            /* counters that one mixer takes at most; it has one weight more, for the bias */
 #define KERF_WEIGHT_BITS 13
 #define KERF_WEIGHT_ONE (1 << KERF_WEIGHT_BITS) /* a weight of 1.0 */
-
-/* How fast counters may become slow: the last rate they reach, an index into the rates of model.c (1/18, 1/26, 1/40, 1/60). */
-enum kerf_adapt {
-    KERF_ADAPT_18 = 10,
-    KERF_ADAPT_26 = 12,
-    KERF_ADAPT_40 = 14,
-    KERF_ADAPT_60 = 15,
-};
+#define KERF_NUMBER_NODES (KERF_POS_BITS)       /* nodes of the tree of a number's length, at most */
 
 struct kerf_coder {
-    struct kerf_rc rc;
-    bool frozen;    /* encoding: decisions are priced, nothing is learned */
-    uint32_t noise; /* the rounding of counters and weights is dithered, or small steps would be lost; starts at 0 */
+    struct kerf_rc rc; /* its noise: the rounding of counters and weights is dithered, or small steps would be lost */
+#if KERF_ENCODER
+    bool frozen; /* decisions are priced, nothing is learned */
+#endif
 };
 
 /* Codes one decision by a single counter, and updates it. */
@@ -53,29 +47,38 @@ static inline unsigned kerf_model_bit(struct kerf_coder *k, uint16_t *counter, u
 
 /*
  * Codes one decision by `n` counters (at most KERF_MIX_MAX) weighed by weights[0..n], the last for the bias, and updates
- * them all.
+ * them all. `limit`: how slow they may become, an index of the rates of model.c.
  */
 #if KERF_ENCODER
-unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights,
-                        enum kerf_adapt adapt, unsigned bit);
+unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights, unsigned limit,
+                        unsigned bit);
 #else
 unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights,
-                               enum kerf_adapt adapt);
+                               unsigned limit);
 
 static inline unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights,
-                                      enum kerf_adapt adapt, unsigned bit)
+                                      unsigned limit, unsigned bit)
 {
     (void)bit;
-    return kerf_model_mix_decode(k, counters, n, weights, adapt);
+    return kerf_model_mix_decode(k, counters, n, weights, limit);
 }
 #endif
 
 /*
- * Codes a number with adaptive Exp-Golomb: its bit length in unary by `cap` counters, the bit after the leading one by
- * `cap` more, the rest as they are. counters[0 .. 2 * cap). *v is the number to encode, or receives the decoded one.
- * KERF_ERR_CORRUPT: longer than a position.
+ * Codes a number below 2^nodes - 1: its length in bits by a tree of counters[1 .. nodes), of what follows the leading one the last
+ * two bits by counters[0] and counters[nodes .. nodes + 2), the others as they are. nodes: 32, or 64. Returns the number.
  */
-KERF_MUST_USE kerf_err kerf_model_number(struct kerf_coder *k, uint16_t *counters, unsigned cap, kerf_pos *v);
+#if KERF_ENCODER
+kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *counters, unsigned nodes, kerf_pos v);
+#else
+kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *counters, unsigned nodes);
+
+static inline kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *counters, unsigned nodes, kerf_pos v)
+{
+    (void)v;
+    return kerf_model_number_decode(k, counters, nodes);
+}
+#endif
 
 #ifdef __cplusplus
 }

@@ -8,17 +8,8 @@ static uint8_t next_byte(struct kerf_rc *rc)
     if (rc->in_pos < rc->in_len) {
         return rc->in[rc->in_pos++];
     }
-    rc->starved++;
+    rc->s.starved++;
     return 0;
-}
-
-void kerf_rc_decode_init(struct kerf_rc *rc)
-{
-    rc->range = UINT32_MAX;
-    rc->code = 0;
-    for (unsigned i = 0; i < KERF_RC_START_LEN; i++) {
-        rc->code = rc->code << 8 | next_byte(rc);
-    }
 }
 
 #if KERF_ENCODER
@@ -54,13 +45,15 @@ uint32_t kerf_rc_cost(uint32_t p)
 
 void kerf_rc_encode_init(struct kerf_rc *rc, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx)
 {
-    *rc = (struct kerf_rc){.range = UINT32_MAX, .encoding = true, .emit = emit, .emit_ctx = emit_ctx};
+    *rc = (struct kerf_rc){.s.range = TOP, .encoding = true, .emit = emit, .emit_ctx = emit_ctx};
 }
 
 /* Moves the top byte of low out; a byte that a later carry may change waits in cache and carry_len. */
 static void shift_low(struct kerf_rc *rc)
 {
-    if (rc->low < 0xff000000u || rc->low > UINT32_MAX) {
+    if (!rc->started) {
+        rc->started = true;
+    } else if (rc->low < 0xff000000u || rc->low > UINT32_MAX) {
         uint8_t carry = (uint8_t)(rc->low >> 32);
 
         if (rc->cache_valid) {
@@ -84,21 +77,17 @@ static void encode(struct kerf_rc *rc, uint32_t p1, uint32_t bound, unsigned bit
         return;
     }
     if (bit) {
-        rc->range = bound;
+        rc->s.range = bound;
     } else {
         rc->low += bound;
-        rc->range -= bound;
-    }
-    while (rc->range < TOP) {
-        rc->range <<= 8;
-        shift_low(rc);
+        rc->s.range -= bound;
     }
 }
 
 void kerf_rc_encode_end(struct kerf_rc *rc)
 {
     /* Any value in [low, low + range) will do; the decoder makes up zero bytes, so take one that ends in many. */
-    uint64_t high = rc->low + rc->range - 1;
+    uint64_t high = rc->low + rc->s.range - 1;
     unsigned keep = 32;
 
     for (unsigned zero_bits = 32; zero_bits > 0; zero_bits -= 8) {
@@ -121,25 +110,24 @@ void kerf_rc_encode_end(struct kerf_rc *rc)
 /* range * p1 / 2^16 without 64-bit arithmetic; at least 256, since range >= 2^24 and p1 >= 1. */
 static uint32_t bound_of(const struct kerf_rc *rc, uint32_t p1)
 {
-    return (rc->range >> 16) * p1 + (((rc->range & 0xffff) * p1) >> 16);
+    return (rc->s.range >> 16) * p1 + (((rc->s.range & 0xffff) * p1) >> 16);
 }
 
 unsigned kerf_rc_decode(struct kerf_rc *rc, uint32_t p1)
 {
+    while (rc->s.range < TOP) {
+        rc->s.range <<= 8;
+        rc->s.code = rc->s.code << 8 | next_byte(rc);
+    }
     uint32_t bound = bound_of(rc, p1);
-    unsigned bit = rc->code < bound;
 
-    if (bit) {
-        rc->range = bound;
-    } else {
-        rc->code -= bound;
-        rc->range -= bound;
+    if (rc->s.code < bound) {
+        rc->s.range = bound;
+        return 1;
     }
-    while (rc->range < TOP) {
-        rc->range <<= 8;
-        rc->code = rc->code << 8 | next_byte(rc);
-    }
-    return bit;
+    rc->s.code -= bound;
+    rc->s.range -= bound;
+    return 0;
 }
 
 #if KERF_ENCODER
@@ -147,6 +135,10 @@ unsigned kerf_rc_bit(struct kerf_rc *rc, uint32_t p1, unsigned bit)
 {
     if (!rc->encoding) {
         return kerf_rc_decode(rc, p1);
+    }
+    while (rc->emit != NULL && rc->s.range < TOP) {
+        rc->s.range <<= 8;
+        shift_low(rc);
     }
     encode(rc, p1, bound_of(rc, p1), bit);
     return bit;

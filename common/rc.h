@@ -3,7 +3,7 @@
  * rc.h - the binary range coder, both directions (docs/FORMAT.md, "Range coder").
  *
  * A carry-propagating range coder with 32-bit range and 16-bit probabilities. The symbol 1 takes the low part of the
- * range. One decision consumes at most two bytes of input. Source: G. N. N. Martin, "Range encoding", 1979, in the
+ * range. One decision takes at most two bytes of input, before it. Source: G. N. N. Martin, "Range encoding", 1979, in the
  * byte-wise binary form that LZMA made common.
  */
 #ifndef KERF_COMMON_RC_H
@@ -18,17 +18,22 @@ extern "C" {
 
 /* Zero bytes that a decoder may read past the end of its input: the encoder leaves out what they can stand for. */
 #define KERF_RC_MAX_STARVED 4
-/* Bytes that the decoder reads before its first decision. */
-#define KERF_RC_START_LEN 4
+
+/* What is kept between calls. */
+struct kerf_rc_state {
+    uint32_t range;   /* starts at 1: the first bytes are taken by the first decision */
+    uint32_t code;    /* decoding */
+    uint32_t starved; /* decoding: zero bytes made up past the end of the input */
+    uint32_t noise;   /* of model.c */
+};
 
 struct kerf_rc {
-    uint32_t range;
-    uint32_t code;     /* decoding */
+    struct kerf_rc_state s;
     const uint8_t *in; /* decoding: input of this call */
     size_t in_pos, in_len;
-    uint32_t starved; /* decoding: zero bytes made up past the end of the input */
 #if KERF_ENCODER
     bool encoding;
+    bool started;     /* false until the byte that is always 0 has left `low` */
     uint8_t cache;    /* the byte that a carry may still change */
     bool cache_valid; /* false until the first byte is known */
     uint64_t low;
@@ -39,9 +44,6 @@ struct kerf_rc {
     void *emit_ctx;
 #endif
 };
-
-/* Begins decoding: takes KERF_RC_START_LEN bytes. `in` and the rest are set by the caller before. */
-void kerf_rc_decode_init(struct kerf_rc *rc);
 
 /* Decodes one decision. p1: probability that it is 1, in 1/65536, 1 .. 65535. Returns the bit. */
 unsigned kerf_rc_decode(struct kerf_rc *rc, uint32_t p1);

@@ -9,56 +9,49 @@
 
 #include "common/codec.h"
 
-/* Numbers and their counters: two runs of num_cap counters each. */
+/* Contexts of numbers, in an order in which few share their counters well: n modulo 4. */
 enum kerf_number {
     KERF_NUM_GAP,
-    KERF_NUM_JUMP,
     KERF_NUM_LEN_OLD,
-    KERF_NUM_LEN_NEW,        /* of a far jump into new, */
-    KERF_NUM_LEN_AGAIN,      /* at a recent distance */
-    KERF_NUM_DISTANCE,       /* of long segments from new, */
-    KERF_NUM_DISTANCE_SHORT, /* below four bytes */
-    KERF_NUM_MAP_START,
+    KERF_NUM_DISTANCE, /* of long segments from new, */
     KERF_NUM_MAP_SHIFT,
-    KERF_NUM_FIX_CALL,
-    KERF_NUM_FIX_RAM,
-    KERF_NUM_FIX_WORD,
-    KERF_NUM_FIX_OTHER,
+    KERF_NUM_MAP_START,
+    KERF_NUM_LEN_NEW, /* of a far jump into new, */
+    KERF_NUM_JUMP,
+    KERF_NUM_DISTANCE_SHORT, /* below four bytes */
+    KERF_NUM_FIX,
+    KERF_NUM_LEN_AGAIN, /* at a recent distance */
     KERF_NUM_COUNT,
 };
 
-#define KERF_SYM_SOURCE 0 /* 4: by the source before, and whether there were literals since */
-#define KERF_SYM_JUMP 4   /* 4 x 8: by the source before; from new: by whether there were literals */
-#define KERF_SYM_QUIET 36
-#define KERF_SYM_ALIGNED 37 /* 2: far jumps, map shifts */
-#define KERF_SYM_RUN 39     /* 2: where a run of sectors lies */
-#define KERF_SYM_TO_END 41  /* 3: of gaps, of segments by the source */
-#define KERF_SYM_HOW 44     /* 4 for each kind */
+/* Single counters. */
+#define KERF_SYM_QUIET 0
+#define KERF_SYM_RUN 1    /* 2: where a run of sectors lies */
+#define KERF_SYM_TO_END 3 /* 3: of gaps, of segments by the source */
+#define KERF_SYM_SOURCE 6 /* 2: by the source before */
+#define KERF_SYM_JUMP 8   /* 4 x 8: by the source, and whether there were literals before */
+#define KERF_SYM_COUNT 40
 
 #define KERF_BYTE_TABLES 5
 #define KERF_REF_TABLES 3
 #define KERF_EQUAL_TABLES 4
-#define KERF_BYTE_SETS 5 /* weight sets: residues, literals by position modulo 4 */
-#define KERF_EQUAL_SETS 2
-#define KERF_WEIGHTS_EQUAL (KERF_REF_TABLES + 1)
-#define KERF_WEIGHTS_BYTES (KERF_WEIGHTS_EQUAL + KERF_EQUAL_SETS * (KERF_EQUAL_TABLES + 1))
+#define KERF_FLAG_TABLES (KERF_REF_TABLES + KERF_EQUAL_TABLES)
 
-/* Sizes of the counter tables of one flag class, in counters. */
-struct kerf_flag_sizes {
-    uint8_t num_of[KERF_NUM_COUNT]; /* which run of counters a number uses: small classes share them */
-    uint8_t num_cap;                /* counters each */
-    uint8_t kinds;                  /* groups of reference kinds told apart */
-    uint16_t ref[KERF_REF_TABLES];
-    uint16_t equal[KERF_EQUAL_TABLES];               /* powers of two */
-    uint16_t symbols_at, ref_at, equal_at, bytes_at; /* counters in front of them; bytes are the last */
+/* Sets of weights, as many as a mixer may take each. */
+enum kerf_weights {
+    KERF_WEIGHTS_REF,
+    KERF_WEIGHTS_EQUAL,
+    KERF_WEIGHTS_RESIDUE,
+    KERF_WEIGHTS_LITERAL, /* 4: by position modulo 4 */
+    KERF_WEIGHTS_COUNT = KERF_WEIGHTS_LITERAL + 4,
 };
 
 /* One call's view of the state: tables resolved to pointers, the coder, and where output goes. */
 struct kerf_run {
+    struct kerf_coder k;
     struct kerf_codec *c;
-    struct kerf_coder *k;
     const struct kerf_codec_io *io;
-    const struct kerf_flag_sizes *sizes;
+    kerf_err err; /* the first one stays; a step that has failed reads and writes nothing that it may not */
 #if KERF_POS_BITS == 64
     struct kerf_region regions[KERF_MAX_REGIONS];
     struct kerf_range ranges[KERF_MAX_RANGES];
@@ -66,21 +59,27 @@ struct kerf_run {
     struct kerf_region *regions;
     struct kerf_range *ranges;
 #endif
-    uint8_t *map;     /* pairs of start and shift, 4 or 8 bytes each */
-    uint8_t *learned; /* pairs of target and shift */
-    uint8_t *map_history;
-    uint16_t *numbers;
-    uint16_t *symbols;
+    uint8_t *map;       /* pairs of start and shift, 4 or 8 bytes each */
+    uint8_t *learned;   /* pairs of target and shift */
+    uint16_t *counters; /* single ones, then those of numbers */
+    uint16_t *flags;    /* tables of one size, of references and of equal bytes */
     uint16_t *bytes;
-    int16_t *weights;   /* of references, KERF_WEIGHTS_EQUAL on of equal flags, KERF_WEIGHTS_BYTES on of bytes */
+    int16_t *weights;
     const uint8_t *out; /* bytes of new from out_pos on that this call produced */
     kerf_pos out_pos;
-    const uint8_t *new_image; /* encoding: the new image, else NULL */
 #if KERF_ENCODER
+    const uint8_t *new_image; /* encoding: the new image, else NULL */
     const uint8_t *old_image; /* all of old, KERF_ISA_VIEW_LEN zero bytes behind it; NULL: through io */
     uint8_t *nothing; /* for each byte of old, what refs.c remembers of it; all zero at first. NULL: no memory */
 #endif
 };
+
+static inline void kerf_run_fail(struct kerf_run *run, kerf_err err)
+{
+    if (run->err == KERF_OK) {
+        run->err = err;
+    }
+}
 
 static inline bool kerf_run_in_place(const struct kerf_codec *c)
 {
@@ -97,11 +96,11 @@ static inline kerf_pos kerf_run_sector_rest(const struct kerf_codec *c)
 /*
  * Codes which run of sectors is produced next, start .. start + len - 1, and begins it. in_place.c
  */
-KERF_MUST_USE kerf_err kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len);
+void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len);
 #endif
 
-/* Resolves the tables of `c`. */
-void kerf_run_open(struct kerf_run *run, struct kerf_codec *c);
+/* Resolves the tables of run->c. */
+void kerf_run_open(struct kerf_run *run);
 #if KERF_POS_BITS == 64
 /* Writes run->regions and run->ranges to the workspace; where positions have 32 bits they are there. */
 void kerf_run_keep_regions(struct kerf_run *run);
@@ -109,15 +108,45 @@ void kerf_run_keep_regions(struct kerf_run *run);
 /* Sets every counter and weight to its start value. */
 void kerf_run_reset(struct kerf_run *run);
 
-/* Codes the number *v in the context `which`. */
-KERF_MUST_USE kerf_err kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos *v);
+/* Codes the number v in the context `which`. Here and below: a decoder computes nothing of what there is to encode. */
+#if KERF_ENCODER
+kerf_pos kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos v);
+#else
+kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which);
+
+static inline kerf_pos kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos v)
+{
+    (void)v;
+    return kerf_run_number_decode(run, which);
+}
+#endif
+
+/* A signed difference as a number, and back: 0, -1, 1, -2, 2 ... */
+static inline kerf_pos kerf_run_fold(kerf_shift d)
+{
+    return ((kerf_pos)d << 1) ^ (kerf_pos)(d < 0 ? -1 : 0);
+}
+
+static inline kerf_pos kerf_run_unfold(kerf_pos v)
+{
+    return (v >> 1) ^ (0 - (v & 1));
+}
 
 /*
- * Codes a signed difference, a multiple of 2^scale (0 .. 2). Most are multiples of 4: `aligned` learns whether, and two bits
- * are saved.
+ * Codes a flag in n contexts, each cut to the size of the tables: KERF_REF_TABLES, "is this reference predicted wrong?", or
+ * KERF_EQUAL_TABLES, "does this byte differ?".
  */
-KERF_MUST_USE kerf_err kerf_run_signed(struct kerf_run *run, enum kerf_number which, uint16_t *aligned, unsigned scale,
-                                       kerf_shift *difference);
+#if KERF_ENCODER
+unsigned kerf_run_flag(struct kerf_run *run, const unsigned *contexts, unsigned n, unsigned bit);
+#else
+unsigned kerf_run_flag_decode(struct kerf_run *run, const unsigned *contexts, unsigned n);
+
+static inline unsigned kerf_run_flag(struct kerf_run *run, const unsigned *contexts, unsigned n, unsigned bit)
+{
+    (void)bit;
+    return kerf_run_flag_decode(run, contexts, n);
+}
+#endif
 
 /* Entry i of a table of pairs: 4-byte fields, or 8-byte ones in wide containers. */
 static inline void kerf_run_pair_get(const struct kerf_run *run, const uint8_t *table, unsigned i, kerf_addr *key,
@@ -133,10 +162,9 @@ static inline void kerf_run_pair_get(const struct kerf_run *run, const uint8_t *
         return;
     }
 #endif
-    uint32_t pair[2];
+    const uint32_t *pair = (const uint32_t *)(const void *)(table + (size_t)i * 8); /* a multiple of four bytes */
 
     (void)run;
-    memcpy(pair, table + (size_t)i * 8, sizeof pair);
     *key = pair[0];
     *shift = (int32_t)pair[1];
 }
@@ -152,10 +180,11 @@ static inline void kerf_run_pair_set(const struct kerf_run *run, uint8_t *table,
         return;
     }
 #endif
-    uint32_t pair[2] = {(uint32_t)key, (uint32_t)shift};
+    uint32_t *pair = (uint32_t *)(void *)(table + (size_t)i * 8);
 
     (void)run;
-    memcpy(table + (size_t)i * 8, pair, sizeof pair);
+    pair[0] = (uint32_t)key;
+    pair[1] = (uint32_t)shift;
 }
 
 /* Addresses modulo 2^32 unless the container is wide. */
@@ -182,45 +211,55 @@ static inline kerf_shift kerf_run_shift(const struct kerf_run *run, kerf_pos dif
     return (kerf_shift)difference;
 }
 
-/* Address of a position; positions outside every region are their own address. */
-kerf_addr kerf_run_old_addr(const struct kerf_run *run, kerf_pos old_pos);
+/* Address of a position of new; positions outside every region are their own address. */
 kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos);
 
 /*
- * The source bytes at src_pos: *view points at KERF_ISA_VIEW_LEN bytes (zeros past the end of old). For a segment from new
- * only bytes already written are there, at least one.
+ * The source bytes at src_pos: KERF_ISA_VIEW_LEN of them (zeros past the end of old). For a segment from new only bytes already
+ * written are there, at least one.
  */
-KERF_MUST_USE kerf_err kerf_run_view(struct kerf_run *run, const uint8_t **view);
-/*
- * What a literal would be if the segment before went on: the byte of its source's image at the last distance, 0 where there is
- * none.
- */
-KERF_MUST_USE kerf_err kerf_run_expected(struct kerf_run *run, uint8_t *byte);
-/* One byte of old, 0 outside of it. */
-KERF_MUST_USE kerf_err kerf_run_old_byte(struct kerf_run *run, kerf_pos old_pos, uint8_t *byte);
+const uint8_t *kerf_run_view(struct kerf_run *run);
+/* One byte of old, or of new as far as it was produced (in place: in this run of sectors); 0 outside. */
+uint8_t kerf_run_byte(struct kerf_run *run, bool from_new, kerf_pos pos);
 
-/* Codes a length, at least `min`, that may be "to the end of the run", by to_end[`to_end`] in place. source.c */
-KERF_MUST_USE kerf_err kerf_run_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min,
-                                     kerf_pos *len);
-/* Codes from which image a segment is, how its source is told, and its length: c->from_new, jump and left. source.c */
-KERF_MUST_USE kerf_err kerf_run_source(struct kerf_run *run, const struct kerf_segment *segment);
-/*
- * Codes the rest of where the source is, by what kerf_run_source() left, and sets up the segment. `distance`: encoding, the
- * source's position - new_pos. source.c
- */
-KERF_MUST_USE kerf_err kerf_run_place(struct kerf_run *run, kerf_shift distance);
+/* Codes a length, at least `min`, that may be "to the end of the run", by to_end[`to_end`] in place: c->left. source.c */
+#if KERF_ENCODER
+void kerf_run_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min, kerf_pos len);
+#else
+void kerf_run_span_decode(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min);
+
+static inline void kerf_run_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min,
+                                 kerf_pos len)
+{
+    (void)len;
+    kerf_run_span_decode(run, which, to_end, min);
+}
+#endif
+
+/* Codes which bytes a segment copies, and begins it. source.c */
+#if KERF_ENCODER
+void kerf_run_segment(struct kerf_run *run, const struct kerf_segment *segment);
+#else
+void kerf_run_segment_decode(struct kerf_run *run);
+
+static inline void kerf_run_segment(struct kerf_run *run, const struct kerf_segment *segment)
+{
+    (void)segment;
+    kerf_run_segment_decode(run);
+}
+#endif
 
 /* Finds the reference at src_pos of a segment from old, if there is one that fits; advances the sweep. refs.c */
-KERF_MUST_USE kerf_err kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref, const struct kerf_region **region);
+const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref);
 /*
- * Codes the reference: predicts it, and corrects it. Writes ref->len bytes to out; *plain: prediction was given up, and the
- * bytes are to be coded one by one. *right: the prediction held. refs.c
+ * Codes the reference: predicts it, and corrects it. Writes ref->len bytes to out. False: prediction was given up, and the bytes
+ * are to be coded one by one. *what: whether the prediction held. refs.c
  */
-KERF_MUST_USE kerf_err kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region,
-                                     uint8_t *out, bool *right, bool *plain);
+bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out,
+                   enum kerf_step *what);
 /* Notes the second halves of a pair without a value: for walking ahead while encoding. refs.c */
 void kerf_ref_expect(struct kerf_run *run, const struct kerf_ref *ref);
-/* The distance old_pos - new_pos that the address map gives for new_pos; false: none. refs.c */
-bool kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos, kerf_shift *distance);
+/* The distance old_pos - new_pos that the address map gives for new_pos. refs.c */
+kerf_shift kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos);
 
 #endif

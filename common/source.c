@@ -4,99 +4,48 @@
 
 /* How the source of a segment is told; the order of the unary code. */
 enum jump {
-    JUMP_RECENT,   /* recent[0] */
-    JUMP_MAP,      /* where the address map says */
-    JUMP_CONTINUE, /* where the last segment from old ended */
-    JUMP_FAR,      /* a distance from there follows */
+    JUMP_RECENT, /* recent[0] */
+    JUMP_MAP,    /* where the address map says */
+    JUMP_FAR,    /* a distance follows, from old from where the last segment from there ended */
     JUMP_RECENT1,
-    JUMP_RECENT2,
-    JUMP_RECENT3,
-    JUMP_COUNT,
+    JUMP_LAST = JUMP_RECENT1 + KERF_RECENT - 2,
 };
 
-kerf_err kerf_run_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min, kerf_pos *len)
+#if KERF_ENCODER
+void kerf_run_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min, kerf_pos len)
+#else
+void kerf_run_span_decode(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min)
+#endif
 {
-    const struct kerf_codec *c = run->c;
-    kerf_pos rest = c->new_end - c->new_pos;
-    kerf_err err = KERF_OK;
-
-    if (kerf_run_in_place(c) && kerf_model_bit(run->k, &run->symbols[KERF_SYM_TO_END + to_end], *len == rest)) {
-        *len = rest;
-        return KERF_OK;
-    }
-    *len -= min;
-    err = kerf_run_number(run, which, len);
-    if (err == KERF_OK && *len > rest - min) {
-        err = KERF_ERR_CORRUPT;
-    }
-    *len += min;
-    return err;
-}
-
-static void recent_use(kerf_shift *recent, unsigned from, kerf_shift distance)
-{
-    for (; from > 0; from--) {
-        recent[from] = recent[from - 1];
-    }
-    recent[0] = distance;
-}
-
-/* Which recent distance a jump means; KERF_RECENT: none. */
-static const uint8_t recent_of[JUMP_COUNT] = {0, KERF_RECENT, KERF_RECENT, KERF_RECENT, 1, 2, 3};
-
-/* How the source of a segment is told: enum jump, left in c->jump. Segments from new know no map and no end. */
-static void code_jump(struct kerf_run *run, unsigned last_source, kerf_shift distance)
-{
+#if !KERF_ENCODER
+    kerf_pos len = 0;
+#endif
     struct kerf_codec *c = run->c;
-    const kerf_shift *recent = c->recent[c->from_new];
-    uint16_t *counters = run->symbols + KERF_SYM_JUMP + 8 * (size_t)(c->from_new ? 2u + c->joined : last_source);
-    kerf_shift by_map = 0;
-    bool mapped = !c->from_new && kerf_ref_map_distance(run, c->new_pos, &by_map);
-    bool far = distance != recent[1] && distance != recent[2] && distance != recent[3];
-    unsigned jump;
+    kerf_pos rest = c->new_end - c->new_pos;
 
-    for (jump = 0; jump < JUMP_COUNT - 1; jump++) {
-        /* Encoding: an older distance is better than a far jump. */
-        bool hit = recent_of[jump] < KERF_RECENT ? distance == recent[recent_of[jump]]
-                   : jump == JUMP_MAP            ? mapped && distance == by_map
-                   : jump == JUMP_CONTINUE       ? kerf_run_addr(run, c->new_pos + (kerf_pos)distance) == c->old_end
-                                                 : far;
-
-        if (c->from_new && (jump == JUMP_MAP || jump == JUMP_CONTINUE)) {
-            continue;
+    if (!kerf_run_in_place(c) || !kerf_model_bit(&run->k, &run->counters[KERF_SYM_TO_END + to_end], len == rest)) {
+        len = kerf_run_number(run, which, len - min) + min;
+        if (len > rest) {
+            kerf_run_fail(run, KERF_ERR_CORRUPT);
+            len = rest;
         }
-        if (!kerf_model_bit(run->k, &counters[jump], !hit)) {
-            break;
-        }
+        rest = len;
     }
-    c->jump = (uint8_t)jump;
-}
-
-static kerf_err code_length(struct kerf_run *run, kerf_pos len)
-{
-    const struct kerf_codec *c = run->c;
-    enum kerf_number which = !c->from_new          ? KERF_NUM_LEN_OLD
-                             : c->jump == JUMP_FAR ? KERF_NUM_LEN_NEW
-                                                   : KERF_NUM_LEN_AGAIN;
-    kerf_err err = kerf_run_span(run, which, 1u + c->from_new, 1, &len);
-
-    run->c->left = len;
-    return err;
+    c->left = rest;
 }
 
 /* A new distance of a segment from new. */
-static kerf_err code_distance(struct kerf_run *run, kerf_shift *distance)
+static kerf_shift code_distance(struct kerf_run *run, kerf_shift distance)
 {
     struct kerf_codec *c = run->c;
-    kerf_pos v = (kerf_pos) - *distance - 1;
-    kerf_err err;
+    kerf_pos v = (kerf_pos)0 - (kerf_pos)distance - 1;
 
 #if KERF_IN_PLACE
     /* Back to where this run of sectors began; then what lies behind it, and then from the beginning of new on. */
     kerf_pos below = c->new_pos - ((kerf_pos)c->run_start << c->sector_log2);
 
 #if KERF_ENCODER
-    kerf_pos src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)*distance);
+    kerf_pos src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)distance);
 
     if (src_pos >= c->new_end) {
         v = below + (src_pos - c->new_end);
@@ -105,82 +54,108 @@ static kerf_err code_distance(struct kerf_run *run, kerf_shift *distance)
     }
 #endif
 #endif
-    err = kerf_run_number(run, c->left < 4 ? KERF_NUM_DISTANCE_SHORT : KERF_NUM_DISTANCE, &v);
-    if (err == KERF_OK && v >= (kerf_run_in_place(c) ? c->new_size : c->new_pos)) {
-        err = KERF_ERR_CORRUPT;
-    }
-    *distance = kerf_run_shift(run, (kerf_pos)0 - v - 1);
+    v = kerf_run_number(run, c->left < 4 ? KERF_NUM_DISTANCE_SHORT : KERF_NUM_DISTANCE, v);
 #if KERF_IN_PLACE
-    if (v >= below) {
+    if (v >= below && kerf_run_in_place(c)) {
         v = c->new_end + (v - below);
-        *distance = kerf_run_shift(run, (v < c->new_size ? v : v - c->new_size) - c->new_pos);
+        return kerf_run_shift(run, (v < c->new_size ? v : v - c->new_size) - c->new_pos);
     }
 #endif
-    return err;
+    return kerf_run_shift(run, (kerf_pos)0 - v - 1);
 }
 
-kerf_err kerf_run_source(struct kerf_run *run, const struct kerf_segment *segment)
+/* How the source of a segment is told, left in c->jump. Segments from new are not told by the map. */
+static void code_jump(struct kerf_run *run, kerf_shift distance)
 {
     struct kerf_codec *c = run->c;
-    unsigned last_source = c->from_new;
-    unsigned from_new = segment->from_new;
+    uint16_t *counters = run->counters + KERF_SYM_JUMP + 8 * (size_t)(2 * c->from_new + c->joined);
+    unsigned jump = 0;
+    unsigned wanted = 0;
 
-    if (c->flags & KERF_FLAG_READS_NEW) {
-        from_new = kerf_model_bit(run->k, &run->symbols[KERF_SYM_SOURCE + last_source + 2 * c->joined], from_new);
-    }
-    c->from_new = (uint8_t)from_new;
-    code_jump(run, last_source, kerf_run_shift(run, segment->src_pos - c->new_pos));
-    return code_length(run, segment->len);
-}
+#if KERF_ENCODER
+    const kerf_shift *recent = c->recent[c->from_new];
 
-kerf_err kerf_run_place(struct kerf_run *run, kerf_shift distance)
-{
-    struct kerf_codec *c = run->c;
-    kerf_shift *recent = c->recent[c->from_new];
-    unsigned from = recent_of[c->jump];
-    kerf_shift end = kerf_run_shift(run, c->old_end - c->new_pos);
-    kerf_err err = KERF_OK;
-
-    if (from < KERF_RECENT) {
-        distance = recent[from];
-    } else if (c->jump == JUMP_MAP) {
-        (void)kerf_ref_map_distance(run, c->new_pos, &distance);
-    } else if (c->jump == JUMP_CONTINUE) {
-        distance = end;
-    } else if (c->from_new) {
-        err = code_distance(run, &distance);
-    } else {
-        kerf_shift far = kerf_run_shift(run, (kerf_pos)distance - (kerf_pos)end);
-
-        err = kerf_run_signed(run, KERF_NUM_JUMP, &run->symbols[KERF_SYM_ALIGNED], 0, &far);
-        distance = kerf_run_shift(run, (kerf_pos)end + (kerf_pos)far);
-    }
-    if (err != KERF_OK) {
-        return err;
-    }
-    recent_use(recent, from < KERF_RECENT ? from : KERF_RECENT - 1, distance);
-    c->src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)distance);
-
-    kerf_pos size = c->from_new ? c->new_size : c->old_size;
-
-    if (c->src_pos >= size || c->left > size - c->src_pos ||
-        (c->from_new && c->src_pos - c->new_pos < c->new_end - c->new_pos)) {
-        return KERF_ERR_CORRUPT;
-    }
-    c->insn_end = c->src_pos;
-    c->record = 0;
-    c->gap = 8;
-    c->equal_history = 0;
-    c->quiet_left = 0;
-    c->probe_left = 0;
-    c->raw_left = 0;
-    c->old_prev = 0;
-    if (!c->from_new) {
-        c->seg_start = c->src_pos;
-        c->old_end = c->src_pos + c->left;
-        if (c->src_pos > 0) {
-            err = kerf_run_old_byte(run, c->src_pos - 1, &c->old_prev);
+    if (distance != recent[0]) {
+        for (wanted = JUMP_LAST; wanted > JUMP_FAR && distance != recent[wanted - JUMP_FAR]; wanted--) {
+        }
+        if (!c->from_new && distance == kerf_ref_map_distance(run, c->new_pos)) {
+            wanted = JUMP_MAP;
         }
     }
-    return err;
+#endif
+    (void)distance;
+    while (jump < JUMP_LAST && kerf_model_bit(&run->k, &counters[jump], jump < wanted)) {
+        jump++;
+    }
+    c->jump = (uint8_t)jump;
+}
+
+#if KERF_ENCODER
+void kerf_run_segment(struct kerf_run *run, const struct kerf_segment *segment)
+#else
+void kerf_run_segment_decode(struct kerf_run *run)
+#endif
+{
+    struct kerf_codec *c = run->c;
+#if KERF_ENCODER
+    unsigned from_new = segment->from_new;
+    kerf_pos len = segment->len;
+    kerf_shift distance = kerf_run_shift(run, segment->src_pos - c->new_pos);
+#else
+    unsigned from_new = 0; /* nothing is computed for the other direction */
+    kerf_pos len = 0;
+    kerf_shift distance = 0;
+#endif
+
+    if (c->flags & KERF_FLAG_READS_NEW) {
+        c->from_new = (uint8_t)kerf_model_bit(&run->k, &run->counters[KERF_SYM_SOURCE + c->from_new], from_new);
+    }
+    code_jump(run, distance);
+
+    kerf_shift *recent = c->recent[c->from_new];
+    unsigned jump = c->jump;
+    unsigned i = jump > JUMP_FAR ? jump - JUMP_FAR : jump == JUMP_RECENT ? 0 : KERF_RECENT - 1;
+
+    kerf_run_span(run,
+                  !c->from_new       ? KERF_NUM_LEN_OLD
+                  : jump == JUMP_FAR ? KERF_NUM_LEN_NEW
+                                     : KERF_NUM_LEN_AGAIN,
+                  1u + c->from_new, 1, len);
+    if (jump == JUMP_MAP) {
+        distance = kerf_ref_map_distance(run, c->new_pos);
+    } else if (jump != JUMP_FAR) {
+        distance = recent[i];
+    } else if (c->from_new) {
+        distance = code_distance(run, distance);
+    } else {
+        kerf_pos end = c->old_end - c->new_pos;
+        kerf_shift far = kerf_run_shift(run, (kerf_pos)distance - end);
+
+        distance = kerf_run_shift(run, end + kerf_run_unfold(kerf_run_number(run, KERF_NUM_JUMP, kerf_run_fold(far))));
+    }
+    for (; i > 0; i--) {
+        recent[i] = recent[i - 1];
+    }
+    recent[0] = distance;
+
+    kerf_pos src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)distance);
+    kerf_pos size = c->from_new ? c->new_size : c->old_size;
+
+    if (src_pos >= size || c->left > size - src_pos ||
+        (c->from_new && src_pos - c->new_pos < c->new_end - c->new_pos)) {
+        kerf_run_fail(run, KERF_ERR_CORRUPT);
+        c->left = 0;
+        return;
+    }
+    c->src_pos = src_pos;
+    c->insn_end = src_pos;
+    c->raw_end = src_pos;
+    c->record = 0;
+    c->gap = 8;
+    c->stretch = 0;
+    if (!c->from_new) {
+        c->seg_start = src_pos;
+        c->old_end = src_pos + c->left;
+        c->old_prev = kerf_run_byte(run, false, src_pos - 1);
+    }
 }

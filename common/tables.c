@@ -19,48 +19,55 @@ _Static_assert(sizeof(struct kerf_region) <= WIDE_REGION_BYTES, "the formula cou
 _Static_assert(sizeof(struct kerf_range) <= WIDE_RANGE_BYTES, "the formula counts too little for a range");
 #endif
 
-#define NUMBERS(runs, cap) ((runs) * (2 * (cap) + 3))
-#define SYMBOLS(groups) (KERF_SYM_HOW + 4 * (groups))
-/* A class: tables one behind the other. */
-#define CLASS(runs, cap, groups, r0, r1, r2, e0, e1, e2, e3)                                                           \
-    .num_cap = (cap), .kinds = (groups), .ref = {(r0), (r1), (r2)}, .equal = {(e0), (e1), (e2), (e3)},                 \
-    .symbols_at = NUMBERS(runs, cap), .ref_at = NUMBERS(runs, cap) + SYMBOLS(groups),                                  \
-    .equal_at = NUMBERS(runs, cap) + SYMBOLS(groups) + (r0) + (r1) + (r2),                                             \
-    .bytes_at = NUMBERS(runs, cap) + SYMBOLS(groups) + (r0) + (r1) + (r2) + (e0) + (e1) + (e2) + (e3)
-
-static const struct kerf_flag_sizes flag_sizes[3] = {
-    {{0, 1, 2, 2, 2, 1, 1, 3, 3, 4, 5, 5, 4}, CLASS(6, 8, 4, 12, 16, 24, 32, 16, 16, 16)},
-    {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, CLASS(13, 18, 12, 144, 96, 144, 128, 128, 256, 64)},
-    {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, CLASS(13, 22, 12, 576, 192, 576, 256, 256, 512, 256)},
-};
-
-#define WEIGHTS                                                                                                        \
-    (KERF_REF_TABLES + 1 + KERF_EQUAL_SETS * (KERF_EQUAL_TABLES + 1) + KERF_BYTE_SETS * (KERF_BYTE_TABLES + 1))
-
-/* Counters in front of those of bytes. `full`: nothing is copied from old, and what that takes is left out. */
-static size_t bytes_at(const struct kerf_flag_sizes *sizes, bool full)
+/* Where positions have 32 bits, no header of a wide container is taken. */
+static bool is_wide(unsigned flags)
 {
-    return full ? sizes->ref_at : sizes->bytes_at;
+    return KERF_POS_BITS == 64 && (flags & KERF_FLAG_WIDE) != 0;
 }
+
+/* Nodes of a number's tree: its length has 5 bits, in wide containers 6. */
+static unsigned number_nodes(unsigned flags)
+{
+    return is_wide(flags) ? KERF_NUMBER_NODES : 32;
+}
+
+/* Counters in front of those of flags. */
+static size_t number_counters(unsigned flags, unsigned flag_class)
+{
+    return KERF_SYM_COUNT + (flag_class == 0 ? 4 : KERF_NUM_COUNT) * (number_nodes(flags) + 2);
+}
+
+#define WEIGHTS (KERF_WEIGHTS_COUNT * (KERF_MIX_MAX + 1))
 
 static size_t byte_counters(unsigned table_code)
 {
     return (size_t)KERF_BYTE_TABLES * kerf_table_size(table_code);
 }
 
+/* Counters of a table of flags: a power of two. */
+static unsigned flag_size(unsigned flag_class)
+{
+    return 16u << 2 * flag_class;
+}
+
+static size_t flag_counters(unsigned flag_class, bool full)
+{
+    return full ? 0 : (size_t)KERF_FLAG_TABLES * flag_size(flag_class);
+}
+
 static size_t pair_bytes(unsigned flags)
 {
-    return (flags & KERF_FLAG_WIDE) != 0 ? 16 : 8;
+    return is_wide(flags) ? 16 : 8;
 }
 
 static size_t region_bytes(unsigned flags)
 {
-    return (flags & KERF_FLAG_WIDE) != 0 ? WIDE_REGION_BYTES : REGION_BYTES;
+    return is_wide(flags) ? WIDE_REGION_BYTES : REGION_BYTES;
 }
 
 static size_t range_bytes(unsigned flags)
 {
-    return (flags & KERF_FLAG_WIDE) != 0 ? WIDE_RANGE_BYTES : RANGE_BYTES;
+    return is_wide(flags) ? WIDE_RANGE_BYTES : RANGE_BYTES;
 }
 
 size_t kerf_codec_workspace(const struct kerf_header *header)
@@ -73,9 +80,8 @@ size_t kerf_codec_workspace(const struct kerf_header *header)
     size_t pairs = (size_t)m->map_cap + m->learned_cap;
     size_t sum = KERF_CODEC_STATE + header->region_count * region_bytes(header->flags) +
                  header->range_count * range_bytes(header->flags) + pairs * pair_bytes(header->flags) +
-                 2 * (bytes_at(&flag_sizes[m->flag_class], header->old_size == 0) + byte_counters(m->table_code) +
-                      WEIGHTS) +
-                 m->map_cap;
+                 2 * (number_counters(header->flags, m->flag_class) +
+                      flag_counters(m->flag_class, header->old_size == 0) + byte_counters(m->table_code) + WEIGHTS);
 
     return (sum + 7) & ~(size_t)7;
 }
@@ -136,14 +142,12 @@ void kerf_run_keep_regions(struct kerf_run *run)
 }
 #endif
 
-void kerf_run_open(struct kerf_run *run, struct kerf_codec *c)
+void kerf_run_open(struct kerf_run *run)
 {
+    struct kerf_codec *c = run->c;
     uint8_t *p = (uint8_t *)c + KERF_CODEC_STATE;
-    const struct kerf_flag_sizes *sizes = &flag_sizes[c->flag_class];
     size_t pair = pair_bytes(c->flags);
 
-    run->c = c;
-    run->sizes = sizes;
 #if KERF_POS_BITS == 64
     load_regions(run, p);
 #else
@@ -152,51 +156,74 @@ void kerf_run_open(struct kerf_run *run, struct kerf_codec *c)
 #endif
     p += c->region_count * region_bytes(c->flags) + c->range_count * range_bytes(c->flags);
     run->map = p;
-    p += c->map_cap * pair;
+    p += c->model.map_cap * pair;
     run->learned = p;
-    p += pair * c->learned_cap;
+    p += pair * c->model.learned_cap;
 
     /* Everything so far is a multiple of four bytes. */
     uint16_t *t = (uint16_t *)(void *)p;
 
-    run->numbers = t;
-    run->symbols = t + sizes->symbols_at;
-    run->bytes = t + bytes_at(sizes, c->old_size == 0);
-    run->weights = (int16_t *)(void *)(run->bytes + byte_counters(c->table_code));
-    run->map_history = (uint8_t *)(run->weights + WEIGHTS);
+    run->counters = t;
+    run->flags = t + number_counters(c->flags, c->model.flag_class);
+    run->bytes = run->flags + flag_counters(c->model.flag_class, c->old_size == 0);
+    run->weights = (int16_t *)(void *)(run->bytes + byte_counters(c->model.table_code));
 }
 
 void kerf_run_reset(struct kerf_run *run)
 {
-    int16_t *w = run->weights;
-    uint16_t *counters_end = (uint16_t *)(void *)w;
+    uint16_t *t = run->counters;
+    uint16_t *weights = (uint16_t *)(void *)run->weights;
 
-    for (uint16_t *counter = run->numbers; counter < counters_end; counter++) {
-        *counter = KERF_COUNTER_INIT;
+    for (; t < weights; t++) {
+        *t = KERF_COUNTER_INIT;
     }
-    memset(run->map_history, 0, run->c->map_cap);
-    for (unsigned i = 0; i < WEIGHTS; i++) {
-        if (i < KERF_WEIGHTS_EQUAL) {
-            w[i] = i < KERF_REF_TABLES ? KERF_WEIGHT_ONE * 13 / 30 : 0;
-        } else if (i < KERF_WEIGHTS_BYTES) {
-            w[i] = (i - KERF_WEIGHTS_EQUAL) % (KERF_EQUAL_TABLES + 1) < KERF_EQUAL_TABLES ? KERF_WEIGHT_ONE * 7 / 20
-                                                                                          : 0;
-        } else {
-            w[i] = KERF_WEIGHT_ONE * 3 / 10;
-        }
+    for (; t < weights + WEIGHTS; t++) {
+        *t = KERF_WEIGHT_ONE * 7 / 20;
     }
 }
 
-kerf_addr kerf_run_old_addr(const struct kerf_run *run, kerf_pos old_pos)
+#if KERF_ENCODER
+kerf_pos kerf_run_number(struct kerf_run *run, enum kerf_number which, kerf_pos v)
+#else
+kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which)
+#endif
 {
-    for (unsigned i = 0; i < run->c->region_count; i++) {
-        const struct kerf_region *r = &run->regions[i];
+#if !KERF_ENCODER
+    kerf_pos v = 0;
+#endif
+    unsigned nodes = number_nodes(run->c->flags);
+    unsigned n = run->c->model.flag_class == 0 ? which & 3u : which;
 
-        if (old_pos - r->old_pos < r->old_len) {
-            return kerf_run_addr(run, r->old_addr + (old_pos - r->old_pos));
-        }
+#if KERF_ENCODER
+    run->k.rc.mark -= run->k.rc.cost;
+#endif
+    v = kerf_model_number(&run->k, run->counters + KERF_SYM_COUNT + n * (nodes + 2), nodes, v);
+#if KERF_ENCODER
+    run->k.rc.mark += run->k.rc.cost; /* what numbers cost since it was cleared */
+#endif
+    return v;
+}
+
+#if KERF_ENCODER
+unsigned kerf_run_flag(struct kerf_run *run, const unsigned *contexts, unsigned n, unsigned bit)
+#else
+unsigned kerf_run_flag_decode(struct kerf_run *run, const unsigned *contexts, unsigned n)
+#endif
+{
+#if !KERF_ENCODER
+    unsigned bit = 0;
+#endif
+    bool wrong = n == KERF_REF_TABLES;
+    unsigned size = flag_size(run->c->model.flag_class);
+    uint16_t *table = run->flags + (wrong ? 0 : KERF_REF_TABLES * size);
+    int16_t *weights = run->weights + (wrong ? KERF_WEIGHTS_REF : KERF_WEIGHTS_EQUAL) * (KERF_MIX_MAX + 1);
+    uint16_t *counters[KERF_EQUAL_TABLES];
+
+    for (unsigned i = 0; i < n; i++, table += size) {
+        counters[i] = table + (contexts[i] & (size - 1));
     }
-    return old_pos;
+    /* The slowest rates (model.c): 1/64, 1/43. */
+    return kerf_model_mix(&run->k, counters, n, weights, wrong ? 15 : 14, bit);
 }
 
 kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos)

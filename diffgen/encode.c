@@ -234,7 +234,7 @@ static kerf_cost project(const struct kerf_encoding *e, unsigned marks)
 static bool pass_marks(struct session *s)
 {
     kerf_pos len = s->w->new_side.len;
-    kerf_cost cost = s->e.k.rc.cost;
+    kerf_cost cost = s->e.run.k.rc.cost;
 
     while (s->marks < KERF_MARKS && s->e.run.c->new_pos >= s->next_mark) {
         s->out->mark[s->marks++] = cost;
@@ -253,26 +253,27 @@ static bool pass_marks(struct session *s)
 
 static kerf_err encode_literals(struct session *s, kerf_pos len)
 {
-    kerf_cost before = s->e.k.rc.cost;
+    kerf_cost before = s->e.run.k.rc.cost;
     kerf_pos start = s->e.run.c->new_pos;
     kerf_err err = kerf_encode_gap(&s->e, len);
 
-    s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
-    trace(s, (struct kerf_trace_step){.part = KERF_PART_SEGMENTS, .new_pos = start, .cost = s->e.k.rc.cost - before});
+    s->out->part[KERF_PART_SEGMENTS] += s->e.run.k.rc.cost - before;
+    trace(s,
+          (struct kerf_trace_step){.part = KERF_PART_SEGMENTS, .new_pos = start, .cost = s->e.run.k.rc.cost - before});
     s->books.gap.count[bits_of(len + 1)]++;
     for (; err == KERF_OK && len > 0; len--) {
         kerf_pos at = s->e.run.c->new_pos;
 
-        before = s->e.k.rc.cost;
+        before = s->e.run.k.rc.cost;
         err = kerf_encode_literal(&s->e);
         note_sector(s);
-        s->out->part[KERF_PART_LITERALS] += s->e.k.rc.cost - before;
+        s->out->part[KERF_PART_LITERALS] += s->e.run.k.rc.cost - before;
         s->out->literals++;
-        s->books.literal += s->e.k.rc.cost - before;
+        s->books.literal += s->e.run.k.rc.cost - before;
         trace(s, (struct kerf_trace_step){
-                     .part = KERF_PART_LITERALS, .new_pos = at, .len = 1, .cost = s->e.k.rc.cost - before});
+                     .part = KERF_PART_LITERALS, .new_pos = at, .len = 1, .cost = s->e.run.k.rc.cost - before});
         if (s->literal_cost != NULL) {
-            s->literal_cost[at] = kerf_literal_pack(s->e.k.rc.cost - before);
+            s->literal_cost[at] = kerf_literal_pack(s->e.run.k.rc.cost - before);
         } else if (s->w->literal_cost != NULL) {
             s->books.literal_estimate += kerf_literal_cost(s->w, at);
         }
@@ -305,7 +306,7 @@ static void note_copy(struct session *s, enum kerf_step what, const struct kerf_
         *gap += *gap < 15;
         break;
     case KERF_STEP_DIFFERENT:
-        residue = s->e.k.rc.cost - s->e.k.rc.mark;
+        residue = s->e.run.k.rc.cost - s->e.run.k.rc.mark;
         add(&b->equal[*gap][1], cost - residue);
         add(&b->residue, residue);
         s->out->part[KERF_PART_RESIDUES] += cost;
@@ -353,7 +354,7 @@ static kerf_err measure(struct session *s, kerf_pos end)
     const struct kerf_codec *c = s->e.run.c;
     kerf_err err = KERF_OK;
 
-    for (kerf_pos i = 0; err == KERF_OK && c->quiet_left == 0 && i < end - c->new_pos; i++) {
+    for (kerf_pos i = 0; err == KERF_OK && (c->stretch == 0 || !c->quiet) && i < end - c->new_pos; i++) {
         if (i > 0 && !kerf_side_inside(&s->w->new_side, c->new_pos + i)) {
             break;
         }
@@ -373,8 +374,8 @@ static void note_segment(struct session *s, const struct kerf_segment *segment, 
     unsigned len = bits_of(segment->len);
     bool is_far = jump == KERF_JUMP_FAR;
 
-    b->numbers[segment->from_new][!is_far] += s->e.k.rc.mark;
-    kerf_cost rest = cost > s->e.k.rc.mark ? cost - s->e.k.rc.mark : 0; /* without numbers */
+    b->numbers[segment->from_new][!is_far] += s->e.run.k.rc.mark;
+    kerf_cost rest = cost > s->e.run.k.rc.mark ? cost - s->e.run.k.rc.mark : 0; /* without numbers */
 
     if (!segment->from_new) {
         add(&b->jump[jump], rest);
@@ -395,18 +396,18 @@ static void note_segment(struct session *s, const struct kerf_segment *segment, 
 
 static kerf_err encode_segment(struct session *s, const struct kerf_segment *segment)
 {
-    kerf_cost before = s->e.k.rc.cost;
+    kerf_cost before = s->e.run.k.rc.cost;
     kerf_pos old_end = s->e.run.c->old_end;
     kerf_err err = kerf_encode_segment(&s->e, segment);
 
-    s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
+    s->out->part[KERF_PART_SEGMENTS] += s->e.run.k.rc.cost - before;
     trace(s, (struct kerf_trace_step){.part = KERF_PART_SEGMENTS,
                                       .new_pos = segment->new_pos,
                                       .segment = segment,
                                       .src_pos = segment->src_pos,
-                                      .cost = s->e.k.rc.cost - before});
+                                      .cost = s->e.run.k.rc.cost - before});
 
-    note_segment(s, segment, s->e.k.rc.cost - before, old_end);
+    note_segment(s, segment, s->e.run.k.rc.cost - before, old_end);
 
     unsigned gap = 8;
     kerf_pos end = segment->new_pos + segment->len;
@@ -422,16 +423,16 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
                 break;
             }
         }
-        before = s->e.k.rc.cost;
+        before = s->e.run.k.rc.cost;
         if (len > 0) {
             note_quiet(s, len, &gap);
         } else {
             err = kerf_encode_copy(&s->e, &len, &what, &ref);
             if (!segment->from_new) {
-                note_copy(s, what, &ref, &gap, s->e.k.rc.cost - before);
+                note_copy(s, what, &ref, &gap, s->e.run.k.rc.cost - before);
             }
         }
-        trace_copy(s, segment, len, what, &ref, s->e.k.rc.cost - before);
+        trace_copy(s, segment, len, what, &ref, s->e.run.k.rc.cost - before);
         note_sector(s);
         if (err == KERF_OK && s->e.run.c->new_pos >= s->next_mark && !pass_marks(s)) {
             err = KERF_END;
@@ -469,12 +470,12 @@ static kerf_err encode_runs(struct session *s, const struct kerf_segments *piece
     kerf_err err = KERF_OK;
 
     for (size_t rank = 0; err == KERF_OK && rank < o->count; rank += run.len) {
-        kerf_cost before = s->e.k.rc.cost;
+        kerf_cost before = s->e.run.k.rc.cost;
 
         run = kerf_order_run(o, rank);
         s->sector = o->sector[rank];
         err = kerf_encode_run(&s->e, (uint32_t)s->sector, (uint32_t)run.len);
-        s->out->part[KERF_PART_SEGMENTS] += s->e.k.rc.cost - before;
+        s->out->part[KERF_PART_SEGMENTS] += s->e.run.k.rc.cost - before;
         if (err == KERF_OK) {
             err = encode_stretch(s, pieces, run.end, &next);
         }
@@ -510,7 +511,7 @@ static kerf_err encode_all(struct session *s, const struct kerf_header *header, 
     for (size_t i = 0; err == KERF_OK && i < map->count; i++) {
         err = kerf_encode_map(&s->e, &map->list[i]);
     }
-    s->out->part[KERF_PART_MAP] = s->e.k.rc.cost;
+    s->out->part[KERF_PART_MAP] = s->e.run.k.rc.cost;
     if (err == KERF_OK && s->w->order != NULL && s->w->order->count > 0) {
         return encode_in_place(s, header, segments, sources);
     }
@@ -550,10 +551,10 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
         err = encode_all(s, header, segments, map, &sources);
     }
     if (err == KERF_OK && payload != NULL) {
-        kerf_rc_encode_end(&s->e.k.rc);
+        kerf_rc_encode_end(&s->e.run.k.rc);
         err = payload->failed ? KERF_ERR_RAM : KERF_OK;
     }
-    encoding->total = err == KERF_END ? UINT64_MAX : s->e.k.rc.cost;
+    encoding->total = err == KERF_END ? UINT64_MAX : s->e.run.k.rc.cost;
     close_books(&s->books, &encoding->prices);
     if (s->literal_cost != NULL) {
         encoding->prices.literal_scale = 1024;
@@ -657,7 +658,7 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segmen
         find_quiet(w, segments, w->literal_cost);
     }
     for (size_t i = 0; err == KERF_OK && i < len; i++) {
-        kerf_cost before = e.k.rc.cost;
+        kerf_cost before = e.run.k.rc.cost;
 
         if (w->literal_cost[i] != 0) {
             continue;
@@ -666,7 +667,7 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segmen
             pass_over(&e, w->new_side.bytes, i);
         }
         err = kerf_encode_literal(&e);
-        w->literal_cost[i] = kerf_literal_pack(e.k.rc.cost - before);
+        w->literal_cost[i] = kerf_literal_pack(e.run.k.rc.cost - before);
     }
     free(c);
     return err;

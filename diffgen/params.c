@@ -19,8 +19,8 @@ static const struct split splits[] = {
     {6, 256, 256, 0}, {8, 256, 80, 1},   {8, 256, 80, -1}, {12, 256, 60, 0},
 };
 
-#define TABLE_CODE_MAX 63u
-#define LEARNED_MAX 1024u /* each reference looks through them all */
+#define TABLE_CODE_MAX 48u /* 65536 counters: more are not told apart */
+#define LEARNED_MAX 1024u  /* each reference looks through them all */
 
 static unsigned share(uint64_t ram, unsigned part, unsigned most)
 {
@@ -36,8 +36,8 @@ uint16_t kerf_params_map_cap(uint64_t ram, const struct kerf_header *header)
     h.model.map_cap = 0;
 
     size_t base = kerf_header_workspace(&h);
-    /* An entry is 9 bytes, or 17 with wide positions, and the sum is rounded up to 8. */
-    uint64_t entries = base > ram ? 0 : (ram - base) / ((h.flags & KERF_FLAG_WIDE) != 0 ? 17 : 9);
+    /* An entry is 8 bytes, or 16 with wide positions, and the sum is rounded up to 8. */
+    uint64_t entries = base > ram ? 0 : (ram - base) / ((h.flags & KERF_FLAG_WIDE) != 0 ? 16 : 8);
 
     h.model.map_cap = (uint16_t)(entries > KERF_MAX_MAP ? KERF_MAX_MAP : entries);
     while (h.model.map_cap > 0 && kerf_header_workspace(&h) > ram) {

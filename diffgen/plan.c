@@ -279,9 +279,6 @@ static int64_t price_change(const struct planner *p, size_t n, const struct stat
     if (mapped && distance == by_map) {
         return price + (int64_t)prices->old_jump[KERF_JUMP_MAP];
     }
-    if (jump == 0) {
-        return price + (int64_t)prices->old_jump[KERF_JUMP_CONTINUE];
-    }
     for (unsigned i = 1; i < RECENTS; i++) {
         if (distance == node->recent[SOURCE_OLD][i]) {
             return price + (int64_t)prices->old_jump[KERF_JUMP_FAR + i];

@@ -70,17 +70,6 @@ static kerf_err prepare(struct recount *n, const uint8_t *old_image, size_t old_
     return err == KERF_OK ? kerf_codec_init(n->codec, delta, &n->header) : err;
 }
 
-/*
- * Did the step that began a new stretch copy, or was it a literal? A literal leaves all that is about sources alone. A first
- * byte of a segment that leaves everything as it was is thinkable; the comparison of the payloads then finds it out.
- */
-static bool began_segment(const struct kerf_codec *before, const struct kerf_codec *c)
-{
-    return c->src_pos != before->src_pos || c->from_new != before->from_new || c->old_end != before->old_end ||
-           c->insn_end != before->insn_end || c->record != before->record || c->gap != before->gap ||
-           memcmp(c->recent, before->recent, sizeof c->recent) != 0;
-}
-
 /* Decodes step by step, and notes each segment as it begins. */
 static kerf_err decode(struct recount *n)
 {
@@ -88,7 +77,6 @@ static kerf_err decode(struct recount *n)
     struct kerf_codec *c = n->codec;
     size_t in_pos = 0;
     size_t in_len = (size_t)n->header.payload_size;
-    bool literals = false; /* what the last step was part of */
     kerf_err err = KERF_OK;
 
     while (err == KERF_OK) {
@@ -104,8 +92,7 @@ static kerf_err decode(struct recount *n)
         if (before.left > 0) {
             continue;
         }
-        literals = !literals && !began_segment(&before, c);
-        if (!literals) {
+        if (c->copying) {
             const struct kerf_segment segment = {before.new_pos, c->src_pos - len, c->left + len, c->from_new != 0};
             kerf_err added = kerf_segments_add(&n->segments, &segment);
 
@@ -133,7 +120,8 @@ static kerf_err read_map(struct recount *n)
         return KERF_ERR_RAM;
     }
     n->map.count = count;
-    kerf_run_open(&run, n->codec);
+    run.c = n->codec;
+    kerf_run_open(&run);
     for (unsigned i = 0; i < count; i++) {
         kerf_run_pair_get(&run, run.map, i, &n->map.list[i].start, &n->map.list[i].shift);
     }

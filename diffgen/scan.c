@@ -158,18 +158,13 @@ static bool inside(const struct sweep *s, kerf_addr addr)
 /* The word at the view's start as a reference, the way refs.c takes it. */
 static bool find_word(const struct sweep *s, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
-    for (unsigned len = (view->kinds >> KERF_REF_WORD8 & 1) != 0 ? 8 : 4; len >= 4; len -= 4) {
-        if ((view->pc & (len - 1)) != 0 || !kerf_word_read(view, len, ref) || ref->target > UINT32_MAX) {
-            continue;
-        }
-        if (!inside(s, ref->target)) {
-            ref->kind = len == 4 && in_ranges(s->image, ref->target) ? KERF_REF_RAM : KERF_REF_NONE;
-        }
-        if (ref->kind != KERF_REF_NONE && (view->kinds >> ref->kind & 1) != 0) {
-            return true;
-        }
+    if (!kerf_word_read(view, ref) || (view->pc & (ref->len - 1u)) != 0 || ref->target > UINT32_MAX) {
+        return false;
     }
-    return false;
+    if (!inside(s, ref->target)) {
+        ref->kind = in_ranges(s->image, ref->target) ? KERF_REF_RAM : KERF_REF_NONE;
+    }
+    return ref->kind != KERF_REF_NONE && (view->kinds >> ref->kind & 1) != 0;
 }
 
 /* The reference at pos, or none; returns what kerf_isa_scan() says of the sweep. */

@@ -80,10 +80,9 @@ struct kerf_map {
 
 #define KERF_PRICE_BITS 32
 /* How the source of a segment from old is told. */
-#define KERF_JUMPS 7
+#define KERF_JUMPS 6
 #define KERF_JUMP_MAP 1
-#define KERF_JUMP_CONTINUE 2
-#define KERF_JUMP_FAR 3
+#define KERF_JUMP_FAR 2
 
 /* Average prices from the coding of a plan; what the next plan is chosen by. */
 struct kerf_prices {
@@ -108,7 +107,7 @@ static inline unsigned kerf_jump_bits(int64_t jump)
     uint64_t z = jump < 0 ? -(uint64_t)jump * 2 - 1 : (uint64_t)jump * 2;
     unsigned bits = 0;
 
-    for (z = jump % 4 == 0 ? z / 4 + 1 : z + 1; z > 1 && bits < KERF_PRICE_BITS - 1; z >>= 1) {
+    for (z++; z > 1 && bits < KERF_PRICE_BITS - 1; z >>= 1) {
         bits++;
     }
     return bits;

@@ -31,8 +31,8 @@ struct sample {
 #define ALONE 0, {0}, {0}
 
 static const struct sample samples[] = {
-    {KERF_ISA_THUMB, KERF_REF_CALL, 4, 0x1000, 0x1000, "fff7feff", ALONE},              /* bl . */
-    {KERF_ISA_THUMB, KERF_REF_PAIR, 4, 0, 0x12345678, "45f27866c1f23426", 1, {4}, {0}}, /* movw, movt r6 */
+    {KERF_ISA_THUMB, KERF_REF_CALL, 4, 0x1000, 0x1000, "fff7feff", ALONE},             /* bl . */
+    {KERF_ISA_THUMB, KERF_REF_BRANCH, 4, 0x1000, 0x1008, "00f00280", ALONE},           /* beq.w */
 
     {KERF_ISA_A32, KERF_REF_CALL, 4, 0x100000, 0x0fffc0, "eeffffeb", ALONE},          /* bl */
     {KERF_ISA_A32, KERF_REF_CALL, 4, 0x100000, 0x100008, "0000000b", ALONE},          /* bleq */

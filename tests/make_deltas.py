@@ -19,6 +19,10 @@ from slow_decoder import DIGEST, NATIVE, Decisions, Native
 COUNT = 60
 
 
+def fold(d):
+    return 2 * d if d >= 0 else -2 * d - 1
+
+
 class Choices(Decisions):
     """Decisions made up; `payload` says them when all are made."""
 
@@ -35,66 +39,47 @@ class Choices(Decisions):
             bit = self.forced.pop(0)
         else:
             bit = int(self.random.random() < 0.1 + 0.8 * p / 65536)
+        while self.range < 1 << 24:
+            self.range <<= 8
+            self.low <<= 8
+            self.shifts += 1
         bound = (self.range >> 16) * p + (((self.range & 0xffff) * p) >> 16)
         if bit:
             self.range = bound
         else:
             self.low, self.range = self.low + bound, self.range - bound
-        while self.range < 1 << 24:
-            self.range <<= 8
-            self.low <<= 8
-            self.shifts += 1
         return bit
 
     def finish(self):
         """The payload: of all numbers in the range one that ends in zeros, of which four need not be said."""
         zeros = next(n for n in range(32, -1, -8) if (self.low + self.range - 1) >> n << n >= self.low)
-        data = ((self.low + self.range - 1) >> zeros << zeros).to_bytes(4 + self.shifts, "big")
+        data = ((self.low + self.range - 1) >> zeros << zeros).to_bytes(self.shifts, "big")
         said = len(data)
         while said > max(len(data) - 4, 0) and data[said - 1] == 0:
             said -= 1
         return data[:said]
 
     def say(self, context, value):
-        y = value + 1
+        y, size = value + 1, len(context) - 2
         b = y.bit_length() - 1
-        bits = [1] * b + [0]
-        self.forced = bits + [y >> i & 1 for i in range(b - 1, -1, -1)]
+        tree = size.bit_length() - 1
+        self.forced = [b >> i & 1 for i in range(tree - 1, -1, -1)] + [y >> i & 1 for i in range(b - 1, -1, -1)]
         said = super().number(context)
         assert said == value and not self.forced
         return said
 
-    def number(self, context):
-        tables, native = self.native.tables, self.native
-        left = native.new_end - native.new_pos
-        if context is tables.gap:
-            few = self.random.choice([0, 0, 1, 3, 9])
-            return self.say(context, left if self.random.random() < 0.02 else min(left, few))
-        lengths = tables.old_length, tables.new_length, tables.again_length
-        if context in lengths and len(native.map) == native.header.map_cap:
-            left = min(left, native.source_left())
-            return self.say(context, min(left, self.random.choice([1, 2, 3, 4, 5, 30, 90, 300])) - 1)
-        if len(native.map) == native.header.map_cap:  # a distance
-            said = self.say(context, native.distances.pop(0))
-            self.forced, native.after_number = native.after_number, []
-            return said
-        return self.say(context, self.random.choice([0, 1, 5, 40, 200]))  # of map entries
+    def signed(self):
+        """A signed number, folded."""
+        r = self.random
+        d = r.choice([0, 4, -4, 8, 24, -100, 3, -1, 1, r.randrange(-5000, 5000), r.randrange(-1 << 30, 1 << 30)])
+        if self.native.header.wide and r.random() < 0.1:
+            d = r.randrange(-1 << 62, 1 << 62)
+        return fold(d)
 
-    def signed(self, context, aligned, scale):
-        r, native = self.random, self.native
-        if len(native.map) == native.header.map_cap and aligned is native.tables.aligned[0]:
-            d = native.src_pos - native.old_end
-        else:
-            d = r.choice([0, 4, -4, 8, 24, -100, 3, -1, 1, r.randrange(-5000, 5000), r.randrange(-1 << 31, 1 << 31)])
-            if native.header.wide and r.random() < 0.1:
-                d = r.randrange(-1 << 63, 1 << 63)
-        if scale < 2:
-            is_aligned = d % 4 == 0
-            self.forced = [int(is_aligned)]
-            if self.bit(aligned):
-                scale = 2
-        d >>= scale
-        return slow_decoder.signed_of(self.say(context, 2 * d if d >= 0 else -2 * d - 1)) << scale
+    def number(self, context):
+        """Those that the slow decoder asks for itself: how a reference is corrected."""
+        assert context is self.native.tables.numbers["fix"]
+        return self.say(context, self.random.choice([0, 1, 1 + self.signed(), 1 + self.signed()]))
 
 
 class Composer(Native):
@@ -136,6 +121,25 @@ class Composer(Native):
         self.after_number = [] if same else [int(not below)]
         super().begin_run()
 
+    def number(self, context):
+        dec, left = self.dec, self.new_end - self.new_pos
+        if context == "gap":
+            few = dec.random.choice([0, 0, 1, 3, 9])
+            value = left if dec.random.random() < 0.02 else min(left, few)
+        elif context.endswith("length"):
+            value = min(left, self.source_left(), dec.random.choice([1, 2, 3, 4, 5, 30, 90, 300])) - 1
+        elif context == "jump":
+            value = fold(self.src_pos - self.old_end)
+        elif context == "map_start":
+            value = dec.random.choice([0, 1, 5, 40, 200])
+        elif context == "map_shift":
+            value = dec.signed()
+        else:
+            value = self.distances.pop(0)
+        said = dec.say(self.tables.numbers[context], value)
+        dec.forced, self.after_number = self.after_number, []
+        return said
+
     def length(self, context, which, least):
         if self.header.in_place:
             fits = self.source_left() >= self.new_end - self.new_pos if which else True
@@ -171,23 +175,21 @@ class Composer(Native):
             self.dec.forced = [int(some and self.dec.random.random() < 0.4)]
         return super().segment(gap)
 
-    def jump(self, flags, from_new):
+    def jump(self, from_new, joined):
         new_pos, recent, rnd = self.new_pos, self.recent[from_new], self.dec.random
-        sources = {0: recent[0], 4: recent[1], 5: recent[2], 6: recent[3]}
-        if not from_new:
-            sources.update({1: self.map_distance(new_pos), 2: self.old_end - new_pos})
+        sources = {0: recent[0], 1: self.map_distance(new_pos), 3: recent[1], 4: recent[2], 5: recent[3]}
         sources = {j: (new_pos + d) & self.mask for j, d in sources.items()}
         if from_new:
             there = [i for i in range(self.header.new_size) if self.there(i)]
             sources = {j: pos for j, pos in sources.items() if pos in there}
-            sources[3] = rnd.choice(there)
+            sources[2] = rnd.choice(there)
         else:
             sources = {j: pos for j, pos in sources.items() if pos < len(self.old)}
-            sources[3] = rnd.randrange(len(self.old))
+            sources[2] = rnd.randrange(len(self.old))
         j = rnd.choice(list(sources))
         self.src_pos, self.pending_from_new = sources[j], from_new
-        self.dec.forced = [int(i < j) for i in range(min(j + 1, 6)) if not (from_new and i in (1, 2))]
-        return super().jump(flags, from_new)
+        self.dec.forced = [1] * j + [0] * (j < 5)
+        return super().jump(from_new, joined)
 
 
 class Writer:

@@ -16,7 +16,7 @@ import pathlib
 import sys
 
 import slow_isa
-from slow_isa import (BRANCH, BRANCH2, CALL, JUMP, LITERAL, LOW, PAIR, PAIR2, RAM, WORD, WORD8)
+from slow_isa import LOW, PAIR, RAM, WORD, WORD8
 from slow_models import Decisions, Refused, Tables, require, signed_of
 
 STORED, NATIVE, LZMA2 = range(3)
@@ -150,10 +150,10 @@ class Header:
         total = 256 + 64 + self.chunk_size
         if self.codec != NATIVE:
             return total
-        c = sum(len(table) for table in Tables(self.flag_class, self.table_size, self.old_size == 0).everything())
+        c = Tables(self.flag_class, self.table_size, self.old_size == 0, self.bits).count
         w = 16 if self.wide else 8
         regions = (56 if self.wide else 28) * len(self.regions) + (16 if self.wide else 8) * len(self.ranges)
-        codec = 408 + regions + w * (self.map_cap + self.learned_cap) + 2 * (c + 44) + self.map_cap
+        codec = 360 + regions + w * (self.map_cap + self.learned_cap) + 2 * (c + 42)
         return total + (codec + 7) // 8 * 8
 
 
@@ -182,28 +182,25 @@ def read_payload(data, header):
 
 # -------------------------------------------------------------------------------------------------------- references
 
-class MapEntry:
-    def __init__(self, start, shift):
-        self.start, self.shift, self.history = start, shift, 0
-
-
 class Learned:
     """The learned targets."""
 
     def __init__(self, cap):
         self.cap, self.next, self.slots = cap, 0, []
 
-    def nearest(self, key, reach):
-        """The slot of the nearest key, the first of those as near, and how far it is; None, None: none is near enough."""
-        found = min(((abs(k - key), i) for i, (k, _) in enumerate(self.slots) if abs(k - key) <= reach), default=None)
-        return (found[1], found[0]) if found else (None, None)
+    def below(self, key):
+        """Of the highest key up to this one: how far it is, the slot, the shift."""
+        best = key, 0, 0
+        for i, (k, shift) in enumerate(self.slots):
+            if k <= key and key - k <= best[0]:
+                best = key - k, i, shift
+        return best
 
     def put(self, slot, key, shift):
         """slot: the one that has this key, or None for the next one."""
         if slot is not None:
-            self.slots[slot] = (key, shift)
-            return
-        if self.cap == 0:
+            if slot < len(self.slots):
+                self.slots[slot] = (key, shift)
             return
         if len(self.slots) < self.cap:
             self.slots.append((key, shift))
@@ -215,9 +212,9 @@ class Learned:
 class Prediction:
     """What "Prediction" says of one reference."""
 
-    def __init__(self, target, confidence, source, entry=None):
-        self.target, self.confidence, self.source, self.entry = target, confidence, source, entry
-        self.slot = None  # of a learned target with just this key
+    def __init__(self, target, source, slot=None):
+        self.target, self.source = target, source
+        self.slot = slot  # of a learned target with just this key
 
 
 class References:
@@ -225,7 +222,6 @@ class References:
         self.header, self.old, self.dec, self.tables, self.map = header, old, decisions, tables, entries
         self.mask = (1 << header.bits) - 1
         self.learned = Learned(header.learned_cap)
-        self.last_fix = {}
         self.ring, self.ring_next = [None] * 8, 0
         self.history = 0
 
@@ -254,12 +250,12 @@ class References:
     def in_range(self, addr):
         return any(start <= addr < end for start, end in self.header.ranges)
 
-    def map_entry(self, addr):
-        found = None
-        for entry in self.map:
-            if entry.start <= addr:
-                found = entry
-        return found
+    def map_shift(self, addr):
+        shift = 0
+        for start, entry_shift in self.map:
+            if start <= addr:
+                shift = entry_shift
+        return shift
 
     # Finding
 
@@ -304,18 +300,14 @@ class References:
 
     def word(self, region, view, pc, new_pos):
         order = "big" if region.kinds >> 15 else "little"
-        for length in (8, 4) if region.kinds >> WORD8 & 1 else (4,):
-            value = int.from_bytes(view[:length], order)
-            if pc % length != 0 or value > self.mask:
-                continue
-            kind = None
-            if self.addr_region(value):
-                kind = WORD8 if length == 8 else WORD
-            elif length == 4 and self.in_range(value):
-                kind = RAM
-            if kind is not None and region.kinds >> kind & 1 and self.new_addr(new_pos) % length == 0:
-                return slow_isa.Ref(kind, slow_isa.word_form(length, order), length, value)
-        return None
+        length = 8 if region.kinds >> WORD8 & 1 else 4
+        value = int.from_bytes(view[:length], order)
+        if (pc | self.new_addr(new_pos)) % length != 0 or value > self.mask:
+            return None
+        kind = (WORD8 if length == 8 else WORD) if self.addr_region(value) else RAM if self.in_range(value) else None
+        if kind is None or not region.kinds >> kind & 1:
+            return None
+        return slow_isa.Ref(kind, slow_isa.word_form(length, order), length, value)
 
     def counts(self, ref):
         return ref.anywhere or self.addr_region(ref.target) is not None
@@ -323,36 +315,20 @@ class References:
     # Prediction
 
     def predict(self, ref, segment, src_pos, new_pos):
-        if ref.kind == LOW:
-            return Prediction(ref.target, 3, 0)
         t = ref.target
-        home = self.addr_region(t)
-        if home is not None:
-            # By the region of src_pos, which need not be the first that holds T.
-            region = self.old_region(src_pos)
-            offset = (t - region.old_addr) & self.mask
-            if offset < region.old_len and segment.old_pos <= region.old_pos + offset < segment.old_end:
-                return Prediction((t + self.new_addr(new_pos) - self.old_addr(src_pos)) & self.mask, 3, 1)
-        prediction = Prediction(t, 0, 0)
-        shift = 0
-        if home is not None:
-            entry = self.map_entry(t)
-            if entry is not None:
-                shift = entry.shift
-                prediction.entry = entry
-                prediction.confidence = 3 - (entry.history & 1) - (entry.history >> 1 & 1)
-        prediction.target = (t + self.learned_shift(ref, home is None, shift, prediction)) & self.mask
-        return prediction
-
-    def learned_shift(self, ref, is_ram, shift, prediction):
-        reach = self.mask if is_ram else 31 if ref.kind in (WORD, WORD8) else 0
-        slot, distance = self.learned.nearest(ref.target & ~1, reach)
-        if slot is None:
-            return shift
-        prediction.source = 2 if distance == 0 else int(distance <= 31)
-        if distance == 0:
-            prediction.entry, prediction.slot = None, slot
-        return self.learned.slots[slot][1]
+        if ref.kind == LOW:
+            return Prediction(t, 0)
+        is_ram = self.addr_region(t) is None
+        # By the region of src_pos, which need not be the first that holds T.
+        region = self.old_region(src_pos)
+        offset = (t - region.old_addr) & self.mask
+        if offset < region.old_len and segment.old_pos <= region.old_pos + offset < segment.old_end:
+            return Prediction((t + self.new_addr(new_pos) - self.old_addr(src_pos)) & self.mask, 4)
+        distance, slot, shift = self.learned.below(t & ~1)
+        if is_ram or distance <= (31 if ref.kind in (WORD, WORD8) else 0):
+            source = 3 if distance == 0 else 2 if distance <= 31 else 0
+            return Prediction((t + shift) & self.mask, source, slot if distance == 0 else None)
+        return Prediction((t + self.map_shift(t)) & self.mask, 1)
 
     # Decoding
 
@@ -363,64 +339,34 @@ class References:
         p = self.predict(ref, segment, src_pos, new_pos)
         is_ram = ref.kind != LOW and self.addr_region(ref.target) is None
         new_bytes = slow_isa.put(ref.form, old_bytes, new_pc, p.target, self.header.bits)
-        t = p.target
-        if ref.kind not in (LOW, PAIR):
-            t = slow_isa.get(ref.form, new_bytes, new_pc, self.header.bits)
         unchanged = new_bytes == old_bytes
         wrong = self.decode_wrong(ref, p, unchanged)
-        target = t
+        target = p.target
         if wrong:
-            target, new_bytes = self.correct(ref, is_ram, t, unchanged, old_bytes, new_pc)
-        if ref.kind not in (LOW, BRANCH, BRANCH2, LITERAL) and target is not None:
-            if is_ram or wrong or p.source == 2:
-                self.learned.put(p.slot, ref.target & ~1, (target - ref.target) & self.mask)
+            target, new_bytes = self.correct(ref, p.target, old_bytes, new_pc)
+        if ref.kind != LOW and target is not None and self.learned.cap > 0 and (is_ram or wrong or p.source == 3):
+            self.learned.put(p.slot, ref.target & ~1, (target - ref.target) & self.mask)
         if ref.kind == PAIR:
-            self.note_pair(ref, src_pos, t if target is None else target, new_pc)
+            self.note_pair(ref, src_pos, p.target if target is None else target, new_pc)
         return new_bytes
 
     def decode_wrong(self, ref, p, unchanged):
-        g, q, c, f = self.tables.group(ref.kind), self.history, p.confidence, p.source
-        u = int(unchanged)
-        r0, r1, r2 = self.tables.r
-        flag_class = self.header.flag_class
-        if flag_class == 0:
-            i = g * 3 + f, g * 4 + (q & 3), (g * 2 + u) * 3 + (c + 1) // 2
-        elif flag_class == 1:
-            i = (g * 4 + c) * 3 + f, g * 8 + (q & 7), ((g * 2 + u) * 3 + f) * 2 + (q & 1)
-        else:
-            i = ((g * 4 + c) * 3 + f) * 4 + (q & 3), g * 16 + (q & 15), ((g * 2 + u) * 3 + f) * 8 + (q & 7)
-        wrong = self.dec.mix([r0[i[0]], r1[i[1]], r2[i[2]]], self.tables.r_weights, 15)
+        k, q, f, u = ref.kind, self.history, p.source, int(unchanged)
+        i = k | f << 4 | q << 7, k | q << 4, u | f << 1 | k << 4 | q << 8
+        wrong = self.dec.mix([table[at % len(table)] for table, at in zip(self.tables.r, i)], self.tables.r_weights, 15)
         self.history = (2 * q + wrong) & 255
-        if p.entry is not None:
-            p.entry.history = (2 * p.entry.history + wrong) & 255
         return wrong
 
-    def correct(self, ref, is_ram, t, unchanged, old_bytes, new_pc):
+    def correct(self, ref, t, old_bytes, new_pc):
         """The target (None: not known) and the bytes (None: given up) of a reference that was predicted wrong."""
-        if ref.kind == LOW:
+        z = 0 if ref.kind == LOW else self.dec.number(self.tables.numbers["fix"])
+        if z == 0:
             return None, None
-        how = self.tables.how[self.tables.group(ref.kind)]
-        if not unchanged and self.dec.bit(how[0]):
+        if z == 1:
             target = None if ref.kind == PAIR else slow_isa.get(ref.form, old_bytes, new_pc, self.header.bits)
             return target, old_bytes
-        last = self.last_fix.get(ref.kind, 0)
-        if last != 0 and self.dec.bit(how[1]):
-            target = (t + last) & self.mask
-        elif self.dec.bit(how[2]) == 0:
-            return None, None
-        else:
-            tables = self.tables
-            context = (tables.call_fix if ref.kind == CALL else tables.ram_fix if is_ram else
-                       tables.word_fix if ref.kind in (WORD, WORD8) else tables.other_fix)
-            e = self.wrapped(self.dec.signed(context, how[3], ref.scale))
-            self.last_fix[ref.kind] = e if -(1 << 31) <= e < 1 << 31 else 0
-            target = (t + e) & self.mask
+        target = (t + (signed_of(z - 1) << ref.scale)) & self.mask
         return target, slow_isa.put(ref.form, old_bytes, new_pc, target, self.header.bits)
-
-    def wrapped(self, number):
-        """As a signed number of the width of positions."""
-        number &= self.mask
-        return number - self.mask - 1 if number > self.mask >> 1 else number
 
     def note_pair(self, ref, src_pos, target, new_pc):
         base = target - (new_pc if ref.relative else 0)
@@ -437,7 +383,7 @@ class Segment:
         self.new_end = new_pos + length
         self.old_pos, self.old_end = src_pos, src_pos + length  # of a segment from old
         self.insn_end, self.record = src_pos, 0
-        self.g, self.flags, self.quiet, self.probe, self.raw = 8, 0, 0, 0, 0
+        self.g, self.stretch, self.quiet, self.raw_end = 8, 0, 0, src_pos
 
 
 class Native:
@@ -445,13 +391,13 @@ class Native:
         self.header, self.old, self.new = header, bytearray(old), bytearray(header.new_size)
         self.new_pos, self.new_end = 0, header.new_size
         self.newest = [0, 0]
-        self.tables = Tables(header.flag_class, header.table_size, header.old_size == 0)
+        self.tables = Tables(header.flag_class, header.table_size, header.old_size == 0, header.bits)
         self.dec = Decisions(payload)
         self.mask = (1 << header.bits) - 1
         self.map = []
         self.refs = References(header, self.old, self.dec, self.tables, self.map)
         self.recent = [[0, 0, 0, 0], [0, 0, 0, 0]]  # of segments from old, from new
-        self.old_end, self.last_from_new, self.last_residue = 0, 0, 0
+        self.old_end, self.last_from_new, self.last_residue, self.flags = 0, 0, 0, 0
         self.run_start = 0  # bytes
         if header.in_place:
             self.sector_size = 1 << header.sector_log2
@@ -460,7 +406,8 @@ class Native:
             self.produced, self.waiting = set(), []
 
     def run(self):
-        self.read_map()
+        if self.header.new_size > 0:
+            self.read_map()
         if self.header.in_place and self.header.new_size > 0:
             while len(self.produced) < self.sector_count:
                 self.begin_run()
@@ -471,15 +418,12 @@ class Native:
         return bytes(self.new)
 
     def stretch(self):
-        while True:
-            gap = self.length(self.tables.gap, 0, 0)
+        while self.new_pos < self.new_end:
+            gap = self.length("gap", 0, 0)
             for _ in range(gap):
                 self.produce([self.literal()])
-            if self.new_pos == self.new_end:
-                break
-            self.segment_bytes(self.segment(gap))
-            if self.new_pos == self.new_end:
-                break
+            if self.new_pos < self.new_end:
+                self.segment_bytes(self.segment(gap))
 
     def produce(self, data):
         for byte in data:
@@ -489,11 +433,14 @@ class Native:
             if self.header.in_place and self.sector_rest() == 0:
                 self.end_sector()
 
+    def number(self, context):
+        return self.dec.number(self.tables.numbers[context])
+
     def length(self, context, which, least):
         rest = self.new_end - self.new_pos
         if self.header.in_place and self.dec.bit(self.tables.to_end[which]):
             return rest
-        length = self.dec.number(context) + least
+        length = self.number(context) + least
         require(length <= rest, "a gap or a segment leads out of the new image, or its run of sectors")
         return length
 
@@ -502,9 +449,9 @@ class Native:
     def begin_run(self):
         n, end = min(self.run_length, self.first), self.first
         if self.dec.bit(self.tables.sectors[0]):
-            n = self.dec.number(self.tables.distance) + 1
+            n = self.number("distance") + 1
             if self.dec.bit(self.tables.sectors[1]):
-                end = self.dec.number(self.tables.distance)
+                end = self.number("distance")
         require(0 < n <= end <= self.sector_count, "no such run of sectors")
         self.first, self.run_length = end - n, n
         require(not self.produced & set(range(self.first, end)), "a sector twice")
@@ -537,22 +484,23 @@ class Native:
     def read_map(self):
         start = shift = 0
         for _ in range(self.header.map_cap):
-            start += 8 * self.dec.number(self.tables.map_start)
-            require(start <= self.mask, "the address map wraps")
-            shift = (shift + self.dec.signed(self.tables.map_shift, self.tables.aligned[1], 0)) & self.mask
-            self.map.append(MapEntry(start, shift))
+            before = start
+            start = (start + 8 * self.number("map_start")) & self.mask
+            require(start >= before, "the address map wraps")
+            shift = (shift + signed_of(self.number("map_shift"))) & self.mask
+            self.map.append((start, shift))
 
     # Segments
 
     def segment(self, gap):
-        new_pos, tables = self.new_pos, self.tables
+        new_pos = self.new_pos
         joined = 1 if gap == 0 else 0
-        from_new = self.dec.bit(tables.source[self.last_from_new + 2 * joined]) if self.header.reads_new else 0
-        j = self.jump(tables.jumps[2 + joined if from_new else self.last_from_new], from_new)
+        from_new = self.dec.bit(self.tables.source[self.last_from_new]) if self.header.reads_new else 0
+        j = self.jump(from_new, joined)
         if from_new:
-            length = self.length(tables.new_length if j == 3 else tables.again_length, 2, 1)
+            length = self.length("new_length" if j == 2 else "again_length", 2, 1)
         else:
-            length = self.length(tables.old_length, 1, 1)
+            length = self.length("old_length", 1, 1)
         src_pos = (new_pos + self.distance(j, from_new, length)) & self.mask
         if from_new:
             require(not new_pos <= src_pos < self.new_end, "a segment from new begins where nothing is yet")
@@ -565,25 +513,21 @@ class Native:
         self.last_from_new = from_new
         return Segment(from_new, src_pos, new_pos, length)
 
-    def jump(self, flags, from_new):
-        for j in range(6):
-            if not (from_new and j in (1, 2)) and not self.dec.bit(flags[j]):
-                return j
-        return 6
+    def jump(self, from_new, joined):
+        flags = self.tables.jumps[2 * from_new + joined]
+        return next((j for j in range(5) if not self.dec.bit(flags[j])), 5)
 
     def distance(self, j, from_new, length):
-        recent, tables = self.recent[from_new], self.tables
-        drop = 0 if j == 0 else j - 3 if j >= 4 else 3
-        if j == 0 or j >= 4:
+        recent = self.recent[from_new]
+        drop = 0 if j == 0 else j - 2 if j >= 3 else 3
+        if j == 0 or j >= 3:
             d = recent[drop]
         elif j == 1:
             d = self.map_distance(self.new_pos)
-        elif j == 2:
-            d = self.old_end - self.new_pos
         elif from_new:
-            d = self.far_in_new(tables.short_distance if length < 4 else tables.distance)
+            d = self.far_in_new("short_distance" if length < 4 else "distance")
         else:
-            d = self.old_end - self.new_pos + self.dec.signed(tables.jump, tables.aligned[0], 0)
+            d = self.old_end - self.new_pos + signed_of(self.number("jump"))
         d &= self.mask
         del recent[drop]
         recent.insert(0, d)
@@ -591,24 +535,20 @@ class Native:
 
     def far_in_new(self, context):
         new_size, new_pos = self.header.new_size, self.new_pos
-        n = self.dec.number(context)
+        n = self.number(context)
         if not self.header.in_place:
-            require(n < new_pos, "a segment begins before the new image")
             return -1 - n
-        require(n < new_size, "a segment begins outside of the new image")
         b = new_pos - self.run_start
-        return -1 - n if n < b else (self.new_end + n - b) % new_size - new_pos
+        return -1 - n if n < b else self.new_end + n - b - (new_size if self.new_end + n - b >= new_size else 0) - new_pos
 
     def map_distance(self, new_pos):
         a = self.refs.new_addr(new_pos)
-        best, best_sum = None, 0
-        for entry in self.map:
-            moved = (entry.start + entry.shift) & self.mask
-            if moved <= a and (best is None or moved > best_sum):
-                best, best_sum = entry, moved
-        if best is None:
-            return 0
-        a = (a - best.shift) & self.mask
+        best, best_sum = 0, -1
+        for start, shift in self.map:
+            moved = (start + shift) & self.mask
+            if best_sum <= moved <= a:
+                best, best_sum = shift, moved
+        a = (a - best) & self.mask
         region = self.refs.addr_region(a)
         return (self.refs.addr_to_old(region, a) if region else a) - new_pos
 
@@ -622,7 +562,7 @@ class Native:
         prev_src = self.old[src_pos - 1] if src_pos > 0 else 0
         while self.new_pos < seg.new_end:
             new_pos = self.new_pos
-            if seg.raw == 0:
+            if src_pos >= seg.raw_end:
                 left = seg.new_end - new_pos
                 if self.header.in_place:
                     left = min(left, self.sector_rest() or self.sector_size)
@@ -630,66 +570,40 @@ class Native:
                 if ref is not None:
                     data = self.refs.decode(ref, seg, src_pos, new_pos)
                     if data is None:
-                        seg.raw, seg.g = ref.length, 0
+                        seg.raw_end, seg.g, seg.stretch = src_pos + ref.length, 0, 0
                         continue
-                    src_pos += ref.length
-                    prev_src = self.old[src_pos - 1]
-                    seg.g = min(seg.g + 1, 65535)
-                    self.produce(data)
-                    if self.header.in_place and self.sector_rest() == 0:
-                        seg.quiet = 0
-                    continue
-            s = self.old[src_pos]
-            self.produce([self.segment_byte(seg, s, prev_src)])
+            if src_pos < seg.raw_end or ref is None:
+                data = [self.segment_byte(seg, self.old[src_pos], prev_src)]
+            src_pos += len(data)
+            prev_src = self.old[src_pos - 1]
+            seg.g = min(seg.g + 1, 32767)
+            self.produce(data)
             if self.header.in_place and self.sector_rest() == 0:
-                seg.quiet = 0
-            prev_src = s
-            src_pos += 1
+                seg.stretch = 0
 
     def segment_byte(self, seg, s, prev_src):
-        is_raw = seg.raw > 0
-        if is_raw:
-            seg.raw -= 1
-        elif seg.quiet == 0 and seg.probe == 0 and seg.g >= 32:
-            if self.dec.bit(self.tables.quiet[0]) == 0:
-                seg.quiet = 64
-            else:
-                seg.probe = 64
-        if not is_raw and seg.quiet > 0:
-            seg.quiet -= 1
-            differs = 0
-        else:
-            if not is_raw and seg.probe > 0:
-                seg.probe -= 1
-            differs = self.differs(seg, s, prev_src)
+        if seg.stretch == 0 and seg.g >= 32:
+            seg.stretch, seg.quiet = 64, self.dec.bit(self.tables.quiet[0]) == 0
+        differs = 0 if seg.stretch > 0 and seg.quiet else self.differs(seg, s, prev_src)
+        seg.stretch = max(seg.stretch - 1, 0)
         if differs:
             seg.g = 0
             return (s + self.residue(s, prev_src)) & 255
-        seg.g = min(seg.g + 1, 65535)
         return s
 
     # Bytes
 
     def differs(self, seg, s, prev_src):
-        phase, h, big_g = self.new_pos & 3, seg.flags, seg.g
-        g = big_g if big_g < 8 else 8 + sum(1 for x in (12, 16, 24, 40, 80, 200, 1000) if x <= big_g)
-        flag_class = self.header.flag_class
-        if flag_class == 0:
-            i = (g >> 1) * 4 + phase, h, s >> 4, (prev_src * 37 & 255) >> 4
-        elif flag_class == 1:
-            i = (g * 4 + phase) * 2 + (h & 1), h, s, (prev_src * 37 & 255) >> 2
-        else:
-            few = big_g < 4
-            i = (g * 4 + phase) * 4 + (h & 3), h, 2 * s + few, (prev_src + (77 if few else 0)) * 37
-        weights = self.tables.e_weights[1 if big_g < 16 else 0]
-        differs = self.dec.mix([table[k % len(table)] for table, k in zip(self.tables.e, i)], weights, 14)
-        seg.flags = (2 * h + differs) & 255
+        h, few = self.flags, 256 if seg.g < 4 else 0
+        i = seg.g.bit_length() | (self.new_pos & 3) << 4 | h << 6, h, s | few, prev_src | few
+        differs = self.dec.mix([table[k % len(table)] for table, k in zip(self.tables.e, i)], self.tables.e_weights, 14)
+        self.flags = (2 * h + differs) & 255
         return differs
 
     def byte(self, x, weight_set, expected=None):
         k = []
         for i, context in enumerate(x):
-            v = ((context + 0x9e3779b9 * (i + 1)) * 0x2c1b3c6d) & 0xffffffff
+            v = ((context + 0x9e3779b9 * i) * 0x2c1b3c6d) & 0xffffffff
             k.append(v ^ v >> 15)
         limit = 12 if self.header.table_size > 512 else 10
         node = 1
@@ -702,8 +616,7 @@ class Native:
 
     def slot(self, k, node):
         y = ((k + node * 0x85ebca6b) * 0x297a2d39) & 0xffffffff
-        size = self.header.table_size
-        return (y >> 16) * size >> 16 if size <= 65536 else (y >> 12) * (size >> 8) >> 12
+        return ((y >> 16) * self.header.table_size & 0xffffffff) >> 16
 
     def old_at(self, distance):
         pos = (self.new_pos + distance) & self.mask

@@ -100,20 +100,6 @@ class Form:
         return insn.to_bytes(self.length, self.order) + data[self.length:]
 
 
-class ThumbCall(Form):
-    """BL, B.W: bits 22 and 23 of the value xor S xor 1."""
-
-    @staticmethod
-    def flipped(value):
-        return value ^ (0 if value >> 24 & 1 else 3 << 22)
-
-    def field_bits(self, insn):
-        return self.flipped(super().field_bits(insn))
-
-    def bits_of(self, value):
-        return self.flipped(value)
-
-
 class BigForm(Form):
     order = "big"
 
@@ -143,19 +129,15 @@ def pc_plus(n, mask=0):
     return lambda pc: (pc + n) & ~mask
 
 
-BL_VALUE = "s 11@16>1 10@0>12 1@27>22 1@29>23 1@10>24"
+BL_VALUE = "s 11@16>1 11@0>12"
 THUMB_FORMS = [
-    ThumbCall((0xd000f800, 0xd000f000), CALL, 4, pc_plus(4), BL_VALUE),
-    ThumbCall((0xd000f800, 0x9000f000), JUMP, 4, pc_plus(4), BL_VALUE),
-    Form((0xd000f800, 0x8000f000), BRANCH, 4, pc_plus(4), "s 11@16>1 6@0>12 1@29>18 1@27>19 1@10>20",
-         also=lambda insn: insn >> 6 & 15 < 14),
+    Form((0xf800f800, 0xf800f000), CALL, 4, pc_plus(4), BL_VALUE),
+    Form((0xf800f800, 0xb800f000), JUMP, 4, pc_plus(4), BL_VALUE),
+    Form((0xd000f800, 0x8000f000), BRANCH, 4, pc_plus(4), "s 11@16>1 6@0>12 1@29>18 1@27>19 1@10>20"),
     Form((0xf800, 0xe000), BRANCH, 2, pc_plus(4), "s 11@0>1"),
     Form((0xf000, 0xd000), BRANCH, 2, pc_plus(4), "s 8@0>1", also=lambda insn: insn >> 8 & 15 < 14),
     Form((0xf500, 0xb100), BRANCH2, 2, pc_plus(4), "u 5@3>1 1@9>6"),
     Form((0xf800, 0x4800), LITERAL, 2, pc_plus(4, 3), "u 8@0>2"),
-    Form((0xff7f, 0xf85f), LITERAL, 4, pc_plus(4, 3), "d 12@16>0 1@7>12"),
-    Form((0x8000fbf0, 0xf240), PAIR, 4, None, "u 8@16>0 3@28>8 1@10>11 4@0>12"),
-    Form((0x8000fbf0, 0xf2c0), LOW, 4, None, "u 8@16>16 3@28>24 1@10>27 4@0>28"),
 ]
 
 A32_FORMS = [
@@ -281,7 +263,7 @@ def first_match(forms, view):
 def table_pair(isa, form, view, pc, registers, rounding=0):
     """`registers`: lowest bits of the one that the first half writes, a second half reads, a second half writes."""
     pair, forms = Pair(), FORMS[isa]
-    ones = 15 if isa in (THUMB, A32) else 31
+    ones = 15 if isa == A32 else 31
     first, second, written = registers
     register = form.number(view, 4) >> first & ones
     at = 4
@@ -310,8 +292,6 @@ def avr_pair(form, view, _pc):
 
 
 def pair_of(isa, form, view, pc):
-    if isa == THUMB:
-        return table_pair(isa, form, view, pc, (24, 24, 24))
     if isa == AVR:
         return avr_pair(form, view, pc)
     if isa == A32:

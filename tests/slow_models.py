@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Range coder, counters, mixers and numbers of docs/FORMAT.md, "Range coder" to "Tables", for slow_decoder.py."""
-from slow_isa import BRANCH, BRANCH2, CALL, JUMP, LITERAL, LOW, PAIR, PAIR2, RAM, WORD, WORD8
 
 
 class Refused(Exception):
@@ -16,7 +15,7 @@ def signed_of(z):
     return z >> 1 if z & 1 == 0 else -(z + 1) // 2
 
 
-RATE = [40960, 25206, 18204, 14247, 11703, 9930, 8192, 6554, 5461, 4369, 3641, 2979, 2521, 2048, 1638, 1092]
+RATE = [160, 98, 71, 56, 46, 39, 32, 26, 21, 17, 14, 12, 10, 8, 6, 4]
 
 
 def log2_of(x):
@@ -41,7 +40,7 @@ class Counter:
         self.p, self.n = 2048, 0
 
     def update(self, limit, bit, noise):
-        self.p += (((4095 if bit else 1) - self.p) * RATE[self.n] + noise) >> 16
+        self.p += (((4095 if bit else 1) - self.p) * RATE[self.n] + (noise >> 8)) >> 8
         if self.n < limit:
             self.n += 1
 
@@ -50,54 +49,23 @@ def counters(count):
     return [Counter() for _ in range(count)]
 
 
-class Number:
-    """The counters of one context of numbers."""
-
-    def __init__(self, cap):
-        self.u, self.m, self.low = counters(cap), counters(cap), counters(3)
+NUMBERS = ["gap", "old_length", "distance", "map_shift", "map_start", "new_length", "jump", "short_distance", "fix",
+           "again_length"]
 
 
 class Tables:
-    def __init__(self, flag_class, table_size, full):
-        cap = (8, 18, 22)[flag_class]
-        self.gap, self.jump, self.old_length, self.map_start, self.call_fix, self.ram_fix = (
-            Number(cap) for _ in range(6))
-        self.contexts = [self.gap, self.jump, self.old_length, self.map_start, self.call_fix, self.ram_fix]
-        if flag_class == 0:
-            self.new_length = self.again_length = self.old_length
-            self.distance = self.short_distance = self.jump
-            self.map_shift = self.map_start
-            self.other_fix, self.word_fix = self.call_fix, self.ram_fix
-        else:
-            own = [Number(cap) for _ in range(7)]
-            self.new_length, self.again_length, self.distance, self.short_distance = own[:4]
-            self.map_shift, self.other_fix, self.word_fix = own[4:]
-            self.contexts += own
-        self.kind_groups = 4 if flag_class == 0 else 12
-        self.source, self.quiet, self.aligned = counters(4), counters(1), counters(2)
+    def __init__(self, flag_class, table_size, full, bits):
+        contexts = [counters(bits + 2) for _ in range(4 if flag_class == 0 else len(NUMBERS))]
+        self.numbers = {name: contexts[i % len(contexts)] for i, name in enumerate(NUMBERS)}
+        self.quiet, self.sectors, self.to_end, self.source = counters(1), counters(2), counters(3), counters(2)
         self.jumps = [counters(8) for _ in range(4)]
-        self.sectors, self.to_end = counters(2), counters(3)
-        self.how = [counters(4) for _ in range(self.kind_groups)]
-        self.r = [counters(n) for n in ((12, 16, 24), (144, 96, 144), (576, 192, 576))[flag_class] if not full]
-        self.e = [counters(n) for n in ((32, 16, 16, 16), (128, 128, 256, 64), (256, 256, 512, 256))[flag_class]
-                  if not full]
+        size = 0 if full else 16 << 2 * flag_class
+        self.r, self.e = [counters(size) for _ in range(3)], [counters(size) for _ in range(4)]
         self.b = [counters(table_size) for _ in range(5)]
-        self.r_weights = [3549, 3549, 3549, 0]
-        self.e_weights = [[2867] * 4 + [0] for _ in range(2)]
-        self.b_weights = [[2457] * 6 for _ in range(5)]
-
-    def everything(self):
-        """All arrays of counters, for the workspace."""
-        for context in self.contexts:
-            yield from (context.u, context.m, context.low)
-        yield from [self.source, self.quiet, self.aligned, self.sectors, self.to_end]
-        yield from [*self.jumps, *self.how, *self.r, *self.e, *self.b]
-
-    def group(self, kind):
-        if self.kind_groups == 12:
-            return kind
-        return {CALL: 0, JUMP: 0, PAIR: 0, LOW: 0, PAIR2: 0, WORD: 1, WORD8: 1, RAM: 2, BRANCH: 3, BRANCH2: 3,
-                LITERAL: 3}[kind]
+        self.r_weights, self.e_weights = [2867] * 4, [2867] * 5
+        self.b_weights = [[2867] * 6 for _ in range(5)]
+        self.count = sum(map(len, [*contexts, self.quiet, self.sectors, self.to_end, self.source, *self.jumps, *self.r,
+                                   *self.e, *self.b]))
 
 
 class Decisions:
@@ -105,9 +73,7 @@ class Decisions:
 
     def __init__(self, payload):
         self.payload, self.pos, self.noise = payload, 0, 0
-        self.range, self.code = (1 << 32) - 1, 0
-        for _ in range(4):
-            self.code = self.code << 8 | self.next_byte()
+        self.range, self.code = 1, 0
 
     def next_byte(self):
         self.pos += 1
@@ -120,15 +86,15 @@ class Decisions:
 
     def decide(self, p):
         """A decision with probability p / 65536 of a 1."""
-        bound = (self.range >> 16) * p + (((self.range & 0xffff) * p) >> 16)
-        if self.code < bound:
-            bit, self.range = 1, bound
-        else:
-            bit, self.code, self.range = 0, self.code - bound, self.range - bound
         while self.range < 1 << 24:
             self.range <<= 8
             self.code = (self.code << 8 | self.next_byte()) & 0xffffffff
-        return bit
+        bound = (self.range >> 16) * p + (((self.range & 0xffff) * p) >> 16)
+        if self.code < bound:
+            self.range = bound
+            return 1
+        self.code, self.range = self.code - bound, self.range - bound
+        return 0
 
     def bit(self, counter):
         bit = self.decide(16 * counter.p)
@@ -147,25 +113,11 @@ class Decisions:
         return bit
 
     def number(self, context):
-        last = len(context.u) - 1
-        b = 0
-        while self.bit(context.u[min(b, last)]):
-            b += 1
-            require(b <= 63, "a number is too large")
+        size = len(context) - 2
+        node = 1
+        while node < size:
+            node = 2 * node + self.bit(context[node])
         y = 1
-        for i in range(b):
-            if i == 0:
-                bit = self.bit(context.m[min(b, last)])
-            elif i == b - 2:
-                bit = self.bit(context.low[0])
-            elif i == b - 1:
-                bit = self.bit(context.low[1 + (y & 1)])
-            else:
-                bit = self.decide(32768)
-            y = 2 * y + bit
+        for left in range(node - size - 1, -1, -1):
+            y = 2 * y + (self.decide(32768) if left > 1 else self.bit(context[0 if left == 1 else size + (y & 1)]))
         return y - 1
-
-    def signed(self, context, aligned, scale):
-        if scale < 2 and self.bit(aligned):
-            scale = 2
-        return signed_of(self.number(context)) << scale

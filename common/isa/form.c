@@ -9,10 +9,29 @@
 
 #if KERF_FORMS
 
+/* What none of the sets in this build has takes no code. */
+static bool is_big(const struct kerf_forms *set)
+{
+    return KERF_ISA_HAS_MIPS && set->big;
+}
+
+static bool is_up_down(const struct kerf_form *f)
+{
+    return KERF_ISA_HAS_A32 && (f->sign & KERF_FORM_UP_DOWN) != 0;
+}
+
+static uint32_t opcode_of(const struct kerf_forms *set, uint32_t insn)
+{
+    return KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_MIPS ? insn >> set->opcode : insn;
+}
+
 static uint32_t load(const struct kerf_forms *set, const uint8_t *p)
 {
-    return set->big ? kerf_load_be32(p) : kerf_load_le32(p);
+    return is_big(set) ? kerf_load_be32(p) : kerf_load_le32(p);
 }
+
+#define HAS_AFTER (KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_AVR)
+#define HAS_ROUND (KERF_ISA_HAS_RISCV || KERF_ISA_HAS_MIPS)
 
 /* Both directions: reads *target from the instruction, or (`put`) returns the instruction with that target. */
 static uint32_t code(const struct kerf_forms *set, unsigned form, uint32_t insn, kerf_addr pc, kerf_addr *target,
@@ -22,13 +41,18 @@ static uint32_t code(const struct kerf_forms *set, unsigned form, uint32_t insn,
     const struct kerf_form_base *base = &set->bases[f->base];
     const struct kerf_form_bits *b = &set->bits[f->bits];
     uint32_t top = f->sign != 0 ? 1u << ((f->sign - 1u) & 31u) : 0;
-    bool up_down = (f->sign & KERF_FORM_UP_DOWN) != 0;
-    kerf_addr from = ((pc + base->before) >> base->align >> base->align << base->align << base->align) +
-                     (kerf_addr)((kerf_shift)base->after * 4096);
+    bool up_down = is_up_down(f);
+    kerf_addr from = (pc + base->before) >> base->align >> base->align << base->align << base->align;
     uint32_t v = 0;
 
+    if (HAS_AFTER) {
+        from += (kerf_addr)((kerf_shift)base->after * 4096);
+    }
     if (put) {
-        v = (uint32_t)(*target - from) + ((1u << base->round) & ~1u);
+        v = (uint32_t)(*target - from);
+        if (HAS_ROUND) {
+            v += (1u << base->round) & ~1u;
+        }
         if (up_down) {
             v = (v & 0x80000000u) != 0 ? (0 - v) & ~top : v | top;
         }
@@ -36,9 +60,6 @@ static uint32_t code(const struct kerf_forms *set, unsigned form, uint32_t insn,
         for (unsigned i = 0; i < f->bit_count; i++) {
             v |= (insn >> b[i].from & ((1u << b[i].width) - 1)) << b[i].to;
         }
-    }
-    if ((f->sign & KERF_FORM_INVERTED) != 0 && (v >> 24 & 1) == 0) {
-        v ^= 0xc00000u;
     }
     if (put) {
         for (unsigned i = 0; i < f->bit_count; i++) {
@@ -64,11 +85,8 @@ kerf_addr kerf_forms_target(const struct kerf_forms *set, unsigned form, const u
 void kerf_forms_put(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
 {
     uint32_t insn = code(set, form, load(set, p), pc, &target, true);
-    unsigned len = set->forms[form].len;
-
-    for (unsigned i = 0; i < len; i++) {
-        p[i] = (uint8_t)(insn >> 8 * (set->big ? 3 - i : i));
-    }
+    /* Of shorter instructions the bytes behind them come back as they were. */
+    (is_big(set) ? kerf_store_be32 : kerf_store_le32)(p, insn);
 }
 
 static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
@@ -76,12 +94,13 @@ static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
     uint32_t insn = load(set, p);
     const struct kerf_form *f = set->forms;
 
-    while ((insn >> set->opcode & f->mask) != f->match || (insn >> 28 & f->high_mask) != f->high_match) {
+    while ((opcode_of(set, insn) & f->mask) != f->match || (insn >> 24 & f->high_mask) != f->high_match) {
         f++;
     }
     return (unsigned)(f - set->forms);
 }
 
+#if KERF_PAIRS_IN_BUILD
 #define JOIN_LAST 0x80u /* nothing behind this instruction can complete the first half */
 
 /*
@@ -140,10 +159,12 @@ static void find_lows(const struct kerf_forms *set, const uint8_t *p, struct ker
     }
 }
 
+#endif
+
 unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
     unsigned kinds = view->kinds & ~(1u << KERF_REF_NONE | 1u << KERF_REF_LOW);
-    unsigned padding = set->padding != NULL ? set->padding(view) : 0;
+    unsigned padding = KERF_ISA_HAS_XTENSA && set->padding != NULL ? set->padding(view) : 0;
 
     if ((view->pc & set->align) != 0) {
         return 1;
@@ -162,6 +183,7 @@ unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_vie
     ref->len = f->len;
     ref->scale = set->bits[f->bits].to;
     ref->target = kerf_forms_target(set, form, view->p, view->pc);
+#if KERF_PAIRS_IN_BUILD
     if (f->kind == KERF_REF_PAIR) {
         find_lows(set, view->p, ref);
         ref->low_relative = set->bases[f->base].round != 0 && set->bases[f->base].align == 0;
@@ -171,6 +193,7 @@ unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_vie
             ref->kind = set->alone && (kinds >> KERF_REF_PAIR2 & 1) != 0 ? KERF_REF_PAIR2 : KERF_REF_NONE;
         }
     }
+#endif
     /* These hold all of an address: what they mean need not be known to the header. */
     ref->anywhere = ref->kind == KERF_REF_PAIR || ref->kind == KERF_REF_RAM;
     return f->len;
@@ -184,8 +207,9 @@ bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, 
     uint32_t insn = load(set, p);
 
     *target = kerf_forms_target(set, shape->form, p, pc);
-    return (insn >> set->opcode & f->mask) == f->match && (insn >> 28 & f->high_mask) == f->high_match &&
-           (shape->low_count == 0 || (join(set, p, p + shape->low_at[0], target) & ~JOIN_LAST) != 0);
+    return (opcode_of(set, insn) & f->mask) == f->match && (insn >> 24 & f->high_mask) == f->high_match &&
+           (!KERF_PAIRS_IN_BUILD || shape->low_count == 0 ||
+            (join(set, p, p + shape->low_at[0], target) & ~JOIN_LAST) != 0);
 }
 #endif
 #endif

@@ -36,14 +36,11 @@ struct kerf_form {
     uint8_t bit_count : 5; /* fields */
     uint8_t sign;          /* n: the value has n bits, the top one its sign; 0: it has none */
     uint8_t bits;          /* index of its first field: that of the lowest bits, which say the unit of the value */
-    uint8_t high_mask : 4, high_match : 4; /* of bits 28-31, too */
+    uint8_t high_mask, high_match; /* of bits 24-31, too */
 };
 
 /* In `sign`: the top bit is no sign but says whether the bits below are added (1) or subtracted (0). */
 #define KERF_FORM_UP_DOWN 0x80u
-
-/* In `sign`, of 25 bits: bits 22 and 23 are inverted where the sign is 0. */
-#define KERF_FORM_INVERTED 0x40u
 
 #define KERF_FORM(mask, match, kind, len, base, sign, bits, bit_count)                                                 \
     {                                                                                                                  \

@@ -7,38 +7,53 @@
 #include "common/isa/form.h"
 #include "common/isa/word.h"
 
-/* Those that are tables. */
-static const struct kerf_forms *const tables[KERF_ISA_COUNT] = {
+/* Those that are tables; NULL: this one is not in this build, or none. */
+static const struct kerf_forms *set_of(unsigned isa)
+{
+    switch (isa) {
 #if KERF_ISA_HAS_THUMB
-    [KERF_ISA_THUMB] = &kerf_forms_thumb,
+    case KERF_ISA_THUMB:
+        return &kerf_forms_thumb;
 #endif
 #if KERF_ISA_HAS_A32
-    [KERF_ISA_A32] = &kerf_forms_a32,
+    case KERF_ISA_A32:
+        return &kerf_forms_a32;
 #endif
 #if KERF_ISA_HAS_AARCH64
-    [KERF_ISA_AARCH64] = &kerf_forms_aarch64,
+    case KERF_ISA_AARCH64:
+        return &kerf_forms_aarch64;
 #endif
 #if KERF_ISA_HAS_XTENSA
-    [KERF_ISA_XTENSA_CALL0] = &kerf_forms_xtensa_call0,
-    [KERF_ISA_XTENSA_WINDOWED] = &kerf_forms_xtensa_windowed,
+    case KERF_ISA_XTENSA_CALL0:
+        return &kerf_forms_xtensa_call0;
+    case KERF_ISA_XTENSA_WINDOWED:
+        return &kerf_forms_xtensa_windowed;
 #endif
 #if KERF_ISA_HAS_RISCV
-    [KERF_ISA_RISCV32] = &kerf_forms_riscv32,
-    [KERF_ISA_RISCV64] = &kerf_forms_riscv64,
+    case KERF_ISA_RISCV32:
+        return &kerf_forms_riscv32;
+    case KERF_ISA_RISCV64:
+        return &kerf_forms_riscv64;
 #endif
 #if KERF_ISA_HAS_AVR
-    [KERF_ISA_AVR] = &kerf_forms_avr,
+    case KERF_ISA_AVR:
+        return &kerf_forms_avr;
 #endif
 #if KERF_ISA_HAS_MIPS
-    [KERF_ISA_MIPS32_LE] = &kerf_forms_mips_le,
-    [KERF_ISA_MIPS32_BE] = &kerf_forms_mips_be,
+    case KERF_ISA_MIPS32_LE:
+        return &kerf_forms_mips_le;
+    case KERF_ISA_MIPS32_BE:
+        return &kerf_forms_mips_be;
 #endif
-};
+    default:
+        return NULL;
+    }
+}
 
 bool kerf_isa_known(unsigned isa)
 {
     return isa == KERF_ISA_NONE || (KERF_ISA_HAS_X86 && (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64)) ||
-           (KERF_ISA_HAS_BTF && isa == KERF_ISA_BTF) || (isa < KERF_ISA_COUNT && tables[isa] != NULL);
+           (KERF_ISA_HAS_BTF && isa == KERF_ISA_BTF) || set_of(isa) != NULL;
 }
 
 unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct kerf_ref *ref)
@@ -49,7 +64,7 @@ unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct ke
         return kerf_x86_scan(isa == KERF_ISA_X86_64, view, ref);
     }
 #endif
-    return isa == KERF_ISA_NONE || isa == KERF_ISA_BTF ? 1 : kerf_forms_scan(tables[isa], view, ref);
+    return isa == KERF_ISA_NONE || isa == KERF_ISA_BTF ? 1 : kerf_forms_scan(set_of(isa), view, ref);
 }
 
 kerf_addr kerf_isa_target(unsigned isa, unsigned form, const uint8_t *p, kerf_addr pc)
@@ -67,7 +82,7 @@ kerf_addr kerf_isa_target(unsigned isa, unsigned form, const uint8_t *p, kerf_ad
         return kerf_x86_target(form, p, pc);
     }
 #endif
-    return kerf_forms_target(tables[isa], form, p, pc);
+    return kerf_forms_target(set_of(isa), form, p, pc);
 }
 
 void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
@@ -88,7 +103,7 @@ void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_ad
         return;
     }
 #endif
-    kerf_forms_put(tables[isa], form, p, pc, target);
+    kerf_forms_put(set_of(isa), form, p, pc, target);
 }
 
 #if KERF_ENCODER
@@ -101,6 +116,6 @@ bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, 
     if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
         return kerf_x86_is(isa == KERF_ISA_X86_64, shape->form, p);
     }
-    return kerf_forms_get(tables[isa], shape, p, pc, target);
+    return kerf_forms_get(set_of(isa), shape, p, pc, target);
 }
 #endif

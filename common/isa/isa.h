@@ -46,6 +46,10 @@ extern "C" {
 #define KERF_ISA_HAS_BTF 1
 #endif
 
+/* Do any of them have references of two halves? Those of Thumb are left to the plain bytes. */
+#define KERF_PAIRS_IN_BUILD                                                                                            \
+    (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR || KERF_ISA_HAS_MIPS)
+
 /* Numbers in the format; never reused. */
 enum kerf_isa_id {
     KERF_ISA_NONE = 0, /* data: words alone */
@@ -170,8 +174,11 @@ unsigned kerf_btf_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
 kerf_addr kerf_btf_target(unsigned form, const uint8_t *p);
 void kerf_btf_put(unsigned form, uint8_t *p, kerf_addr target);
 
-/* Pointer words (word.c): the codec asks for these where the instruction set found nothing. */
-bool kerf_word_read(const struct kerf_isa_view *view, unsigned len, struct kerf_ref *ref);
+/*
+ * The pointer word at a position (word.c): of 8 bytes where `kinds` has KERF_REF_WORD8, else of 4. The codec asks for it first.
+ * False: it is none, since it does not fit a position. Whether it is aligned, and points anywhere, is for the codec to check.
+ */
+bool kerf_word_read(const struct kerf_isa_view *view, struct kerf_ref *ref);
 
 #ifdef __cplusplus
 }
