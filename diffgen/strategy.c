@@ -48,6 +48,7 @@ struct search {
     unsigned scanned;      /* index in drops[] of what w was scanned for */
     struct kerf_plan plans[CANDIDATES];
     kerf_cost greedy[CANDIDATES]; /* what bsdiff's plan costs */
+    size_t len[CANDIDATES]; /* of deltas by these plans, headers included: regions that serve nothing cost bytes */
 };
 
 void kerf_plan_free(struct kerf_plan *p)
@@ -207,6 +208,24 @@ static kerf_cost file_cost(const struct kerf_header *header, kerf_cost payload)
     return payload + payload / (header->chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
 }
 
+/* How long a delta of this plan is; SIZE_MAX: it was given up. */
+static size_t file_len(const struct search *s, const struct kerf_header *header, const struct kerf_plan *plan)
+{
+    struct kerf_header h = *header;
+    uint8_t head[256];
+    size_t len = 0;
+
+    h.model.map_cap = (uint16_t)plan->map.count;
+    h.payload_size = KERF_CHUNK_MAX; /* any that fits: what its field takes is the same for all that are compared */
+    h.chunk0_len = h.chunk_size < KERF_CHUNK_MAX ? h.chunk_size : KERF_CHUNK_MAX - 1;
+    if (plan->encoding.total == UINT64_MAX ||
+        kerf_header_write(&h, s->w->image.regions, s->w->image.ranges, head, sizeof head, &len) != KERF_OK) {
+        return SIZE_MAX;
+    }
+    len += plan->payload.len;
+    return len <= h.chunk_size ? len : len + len / (h.chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
+}
+
 /* Hardly anything is saved: no effort will change that, and coding so many literals takes long. */
 static bool is_noise(const struct search *s, const struct kerf_plan *plan)
 {
@@ -275,14 +294,17 @@ static kerf_err choose_kinds(struct search *s, unsigned *best)
     kerf_err err = KERF_OK;
 
     *best = 0;
+    s->len[0] = file_len(s, s->header, &s->plans[0]);
     for (unsigned i = 1; err == KERF_OK && i < CANDIDATES; i++) {
         if (same_kinds(s, i)) {
             s->plans[i].encoding.total = UINT64_MAX;
+            s->len[i] = SIZE_MAX;
             continue;
         }
         tell(s->w, "kinds of reference", i, 2 * CANDIDATES);
         err = try_kinds(s, i, &s->plans[*best]);
-        if (s->plans[i].encoding.total < s->plans[*best].encoding.total) {
+        s->len[i] = file_len(s, s->header, &s->plans[i]);
+        if (s->len[i] < s->len[*best]) {
             *best = i;
         }
     }
@@ -302,11 +324,12 @@ static kerf_err choose_kinds(struct search *s, unsigned *best)
         err = scan(s, i);
         if (err == KERF_OK) {
             err = plan_round(s, &s->plans[i], &last, false);
+            s->len[i] = file_len(s, s->header, &s->plans[i]);
         }
         kerf_plan_free(&last);
     }
     for (unsigned i = 0; i < CANDIDATES; i++) {
-        if (s->plans[i].encoding.total < s->plans[*best].encoding.total) {
+        if (s->len[i] < s->len[*best]) {
             *best = i;
         }
     }
@@ -335,23 +358,6 @@ static kerf_err plan_rounds(struct search *s, struct kerf_plan *plan)
     }
     kerf_plan_free(&last);
     return err == KERF_OK ? choose_split(s, s->effort->last_splits, plan) : err;
-}
-
-/* What a delta of this plan is long. */
-static size_t file_len(const struct search *s, const struct kerf_header *header, const struct kerf_plan *plan)
-{
-    struct kerf_header h = *header;
-    uint8_t head[256];
-    size_t len = 0;
-
-    h.model.map_cap = (uint16_t)plan->map.count;
-    h.payload_size = KERF_CHUNK_MAX; /* any that fits: what its field takes is the same for all that are compared */
-    h.chunk0_len = h.chunk_size < KERF_CHUNK_MAX ? h.chunk_size : KERF_CHUNK_MAX - 1;
-    if (kerf_header_write(&h, s->w->image.regions, s->w->image.ranges, head, sizeof head, &len) != KERF_OK) {
-        return SIZE_MAX;
-    }
-    len += plan->payload.len;
-    return len <= h.chunk_size ? len : len + len / (h.chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
 }
 
 /*
