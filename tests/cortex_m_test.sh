@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# cortex_m_test.sh KERF_DIFF CORTEX_M_BIN [--stack]   the device build, executed
+# cortex_m_test.sh KERF_DIFF BIN [--stack | --rv32]   the device build, executed
 #
-# --stack: prints what the core takes of each machine's stack, and tests nothing else.
+# --stack: prints what the core takes of each machine's stack, and tests nothing else. --rv32: BIN has the images for RV32, on QEMU's
+# virt, and no others.
 #
 # Makes real deltas between two versions of the QEMU image itself (patcher/port/cortex-m), for Cortex-M3, M4, M33 and M0, and
 # lets each machine apply its own: old image in its flash, two slots and in place, delta in pieces of 64 bytes and of 1, and with
@@ -22,8 +23,11 @@ fail() {
 
 # run MACHINE IMAGE ADDRESS FILE DELTA PIECE [CUT]   FILE is loaded there (the old image, or a flash); prints what the machine prints; its exit status is the result
 run() {
+    emulator=qemu-system-arm
+    [ "$1" != virt ] || emulator="qemu-system-riscv32 -bios none"
     # From the folder of the files: semihosting paths have neither blanks nor folders.
-    (cd "$dir" && timeout 120 qemu-system-arm -M "$1" -display none -monitor none -serial none \
+    # shellcheck disable=SC2086 # two words
+    (cd "$dir" && timeout 120 $emulator -M "$1" -display none -monitor none -serial none \
         -semihosting-config "enable=on,target=native,arg=kerf,arg=$5,arg=$6${7:+,arg=$7}" -kernel "$bin/$2.elf" \
         -device "loader,file=$4,addr=$3,force-raw=on" 2>&1)
 }
@@ -107,6 +111,10 @@ machine() {
     refuse 'what is not a delta' 10 "$machine" "kerf-$image-1" "$slot" old.bin text.krf
 }
 
+if [ "$mode" = --rv32 ]; then
+    machine virt virt 0x81000000 0x81700000 4096
+    exit 0
+fi
 # The micro:bit is a Cortex-M0 with 16 KiB of RAM.
 machine mps2-an385 an385 0x21000000 0x21700000 4096
 machine mps2-an386 an386 0x21000000 0x21700000 4096

@@ -2,7 +2,8 @@
 /*
  * Arm MPS2 with AN385 (Cortex-M3), AN386 (Cortex-M4) or AN505 (Cortex-M33), as QEMU has them: no flash, but 16 MiB of
  * PSRAM, in which a NOR flash is modelled strictly: sectors are erased whole, a byte is programmed once, writes outside a
- * slot fail. From CMakeLists.txt: KERF_BOARD_PSRAM and KERF_BOARD_TIMER, addresses.
+ * slot fail. QEMU's virt with RV32 does it in its RAM. From CMakeLists.txt: KERF_BOARD_PSRAM and KERF_BOARD_TIMER,
+ * addresses; no timer: 0.
  */
 #include "patcher/patcher.h"
 #include "patcher/port/cortex-m/board.h"
@@ -62,6 +63,7 @@ static kerf_err program(const uint8_t *at, const uint8_t *data, size_t len)
     return KERF_OK;
 }
 
+#if KERF_BOARD_TIMER
 static volatile uint32_t *reg(uint32_t address)
 {
     return (volatile uint32_t *)(uintptr_t)address;
@@ -77,8 +79,13 @@ static uint32_t ticks(void)
     return UINT32_MAX - *reg(TIMER_VALUE);
 }
 
+#define TICKS ticks
+#else
+#define TICKS NULL
+#endif
+
 const struct kerf_board kerf_board = {
-    .name = "mps2",
+    .name = KERF_BOARD_TIMER != 0 ? "mps2" : "virt",
     .old_slot = (const uint8_t *)(uintptr_t)PSRAM,
     .old_slot_size = SLOT_SIZE,
     .new_slot = (const uint8_t *)(uintptr_t)(PSRAM + SLOT_SIZE),
@@ -95,5 +102,5 @@ const struct kerf_board kerf_board = {
     .workspace_size = sizeof(workspace),
     .erase = erase,
     .program = program,
-    .ticks = ticks,
+    .ticks = TICKS,
 };

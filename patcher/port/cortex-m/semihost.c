@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "patcher/port/cortex-m/semihost.h"
 
-#include <string.h>
-
 enum semihost_op {
     SYS_OPEN = 0x01,
     SYS_CLOSE = 0x02,
@@ -18,25 +16,51 @@ enum semihost_op {
 #define OPEN_WRITE_BINARY 5u
 #define APPLICATION_EXIT 0x20026u /* ADP_Stopped_ApplicationExit */
 
+/* The host reads and writes memory behind the compiler's back. */
+#ifdef __riscv
+static uint32_t call(enum semihost_op op, const void *argument)
+{
+    register uint32_t a0 __asm__("a0") = (uint32_t)op;
+    register const void *a1 __asm__("a1") = argument;
+
+    /* "RISC-V Semihosting", 0.4: these three, uncompressed and in one page. */
+    __asm__ volatile(".option push\n.option norvc\n.balign 16\n"
+                     "slli zero, zero, 0x1f\nebreak\nsrai zero, zero, 7\n.option pop"
+                     : "+r"(a0)
+                     : "r"(a1)
+                     : "memory");
+    return a0;
+}
+#else
 static uint32_t call(enum semihost_op op, const void *argument)
 {
     register uint32_t r0 __asm__("r0") = (uint32_t)op;
     register const void *r1 __asm__("r1") = argument;
 
-    /* The host reads and writes memory behind the compiler's back. */
     __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
     return r0;
 }
+#endif
 
-/* Cortex-M addresses are 32 bit, which the blocks of arguments rely on. */
+/* Addresses are 32 bit, which the blocks of arguments rely on. */
 static uint32_t address(const void *p)
 {
     return (uint32_t)(uintptr_t)p;
 }
 
+static uint32_t text_len(const char *text)
+{
+    uint32_t len = 0;
+
+    while (text[len] != '\0') {
+        len++;
+    }
+    return len;
+}
+
 kerf_semihost_file kerf_semihost_open(const char *path)
 {
-    const uint32_t block[3] = {address(path), OPEN_READ_BINARY, (uint32_t)strlen(path)};
+    const uint32_t block[3] = {address(path), OPEN_READ_BINARY, text_len(path)};
 
     return (kerf_semihost_file)call(SYS_OPEN, block);
 }
@@ -63,7 +87,7 @@ kerf_err kerf_semihost_seek(kerf_semihost_file file, uint32_t pos)
 
 kerf_err kerf_semihost_save(const char *path, const uint8_t *data, size_t len)
 {
-    const uint32_t name[3] = {address(path), OPEN_WRITE_BINARY, (uint32_t)strlen(path)};
+    const uint32_t name[3] = {address(path), OPEN_WRITE_BINARY, text_len(path)};
     kerf_semihost_file file = (kerf_semihost_file)call(SYS_OPEN, name);
     const uint32_t block[3] = {(uint32_t)file, address(data), (uint32_t)len};
     uint32_t left;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * startup.c - vector table, memory set-up, and the painted stack. Symbols come from sections.ld.
+ * startup.c - vector table (on RISC-V: entry point), memory set-up, and the painted stack. Symbols come from sections.ld.
  */
 #include "patcher/port/cortex-m/startup.h"
 #include "patcher/port/cortex-m/semihost.h"
@@ -18,6 +18,17 @@ int main(void);
 _Noreturn void kerf_reset_handler(void);
 _Noreturn void kerf_fault_handler(void);
 
+#ifdef __riscv
+/* The first bytes of the image: where the processor begins. */
+__asm__(".pushsection .vectors, \"ax\", %progbits\n"
+        ".global kerf_start\n"
+        "kerf_start:\n"
+        "la sp, kerf_ld_stack_top\n"
+        "la t0, kerf_fault_handler\n"
+        "csrw mtvec, t0\n"
+        "j kerf_reset_handler\n"
+        ".popsection\n");
+#else
 typedef void vector(void);
 
 /* The core's 16 vectors; no interrupt of a peripheral is ever enabled. */
@@ -32,6 +43,7 @@ __attribute__((section(".vectors"), used)) static const union {
     {.handler = kerf_fault_handler}, {.handler = kerf_fault_handler}, {.handler = kerf_fault_handler},
     {.handler = kerf_fault_handler},
 };
+#endif
 
 static const uint8_t *painted_end;
 
@@ -39,11 +51,15 @@ static uint8_t *stack_pointer(void)
 {
     uint8_t *sp;
 
+#ifdef __riscv
+    __asm__ volatile("mv %0, sp" : "=r"(sp));
+#else
     __asm__ volatile("mov %0, sp" : "=r"(sp));
+#endif
     return sp;
 }
 
-_Noreturn void kerf_reset_handler(void)
+__attribute__((used)) _Noreturn void kerf_reset_handler(void)
 {
     memcpy(kerf_ld_data, kerf_ld_data_load, (size_t)(kerf_ld_data_end - kerf_ld_data));
     memset(kerf_ld_bss, 0, (size_t)(kerf_ld_bss_end - kerf_ld_bss));
@@ -51,7 +67,7 @@ _Noreturn void kerf_reset_handler(void)
     kerf_semihost_exit((uint32_t)main());
 }
 
-_Noreturn void kerf_fault_handler(void)
+__attribute__((used, aligned(4))) _Noreturn void kerf_fault_handler(void)
 {
     kerf_semihost_print("fault: the image reached an address or instruction it may not\n");
     kerf_semihost_exit(EXIT_FAULT);

@@ -99,7 +99,11 @@ static uint32_t calibrate(void)
     uint32_t loops = CALIBRATION / 2;
     uint32_t begin = kerf_device_ticks();
 
+#ifdef __riscv
+    __asm__ volatile("1: addi %0, %0, -1\n   bnez %0, 1b" : "+r"(loops));
+#else
     __asm__ volatile(".syntax unified\n1: subs %0, %0, #1\n   bne 1b" : "+l"(loops) : : "cc");
+#endif
     return kerf_device_ticks() - begin;
 }
 
