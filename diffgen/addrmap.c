@@ -175,7 +175,9 @@ static size_t sort_votes(struct urn *urn)
             votes[n++] = votes[i];
         }
     }
-    qsort(votes, n, sizeof *votes, compare_votes);
+    if (n > 1) {
+        qsort(votes, n, sizeof *votes, compare_votes);
+    }
     for (size_t i = 0; i < n; i++) {
         const struct vote v = votes[i];
 
