@@ -28,6 +28,7 @@ struct options {
     const char *old_elf_path, *new_elf_path; /* NULL: not given */
     struct kerf_diff_options diff;
     bool full, flatten, json, quiet, verbose;
+    bool by_work; /* --profile auto */
 };
 
 /* One run. */
@@ -60,6 +61,7 @@ static int help(void)
                 "  -r, --ram SIZE      workspace that the decoder may take: bytes, K, M, or tiny (2K), small (4K), "
                 "default (8K),\n"
                 "                      medium (16K), large (64K), host (1M); at least 2K\n"
+                "      --profile NAME  one of these names, or auto: by the images' sizes and the work of decoding\n"
                 "  -1 .. -9            fast .. small; 6 by default\n"
                 "      --full          a full payload: needs no old image\n"
                 "      --codec NAME    native, or lzma2: a full payload for devices with liblzma, quick to apply\n"
@@ -133,6 +135,7 @@ static int parse_paths(struct options *o, int argc, char **argv)
 
 enum {
     OPT_FULL = 256,
+    OPT_PROFILE,
     OPT_CODEC,
     OPT_ISA,
     OPT_BASE,
@@ -153,7 +156,10 @@ static int parse_option(struct options *o, int c, char **argv)
         o->delta_path = optarg;
         return -1;
     case 'r':
+        o->by_work = false;
         return kerf_diff_parse_ram(&o->diff, optarg);
+    case OPT_PROFILE:
+        return kerf_diff_parse_profile(&o->diff, &o->by_work, optarg);
     case OPT_FULL:
         o->full = true;
         return -1;
@@ -210,6 +216,7 @@ static int parse_options(struct options *o, int argc, char **argv)
     static const struct option longs[] = {
         {"output", required_argument, NULL, 'o'},
         {"ram", required_argument, NULL, 'r'},
+        {"profile", required_argument, NULL, OPT_PROFILE},
         {"full", no_argument, NULL, OPT_FULL},
         {"codec", required_argument, NULL, OPT_CODEC},
         {"isa", required_argument, NULL, OPT_ISA},
@@ -379,6 +386,11 @@ static double now(void)
 static kerf_err make(struct run *r)
 {
     double start = now();
+
+    if (r->options->by_work) {
+        kerf_diff_profile_by_work(&r->diff, r->result.old_len, r->result.new_len);
+        r->result.ram = r->diff.ram;
+    }
     kerf_err err = kerf_diff_create(r->old_image, r->result.old_len, r->new_image, r->result.new_len, &r->diff,
                                     &r->delta, &r->delta_len, &r->result.report);
 

@@ -31,6 +31,10 @@ struct kerf_diff_result {
 
 /* options.c: what more than one command takes. Each sets its field and returns -1, or says what is wrong: an exit code. */
 int kerf_diff_parse_ram(struct kerf_diff_options *diff, const char *text);
+/* --profile: a name of kerf_diff_profiles[], or auto: *by_work, and the images' sizes decide. */
+int kerf_diff_parse_profile(struct kerf_diff_options *diff, bool *by_work, const char *text);
+/* RAM, and the codec if none was asked for, by what there is to decode: no clock is asked, the same images give the same delta. */
+void kerf_diff_profile_by_work(struct kerf_diff_options *diff, uint64_t old_len, uint64_t new_len);
 int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text);
 int kerf_diff_parse_base(struct kerf_diff_options *diff, const char *text);
 int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text);

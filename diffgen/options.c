@@ -16,6 +16,13 @@ const struct kerf_diff_profile kerf_diff_profiles[] = {
     {"host", 1u << 20}, {NULL, 0},
 };
 
+/* --profile auto. Bytes of both images up to which a microcontroller is taken for the device, and a small Linux machine: */
+#define AUTO_DEFAULT_LEN (1u << 20)
+#define AUTO_LARGE_LEN (32u << 20)
+/* Mixed decisions, 8 a byte, that a native full payload may take; above, .xz applies some ten times as fast. */
+#define AUTO_DECISIONS (1u << 27)
+#define DECISIONS_PER_BYTE 8u
+
 int kerf_diff_parse_ram(struct kerf_diff_options *diff, const char *text)
 {
     for (size_t i = 0; kerf_diff_profiles[i].name != NULL; i++) {
@@ -32,6 +39,28 @@ int kerf_diff_parse_ram(struct kerf_diff_options *diff, const char *text)
                              KERF_DIFF_RAM_MIN / 1024);
     }
     return -1;
+}
+
+int kerf_diff_parse_profile(struct kerf_diff_options *diff, bool *by_work, const char *text)
+{
+    *by_work = strcmp(text, "auto") == 0;
+    for (size_t i = 0; kerf_diff_profiles[i].name != NULL; i++) {
+        if (strcmp(text, kerf_diff_profiles[i].name) == 0) {
+            diff->ram = kerf_diff_profiles[i].ram;
+            return -1;
+        }
+    }
+    return *by_work ? -1 : kerf_cli_usage("--profile takes auto, or the name of a profile, not '%s'", text);
+}
+
+void kerf_diff_profile_by_work(struct kerf_diff_options *diff, uint64_t old_len, uint64_t new_len)
+{
+    uint64_t both = old_len + new_len;
+
+    diff->ram = both <= AUTO_DEFAULT_LEN ? KERF_DIFF_RAM_DEFAULT : both <= AUTO_LARGE_LEN ? 65536 : 1u << 20;
+    if (old_len == 0 && diff->codec < 0 && new_len > AUTO_DECISIONS / DECISIONS_PER_BYTE) {
+        diff->codec = KERF_CODEC_LZMA2;
+    }
 }
 
 int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text)

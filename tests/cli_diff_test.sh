@@ -204,6 +204,16 @@ expect 2 'unknown option' "$diff" --nonsense old new -o delta
 expect 2 'unknown option' "$diff" -0 old new -o delta
 expect 2 'needs a value' "$diff" old new -o
 expect 2 'takes no value' "$diff" --json=1 old new -o delta
+expect 0 'of 8192 bytes' "$diff" --profile auto old new -o delta
+expect 0 'of 2048 bytes' "$diff" --profile tiny old new -o delta
+expect 0 'of 4096 bytes' "$diff" --profile auto --ram 4K old new -o delta
+expect 2 'profile' "$diff" --profile 8K old new -o delta
+head -c 17000000 /dev/zero >zeros
+expect 0 'of 65536 bytes' "$diff" --profile auto --full zeros -o delta
+cp delta zeros.krf
+expect 0 'lzma2' "$diff" info zeros.krf
+expect 0 'native' sh -c "'$diff' -q --profile auto --full old -o delta && '$diff' info delta"
+rm zeros zeros.krf
 expect 2 'ram' "$diff" --ram many old new -o delta
 expect 2 'ram' "$diff" --ram '' old new -o delta
 expect 2 'ram' "$diff" --ram -8K old new -o delta
