@@ -192,8 +192,8 @@ static bool find_quiet(struct kerf_run *run)
 }
 #endif
 
-/* One byte of a segment that is no reference. */
-static uint8_t code_plain(struct kerf_run *run, uint8_t source, uint8_t byte, enum kerf_step *what)
+/* One byte of a segment that is no reference. (Apart, so that its frame is not there below a reference's.) */
+__attribute__((noinline)) static uint8_t code_plain(struct kerf_run *run, uint8_t source, uint8_t byte)
 {
     struct kerf_codec *c = run->c;
     unsigned differs = 0;
@@ -207,13 +207,12 @@ static uint8_t code_plain(struct kerf_run *run, uint8_t source, uint8_t byte, en
         c->quiet = kerf_model_bit(&run->k, &run->counters[KERF_SYM_QUIET], !quiet) == 0;
         c->stretch = STRETCH;
     }
-    *what = KERF_STEP_QUIET;
     if (c->stretch == 0 || !c->quiet) {
         differs = code_differs(run, source, byte != source);
 #if KERF_ENCODER
         run->k.rc.mark = run->k.rc.cost; /* flag before, residue behind */
 #endif
-        *what = differs ? KERF_STEP_DIFFERENT : KERF_STEP_EQUAL;
+        kerf_run_note(run, differs ? KERF_STEP_DIFFERENT : KERF_STEP_EQUAL);
     }
     c->stretch = (uint8_t)(c->stretch - (c->stretch > 0));
     if (differs) {
@@ -224,14 +223,14 @@ static uint8_t code_plain(struct kerf_run *run, uint8_t source, uint8_t byte, en
 }
 
 /* The next byte or reference of a segment: its length, 0 where a reference was given up. */
-static unsigned code_copy(struct kerf_run *run, uint8_t *out, enum kerf_step *what, struct kerf_ref *ref)
+static unsigned code_copy(struct kerf_run *run, uint8_t *out, struct kerf_ref *ref)
 {
     struct kerf_codec *c = run->c;
     const struct kerf_region *region = NULL;
     const uint8_t *view = kerf_run_view(run);
 
     ref->kind = KERF_REF_NONE;
-    *what = KERF_STEP_QUIET;
+    kerf_run_note(run, KERF_STEP_QUIET);
     if (c->from_new) {
         out[0] = view[0];
         return 1;
@@ -240,9 +239,9 @@ static unsigned code_copy(struct kerf_run *run, uint8_t *out, enum kerf_step *wh
         region = kerf_ref_find(run, ref);
     }
     if (ref->kind == KERF_REF_NONE) {
-        out[0] = code_plain(run, view[0], out[0], what);
+        out[0] = code_plain(run, view[0], out[0]);
         ref->len = 1;
-    } else if (!kerf_ref_code(run, ref, region, out, what)) {
+    } else if (!kerf_ref_code(run, ref, region, out)) {
         c->raw_end = c->src_pos + ref->len;
         c->gap = 0;
         c->stretch = 0;
@@ -305,26 +304,26 @@ static bool complete(const struct kerf_codec *c)
     return c->new_pos == c->new_end && c->sectors_left == 0;
 }
 
-/* One decoding step; out has room for KERF_STEP_OUT bytes. Returns how many it wrote. */
-static unsigned decode_step(struct kerf_run *run, uint8_t *out)
+/* One decoding step: true if it wrote something, KERF_STEP_OUT bytes at most. */
+static bool decode_step(struct kerf_run *run)
 {
     struct kerf_codec *c = run->c;
-    unsigned len = 0;
 
     if (c->map_len < c->model.map_cap) {
         code_map(run, 0, 0);
     } else if (c->left > 0) {
         struct kerf_ref ref;
-        enum kerf_step what;
+        uint8_t *out = run->out + (c->new_pos - run->out_pos);
+        unsigned len = 1;
 
         out[0] = 0;
-        len = 1;
         if (c->copying) {
-            len = code_copy(run, out, &what, &ref);
+            len = code_copy(run, out, &ref);
         } else {
             out[0] = code_literal(run, 0);
         }
         produced(c, out, len);
+        return len > 0;
 #if KERF_IN_PLACE
     } else if (c->new_pos == c->new_end) {
         kerf_run_sectors(run, 0, 1);
@@ -335,36 +334,33 @@ static unsigned decode_step(struct kerf_run *run, uint8_t *out)
         c->copying = 1;
         kerf_run_segment(run, &(struct kerf_segment){.len = 1});
     }
-    return len;
+    return false;
 }
 
 kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, const uint8_t *in, size_t in_len,
                          bool last, size_t *in_pos, uint8_t *out, size_t out_cap, size_t *out_len)
 {
-    size_t len = *out_len;
     struct kerf_run run = {.k.rc = {.s = c->coder, .in = in, .in_pos = *in_pos, .in_len = in_len},
                            .c = c,
                            .io = io,
                            .out = out,
-                           .out_pos = c->new_pos - (kerf_pos)len};
+                           .out_pos = c->new_pos - (kerf_pos)*out_len};
+    size_t least = last ? 0 : KERF_STEP_MAX;
 
     kerf_run_open(&run);
-    while (run.err == KERF_OK && !complete(c) && out_cap - len >= KERF_STEP_OUT &&
-           (last || in_len - run.k.rc.in_pos >= KERF_STEP_MAX)) {
-        unsigned n = decode_step(&run, out + len);
-
-        len += n;
-        if (run.k.rc.s.starved > (last ? KERF_RC_MAX_STARVED : 0u)) {
-            kerf_run_fail(&run, KERF_ERR_CORRUPT);
-        }
-        if (n > 0 && kerf_run_in_place(c) && (c->new_pos == c->new_end || kerf_run_sector_rest(c) == 0) &&
+    while (run.err == KERF_OK && !complete(c) && out_cap - (size_t)(c->new_pos - run.out_pos) >= KERF_STEP_OUT &&
+           in_len - run.k.rc.in_pos >= least) {
+        if (decode_step(&run) && kerf_run_in_place(c) && (c->new_pos == c->new_end || kerf_run_sector_rest(c) == 0) &&
             !complete(c)) {
             kerf_run_fail(&run, KERF_SECTOR);
         }
     }
+    if (run.k.rc.s.starved > KERF_RC_MAX_STARVED) {
+        run.err = KERF_ERR_CORRUPT;
+    }
     c->coder = run.k.rc.s;
     *in_pos = run.k.rc.in_pos;
-    *out_len = len;
+    *out_len = (size_t)(c->new_pos - run.out_pos);
     if (run.err == KERF_OK && complete(c)) {
         return last && run.k.rc.in_pos == in_len ? KERF_END : KERF_ERR_TRAILING;
     }
@@ -378,7 +374,6 @@ void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struc
     memset(e, 0, sizeof *e);
     e->run.io = io;
     e->run.c = c;
-    e->run.out = new_image; /* all of new is there from the beginning */
     e->run.new_image = new_image;
     kerf_run_open(&e->run);
     kerf_rc_encode_init(&e->run.k.rc, emit, emit_ctx);
@@ -450,7 +445,8 @@ kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *w
     if (expects(e, false, true, true)) {
         uint8_t out[KERF_STEP_OUT] = {e->run.new_image[e->run.c->new_pos]};
 
-        *len = code_copy(&e->run, out, what, ref);
+        *len = code_copy(&e->run, out, ref);
+        *what = e->run.what;
         produced(e->run.c, out, *len);
     }
     return e->run.err;

@@ -70,6 +70,12 @@ unsigned kerf_model_bit_decode(struct kerf_coder *k, uint16_t *counter)
     return bit;
 }
 
+/* Input i of a mixer: of a counter, and behind those the bias. */
+static int32_t input(uint16_t *const *counters, unsigned i, unsigned n)
+{
+    return i < n ? stretch(*counters[i] >> 4) : BIAS;
+}
+
 #if KERF_ENCODER
 unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights, unsigned limit,
                         unsigned bit)
@@ -81,16 +87,19 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
 #if !KERF_ENCODER
     unsigned bit = 0;
 #endif
-    int32_t in[KERF_MIX_MAX + 1];
     int32_t dot = 0;
+#if KERF_ENCODER
+    int32_t kept[KERF_MIX_MAX + 1]; /* devices save the stack, and take it twice */
+#endif
 
-    for (unsigned i = 0; i < n; i++) {
-        in[i] = stretch(*counters[i] >> 4);
-        dot += in[i] * weights[i];
+    for (unsigned i = 0; i <= n; i++) {
+        int32_t in = input(counters, i, n);
+
+#if KERF_ENCODER
+        kept[i] = in;
+#endif
+        dot += in * weights[i];
     }
-    in[n] = BIAS;
-    dot += BIAS * weights[n];
-
     uint32_t p1 = squash(dot >> KERF_WEIGHT_BITS);
 
     bit = kerf_rc_bit(&k->rc, p1, bit);
@@ -104,13 +113,19 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
     uint32_t noise = draw_noise(k);
 
     for (unsigned i = 0; i <= n; i++) {
-        /* |err * in| < 2^28 */
-        int32_t w = weights[i] + ((err * in[i] + (int32_t)(noise << 1)) >> 17);
+#if KERF_ENCODER
+        int32_t in = kept[i];
+#else
+        int32_t in = input(counters, i, n);
+#endif
+        int32_t w = weights[i] + ((err * in + (int32_t)(noise << 1)) >> 17); /* |err * in| < 2^28 */
 
-        weights[i] = (int16_t)(w > INT16_MAX ? INT16_MAX : w < INT16_MIN ? INT16_MIN : w);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        update(counters[i], limit, bit, noise);
+        if (w == (int16_t)w) {
+            weights[i] = (int16_t)w;
+        }
+        if (i < n) {
+            update(counters[i], limit, bit, noise);
+        }
     }
     return bit;
 }

@@ -28,14 +28,7 @@ struct prediction {
 
 static bool in_image(const struct kerf_run *run, kerf_addr addr)
 {
-    for (unsigned i = 0; i < run->c->region_count; i++) {
-        const struct kerf_region *r = &run->regions[i];
-
-        if (kerf_run_addr(run, addr - r->old_addr) < r->old_len) {
-            return true;
-        }
-    }
-    return false;
+    return kerf_run_region(run, KERF_OLD_ADDR, addr) != NULL;
 }
 
 static bool in_ranges(const struct kerf_run *run, kerf_addr addr)
@@ -58,7 +51,8 @@ struct found {
  * The entry with the highest key up to `key`, the last one of several; where there is none, one of key and shift 0. `moved`: the
  * key of an entry is its own plus its shift.
  */
-static struct found nearest(const struct kerf_run *run, const uint8_t *table, unsigned len, kerf_addr key, bool moved)
+__attribute__((noinline)) static struct found nearest(const struct kerf_run *run, const uint8_t *table, unsigned len,
+                                                      kerf_addr key, bool moved)
 {
     struct found best = {key, 0, 0};
 
@@ -111,14 +105,11 @@ kerf_shift kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos)
     kerf_addr addr = kerf_run_new_addr(run, new_pos);
 
     addr -= (kerf_addr)nearest(run, run->map, run->c->map_len, addr, true).shift;
-    for (unsigned i = 0; i < run->c->region_count; i++) {
-        const struct kerf_region *r = &run->regions[i];
-        kerf_addr at = kerf_run_addr(run, addr - r->old_addr);
 
-        if (at < r->old_len) {
-            addr = r->old_pos + at;
-            break;
-        }
+    const struct kerf_region *r = kerf_run_region(run, KERF_OLD_ADDR, addr);
+
+    if (r != NULL) {
+        addr += r->old_pos - r->old_addr;
     }
     return kerf_run_shift(run, addr - new_pos);
 }
@@ -313,17 +304,8 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
 const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref)
 {
     struct kerf_codec *c = run->c;
-    const struct kerf_region *r = NULL;
 
     ref->kind = KERF_REF_NONE;
-    for (unsigned i = 0; i < c->region_count; i++) {
-        if (c->src_pos - run->regions[i].old_pos < run->regions[i].old_len) {
-            r = &run->regions[i];
-        }
-    }
-    if (r == NULL || r->kinds == 0) {
-        return r;
-    }
 #if KERF_ENCODER
     unsigned known_step;
 
@@ -331,9 +313,14 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
         if (known_step != 0 && c->src_pos >= c->insn_end) {
             c->insn_end = c->src_pos + known_step;
         }
-        return r;
+        return NULL;
     }
 #endif
+    const struct kerf_region *r = kerf_run_region(run, KERF_OLD_POS, c->src_pos);
+
+    if (r == NULL || r->kinds == 0) {
+        return r;
+    }
     const struct kerf_isa_view view = {kerf_run_view(run), kerf_run_addr(run, r->old_addr + (c->src_pos - r->old_pos)),
                                        r->kinds,           c->src_pos >= c->insn_end,
                                        c->record,          (uint32_t)(c->insn_end - c->src_pos)};
@@ -434,8 +421,7 @@ static kerf_pos find_fix(const struct kerf_run *run, const struct kerf_ref *ref,
 }
 #endif
 
-bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out,
-                   enum kerf_step *what)
+bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out)
 {
     const uint8_t *view = kerf_run_view(run);
     struct prediction pr = {ref->target, SOURCE_NONE, 0};
@@ -458,7 +444,7 @@ bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struc
     }
 #endif
     wrong = code_wrong(run, ref->kind, pr.source, unchanged, wrong) != 0;
-    *what = wrong ? KERF_STEP_REF_WRONG : KERF_STEP_REF;
+    kerf_run_note(run, wrong ? KERF_STEP_REF_WRONG : KERF_STEP_REF);
     if (wrong) {
         if (ref->kind == KERF_REF_LOW) {
             return false;

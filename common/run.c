@@ -45,6 +45,11 @@ uint8_t kerf_run_byte(struct kerf_run *run, bool from_new, kerf_pos pos)
         if (pos - start >= c->new_pos - start) {
             return 0;
         }
+#if KERF_ENCODER
+        if (run->new_image != NULL) {
+            return run->new_image[pos];
+        }
+#endif
         if (pos - run->out_pos < c->new_pos - run->out_pos) {
             return run->out[pos - run->out_pos];
         }

@@ -65,14 +65,26 @@ struct kerf_run {
     uint16_t *flags;    /* tables of one size, of references and of equal bytes */
     uint16_t *bytes;
     int16_t *weights;
-    const uint8_t *out; /* bytes of new from out_pos on that this call produced */
+    uint8_t *out; /* decoding: bytes of new from out_pos on that this call produced */
     kerf_pos out_pos;
 #if KERF_ENCODER
     const uint8_t *new_image; /* encoding: the new image, else NULL */
     const uint8_t *old_image; /* all of old, KERF_ISA_VIEW_LEN zero bytes behind it; NULL: through io */
+    enum kerf_step what;      /* the newest step of a segment */
     uint8_t *nothing; /* for each byte of old, what refs.c remembers of it; all zero at first. NULL: no memory */
 #endif
 };
+
+/* For statistics alone. */
+static inline void kerf_run_note(struct kerf_run *run, enum kerf_step what)
+{
+#if KERF_ENCODER
+    run->what = what;
+#else
+    (void)run;
+    (void)what;
+#endif
+}
 
 static inline void kerf_run_fail(struct kerf_run *run, kerf_err err)
 {
@@ -211,6 +223,13 @@ static inline kerf_shift kerf_run_shift(const struct kerf_run *run, kerf_pos dif
     return (kerf_shift)difference;
 }
 
+/* The region that holds an old position, a position of new, or an old address; NULL: none. */
+enum kerf_place {
+    KERF_OLD_POS,
+    KERF_NEW_POS,
+    KERF_OLD_ADDR,
+};
+const struct kerf_region *kerf_run_region(const struct kerf_run *run, enum kerf_place place, kerf_pos at);
 /* Address of a position of new; positions outside every region are their own address. */
 kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos);
 
@@ -253,10 +272,9 @@ static inline void kerf_run_segment(struct kerf_run *run, const struct kerf_segm
 const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref);
 /*
  * Codes the reference: predicts it, and corrects it. Writes ref->len bytes to out. False: prediction was given up, and the bytes
- * are to be coded one by one. *what: whether the prediction held. refs.c
+ * are to be coded one by one. refs.c
  */
-bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out,
-                   enum kerf_step *what);
+bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out);
 /* Notes the second halves of a pair without a value: for walking ahead while encoding. refs.c */
 void kerf_ref_expect(struct kerf_run *run, const struct kerf_ref *ref);
 /* The distance old_pos - new_pos that the address map gives for new_pos. refs.c */

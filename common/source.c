@@ -11,6 +11,9 @@ enum jump {
     JUMP_LAST = JUMP_RECENT1 + KERF_RECENT - 2,
 };
 
+/* Which recent distance a jump means, and which one drops out. */
+static const uint8_t recent_of[JUMP_LAST + 1] = {0, KERF_RECENT - 1, KERF_RECENT - 1, 1, 2, 3};
+
 #if KERF_ENCODER
 void kerf_run_span(struct kerf_run *run, enum kerf_number which, unsigned to_end, unsigned min, kerf_pos len)
 #else
@@ -114,17 +117,15 @@ void kerf_run_segment_decode(struct kerf_run *run)
 
     kerf_shift *recent = c->recent[c->from_new];
     unsigned jump = c->jump;
-    unsigned i = jump > JUMP_FAR ? jump - JUMP_FAR : jump == JUMP_RECENT ? 0 : KERF_RECENT - 1;
+    unsigned i = recent_of[jump];
+    enum kerf_number which = KERF_NUM_LEN_OLD;
 
-    kerf_run_span(run,
-                  !c->from_new       ? KERF_NUM_LEN_OLD
-                  : jump == JUMP_FAR ? KERF_NUM_LEN_NEW
-                                     : KERF_NUM_LEN_AGAIN,
-                  1u + c->from_new, 1, len);
-    if (jump == JUMP_MAP) {
-        distance = kerf_ref_map_distance(run, c->new_pos);
-    } else if (jump != JUMP_FAR) {
-        distance = recent[i];
+    if (c->from_new) {
+        which = jump == JUMP_FAR ? KERF_NUM_LEN_NEW : KERF_NUM_LEN_AGAIN;
+    }
+    kerf_run_span(run, which, 1u + c->from_new, 1, len);
+    if (jump != JUMP_FAR) {
+        distance = jump == JUMP_MAP ? kerf_ref_map_distance(run, c->new_pos) : recent[i];
     } else if (c->from_new) {
         distance = code_distance(run, distance);
     } else {
@@ -137,25 +138,22 @@ void kerf_run_segment_decode(struct kerf_run *run)
         recent[i] = recent[i - 1];
     }
     recent[0] = distance;
-
-    kerf_pos src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)distance);
-    kerf_pos size = c->from_new ? c->new_size : c->old_size;
-
-    if (src_pos >= size || c->left > size - src_pos ||
-        (c->from_new && src_pos - c->new_pos < c->new_end - c->new_pos)) {
-        kerf_run_fail(run, KERF_ERR_CORRUPT);
-        c->left = 0;
-        return;
-    }
-    c->src_pos = src_pos;
-    c->insn_end = src_pos;
-    c->raw_end = src_pos;
+    c->src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)distance);
+    c->insn_end = c->src_pos;
+    c->raw_end = c->src_pos;
     c->record = 0;
     c->gap = 8;
     c->stretch = 0;
-    if (!c->from_new) {
-        c->seg_start = src_pos;
-        c->old_end = src_pos + c->left;
-        c->old_prev = kerf_run_byte(run, false, src_pos - 1);
+
+    kerf_pos size = c->from_new ? c->new_size : c->old_size;
+
+    if (c->src_pos >= size || c->left > size - c->src_pos ||
+        (c->from_new && c->src_pos - c->new_pos < c->new_end - c->new_pos)) {
+        kerf_run_fail(run, KERF_ERR_CORRUPT);
+        c->left = 0;
+    } else if (!c->from_new) {
+        c->seg_start = c->src_pos;
+        c->old_end = c->src_pos + c->left;
+        c->old_prev = kerf_run_byte(run, false, c->src_pos - 1);
     }
 }

@@ -226,14 +226,22 @@ unsigned kerf_run_flag_decode(struct kerf_run *run, const unsigned *contexts, un
     return kerf_model_mix(&run->k, counters, n, weights, wrong ? 15 : 14, bit);
 }
 
-kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos)
+const struct kerf_region *kerf_run_region(const struct kerf_run *run, enum kerf_place place, kerf_pos at)
 {
     for (unsigned i = 0; i < run->c->region_count; i++) {
         const struct kerf_region *r = &run->regions[i];
+        kerf_pos start = place == KERF_OLD_POS ? r->old_pos : place == KERF_NEW_POS ? r->new_pos : r->old_addr;
 
-        if (new_pos - r->new_pos < r->new_len) {
-            return kerf_run_addr(run, r->new_addr + (new_pos - r->new_pos));
+        if (kerf_run_addr(run, at - start) < (place == KERF_NEW_POS ? r->new_len : r->old_len)) {
+            return r;
         }
     }
-    return new_pos;
+    return NULL;
+}
+
+kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos)
+{
+    const struct kerf_region *r = kerf_run_region(run, KERF_NEW_POS, new_pos);
+
+    return r == NULL ? new_pos : kerf_run_addr(run, r->new_addr + (new_pos - r->new_pos));
 }

@@ -107,7 +107,8 @@ class Decisions:
         bit, noise = self.decide(p), self.draw()
         err = (65536 if bit else 0) - p
         for i, value in enumerate(inputs):
-            w[i] = min(max(w[i] + ((err * value + 2 * noise) >> 17), -32768), 32767)
+            moved = w[i] + ((err * value + 2 * noise) >> 17)
+            w[i] = moved if -32768 <= moved <= 32767 else w[i]
         for counter in c:
             counter.update(limit, bit, noise)
         return bit
