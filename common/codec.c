@@ -120,7 +120,7 @@ static unsigned code_differs(struct kerf_run *run, uint8_t source, unsigned diff
     };
 
     differs = kerf_run_flag(run, contexts, KERF_EQUAL_TABLES, differs);
-    c->equal_history = (uint8_t)(c->equal_history << 1 | differs);
+    c->equal_history = (uint8_t)((unsigned)c->equal_history << 1 | differs);
     return differs;
 }
 
