@@ -276,7 +276,8 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
     unsigned most = !c->quiet ? 0 : c->left > c->stretch ? c->stretch : c->left > 0 ? (unsigned)c->left - 1 : 0;
     unsigned n = 0;
 
-    if (run->nothing == NULL || c->from_new || c->src_pos < c->raw_end) {
+    if (run->old_image == NULL || (run->nothing == NULL && c->region_count > 0) || c->from_new ||
+        c->src_pos < c->raw_end) {
         return 0;
     }
     for (; n < most; n++) {

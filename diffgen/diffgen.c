@@ -27,7 +27,7 @@ static kerf_err side_open(struct kerf_side *side, const uint8_t *bytes, size_t l
     if (side->copy == NULL) {
         return KERF_ERR_RAM;
     }
-    if (len > 0) {
+    if (bytes != NULL && len > 0) {
         memcpy(side->copy, bytes, len);
     }
     memset(side->copy + len, 0, KERF_PAD);
@@ -39,7 +39,7 @@ static void side_close(struct kerf_side *side)
 {
     kerf_scan_free(side);
     free(side->nothing_of_all);
-    free(side->masked_of_all);
+    free(side->mask_of_all);
     free(side->copy);
     side->copy = NULL;
     side->bytes = NULL;
@@ -163,7 +163,7 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
         w->order = &order;
     }
     if (err == KERF_OK) {
-        err = kerf_strategy_run(w, ram, header, &plan);
+        err = kerf_strategy_run(w, ram, header, &plan, &report->memory_needed);
     }
     bool stored = false;
 
@@ -262,7 +262,8 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
     if (err == KERF_OK) {
         err = side_open(&w.new_side, new_image, new_len, options->padded);
     }
-    if (err == KERF_OK && old_len > 0) {
+    /* References are for images that 32-bit addresses reach. */
+    if (err == KERF_OK && old_len > 0 && ((uint64_t)old_len | new_len) >> 32 == 0) {
         err = kerf_image_recognise(old_image, old_len, new_image, new_len, options, &w.image);
     }
     for (unsigned i = 0; i < w.image.region_count; i++) {

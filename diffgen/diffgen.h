@@ -44,7 +44,9 @@ struct kerf_diff_options {
     bool base_known; /* hint: both images are loaded at `base` */
     uint64_t base;
     const struct kerf_diff_hint *old_hint, *new_hint; /* NULL: none */
-    bool padded; /* both images are followed by KERF_DIFF_PAD zero bytes, and need not be copied for want of them */
+    uint64_t memory; /* bytes of the host's memory that may be taken; 0: 5 for each byte of the images, and 64 MB */
+    unsigned jobs;   /* threads at most; 0: one. The delta is the same, whatever it is */
+    bool padded;     /* both images are followed by KERF_DIFF_PAD zero bytes, and need not be copied for want of them */
     kerf_diff_progress *progress; /* NULL: none */
     void *progress_ctx;
 };
@@ -63,11 +65,12 @@ enum kerf_diff_part {
 struct kerf_diff_report {
     uint64_t delta_len; /* bytes of the whole container */
     uint64_t header_len;
-    uint64_t chain_len;                               /* bytes of chunk digests */
-    uint64_t workspace;                               /* bytes the decoder needs */
-    uint64_t part_cost[KERF_PART_COUNT];              /* bits * 2^-16 */
-    uint64_t segments, literals, refs, refs_wrong;    /* counts; literals in bytes */
-    char recognised[256];                             /* one line for people: ISA, load address, ranges */
+    uint64_t chain_len;                            /* bytes of chunk digests */
+    uint64_t workspace;                            /* bytes the decoder needs */
+    uint64_t part_cost[KERF_PART_COUNT];           /* bits * 2^-16 */
+    uint64_t segments, literals, refs, refs_wrong; /* counts; literals in bytes */
+    uint64_t memory_needed; /* KERF_ERR_SPACE: bytes of options.memory that would do; 0: it is about the slot */
+    char recognised[256];   /* one line for people: ISA, load address, ranges */
     struct kerf_sha256_digest old_digest, new_digest; /* in full */
     struct kerf_sha256_digest chunk0_digest;          /* what authenticates the delta: --expect */
 };
@@ -77,7 +80,7 @@ struct kerf_diff_report {
  * declared workspace before this returns. old_len 0 makes a full payload. *delta is malloc'ed and owned by the caller
  * (free). The result is a function of the two images and the options alone. `report` may be NULL.
  * KERF_ERR_ARGUMENT: an option out of range. KERF_ERR_RAM: options.ram is under KERF_DIFF_RAM_MIN, or the host has no
- * memory. KERF_ERR_STATE: the self-check failed (a bug; no delta is returned).
+ * memory. KERF_ERR_SPACE: the images do not fit into options.slot, or options.memory is too little for them. KERF_ERR_STATE: the self-check failed (a bug; no delta is returned).
  */
 KERF_MUST_USE kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
                                         size_t new_len, const struct kerf_diff_options *options, uint8_t **delta,

@@ -70,27 +70,32 @@ static int help(void)
     for (unsigned isa = 0; kerf_isa_name(isa) != NULL; isa++) {
         (void)printf("%s%s", isa == 0 ? "" : isa % 6 == 0 ? ",\n                      " : ", ", kerf_isa_name(isa));
     }
-    (void)fputs("\n"
-                "      --base ADDRESS  load address of both images, in hexadecimal, where it is not recognised\n"
-                "      --in-place sector=BYTES,scratch=SECTORS[,group=SECTORS][,slot=BYTES]\n"
-                "                      for a device with one slot, where NEW takes OLD's place sector by sector\n"
-                "      --elf-old FILE, --elf-new FILE\n"
-                "                      ELF files of the images, for what their bytes leave open\n"
-                "      --flatten       Intel HEX, UF2, DfuSe and DFU files: the delta is of the images in them\n"
-                "      --no-new        the decoder must not read back what it has written\n"
-                "      --expect DIGEST info: the digest that the delta must have, as kerf-diff printed it\n"
-                "      --old OLD       info: decode the payload too, and count where its bytes went\n"
-                "      --json          print the result as one JSON object\n"
-                "  -q, --quiet         print nothing but errors and warnings\n"
-                "  -v, --verbose       print where the bytes went, and compare with a full payload\n"
-                "  -h, --help          print this\n"
-                "      --version       print the version\n"
-                "\n"
-                "Exit codes: 0 done, 1 internal error or out of memory, 2 usage, 3 damaged delta (info), 4 not its old "
-                "image (info),\n"
-                "5 file or disk error, 6 not the delta that --expect names (info), 7 does not fit: --ram too small, "
-                "image too large.\n",
-                stdout);
+    (void)fputs(
+        "\n"
+        "      --base ADDRESS  load address of both images, in hexadecimal, where it is not recognised\n"
+        "      --in-place sector=BYTES,scratch=SECTORS[,group=SECTORS][,slot=BYTES]\n"
+        "                      for a device with one slot, where NEW takes OLD's place sector by sector\n"
+        "      --elf-old FILE, --elf-new FILE\n"
+        "                      ELF files of the images, for what their bytes leave open\n"
+        "      --flatten       Intel HEX, UF2, DfuSe and DFU files: the delta is of the images in them\n"
+        "      --no-new        the decoder must not read back what it has written\n"
+        "      --expect DIGEST info: the digest that the delta must have, as kerf-diff printed it\n"
+        "      --old OLD       info: decode the payload too, and count where its bytes went\n"
+        "      --memory SIZE   memory that kerf-diff may take here: by default 64 MB and 5 bytes for each byte of "
+        "the images;\n"
+        "                      with less, matches are searched for in larger steps\n"
+        "  -j, --jobs N        threads, by default one for each processor; the delta is the same\n"
+        "      --json          print the result as one JSON object\n"
+        "  -q, --quiet         print nothing but errors and warnings\n"
+        "  -v, --verbose       print where the bytes went, and compare with a full payload\n"
+        "  -h, --help          print this\n"
+        "      --version       print the version\n"
+        "\n"
+        "Exit codes: 0 done, 1 internal error or out of memory, 2 usage, 3 damaged delta (info), 4 not its old "
+        "image (info),\n"
+        "5 file or disk error, 6 not the delta that --expect names (info), 7 does not fit: --ram too small, "
+        "image too large.\n",
+        stdout);
     return KERF_EXIT_OK;
 }
 
@@ -144,6 +149,7 @@ enum {
     OPT_FLATTEN,
     OPT_IN_PLACE,
     OPT_NO_NEW,
+    OPT_MEMORY,
     OPT_JSON,
     OPT_VERSION
 };
@@ -187,6 +193,10 @@ static int parse_option(struct options *o, int c, char **argv)
     case OPT_NO_NEW:
         o->diff.no_new = true;
         return -1;
+    case OPT_MEMORY:
+        return kerf_diff_parse_memory(&o->diff, optarg);
+    case 'j':
+        return kerf_diff_parse_jobs(&o->diff, optarg);
     case OPT_JSON:
         o->json = true;
         return -1;
@@ -226,6 +236,8 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"elf-new", required_argument, NULL, OPT_ELF_NEW},
         {"flatten", no_argument, NULL, OPT_FLATTEN},
         {"no-new", no_argument, NULL, OPT_NO_NEW},
+        {"memory", required_argument, NULL, OPT_MEMORY},
+        {"jobs", required_argument, NULL, 'j'},
         {"json", no_argument, NULL, OPT_JSON},
         {"quiet", no_argument, NULL, 'q'},
         {"verbose", no_argument, NULL, 'v'},
@@ -237,7 +249,7 @@ static int parse_options(struct options *o, int argc, char **argv)
     int c;
 
     opterr = 0;
-    while (code < 0 && (c = getopt_long(argc, argv, ":o:r:qvh123456789", longs, NULL)) != -1) {
+    while (code < 0 && (c = getopt_long(argc, argv, ":o:r:j:qvh123456789", longs, NULL)) != -1) {
         code = parse_option(o, c, argv);
     }
     return code < 0 ? parse_paths(o, argc, argv) : code;
@@ -276,7 +288,7 @@ static kerf_err read_images(struct run *r)
 
     r->old_input = (struct kerf_input){.path = o->old_path, .names_path = o->old_elf_path, .flatten = o->flatten};
     r->new_input = (struct kerf_input){.path = o->new_path, .names_path = o->new_elf_path, .flatten = o->flatten};
-    kerf_err err = kerf_inputs_read(&r->old_input, &r->new_input, KERF_DIFF_IMAGE_MAX, &r->why);
+    kerf_err err = kerf_inputs_read(&r->old_input, &r->new_input, kerf_diff_image_max(&o->diff), &r->why);
     const char *map = o->new_elf_path != NULL && !r->new_input.symbols.is_elf   ? o->new_elf_path
                       : o->old_elf_path != NULL && !r->old_input.symbols.is_elf ? o->old_elf_path
                                                                                 : NULL;
@@ -336,6 +348,8 @@ static void explain_create(struct run *r, kerf_err err)
                      "out of memory with images of %zu and %zu bytes: free some memory, or use a larger machine",
                      r->result.old_len, r->result.new_len);
         r->exit_code = KERF_EXIT_INTERNAL;
+    } else if (err == KERF_ERR_SPACE && r->result.report.memory_needed > 0) {
+        kerf_diff_explain_memory(&r->why, &r->diff, &r->result.report);
     } else if (err == KERF_ERR_ARGUMENT && r->diff.in_place && r->result.old_len == 0) {
         kerf_why_set(&r->why, "--in-place needs an old image, and '%s' is empty: use --full", r->options->old_path);
     } else if (err == KERF_ERR_SPACE) {
@@ -483,6 +497,7 @@ int main(int argc, char **argv)
     o.diff.codec = -1;
     o.diff.ram = KERF_DIFF_RAM_DEFAULT;
     o.diff.level = KERF_DIFF_LEVEL_DEFAULT;
+    o.diff.jobs = kerf_diff_cores();
     kerf_cli_begin("kerf-diff");
     if (argc > 1 && strcmp(argv[1], "info") == 0) {
         return kerf_cli_end(kerf_diff_info(argc - 1, argv + 1));

@@ -8,11 +8,13 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "common/host/why.h"
 #include "diffgen/diffgen.h"
 #include "diffgen/flatten.h"
 
-/* Images that the suffix array takes at most, in bytes. */
-#define KERF_DIFF_IMAGE_MAX ((size_t)INT32_MAX)
+/* Images longer than this are refused as they are read, in bytes; memory is mostly the limit. */
+#define KERF_DIFF_IMAGE_MAX (SIZE_MAX / 16)
+#define KERF_DIFF_JOBS_MAX 64u
 
 struct kerf_trace;
 
@@ -35,6 +37,15 @@ int kerf_diff_parse_ram(struct kerf_diff_options *diff, const char *text);
 int kerf_diff_parse_profile(struct kerf_diff_options *diff, bool *by_work, const char *text);
 /* RAM, and the codec if none was asked for, by what there is to decode: no clock is asked, the same images give the same delta. */
 void kerf_diff_profile_by_work(struct kerf_diff_options *diff, uint64_t old_len, uint64_t new_len);
+int kerf_diff_parse_memory(struct kerf_diff_options *diff, const char *text);
+int kerf_diff_parse_jobs(struct kerf_diff_options *diff, const char *text);
+/* Bytes of an image that is worth reading: one longer than all the memory is not. */
+size_t kerf_diff_image_max(const struct kerf_diff_options *diff);
+/* Processors of this machine, 1 .. KERF_DIFF_JOBS_MAX: what --jobs is by default. */
+unsigned kerf_diff_cores(void);
+/* The line for KERF_ERR_SPACE, where it is not about a slot. */
+void kerf_diff_explain_memory(struct kerf_why *why, const struct kerf_diff_options *diff,
+                              const struct kerf_diff_report *report);
 int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text);
 int kerf_diff_parse_base(struct kerf_diff_options *diff, const char *text);
 int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text);

@@ -4,6 +4,7 @@
  * makes (C. Percival, "Naive differences of executable code", 2003): the plan that others must beat.
  */
 #include <divsufsort.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "diffgen/work.h"
@@ -14,10 +15,14 @@
 #define MATCH_MIN 4              /* bytes of a match that is worth a segment */
 #define MIN_GAIN 8               /* a new match must be better than the running one by more than this many bytes */
 
-/* Plans ask where new changed, round for round the same places: pages of new, made when they are asked for. */
+/*
+ * Plans ask where new changed, round for round the same places: pages of new, made when they are asked for. Threads that
+ * plan at the same time share them, since all would find the same.
+ */
 struct kerf_match_memory {
     size_t count;
-    uint32_t *pages[]; /* PAGE positions in old each; NULL: none yet */
+    atomic_size_t left;                  /* pages that there is still memory for */
+    _Atomic(_Atomic uint32_t *) pages[]; /* PAGE positions in old each; NULL: none yet */
 };
 
 /*
@@ -53,8 +58,16 @@ kerf_err kerf_match_prepare(struct kerf_work *w)
 {
     size_t len = w->old_side.len;
 
-    if (len > INT32_MAX || w->new_side.len > INT32_MAX) {
+    size_t pages = w->new_side.len / PAGE + 1;
+
+    w->matches = calloc(1, sizeof *w->matches + pages * sizeof w->matches->pages[0]);
+    if (w->matches == NULL) {
         return KERF_ERR_RAM;
+    }
+    w->matches->count = pages;
+    atomic_init(&w->matches->left, w->budget.match_pages);
+    if (w->budget.coarse) {
+        return kerf_coarse_open(&w->old_side, w->budget.index, &w->coarse);
     }
     w->suffixes = malloc((len + 1) * sizeof *w->suffixes);
     if (w->suffixes == NULL) {
@@ -68,35 +81,17 @@ kerf_err kerf_match_prepare(struct kerf_work *w)
 
 void kerf_match_free(struct kerf_work *w)
 {
+    kerf_coarse_close(w->coarse);
     free(w->suffixes);
     free(w->buckets);
     for (size_t i = 0; w->matches != NULL && i < w->matches->count; i++) {
-        free(w->matches->pages[i]);
+        free((void *)atomic_load_explicit(&w->matches->pages[i], memory_order_relaxed));
     }
     free(w->matches);
+    w->coarse = NULL;
     w->suffixes = NULL;
     w->buckets = NULL;
     w->matches = NULL;
-}
-
-/* Bytes that a and b have in common, of at most `max`; the first `len` are known to be. */
-static size_t common_prefix(const uint8_t *a, const uint8_t *b, size_t len, size_t max)
-{
-    while (len + 8 <= max) {
-        uint64_t x;
-        uint64_t y;
-
-        memcpy(&x, a + len, 8);
-        memcpy(&y, b + len, 8);
-        if (x != y) {
-            break;
-        }
-        len += 8;
-    }
-    while (len < max && a[len] == b[len]) {
-        len++;
-    }
-    return len;
 }
 
 size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old_pos)
@@ -114,6 +109,9 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
     if (old_len == 0) {
         return 0;
     }
+    if (w->coarse != NULL) {
+        return kerf_coarse_longest(w->coarse, &w->old_side, &w->new_side, new_pos, old_pos);
+    }
     if (p_len >= 2) {
         size_t pair = (size_t)p[0] << 8 | p[1];
 
@@ -126,7 +124,7 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
         size_t at = (size_t)w->suffixes[mid];
         size_t n = old_len - at < p_len ? old_len - at : p_len;
         size_t most = n < COMPARE_MAX ? n : COMPARE_MAX;
-        size_t len = common_prefix(old_bytes + at, p, low_len < high_len ? low_len : high_len, most);
+        size_t len = kerf_match_common(old_bytes + at, p, low_len < high_len ? low_len : high_len, most);
 
         if (len < most && old_bytes[at + len] < p[len]) {
             low = mid;
@@ -138,49 +136,49 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
     }
     size_t a = (size_t)w->suffixes[low];
     size_t b = (size_t)w->suffixes[high < old_len ? high : low];
-    size_t a_len = common_prefix(old_bytes + a, p, low_len, old_len - a < p_len ? old_len - a : p_len);
-    size_t b_len = common_prefix(old_bytes + b, p, high < old_len ? high_len : low_len,
-                                 old_len - b < p_len ? old_len - b : p_len);
+    size_t a_len = kerf_match_common(old_bytes + a, p, low_len, old_len - a < p_len ? old_len - a : p_len);
+    size_t b_len = kerf_match_common(old_bytes + b, p, high < old_len ? high_len : low_len,
+                                     old_len - b < p_len ? old_len - b : p_len);
 
     *old_pos = a_len > b_len ? a : b;
     return a_len > b_len ? a_len : b_len;
 }
 
 /* Where the answer for a byte of new is kept; NULL: no memory for it. */
-static uint32_t *recall(struct kerf_work *w, size_t new_pos)
+static _Atomic uint32_t *recall(const struct kerf_work *w, size_t new_pos)
 {
-    size_t count = w->new_side.len / PAGE + 1;
+    _Atomic(_Atomic uint32_t *) *place = &w->matches->pages[new_pos / PAGE];
+    _Atomic uint32_t *page = atomic_load_explicit(place, memory_order_acquire);
 
-    if (w->matches == NULL) {
-        w->matches = calloc(1, sizeof *w->matches + count * sizeof w->matches->pages[0]);
-        if (w->matches == NULL) {
-            return NULL;
-        }
-        w->matches->count = count;
-    }
-    uint32_t **page = &w->matches->pages[new_pos / PAGE];
+    if (page == NULL) {
+        bool room = atomic_load(&w->matches->left) >
+                    0; /* two threads may see the last one: that is one too many, no more */
+        _Atomic uint32_t *made = room ? malloc(PAGE * sizeof *made) : NULL;
 
-    if (*page == NULL) {
-        *page = malloc(PAGE * sizeof **page);
-        for (size_t i = 0; *page != NULL && i < PAGE; i++) {
-            (*page)[i] = UNKNOWN;
+        for (size_t i = 0; made != NULL && i < PAGE; i++) {
+            atomic_init(&made[i], UNKNOWN);
+        }
+        if (made != NULL && atomic_compare_exchange_strong(place, &page, made)) {
+            page = made;
+            atomic_fetch_sub(&w->matches->left, 1);
+        } else {
+            free((void *)made); /* another thread was quicker: its page */
         }
     }
-    return *page != NULL ? &(*page)[new_pos % PAGE] : NULL;
+    return page != NULL ? &page[new_pos % PAGE] : NULL;
 }
 
-uint32_t kerf_match_at(struct kerf_work *w, size_t new_pos)
+uint32_t kerf_match_at(const struct kerf_work *w, size_t new_pos)
 {
-    uint32_t *known = recall(w, new_pos);
+    _Atomic uint32_t *known = recall(w, new_pos);
+    uint32_t match = known == NULL ? UNKNOWN : atomic_load_explicit(known, memory_order_relaxed);
     size_t at;
 
-    if (known != NULL && *known != UNKNOWN) {
-        return *known;
-    }
-    uint32_t match = kerf_match_longest(w, new_pos, &at) >= MATCH_MIN ? (uint32_t)at : KERF_MATCH_NONE;
-
-    if (known != NULL) {
-        *known = match;
+    if (match == UNKNOWN) {
+        match = kerf_match_longest(w, new_pos, &at) >= MATCH_MIN ? (uint32_t)at : KERF_MATCH_NONE;
+        if (known != NULL) {
+            atomic_store_explicit(known, match, memory_order_relaxed);
+        }
     }
     return match;
 }

@@ -3,9 +3,11 @@
 #define _POSIX_C_SOURCE 200809L
 #define _FILE_OFFSET_BITS 64
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/host/cli.h"
 #include "diffgen/image.h"
@@ -61,6 +63,45 @@ void kerf_diff_profile_by_work(struct kerf_diff_options *diff, uint64_t old_len,
     if (old_len == 0 && diff->codec < 0 && new_len > AUTO_DECISIONS / DECISIONS_PER_BYTE) {
         diff->codec = KERF_CODEC_LZMA2;
     }
+}
+
+int kerf_diff_parse_memory(struct kerf_diff_options *diff, const char *text)
+{
+    if (kerf_cli_parse_size(text, &diff->memory) != KERF_OK || diff->memory == 0) {
+        return kerf_cli_usage("--memory takes a size such as 256M, not '%s'", text);
+    }
+    return -1;
+}
+
+int kerf_diff_parse_jobs(struct kerf_diff_options *diff, const char *text)
+{
+    char *end;
+    unsigned long jobs = strtoul(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || jobs < 1 || jobs > KERF_DIFF_JOBS_MAX) {
+        return kerf_cli_usage("--jobs takes a number of threads, 1 to %u, not '%s'", KERF_DIFF_JOBS_MAX, text);
+    }
+    diff->jobs = (unsigned)jobs;
+    return -1;
+}
+
+size_t kerf_diff_image_max(const struct kerf_diff_options *diff)
+{
+    return diff->memory != 0 && diff->memory < KERF_DIFF_IMAGE_MAX ? (size_t)diff->memory : KERF_DIFF_IMAGE_MAX;
+}
+
+unsigned kerf_diff_cores(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return cores < 1 ? 1 : cores > (long)KERF_DIFF_JOBS_MAX ? KERF_DIFF_JOBS_MAX : (unsigned)cores;
+}
+
+void kerf_diff_explain_memory(struct kerf_why *why, const struct kerf_diff_options *diff,
+                              const struct kerf_diff_report *report)
+{
+    kerf_why_set(why, "--memory: %" PRIu64 " bytes are too few for these images: give at least %" PRIu64 "M",
+                 diff->memory, (report->memory_needed + (1u << 20) - 1) >> 20);
 }
 
 int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text)

@@ -15,7 +15,6 @@
 #define SURE_LEN 48   /* the best state goes on for that long: no search for others, */
 #define SURE_SKIP 32  /* for so many bytes */
 #define RECENTS 4
-#define LZ_WINDOW (1u << 22) /* bytes of new that are looked back at */
 #define NO_NODE UINT32_MAX
 #define NODES_START 4096u
 
@@ -665,8 +664,7 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, const
 
     *mapped = malloc((w->old_side.ref_count + 1) * sizeof **mapped);
     /* In place new is not made from its start to its end, so nothing may be forgotten. */
-    p->lz = w->options->no_new ? NULL
-                               : kerf_lz_open(w->new_side.bytes, new_len, w->order == NULL ? LZ_WINDOW : new_len);
+    p->lz = w->options->no_new ? NULL : kerf_lz_open(w->new_side.bytes, new_len, w->budget.lz_window);
     if (*mapped == NULL || (p->lz == NULL && !w->options->no_new)) {
         return KERF_ERR_RAM;
     }

@@ -57,6 +57,9 @@ static int help(void)
         "  -r, --ram SIZE, -1 .. -9, --isa NAME, --base ADDRESS, --flatten, --no-new\n"
         "                      for the delta, as kerf-diff --help says\n"
         "      --json          print the same numbers as one JSON object; a page is written only with -o\n"
+        "      --memory SIZE   memory that kerf-diff may take here; with less, matches are searched for in larger "
+        "steps\n"
+        "  -j, --jobs N        threads, by default one for each processor\n"
         "  -q, --quiet         print nothing but errors\n"
         "  -h, --help          print this\n"
         "\n"
@@ -95,6 +98,7 @@ enum {
     OPT_ISA,
     OPT_BASE,
     OPT_NO_NEW,
+    OPT_MEMORY,
     OPT_JSON,
 };
 
@@ -127,6 +131,10 @@ static int parse_option(struct options *o, int c, char **argv)
     case OPT_NO_NEW:
         o->diff.no_new = true;
         return -1;
+    case OPT_MEMORY:
+        return kerf_diff_parse_memory(&o->diff, optarg);
+    case 'j':
+        return kerf_diff_parse_jobs(&o->diff, optarg);
     case OPT_JSON:
         o->json = true;
         return -1;
@@ -188,6 +196,8 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"isa", required_argument, NULL, OPT_ISA},
         {"base", required_argument, NULL, OPT_BASE},
         {"no-new", no_argument, NULL, OPT_NO_NEW},
+        {"memory", required_argument, NULL, OPT_MEMORY},
+        {"jobs", required_argument, NULL, 'j'},
         {"json", no_argument, NULL, OPT_JSON},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
@@ -197,7 +207,7 @@ static int parse_options(struct options *o, int argc, char **argv)
     int c;
 
     opterr = 0;
-    while (code < 0 && (c = getopt_long(argc, argv, ":o:r:qh123456789", longs, NULL)) != -1) {
+    while (code < 0 && (c = getopt_long(argc, argv, ":o:r:j:qh123456789", longs, NULL)) != -1) {
         code = parse_option(o, c, argv);
     }
     return code < 0 ? parse_paths(o, argc, argv) : code;
@@ -217,7 +227,7 @@ static kerf_err read_inputs(struct run *r)
 
     r->old_input = (struct kerf_input){.path = o->old_path, .names_path = o->elf_old_path, .flatten = o->flatten};
     r->new_input = (struct kerf_input){.path = o->new_path, .names_path = o->new_names_path, .flatten = o->flatten};
-    kerf_err err = kerf_inputs_read(&r->old_input, &r->new_input, KERF_DIFF_IMAGE_MAX, &r->why);
+    kerf_err err = kerf_inputs_read(&r->old_input, &r->new_input, kerf_diff_image_max(&r->report.diff), &r->why);
 
     r->old_image = r->old_input.image;
     r->new_image = r->new_input.image;
@@ -288,6 +298,8 @@ static kerf_err make_delta(struct run *r)
     if (err == KERF_ERR_RAM) {
         kerf_why_set(&r->why, "--ram: %" PRIu64 " bytes are too few for these images, or memory is short: give more",
                      report->diff.ram);
+    } else if (err == KERF_ERR_SPACE) {
+        kerf_diff_explain_memory(&r->why, &report->diff, &report->made);
     }
     if (err == KERF_OK) {
         err = kerf_header_parse(r->delta, r->delta_len, &report->header);
@@ -465,6 +477,7 @@ int kerf_diff_report(int argc, char **argv)
     o.diff.codec = KERF_CODEC_NATIVE; /* of the others there is nothing to tell apart */
     o.diff.ram = KERF_DIFF_RAM_DEFAULT;
     o.diff.level = KERF_DIFF_LEVEL_DEFAULT;
+    o.diff.jobs = kerf_diff_cores();
     int code = parse_options(&o, argc, argv);
 
     if (code >= 0) {

@@ -85,7 +85,7 @@ static uint32_t name_hash(const struct kerf_side *side, const struct names *name
 /* The fields of a reference become those of one fixed target seen from one fixed address; the offset of a name, its hash. */
 static void mask(const struct sweep *s, const struct found *found)
 {
-    uint8_t *p = s->side->masked + found->pos;
+    uint8_t *p = s->side->mask + found->pos;
 
     if (found->ref.form == KERF_FORM_BTF && s->names.len > 0) {
         kerf_store_le24(p, name_hash(s->side, &s->names, kerf_load_le24(s->side->bytes + found->pos)));
@@ -105,7 +105,7 @@ static kerf_err add_ref(struct sweep *s, const struct found *found)
             return KERF_OK;
         }
     }
-    if (side->ref_count == side->ref_cap) {
+    if (s->found == NULL || side->ref_count == side->ref_cap) {
         size_t cap = side->ref_cap == 0 ? 4096 : side->ref_cap + side->ref_cap / 2;
         struct found *grown = realloc(s->found, cap * sizeof *grown);
 
@@ -265,13 +265,38 @@ static kerf_err open_nothing(struct kerf_side *side, bool all)
     return KERF_OK;
 }
 
+/* Room for the masked image; without regions it is the image. */
+static kerf_err open_masked(struct kerf_side *side, bool all, bool regions)
+{
+    if (all && side->masked_of_all != NULL) {
+        side->mask = side->mask_of_all; /* as the first scan left it */
+        side->masked = side->masked_of_all;
+        return KERF_OK;
+    }
+    uint8_t *copy = regions ? malloc(side->len + KERF_PAD) : NULL;
+
+    if (regions && copy == NULL) {
+        return KERF_ERR_RAM;
+    }
+    if (copy != NULL) {
+        memcpy(copy, side->bytes, side->len + KERF_PAD);
+    }
+    side->mask = copy;
+    side->masked = copy != NULL ? copy : side->bytes;
+    if (all) {
+        side->mask_of_all = copy;
+        side->masked_of_all = side->masked;
+    }
+    return KERF_OK;
+}
+
 /* The references without their positions, which the bits tell. In the same memory: nothing can fail. */
 static void close_index(struct kerf_side *side, struct found *found)
 {
     uint32_t count = 0;
     uint8_t *bytes = (uint8_t *)found;
 
-    for (size_t i = 0; i < side->ref_count; i++) {
+    for (size_t i = 0; found != NULL && i < side->ref_count; i++) {
         struct kerf_scanned ref = found[i].ref;
 
         memcpy(bytes + i * sizeof ref, &ref, sizeof ref);
@@ -292,20 +317,17 @@ kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, 
     struct sweep s = {.side = side, .image = image, .is_new = is_new};
     size_t words = side->len / 64 + 1;
 
-    if (all && side->masked_of_all == NULL) {
-        side->masked_of_all = malloc(side->len + KERF_PAD);
-    }
-    side->masked = all ? side->masked_of_all : malloc(side->len + KERF_PAD);
+    kerf_err err = open_masked(side, all, image->region_count > 0);
+
     side->covered = calloc(words, sizeof *side->covered);
     side->begins = calloc(words, sizeof *side->begins);
     side->before = malloc(words * sizeof *side->before);
-    kerf_err err = open_nothing(side, all);
-
-    if (err != KERF_OK || side->masked == NULL || side->covered == NULL || side->begins == NULL ||
-        side->before == NULL) {
+    if (err == KERF_OK && image->region_count > 0) {
+        err = open_nothing(side, all);
+    }
+    if (err != KERF_OK || side->covered == NULL || side->begins == NULL || side->before == NULL) {
         return KERF_ERR_RAM;
     }
-    memcpy(side->masked, side->bytes, side->len + KERF_PAD);
     for (unsigned i = 0; err == KERF_OK && i < image->region_count; i++) {
         s.region = &image->regions[i];
         s.index = i;
@@ -329,14 +351,27 @@ void kerf_scan_free(struct kerf_side *side)
     if (side->nothing != side->nothing_of_all) {
         free(side->nothing);
     }
-    if (side->masked != side->masked_of_all) {
-        free(side->masked);
+    if (side->mask != side->mask_of_all) {
+        free(side->mask);
     }
     free(side->covered);
     free(side->begins);
     free(side->before);
     free(side->refs);
+    kerf_scan_forget(side);
+}
+
+void kerf_scan_forget_nothing(struct kerf_side *side)
+{
+    free(side->nothing_of_all);
+    side->nothing_of_all = NULL;
     side->nothing = NULL;
+}
+
+void kerf_scan_forget(struct kerf_side *side)
+{
+    side->nothing = NULL;
+    side->mask = NULL;
     side->masked = NULL;
     side->covered = NULL;
     side->begins = NULL;

@@ -5,30 +5,17 @@
  */
 #include <string.h>
 
-#include "diffgen/work.h"
+#include "diffgen/search.h"
+#include "diffgen/tasks.h"
 
-/* How hard a level tries. */
-struct effort {
-    uint8_t rounds;       /* of planning by cost */
-    uint8_t first_splits; /* splits of RAM tried with bsdiff's plan, */
-    uint8_t last_splits;  /* and with the final one */
-    uint8_t kinds; /* sets of reference kinds: 0: all; 1: by bsdiff's plan; 2: the near ones by a planned round too */
-};
-
-static const struct effort efforts[10] = {
+static const struct kerf_effort efforts[10] = {
     {0, 0, 0, 0}, {0, 0, 0, 0}, {1, 0, 2, 0}, {1, 1, 2, 1}, {2, 1, 3, 1},
     {2, 2, 3, 2}, {3, 2, 4, 2}, {4, 4, 6, 2}, {5, 8, 8, 2}, {8, 8, 8, 2},
 };
 
-#define LARGE_LEN (32u << 20) /* bytes of both images: levels below 7 try less hard from here on */
 #define LARGE_LEVEL 3u
 #define RAM_FLOOR 65536u /* bytes; a budget is not cut to the images below this */
-#define ROUNDS_MAX 12u
-#define MEASURED 1u /* rounds in which every byte is priced as a literal too: it takes as long as the rest of a round */
-#define KINDS_MARGIN 8u   /* a set of kinds that falls behind by one in this many is given up, */
-#define SPLIT_MARGIN 32u  /* and a split, */
-#define BUDGET_MARGIN 16u /* and a smaller budget, */
-#define SMALL_LEN 2048u   /* unless the delta is no longer than this */
+#define KINDS_MARGIN 8u  /* a set of kinds that falls behind by one in this many is given up */
 #define DROP_ALL 0x7fffu
 #define BRANCHES (1u << KERF_REF_BRANCH | 1u << KERF_REF_BRANCH2)
 #define LITERALS (1u << KERF_REF_LITERAL)
@@ -38,45 +25,23 @@ static const struct effort efforts[10] = {
 #define CANDIDATES 5
 static const uint16_t drops[CANDIDATES] = {0, BRANCHES, BRANCHES | LITERALS, RAM, DROP_ALL};
 
-struct search {
-    struct kerf_work *w;
-    struct kerf_header *header;
-    uint64_t ram;
-    const struct effort *effort;
-    bool large;
-    struct kerf_image all; /* with every kind that was recognised */
-    unsigned scanned;      /* index in drops[] of what w was scanned for */
-    struct kerf_plan plans[CANDIDATES];
-    kerf_cost greedy[CANDIDATES]; /* what bsdiff's plan costs */
-    size_t len[CANDIDATES]; /* of deltas by these plans, headers included: regions that serve nothing cost bytes */
-};
-
-void kerf_plan_free(struct kerf_plan *p)
+/* Another view of the same images, of whose scans it knows nothing yet. */
+static void share(const struct kerf_work *w, struct kerf_work *own)
 {
-    free(p->segments.list);
-    free(p->map.list);
-    free(p->payload.data);
-    memset(p, 0, sizeof *p);
-}
-
-static void tell(const struct kerf_work *w, const char *stage, uint64_t done, uint64_t total)
-{
-    if (w->options->progress != NULL) {
-        w->options->progress(w->options->progress_ctx, stage, done, total);
-    }
+    *own = *w;
+    kerf_scan_forget(&own->old_side);
+    kerf_scan_forget(&own->new_side);
 }
 
 /* Scans both sides for the kinds of drops[index]. */
-static kerf_err scan(struct search *s, unsigned index)
+static kerf_err scan(const struct kerf_search *s, struct kerf_trial *t, unsigned index)
 {
-    struct kerf_work *w = s->w;
+    struct kerf_work *w = t->w;
 
-    if (s->scanned == index) {
+    if (t->scanned) {
         return KERF_OK;
     }
-    kerf_scan_free(&w->old_side);
-    kerf_scan_free(&w->new_side);
-    w->image = s->all;
+    w->image = *s->all;
     for (unsigned i = 0; i < w->image.region_count; i++) {
         w->image.regions[i].kinds &= (uint16_t)~drops[index];
     }
@@ -86,39 +51,28 @@ static kerf_err scan(struct search *s, unsigned index)
     if ((drops[index] & RAM) != 0) {
         w->image.range_count = 0;
     }
-    s->header->region_count = (uint8_t)w->image.region_count;
-    s->header->range_count = (uint8_t)w->image.range_count;
-    s->scanned = index;
+    t->header.region_count = (uint8_t)w->image.region_count;
+    t->header.range_count = (uint8_t)w->image.range_count;
+    t->scanned = true;
     kerf_err err = kerf_scan_side(&w->old_side, &w->image, false, index == 0);
 
     return err == KERF_OK ? kerf_scan_side(&w->new_side, &w->image, true, index == 0) : err;
 }
 
-/* The map for a plan's segments. */
-static kerf_err choose_map(const struct search *s, const struct kerf_header *header, struct kerf_plan *plan)
+static void forget_scan(struct kerf_trial *t)
 {
-    return kerf_addrmap_choose(s->w, &plan->segments, kerf_params_map_cap(s->ram, header), &plan->map);
-}
-
-/* The map for a plan's segments, and what coding both costs; gives up when it loses against `rival` (NULL: never). */
-static kerf_err race(const struct search *s, struct kerf_header *header, struct kerf_plan *plan,
-                     const struct kerf_encoding *rival, unsigned margin)
-{
-    kerf_err err = choose_map(s, header, plan);
-
-    return err == KERF_OK ? kerf_encode_race(s->w, header, &plan->segments, &plan->map, rival, margin, &plan->payload,
-                                             &plan->encoding)
-                          : err;
+    if (t->scanned) {
+        kerf_scan_free(&t->w->old_side);
+        kerf_scan_free(&t->w->new_side);
+        t->scanned = false;
+    }
 }
 
 /* bsdiff's plan with all kinds. */
-static kerf_err plan_greedy(struct search *s, struct kerf_plan *plan)
+static kerf_err plan_greedy(struct kerf_search *s, struct kerf_plan *plan)
 {
-    kerf_err err = scan(s, 0);
+    kerf_err err = kerf_match_prepare(s->w);
 
-    if (err == KERF_OK) {
-        err = kerf_match_prepare(s->w);
-    }
     if (err == KERF_OK) {
         err = kerf_match_greedy(s->w, &plan->segments);
     }
@@ -128,32 +82,18 @@ static kerf_err plan_greedy(struct search *s, struct kerf_plan *plan)
     if (err == KERF_OK && s->w->order != NULL) {
         err = kerf_order_choose(s->w, &plan->segments);
     }
-    return err == KERF_OK ? race(s, s->header, plan, NULL, 0) : err;
-}
-
-static kerf_err copy_segments(const struct kerf_segments *from, struct kerf_segments *to)
-{
-    to->list = malloc((from->count + 1) * sizeof *from->list);
-    if (to->list == NULL) {
-        return KERF_ERR_RAM;
-    }
-    if (from->count > 0) {
-        memcpy(to->list, from->list, from->count * sizeof *from->list);
-    }
-    to->count = from->count;
-    to->cap = from->count + 1;
-    return KERF_OK;
+    return err == KERF_OK ? kerf_search_race(s, s->header, plan, NULL, 0) : err;
 }
 
 /* Does leaving out drops[index] leave the same kinds as a set before? */
-static bool same_kinds(const struct search *s, unsigned index)
+static bool same_kinds(const struct kerf_search *s, unsigned index)
 {
     uint16_t there = 0;
 
-    for (unsigned i = 0; i < s->all.region_count; i++) {
-        there |= s->all.regions[i].kinds;
+    for (unsigned i = 0; i < s->all->region_count; i++) {
+        there |= s->all->regions[i].kinds;
     }
-    if (s->all.range_count == 0) {
+    if (s->all->range_count == 0) {
         there &= (uint16_t)~RAM;
     }
     for (unsigned i = 0; i < index; i++) {
@@ -164,121 +104,88 @@ static bool same_kinds(const struct search *s, unsigned index)
     return false;
 }
 
-/* The same segments with another set of kinds. */
-static kerf_err try_kinds(struct search *s, unsigned index, const struct kerf_plan *best)
-{
-    struct kerf_plan *plan = &s->plans[index];
-    const struct kerf_segments *from = &s->plans[0].segments;
-    kerf_err err = scan(s, index);
+/* All sets of kinds. */
+struct trials {
+    struct kerf_search *s;
+    struct kerf_trial *list;
+    bool keep; /* there is memory for all scans at once */
+};
 
-    if (err == KERF_OK) {
-        err = copy_segments(from, &plan->segments);
+/* The segments of bsdiff's plan with another set of kinds. */
+static void try_kinds(void *ctx, unsigned index)
+{
+    const struct trials *all = ctx;
+    struct kerf_trial *t = &all->list[index];
+    struct kerf_search own = *all->s;
+
+    if (!t->wanted) {
+        return;
     }
-    return err == KERF_OK ? race(s, s->header, plan, &best->encoding, KINDS_MARGIN) : err;
-}
-
-/* One round of planning from what the last plan cost; *best takes the new plan if it is cheaper. */
-static kerf_err plan_round(struct search *s, struct kerf_plan *best, struct kerf_plan *last, bool measure)
-{
-    const struct kerf_plan *from = last->segments.list != NULL ? last : best;
-    struct kerf_plan plan = {0};
-    kerf_err err = kerf_plan_by_cost(s->w, &from->encoding.prices, &from->map, &from->segments, &plan.segments);
-
-    if (err == KERF_OK && !measure) {
-        err = race(s, s->header, &plan, NULL, 0);
-    } else if (err == KERF_OK) {
-        err = choose_map(s, s->header, &plan);
+    own.w = t->w;
+    t->err = scan(&own, t, index);
+    if (t->err == KERF_OK) {
+        t->err = kerf_search_copy_segments(&all->list[0].plan.segments, &t->plan.segments);
     }
-    if (err == KERF_OK && measure) {
-        err = kerf_encode_measure(s->w, s->header, &plan.segments, &plan.map, &plan.payload, &plan.encoding);
+    if (t->err == KERF_OK) {
+        t->err = kerf_search_race(&own, &t->header, &t->plan, &all->list[0].plan.encoding, KINDS_MARGIN);
     }
-    kerf_plan_free(last);
-    if (err == KERF_OK && plan.encoding.total < best->encoding.total) {
-        kerf_plan_free(best);
-        *best = plan;
-    } else {
-        *last = plan;
+    t->greedy = t->plan.encoding.total;
+    t->len = kerf_search_len(&own, &t->header, &t->plan);
+    if (!all->keep) {
+        forget_scan(t);
     }
-    return err;
 }
 
-/* What a payload of this cost takes in the file, chunk digests included. */
-static kerf_cost file_cost(const struct kerf_header *header, kerf_cost payload)
+static void try_planned(void *ctx, unsigned index)
 {
-    return payload + payload / (header->chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
-}
+    const struct trials *all = ctx;
+    struct kerf_trial *t = &all->list[index];
+    struct kerf_search own = *all->s;
+    struct kerf_plan last = {0};
 
-/* How long a delta of this plan is; SIZE_MAX: it was given up. */
-static size_t file_len(const struct search *s, const struct kerf_header *header, const struct kerf_plan *plan)
-{
-    struct kerf_header h = *header;
-    uint8_t head[256];
-    size_t len = 0;
-
-    h.model.map_cap = (uint16_t)plan->map.count;
-    h.payload_size = KERF_CHUNK_MAX; /* any that fits: what its field takes is the same for all that are compared */
-    h.chunk0_len = h.chunk_size < KERF_CHUNK_MAX ? h.chunk_size : KERF_CHUNK_MAX - 1;
-    if (plan->encoding.total == UINT64_MAX ||
-        kerf_header_write(&h, s->w->image.regions, s->w->image.ranges, head, sizeof head, &len) != KERF_OK) {
-        return SIZE_MAX;
+    if (!t->wanted) {
+        return;
     }
-    len += plan->payload.len;
-    return len <= h.chunk_size ? len : len + len / (h.chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
+    own.w = t->w;
+    own.header = &t->header;
+    t->err = scan(&own, t, index);
+    if (t->err == KERF_OK) {
+        t->err = kerf_search_round(&own, &t->plan, &last, false);
+        t->len = kerf_search_len(&own, &t->header, &t->plan);
+    }
+    kerf_plan_free(&last);
+    if (!all->keep && own.w->budget.sets) {
+        forget_scan(t);
+    }
 }
 
-/* Hardly anything is saved: no effort will change that, and coding so many literals takes long. */
-static bool is_noise(const struct search *s, const struct kerf_plan *plan)
+static kerf_err first_error(const struct kerf_trial *list)
 {
-    return plan->encoding.total > s->w->new_side.len * 8 * KERF_BIT / 16 * 15;
-}
-
-static bool same_split(const struct kerf_header *a, const struct kerf_header *b)
-{
-    return a->chunk_size == b->chunk_size && a->model.table_code == b->model.table_code &&
-           a->model.flag_class == b->model.flag_class && a->model.learned_cap == b->model.learned_cap;
-}
-
-/*
- * The split of the budget that fits this plan best: the same segments, with the map that each has room for. The plan was
- * priced with the split of the header.
- */
-static kerf_err choose_split(const struct search *s, unsigned attempts, struct kerf_plan *plan)
-{
-    kerf_err err = KERF_OK;
-
-    for (unsigned i = 0; err == KERF_OK && i < attempts && !is_noise(s, plan); i++) {
-        struct kerf_header tried = *s->header;
-        struct kerf_plan other = {.segments = plan->segments};
-        /* The last attempt is with far less: in a small delta large tables learn too slowly. */
-        bool less = i > 0 && i + 1 == attempts && s->ram / 4 >= KERF_DIFF_RAM_MIN;
-
-        tell(s->w, "sizes of tables", i, attempts);
-        if (kerf_params_choose(less ? s->ram / 4 : s->ram, less ? 0 : i, &tried) != KERF_OK) {
-            break;
+    for (unsigned i = 0; i < CANDIDATES; i++) {
+        if (list[i].err != KERF_OK) {
+            return list[i].err;
         }
-        if (same_split(&tried, s->header)) {
-            continue;
-        }
-        err = race(s, &tried, &other, &plan->encoding, SPLIT_MARGIN);
-        if (err == KERF_OK && other.encoding.total != UINT64_MAX &&
-            file_cost(&tried, other.encoding.total) < file_cost(s->header, plan->encoding.total)) {
-            struct kerf_plan beaten = *plan;
-
-            *plan = other;
-            other = beaten;
-            *s->header = tried;
-        }
-        other.segments.list = NULL; /* both plans' */
-        kerf_plan_free(&other);
     }
-    return err;
+    return KERF_OK;
+}
+
+static unsigned best_trial(const struct kerf_trial *list)
+{
+    unsigned best = 0;
+
+    for (unsigned i = 1; i < CANDIDATES; i++) {
+        if (list[i].len < list[best].len) {
+            best = i;
+        }
+    }
+    return best;
 }
 
 /* The same cost to the bit, as a set before: the kinds that it leaves out are not there. */
-static bool costs_as_before(const struct search *s, unsigned index)
+static bool costs_as_before(const struct kerf_trial *list, unsigned index)
 {
     for (unsigned i = 0; i < index; i++) {
-        if (s->greedy[i] == s->greedy[index]) {
+        if (list[i].greedy == list[index].greedy) {
             return true;
         }
     }
@@ -287,227 +194,172 @@ static bool costs_as_before(const struct search *s, unsigned index)
 
 /*
  * Which kinds of reference pay differs from product to product: tries a few sets, and none at all, by what bsdiff's plan
- * costs with them; those that come near the best also by a planned round, which may turn the order around.
+ * costs with them; those that come near the best also by a planned round, which may turn the order around. list[0] has
+ * bsdiff's plan with all kinds.
  */
-static kerf_err choose_kinds(struct search *s, unsigned *best)
+static kerf_err choose_kinds(struct trials *all)
 {
-    kerf_err err = KERF_OK;
+    struct kerf_search *s = all->s;
+    struct kerf_trial *list = all->list;
 
-    *best = 0;
-    s->len[0] = file_len(s, s->header, &s->plans[0]);
-    for (unsigned i = 1; err == KERF_OK && i < CANDIDATES; i++) {
-        if (same_kinds(s, i)) {
-            s->plans[i].encoding.total = UINT64_MAX;
-            s->len[i] = SIZE_MAX;
-            continue;
-        }
-        tell(s->w, "kinds of reference", i, 2 * CANDIDATES);
-        err = try_kinds(s, i, &s->plans[*best]);
-        s->len[i] = file_len(s, s->header, &s->plans[i]);
-        if (s->len[i] < s->len[*best]) {
-            *best = i;
-        }
+    kerf_search_tell(s->w, "kinds of reference", 0, 2);
+    for (unsigned i = 1; i < CANDIDATES; i++) {
+        list[i].header = *s->header;
+        list[i].plan.encoding.total = UINT64_MAX;
+        list[i].greedy = UINT64_MAX;
+        list[i].len = SIZE_MAX;
+        list[i].wanted = !same_kinds(s, i) && (drops[i] == DROP_ALL || s->w->budget.sets);
     }
-    kerf_cost limit = s->plans[*best].encoding.total / 32 * 33;
-
-    for (unsigned i = 0; i < CANDIDATES; i++) {
-        s->greedy[i] = s->plans[i].encoding.total;
+    list[0].header = *s->header;
+    list[0].greedy = list[0].plan.encoding.total;
+    list[0].len = kerf_search_len(s, s->header, &list[0].plan);
+    if (!all->keep && s->w->budget.sets) {
+        forget_scan(&list[0]);
     }
+    kerf_tasks_run(s->jobs, CANDIDATES, try_kinds, all);
+    kerf_err err = first_error(list);
+    kerf_cost limit = list[best_trial(list)].plan.encoding.total / 32 * 33;
 
-    for (unsigned i = 0; err == KERF_OK && i < CANDIDATES && s->effort->kinds > 1; i++) {
-        struct kerf_plan last = {0};
-
-        if (s->plans[i].encoding.total > limit || costs_as_before(s, i)) {
-            continue;
+    if (err == KERF_OK && s->effort->kinds > 1) {
+        kerf_search_tell(s->w, "kinds of reference", 1, 2);
+        for (unsigned i = 0; i < CANDIDATES; i++) {
+            list[i].wanted = list[i].plan.encoding.total <= limit && !costs_as_before(list, i);
         }
-        tell(s->w, "kinds of reference", CANDIDATES + i, 2 * CANDIDATES);
-        err = scan(s, i);
-        if (err == KERF_OK) {
-            err = plan_round(s, &s->plans[i], &last, false);
-            s->len[i] = file_len(s, s->header, &s->plans[i]);
-        }
-        kerf_plan_free(&last);
-    }
-    for (unsigned i = 0; i < CANDIDATES; i++) {
-        if (s->len[i] < s->len[*best]) {
-            *best = i;
-        }
+        kerf_tasks_run(s->jobs, CANDIDATES, try_planned, all);
+        err = first_error(list);
     }
     return err;
 }
 
-/* Rounds of planning from what the plan costs, then the split that fits what came out. */
-static kerf_err plan_rounds(struct search *s, struct kerf_plan *plan)
+/* The search's own work gets the scans of the plan that is kept. */
+static void take_scans(struct kerf_work *w, struct kerf_trial *t)
 {
-    struct kerf_plan last = {0};
-    unsigned rounds = s->effort->rounds;
-    kerf_err err = KERF_OK;
-
-    for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
-        kerf_cost before = plan->encoding.total;
-
-        tell(s->w, "planning", i, rounds);
-        err = plan_round(s, plan, &last, i < MEASURED);
-        if ((i > 0 && plan->encoding.total > before - before / 512) || is_noise(s, plan)) {
-            break;
-        }
-        /* While a round gains that much, the next is worth its time. */
-        if (i + 1 == rounds && rounds < ROUNDS_MAX && plan->encoding.total < before - before / 64) {
-            rounds++;
-        }
+    if (t->w != w) {
+        kerf_scan_free(&w->old_side);
+        kerf_scan_free(&w->new_side);
+        w->old_side = t->w->old_side;
+        w->new_side = t->w->new_side;
+        w->image = t->w->image;
+        t->scanned = false;
     }
-    kerf_plan_free(&last);
-    return err == KERF_OK ? choose_split(s, s->effort->last_splits, plan) : err;
 }
 
-/*
- * The plan that begins with the segments of `start` and fits a budget. `rival`: given up (encoding.total UINT64_MAX) where it
- * is clear that the plan won't be shorter than that one, coded with s->header.
- */
-static kerf_err refine(struct search *s, uint64_t ram, const struct kerf_plan *start, const struct kerf_plan *rival,
-                       struct kerf_header *header, struct kerf_plan *plan)
+static kerf_err run(struct kerf_search *s, uint64_t ram, struct trials *all, struct kerf_plan *plan)
 {
-    struct kerf_header *whole = s->header;
-    size_t rival_len = rival == NULL ? 0 : file_len(s, s->header, rival);
-    size_t enough = rival == NULL ? SIZE_MAX : rival_len + rival_len / BUDGET_MARGIN + SMALL_LEN / BUDGET_MARGIN;
-
-    s->ram = ram;
-    kerf_err err = kerf_params_choose(ram, 0, header);
-
-    if (err == KERF_OK) {
-        err = copy_segments(&start->segments, &plan->segments);
-    }
-    if (err == KERF_OK) {
-        err = race(s, header, plan, rival_len > SMALL_LEN ? &rival->encoding : NULL, BUDGET_MARGIN);
-    }
-    if (err == KERF_OK && (plan->encoding.total == UINT64_MAX || file_len(s, header, plan) > enough)) {
-        plan->encoding.total = UINT64_MAX;
-        return KERF_OK;
-    }
-    s->header = header;
-    if (err == KERF_OK) {
-        err = choose_split(s, s->effort->first_splits, plan);
-    }
-    if (err == KERF_OK) {
-        err = plan_rounds(s, plan);
-    }
-    s->header = whole;
-    return err;
-}
-
-/* *best, coded with s->header, becomes `plan`, coded with `header`, if that gives the shorter file. Frees the other one. */
-static void keep_shorter(struct search *s, const struct kerf_header *header, struct kerf_plan *plan,
-                         struct kerf_plan *best)
-{
-    bool shorter = plan->payload.data != NULL && plan->encoding.total != UINT64_MAX &&
-                   (best->segments.list == NULL || file_len(s, header, plan) < file_len(s, s->header, best));
-
-    if (shorter) {
-        struct kerf_plan beaten = *best;
-
-        *best = *plan;
-        *plan = beaten;
-        *s->header = *header;
-    }
-    kerf_plan_free(plan);
-}
-
-/*
- * With more RAM no delta may be larger. Every budget therefore goes on from the plan for the default one, and each named budget
- * below is tried too, exactly as if it had been asked for, unless the plan as it is shows that it can't win.
- */
-static kerf_err refine_all(struct search *s, uint64_t ram, const struct kerf_plan *start, struct kerf_plan *best)
-{
-    static const uint32_t budgets[] = {65536, 16384, 8192, 4096, 2048};
-    struct kerf_work *w = s->w;
-    size_t costs_len = w->new_side.len + 1;
-    uint8_t *costs = s->large ? NULL : malloc(costs_len); /* as every budget finds them; rounds change them */
-    struct kerf_header usual = *s->header;
-    struct kerf_plan common = {0};
-    struct kerf_plan origin = {0};
-    kerf_err err = costs == NULL ? KERF_ERR_RAM : KERF_OK;
-
-    if (s->large) {
-        return refine(s, ram, start, NULL, s->header, best);
-    }
-    if (err == KERF_OK) {
-        err = refine(s, KERF_DIFF_RAM_DEFAULT, start, NULL, &usual, &common);
-    }
-    if (err == KERF_OK) {
-        memcpy(costs, w->literal_cost, costs_len);
-        err = copy_segments(&common.segments, &origin.segments);
-    }
-    if (err == KERF_OK && ram != KERF_DIFF_RAM_DEFAULT) {
-        err = refine(s, ram, &origin, NULL, s->header, best);
-    }
-    for (size_t i = 0; err == KERF_OK && i < sizeof budgets / sizeof budgets[0]; i++) {
-        struct kerf_header header = *s->header;
-        struct kerf_plan plan = {0};
-
-        if (budgets[i] == KERF_DIFF_RAM_DEFAULT && budgets[i] <= ram) {
-            keep_shorter(s, &usual, &common, best);
-        } else if (budgets[i] < ram && !is_noise(s, best)) {
-            memcpy(w->literal_cost, costs, costs_len);
-            err = refine(s, budgets[i], &origin, best, &header, &plan);
-            keep_shorter(s, &header, &plan, best);
-            err = err == KERF_ERR_RAM ? KERF_OK : err; /* too little for this many regions */
-        }
-    }
-    kerf_plan_free(&origin);
-    kerf_plan_free(&common);
-    free(costs);
-    return err;
-}
-
-static kerf_err run(struct search *s, uint64_t ram, struct kerf_plan *plan)
-{
+    struct kerf_trial *list = all->list;
     unsigned best = 0;
     /* Kinds are chosen by the default budget, whatever was asked for, so that all budgets begin with the same plan. */
     kerf_err err = kerf_params_choose(s->ram, 0, s->header);
 
     if (err == KERF_OK) {
-        err = plan_greedy(s, &s->plans[0]);
+        err = scan(s, &list[0], 0);
+        s->header->region_count = list[0].header.region_count;
+        s->header->range_count = list[0].header.range_count;
     }
     if (err == KERF_OK) {
-        err = choose_split(s, s->effort->first_splits, &s->plans[0]);
-    }
-    if (err == KERF_OK && s->effort->kinds > 0 && s->all.region_count > 0) {
-        err = choose_kinds(s, &best);
+        kerf_budget_set(s->w, s->effort->rounds > 0);
+        s->jobs = s->w->budget.jobs;
+        all->keep = s->w->budget.keep_scans;
+        if (!s->w->budget.sets) {
+            kerf_scan_forget_nothing(&s->w->new_side);
+        }
     }
     if (err == KERF_OK) {
-        err = scan(s, best);
+        err = plan_greedy(s, &list[0].plan);
+    }
+    if (err == KERF_OK) {
+        err = kerf_search_split(s, s->effort->first_splits, &list[0].plan);
+    }
+    list[0].header = *s->header;
+    for (unsigned i = 1; i < CANDIDATES; i++) {
+        share(s->w, &list[i].own);
+    }
+    if (err == KERF_OK && s->effort->kinds > 0 && s->all->region_count > 0) {
+        err = choose_kinds(all);
+        best = best_trial(list);
+    }
+    if (err == KERF_OK) {
+        struct kerf_search own = *s;
+
+        for (unsigned i = 0; i < CANDIDATES; i++) {
+            if (i != best) {
+                forget_scan(&list[i]);
+            }
+        }
+        own.w = list[best].w;
+        *s->header = list[best].header;
+        err = scan(&own, &list[best], best);
+    }
+    if (err == KERF_OK) {
+        take_scans(s->w, &list[best]);
+        list[best].w = s->w;
     }
     if (err == KERF_OK && s->effort->rounds > 0) {
-        err = refine_all(s, ram, &s->plans[best], plan);
-    } else {
-        *plan = s->plans[best];
-        s->plans[best] = (struct kerf_plan){0};
+        err = kerf_refine(s, ram, &list[best], plan);
+    } else if (err == KERF_OK) {
+        *plan = list[best].plan;
+        list[best].plan = (struct kerf_plan){0};
     }
     s->header->model.map_cap = (uint16_t)plan->map.count;
     return err;
 }
 
-kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header *header, struct kerf_plan *plan)
+/* The level that is asked for, or less, with references or without: what the memory is enough for. */
+static bool choose_level(struct kerf_work *w, unsigned *level, uint64_t *memory_needed)
+{
+    uint64_t most = (uint64_t)w->old_side.len + w->new_side.len;
+    bool long_image = w->old_side.len > INT32_MAX || w->new_side.len > INT32_MAX; /* longer than plans reach */
+    bool by_cost = *level > 1 && !long_image;
+
+    if (most > KERF_LARGE_LEN && *level > LARGE_LEVEL && *level < 7) {
+        *level = LARGE_LEVEL;
+    }
+    if (by_cost && kerf_budget_fits(w, true, memory_needed)) {
+        return true;
+    }
+    if (w->image.region_count > 0 && !kerf_budget_fits(w, by_cost, memory_needed)) {
+        w->image.region_count = 0;
+        w->image.range_count = 0;
+    }
+    if (by_cost && kerf_budget_fits(w, true, memory_needed)) {
+        return true;
+    }
+    *level = 1;
+    return kerf_budget_fits(w, false, memory_needed);
+}
+
+kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header *header, struct kerf_plan *plan,
+                           uint64_t *memory_needed)
 {
     unsigned level = w->options->level == 0 ? KERF_DIFF_LEVEL_DEFAULT : (unsigned)w->options->level;
-    struct search s = {.w = w, .header = header, .effort = &efforts[level], .all = w->image, .scanned = CANDIDATES};
+    bool fits = choose_level(w, &level, memory_needed);
+    const struct kerf_image all = w->image;
+    struct kerf_trial list[CANDIDATES] = {{.w = w, .header = *header}};
+    struct kerf_search s = {.w = w, .header = header, .effort = &efforts[level], .all = &all, .jobs = 1};
+    struct trials trials = {&s, list, false};
 
     uint64_t most = (uint64_t)w->old_side.len + w->new_side.len;
 
-    s.large = most > LARGE_LEN;
-    if (s.large && level > LARGE_LEVEL && level < 7) {
-        s.effort = &efforts[LARGE_LEVEL];
+    if (!fits) {
+        return KERF_ERR_SPACE;
     }
-
+    *memory_needed = 0;
     /* No more than the images could fill. */
     if (ram > most) {
         ram = most > RAM_FLOOR ? most : ram > RAM_FLOOR ? RAM_FLOOR : ram;
     }
+    s.large = most > KERF_LARGE_LEN;
     s.ram = s.effort->rounds > 0 ? KERF_DIFF_RAM_DEFAULT : ram;
-    kerf_err err = run(&s, ram, plan);
+    for (unsigned i = 1; i < CANDIDATES; i++) {
+        list[i].w = &list[i].own;
+    }
+    kerf_err err = run(&s, ram, &trials, plan);
 
     for (unsigned i = 0; i < CANDIDATES; i++) {
-        kerf_plan_free(&s.plans[i]);
+        if (list[i].w != w) {
+            forget_scan(&list[i]);
+        }
+        kerf_plan_free(&list[i].plan);
     }
     return err;
 }

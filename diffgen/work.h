@@ -6,6 +6,7 @@
 #define KERF_DIFFGEN_WORK_H
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/encode.h"
 #include "diffgen/diffgen.h"
@@ -19,12 +20,13 @@ typedef uint64_t kerf_cost;
 
 /* One side: the image, and the references found in it by one linear sweep through each region. */
 struct kerf_side {
-    const uint8_t *bytes;    /* followed by KERF_PAD zeros, so that looking ahead needs no check */
-    uint8_t *copy;           /* the same, or NULL: they are the caller's */
-    uint8_t *nothing;        /* where no reference begins (common/run.h); NULL: no memory of it */
-    uint8_t *nothing_of_all; /* the same for all kinds that were recognised */
-    uint8_t *masked;         /* the same with the reference fields constant; followed by KERF_PAD zeros */
-    uint8_t *masked_of_all;  /* masked for all kinds that were recognised: what matches are looked for in */
+    const uint8_t *bytes;         /* followed by KERF_PAD zeros, so that looking ahead needs no check */
+    uint8_t *copy;                /* the same, or NULL: they are the caller's */
+    uint8_t *nothing;             /* where no reference begins (common/run.h); NULL: no memory of it */
+    uint8_t *nothing_of_all;      /* the same for all kinds that were recognised */
+    const uint8_t *masked;        /* the same with the reference fields constant; followed by KERF_PAD zeros */
+    const uint8_t *masked_of_all; /* masked for all kinds that were recognised: what matches are looked for in */
+    uint8_t *mask, *mask_of_all;  /* what these two are kept in; NULL: they are `bytes` */
     size_t len;
     /* Its references, by position: a bit for each byte that one covers, and for each where one begins; index: below. */
     uint64_t *covered, *begins;
@@ -161,6 +163,19 @@ struct kerf_run_of_sectors {
 /* What a literal costs is kept in this part of a bit, and up to 255 of them. */
 #define KERF_LITERAL_BIT 16u
 
+#define KERF_LARGE_LEN (32u << 20) /* bytes of both images: from here on less is tried */
+
+/* How the host's memory is spent. budget.c */
+struct kerf_budget {
+    bool coarse; /* no suffix array, but an index of as many bytes: */
+    uint64_t index;
+    size_t lz_window;   /* bytes of new that are looked back at */
+    size_t match_pages; /* pages of matches that are remembered at most */
+    bool sets;          /* several sets of kinds are tried, not just all and none, */
+    bool keep_scans;    /* and their scans kept at the same time */
+    unsigned jobs;      /* threads; at least 1 */
+};
+
 #define KERF_MATCH_NONE UINT32_MAX /* of kerf_match_at() */
 
 struct kerf_work {
@@ -169,8 +184,10 @@ struct kerf_work {
     const struct kerf_trace *trace; /* NULL: none */
     struct kerf_image image;
     struct kerf_side old_side, new_side;
-    int32_t *suffixes;     /* suffix array of old_side.masked_of_all */
-    uint32_t *buckets;     /* where in it the suffixes of each pair of first bytes start */
+    struct kerf_budget budget;
+    struct kerf_coarse *coarse; /* matches by it; NULL: by the suffix array */
+    int32_t *suffixes;          /* suffix array of old_side.masked_of_all */
+    uint32_t *buckets;          /* where in it the suffixes of each pair of first bytes start */
     uint8_t *literal_cost; /* each byte of new as a literal, in bits / KERF_LITERAL_BIT; NULL until the plan needs it */
     struct kerf_match_memory *matches; /* what kerf_match_at() found before; NULL: it was not asked */
 };
@@ -197,6 +214,44 @@ KERF_MUST_USE kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_
 /* True if the address lies in a region of that side. */
 bool kerf_scan_inside(const struct kerf_image *image, bool is_new, kerf_addr addr);
 void kerf_scan_free(struct kerf_side *side);
+/* No more scans of this side: what would have made them quicker goes. */
+void kerf_scan_forget_nothing(struct kerf_side *side);
+/* Another side has it now: what was made of this one is not this one's any more. */
+void kerf_scan_forget(struct kerf_side *side);
+
+/* --- budget.c --- */
+/* Before the images are scanned: is the memory enough, as far as one can tell? *needed: bytes that would be. */
+bool kerf_budget_fits(const struct kerf_work *w, bool plans, uint64_t *needed);
+/* w->budget, once the images were scanned for all kinds. `plans`: not bsdiff's plan alone. */
+void kerf_budget_set(struct kerf_work *w, bool plans);
+
+/* Bytes that a and b have in common, of at most `max`; the first `len` are known to be. */
+static inline size_t kerf_match_common(const uint8_t *a, const uint8_t *b, size_t len, size_t max)
+{
+    while (len + 8 <= max) {
+        uint64_t x;
+        uint64_t y;
+
+        memcpy(&x, a + len, 8);
+        memcpy(&y, b + len, 8);
+        if (x != y) {
+            break;
+        }
+        len += 8;
+    }
+    while (len < max && a[len] == b[len]) {
+        len++;
+    }
+    return len;
+}
+
+/* --- coarse.c: matches in little memory. --- */
+/* An index of masked old in at most `memory` bytes; at least old_side->len / 256, and 64 KiB, are needed. */
+KERF_MUST_USE kerf_err kerf_coarse_open(const struct kerf_side *old_side, uint64_t memory, struct kerf_coarse **coarse);
+/* As kerf_match_longest(), but for what lies between the places of the index. */
+size_t kerf_coarse_longest(const struct kerf_coarse *coarse, const struct kerf_side *old_side,
+                           const struct kerf_side *new_side, size_t new_pos, size_t *old_pos);
+void kerf_coarse_close(struct kerf_coarse *coarse);
 
 /* --- match.c: suffix array of old, longest matches, bsdiff's choice of segments. --- */
 KERF_MUST_USE kerf_err kerf_match_prepare(struct kerf_work *w);
@@ -205,9 +260,9 @@ void kerf_match_free(struct kerf_work *w);
 size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old_pos);
 /*
  * Where the longest match of new[new_pos ..) lies in old; KERF_MATCH_NONE: none that is worth a segment. What was found is
- * remembered, where there is memory for it.
+ * remembered, where there is memory for it; threads may ask at the same time.
  */
-uint32_t kerf_match_at(struct kerf_work *w, size_t new_pos);
+uint32_t kerf_match_at(const struct kerf_work *w, size_t new_pos);
 KERF_MUST_USE kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segments);
 KERF_MUST_USE kerf_err kerf_segments_add(struct kerf_segments *segments, const struct kerf_segment *segment);
 
@@ -296,10 +351,10 @@ struct kerf_plan {
 void kerf_plan_free(struct kerf_plan *plan);
 /*
  * Scans, plans and prices as the level says. Leaves w->image and w's sides as the plan needs them, and in *header the
- * model parameters. *plan is the caller's.
+ * model parameters. *plan is the caller's. KERF_ERR_SPACE: options.memory is too little; *memory_needed bytes would do.
  */
 KERF_MUST_USE kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header *header,
-                                         struct kerf_plan *plan);
+                                         struct kerf_plan *plan, uint64_t *memory_needed);
 
 /* --- params.c: table sizes for a RAM budget. --- */
 /*

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the host's memory is spent on. The amounts are those of the worst images; what they have less of stays untouched, and
+ * so takes none. Everything that decides about bytes of the delta follows from the images and the limit alone, never from
+ * the number of threads.
+ */
+#include "diffgen/work.h"
+
+#define MIB ((uint64_t)1 << 20)
+#define PROGRAM (9 * MIB) /* the program, its libraries, and small tables */
+#define PLANNER (6 * MIB) /* a planner without what grows with the images: hash tables, nodes, segments */
+#define SUFFIX_EXTRA (MIB / 2)
+#define LZ_BYTE 8u          /* of memory for each byte of new that is looked back at */
+#define LZ_LEAST (1u << 18) /* bytes of new that are looked back at, at least, */
+#define LZ_MOST (1u << 22)  /* and at most beside an old image */
+#define REF_BYTES 8u        /* of memory for a reference, */
+#define MAPPED_BYTES 4u     /* and for its target while a plan is made */
+#define MATCH_BYTES 4u      /* of memory for each byte of new whose match is remembered */
+#define INDEX_LEAST 65536u  /* bytes of the coarse index */
+#define DEFAULT_EXTRA 64000000u
+#define SCANS 4u /* that may be kept beside the first */
+
+static uint64_t limit_of(const struct kerf_work *w)
+{
+    uint64_t both = (uint64_t)w->old_side.len + w->new_side.len;
+
+    return w->options->memory != 0 ? w->options->memory : 5 * both + DEFAULT_EXTRA;
+}
+
+/* Images, their masked copies and bits, what is known of where no reference begins, references. */
+static uint64_t scanned(const struct kerf_work *w, uint64_t refs)
+{
+    uint64_t both = (uint64_t)w->old_side.len + w->new_side.len;
+    uint64_t copies = (w->old_side.copy != NULL ? w->old_side.len : 0) +
+                      (w->new_side.copy != NULL ? w->new_side.len : 0);
+
+    return both + copies + both * 5 / 16 + (w->image.region_count == 0 ? 0 : both + w->old_side.len + REF_BYTES * refs);
+}
+
+/* What there must be at least. `refs`, `old_refs`: references of both images, of old. */
+static uint64_t least(const struct kerf_work *w, bool plans, uint64_t refs, uint64_t old_refs)
+{
+    uint64_t both = (uint64_t)w->old_side.len + w->new_side.len;
+    /* For several budgets of RAM literal costs are kept twice more, and what each learns of old is its own. */
+    uint64_t budgets = both > KERF_LARGE_LEN
+                           ? 0
+                           : 2 * (uint64_t)w->new_side.len + (w->image.region_count > 0 ? w->old_side.len : 0);
+
+    return PROGRAM + scanned(w, refs) + INDEX_LEAST + w->old_side.len / 256 +
+           (plans ? w->new_side.len + budgets + PLANNER + MAPPED_BYTES * old_refs + (uint64_t)LZ_LEAST * LZ_BYTE : 0);
+}
+
+/* Takes at most `most` of what is left. */
+static uint64_t take(uint64_t *left, uint64_t most)
+{
+    uint64_t taken = *left < most ? *left : most;
+
+    *left -= taken;
+    return taken;
+}
+
+bool kerf_budget_fits(const struct kerf_work *w, bool plans, uint64_t *needed)
+{
+    uint64_t both = (uint64_t)w->old_side.len + w->new_side.len;
+
+    /* Of references there may be one for each 16 bytes; while they are looked for they take more. */
+    *needed = least(w, plans, w->image.region_count == 0 ? 0 : both / 8, both / 32);
+    return w->options->memory == 0 || *needed <= w->options->memory;
+}
+
+void kerf_budget_set(struct kerf_work *w, bool plans)
+{
+    struct kerf_budget *b = &w->budget;
+    uint64_t old_len = w->old_side.len;
+    uint64_t new_len = w->new_side.len;
+    uint64_t refs = (uint64_t)w->old_side.ref_count + w->new_side.ref_count;
+    uint64_t mapped = MAPPED_BYTES * (uint64_t)w->old_side.ref_count;
+    uint64_t fixed = least(w, plans, refs, w->old_side.ref_count);
+    uint64_t limit = limit_of(w);
+    uint64_t suffixes = 4 * old_len + SUFFIX_EXTRA;
+    uint64_t both = old_len + new_len;
+    uint64_t scan = both + both * 5 / 16 + old_len + REF_BYTES * refs; /* of another set of kinds */
+    uint64_t left = limit < fixed ? 0 : limit - fixed;
+
+    if (w->order != NULL) {
+        left = UINT64_MAX; /* in place, for small devices: everything is looked at again and again */
+    }
+    b->coarse = left < suffixes || old_len > INT32_MAX;
+    b->index = INDEX_LEAST + old_len / 256 + take(&left, b->coarse ? left / 4 * 3 : suffixes);
+    b->lz_window = (size_t)new_len;
+    if (w->order == NULL) {
+        uint64_t most = old_len == 0 || new_len < LZ_MOST ? new_len : LZ_MOST;
+
+        b->lz_window = LZ_LEAST + (size_t)(take(&left, most * LZ_BYTE) / LZ_BYTE);
+    }
+    /* Another set in place of the first: what is masked for it, and where it has no references. */
+    b->sets = w->image.region_count > 0 && take(&left, 2 * both) == 2 * both;
+    b->match_pages = (size_t)(take(&left, MATCH_BYTES * new_len) / MATCH_BYTES / 1024) + 1;
+    b->keep_scans = w->image.region_count == 0 || (b->sets && take(&left, SCANS * scan) == SCANS * scan);
+
+    /* What one more thread takes: its scan is there; a planner, literal costs, what it learns about old. */
+    uint64_t one = PLANNER + mapped + (uint64_t)b->lz_window * LZ_BYTE + new_len + old_len;
+
+    b->jobs = 1;
+    while (b->keep_scans && b->jobs < w->options->jobs && left >= one) {
+        left -= one;
+        b->jobs++;
+    }
+}

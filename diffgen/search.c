@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "diffgen/search.h"
+
+#include <string.h>
+
+#include "diffgen/tasks.h"
+
+#define ROUNDS_MAX 12u
+#define MEASURED 1u /* rounds in which every byte is priced as a literal too: it takes as long as the rest of a round */
+#define SPLIT_MARGIN 32u /* a split that falls behind by one in this many is given up */
+#define SPLITS_MAX 8u
+
+void kerf_plan_free(struct kerf_plan *p)
+{
+    free(p->segments.list);
+    free(p->map.list);
+    free(p->payload.data);
+    memset(p, 0, sizeof *p);
+}
+
+void kerf_search_tell(const struct kerf_work *w, const char *stage, uint64_t done, uint64_t total)
+{
+    if (w->options->progress != NULL) {
+        w->options->progress(w->options->progress_ctx, stage, done, total);
+    }
+}
+
+kerf_err kerf_search_share(const struct kerf_work *w, struct kerf_work *own)
+{
+    *own = *w;
+    own->old_side.nothing = NULL;
+    if (w->old_side.nothing != NULL) {
+        own->old_side.nothing = malloc(w->old_side.len + 1);
+        if (own->old_side.nothing == NULL) {
+            return KERF_ERR_RAM;
+        }
+        memcpy(own->old_side.nothing, w->old_side.nothing, w->old_side.len + 1);
+    }
+    return KERF_OK;
+}
+
+/* The map for a plan's segments. */
+static kerf_err choose_map(const struct kerf_search *s, const struct kerf_header *header, struct kerf_plan *plan)
+{
+    return kerf_addrmap_choose(s->w, &plan->segments, kerf_params_map_cap(s->ram, header), &plan->map);
+}
+
+kerf_err kerf_search_race(const struct kerf_search *s, struct kerf_header *header, struct kerf_plan *plan,
+                          const struct kerf_encoding *rival, unsigned margin)
+{
+    kerf_err err = choose_map(s, header, plan);
+
+    return err == KERF_OK ? kerf_encode_race(s->w, header, &plan->segments, &plan->map, rival, margin, &plan->payload,
+                                             &plan->encoding)
+                          : err;
+}
+
+kerf_err kerf_search_copy_segments(const struct kerf_segments *from, struct kerf_segments *to)
+{
+    to->list = malloc((from->count + 1) * sizeof *from->list);
+    if (to->list == NULL) {
+        return KERF_ERR_RAM;
+    }
+    if (from->count > 0) {
+        memcpy(to->list, from->list, from->count * sizeof *from->list);
+    }
+    to->count = from->count;
+    to->cap = from->count + 1;
+    return KERF_OK;
+}
+
+kerf_err kerf_search_copy(const struct kerf_plan *from, struct kerf_plan *to)
+{
+    kerf_err err = kerf_search_copy_segments(&from->segments, &to->segments);
+
+    to->encoding = from->encoding;
+    to->map.count = from->map.count;
+    to->map.list = malloc((from->map.count + 1) * sizeof *from->map.list);
+    to->payload.cap = from->payload.len + 1;
+    to->payload.len = from->payload.len;
+    to->payload.data = malloc(to->payload.cap);
+    if (err != KERF_OK || to->map.list == NULL || to->payload.data == NULL) {
+        return KERF_ERR_RAM;
+    }
+    if (from->map.count > 0) {
+        memcpy(to->map.list, from->map.list, from->map.count * sizeof *from->map.list);
+    }
+    if (from->payload.len > 0) {
+        memcpy(to->payload.data, from->payload.data, from->payload.len);
+    }
+    return KERF_OK;
+}
+
+kerf_err kerf_search_round(struct kerf_search *s, struct kerf_plan *best, struct kerf_plan *last, bool measure)
+{
+    const struct kerf_plan *from = last->segments.list != NULL ? last : best;
+    struct kerf_plan plan = {0};
+    kerf_err err = kerf_plan_by_cost(s->w, &from->encoding.prices, &from->map, &from->segments, &plan.segments);
+
+    if (err == KERF_OK && !measure) {
+        err = kerf_search_race(s, s->header, &plan, NULL, 0);
+    } else if (err == KERF_OK) {
+        err = choose_map(s, s->header, &plan);
+    }
+    if (err == KERF_OK && measure) {
+        err = kerf_encode_measure(s->w, s->header, &plan.segments, &plan.map, &plan.payload, &plan.encoding);
+    }
+    kerf_plan_free(last);
+    if (err == KERF_OK && plan.encoding.total < best->encoding.total) {
+        kerf_plan_free(best);
+        *best = plan;
+    } else {
+        *last = plan;
+    }
+    return err;
+}
+
+/* What a payload of this cost takes in the file, chunk digests included. */
+static kerf_cost file_cost(const struct kerf_header *header, kerf_cost payload)
+{
+    return payload + payload / (header->chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
+}
+
+size_t kerf_search_len(const struct kerf_search *s, const struct kerf_header *header, const struct kerf_plan *plan)
+{
+    struct kerf_header h = *header;
+    uint8_t head[256];
+    size_t len = 0;
+
+    h.model.map_cap = (uint16_t)plan->map.count;
+    h.payload_size = KERF_CHUNK_MAX; /* any that fits: what its field takes is the same for all that are compared */
+    h.chunk0_len = h.chunk_size < KERF_CHUNK_MAX ? h.chunk_size : KERF_CHUNK_MAX - 1;
+    if (plan->encoding.total == UINT64_MAX ||
+        kerf_header_write(&h, s->w->image.regions, s->w->image.ranges, head, sizeof head, &len) != KERF_OK) {
+        return SIZE_MAX;
+    }
+    len += plan->payload.len;
+    return len <= h.chunk_size ? len : len + len / (h.chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
+}
+
+bool kerf_search_is_noise(const struct kerf_search *s, const struct kerf_plan *plan)
+{
+    return plan->encoding.total > s->w->new_side.len * 8 * KERF_BIT / 16 * 15;
+}
+
+bool kerf_search_same_split(const struct kerf_header *a, const struct kerf_header *b)
+{
+    return a->chunk_size == b->chunk_size && a->model.table_code == b->model.table_code &&
+           a->model.flag_class == b->model.flag_class && a->model.learned_cap == b->model.learned_cap;
+}
+
+/* Another split of the budget for the same plan. */
+struct split_trial {
+    struct kerf_header header;
+    struct kerf_plan plan; /* its segments are the plan's */
+    bool tried;
+    kerf_err err;
+};
+
+struct split_trials {
+    const struct kerf_search *s;
+    const struct kerf_plan *plan;
+    struct split_trial *list;
+};
+
+static void try_split(void *ctx, unsigned index)
+{
+    const struct split_trials *all = ctx;
+    struct split_trial *t = &all->list[index];
+    struct kerf_search own = *all->s;
+    struct kerf_work w;
+
+    if (!t->tried) {
+        return;
+    }
+    if (all->s->jobs > 1) {
+        t->err = kerf_search_share(all->s->w, &w);
+        own.w = &w;
+    }
+    if (t->err == KERF_OK) {
+        t->err = kerf_search_race(&own, &t->header, &t->plan, &all->plan->encoding, SPLIT_MARGIN);
+    }
+    if (own.w == &w) {
+        free(w.old_side.nothing);
+    }
+}
+
+kerf_err kerf_search_split(struct kerf_search *s, unsigned attempts, struct kerf_plan *plan)
+{
+    struct split_trial list[SPLITS_MAX] = {0};
+    struct split_trials all = {s, plan, list};
+    struct kerf_plan *best = plan;
+    kerf_err err = KERF_OK;
+
+    if (kerf_search_is_noise(s, plan)) {
+        return KERF_OK;
+    }
+    kerf_search_tell(s->w, "sizes of tables", 0, 1);
+    for (unsigned i = 0; i < attempts; i++) {
+        /* The last attempt is with far less: in a small delta large tables learn too slowly. */
+        bool less = i > 0 && i + 1 == attempts && s->ram / 4 >= KERF_DIFF_RAM_MIN;
+
+        list[i].header = *s->header;
+        list[i].plan.segments = plan->segments;
+        list[i].tried = kerf_params_choose(less ? s->ram / 4 : s->ram, less ? 0 : i, &list[i].header) == KERF_OK &&
+                        !kerf_search_same_split(&list[i].header, s->header);
+    }
+    kerf_tasks_run(s->jobs, attempts, try_split, &all);
+    for (unsigned i = 0; i < attempts; i++) {
+        struct split_trial *t = &list[i];
+
+        err = err == KERF_OK ? t->err : err;
+        if (t->tried && t->err == KERF_OK && t->plan.encoding.total != UINT64_MAX &&
+            file_cost(&t->header, t->plan.encoding.total) < file_cost(s->header, best->encoding.total)) {
+            best = &t->plan;
+            *s->header = t->header;
+        }
+    }
+    if (best != plan) {
+        struct kerf_plan beaten = *plan;
+
+        *plan = *best;
+        *best = beaten;
+    }
+    for (unsigned i = 0; i < attempts; i++) {
+        list[i].plan.segments.list = NULL; /* all plans' */
+        kerf_plan_free(&list[i].plan);
+    }
+    return err;
+}
+
+kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
+{
+    struct kerf_plan last = {0};
+    unsigned rounds = s->effort->rounds;
+    kerf_err err = KERF_OK;
+
+    for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
+        kerf_cost before = plan->encoding.total;
+
+        kerf_search_tell(s->w, "planning", i, rounds);
+        err = kerf_search_round(s, plan, &last, i < MEASURED);
+        if ((i > 0 && plan->encoding.total > before - before / 512) || kerf_search_is_noise(s, plan)) {
+            break;
+        }
+        /* While a round gains that much, the next is worth its time. */
+        if (i + 1 == rounds && rounds < ROUNDS_MAX && plan->encoding.total < before - before / 64) {
+            rounds++;
+        }
+    }
+    kerf_plan_free(&last);
+    return err == KERF_OK ? kerf_search_split(s, s->effort->last_splits, plan) : err;
+}
