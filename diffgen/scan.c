@@ -98,7 +98,7 @@ static void mask(const struct sweep *s, const struct found *found)
 static kerf_err add_ref(struct sweep *s, const struct found *found)
 {
     struct kerf_side *side = s->side;
-    size_t at = side->ref_count;
+    size_t at = s->found == NULL ? 0 : side->ref_count;
 
     for (unsigned i = 0; i < found->ref.len; i++) {
         if (kerf_side_bit(side->covered, found->pos + i)) {
