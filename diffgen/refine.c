@@ -28,6 +28,7 @@ struct refinements {
     const struct kerf_search *s;
     struct refinement *list;
     bool share; /* nothing else goes on with what the search knows: no copies */
+    const struct kerf_diff_options *options;
 };
 
 static kerf_err refine(struct kerf_search *s, struct refinement *r)
@@ -75,6 +76,7 @@ static void try_budget(void *ctx, unsigned index)
             memcpy(r->costs, r->costs_before, w.new_side.len + 1);
             w.literal_cost = r->costs;
         }
+        w.options = all->options;
         own.w = &w;
     }
     if (r->err == KERF_OK) {
@@ -89,8 +91,10 @@ static void try_budget(void *ctx, unsigned index)
 static kerf_err refine_some(struct kerf_search *s, struct refinement *list, unsigned from, unsigned to, unsigned *best)
 {
     struct kerf_search own = *s;
-    struct refinements all = {&own, list + from, false};
+    struct kerf_diff_options silent = *s->w->options;
+    struct refinements all = {&own, list + from, false, to - from == 1 ? s->w->options : &silent};
 
+    silent.progress = NULL; /* which is not for several threads */
     own.jobs = to - from == 1 ? s->jobs : 1;
     kerf_tasks_run(s->jobs, to - from, try_budget, &all);
     for (unsigned i = from; i < to; i++) {
@@ -163,7 +167,7 @@ kerf_err kerf_refine(struct kerf_search *s, uint64_t ram, const struct kerf_tria
     kerf_err err = KERF_OK;
 
     if (s->large) {
-        struct refinements all = {s, list, true};
+        struct refinements all = {s, list, true, s->w->options};
 
         list[0].ram = ram;
         list[0].coded = start;

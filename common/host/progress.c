@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define UPDATE_MS 100u
+#define LEFT_MS 2000u /* of a stage, before its end is guessed */
 
 static uint64_t now_ms(void)
 {
@@ -40,6 +41,9 @@ void kerf_progress_show(void *context, const char *stage, uint64_t done, uint64_
     if (progress->shown && now < progress->next_ms && stage == progress->stage && done < total) {
         return;
     }
+    if (!progress->shown || stage != progress->stage) {
+        progress->stage_ms = now;
+    }
     progress->next_ms = now + UPDATE_MS;
     progress->stage = stage;
     progress->shown = true;
@@ -49,6 +53,11 @@ void kerf_progress_show(void *context, const char *stage, uint64_t done, uint64_
         double percent = 100.0 * (double)(done < total ? done : total) / (double)total;
 
         (void)fprintf(stderr, "\r\033[K%-10s %3.0f %%  %" PRIu64 "/%" PRIu64, stage, percent, done, total);
+        if (now - progress->stage_ms >= LEFT_MS && done > 0 && done < total) {
+            double left = (double)(now - progress->stage_ms) * (double)(total - done) / (double)done / 1000;
+
+            (void)fprintf(stderr, "  %.0f s left", left);
+        }
     }
     (void)fflush(stderr);
 }
