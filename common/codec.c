@@ -38,25 +38,27 @@ static unsigned code_byte(struct kerf_run *run, uint32_t hash[KERF_BYTE_TABLES],
 {
     uint32_t table_size = kerf_table_size(run->c->model.table_code);
     uint16_t *counters[KERF_BYTE_TABLES];
+    const uint32_t factor = 0x297a2d39u;
     unsigned node = 1;
 
     for (unsigned i = 0; i < KERF_BYTE_TABLES; i++) {
         hash[i] = (hash[i] + 0x9e3779b9u * i) * 0x2c1b3c6du;
-        hash[i] ^= hash[i] >> 15;
+        hash[i] = (hash[i] ^ hash[i] >> 15) * factor;
     }
     while (node < 256) {
-        expected <<= 1;
-        for (unsigned i = 0; i < KERF_BYTE_TABLES; i++) {
-            unsigned at = node;
+        uint16_t *table = run->bytes;
+        uint32_t at = node;
 
+        expected <<= 1;
+        for (unsigned i = 0; i < KERF_BYTE_TABLES; i++, table += table_size) {
             /* The bits so far are those of expected >> 9. */
             if (i == KERF_BYTE_TABLES - 1 && (expected ^ node << 9) < 0x200) {
                 at |= (expected & 0x100) + 0x100;
             }
-            uint32_t x = (hash[i] + at * 0x85ebca6bu) * 0x297a2d39u;
+            uint32_t x = hash[i] + at * (0x85ebca6bu * factor);
 
             /* The upper bits of x, scaled to the table's size; below 2^16, whatever that is. */
-            counters[i] = run->bytes + i * table_size + ((x >> 16) * table_size >> 16);
+            counters[i] = table + ((x >> 16) * table_size >> 16);
         }
         unsigned bit = kerf_model_mix(&run->k, counters, KERF_BYTE_TABLES, run->weights + set * (KERF_MIX_MAX + 1),
                                       table_size > 512 ? LIMIT_LARGE : LIMIT_SMALL, value >> 7 & 1);

@@ -44,7 +44,8 @@ static uint32_t draw_noise(struct kerf_coder *k)
     return k->rc.s.noise >> 16;
 }
 
-static void update(uint16_t *counter, unsigned limit, unsigned bit, uint32_t noise)
+static inline __attribute__((always_inline)) void update(uint16_t *counter, unsigned limit, unsigned bit,
+                                                         uint32_t noise)
 {
     uint32_t n = *counter & 15u;
     int32_t p = *counter >> 4;
@@ -70,12 +71,6 @@ unsigned kerf_model_bit_decode(struct kerf_coder *k, uint16_t *counter)
     return bit;
 }
 
-/* Input i of a mixer: of a counter, and behind those the bias. */
-static int32_t input(uint16_t *const *counters, unsigned i, unsigned n)
-{
-    return i < n ? stretch(*counters[i] >> 4) : BIAS;
-}
-
 #if KERF_ENCODER
 unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights, unsigned limit,
                         unsigned bit)
@@ -88,17 +83,11 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
     unsigned bit = 0;
 #endif
     int32_t dot = 0;
-#if KERF_ENCODER
-    int32_t kept[KERF_MIX_MAX + 1]; /* devices save the stack, and take it twice */
-#endif
+    int32_t kept[KERF_MIX_MAX + 1]; /* 24 bytes of stack for 100 instructions */
 
     for (unsigned i = 0; i <= n; i++) {
-        int32_t in = input(counters, i, n);
-
-#if KERF_ENCODER
-        kept[i] = in;
-#endif
-        dot += in * weights[i];
+        kept[i] = i < n ? stretch(*counters[i] >> 4) : BIAS; /* the last input is the bias */
+        dot += kept[i] * weights[i];
     }
     uint32_t p1 = squash(dot >> KERF_WEIGHT_BITS);
 
@@ -113,12 +102,7 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
     uint32_t noise = draw_noise(k);
 
     for (unsigned i = 0; i <= n; i++) {
-#if KERF_ENCODER
-        int32_t in = kept[i];
-#else
-        int32_t in = input(counters, i, n);
-#endif
-        int32_t w = weights[i] + ((err * in + (int32_t)(noise << 1)) >> 17); /* |err * in| < 2^28 */
+        int32_t w = weights[i] + ((err * kept[i] + (int32_t)(noise << 1)) >> 17); /* |err * in| < 2^28 */
 
         if (w == (int16_t)w) {
             weights[i] = (int16_t)w;
