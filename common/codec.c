@@ -272,6 +272,11 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
         c->sectors_left = (uint32_t)(header->new_size / size + (header->new_size % size != 0));
         c->run_start = c->run_len = c->sectors_left;
         c->new_end = 0;
+        if (c->sectors_left > 0) {
+            c->sectors_left += header->kept;
+        }
+        c->sectors = kerf_header_sectors(header);
+        c->moves_cap = header->moves_cap;
 #else
         return KERF_ERR_UNSUPPORTED;
 #endif
@@ -313,6 +318,10 @@ static bool decode_step(struct kerf_run *run)
 
     if (c->map_len < c->model.map_cap) {
         code_map(run, 0, 0);
+#if KERF_IN_PLACE
+    } else if (c->left > 0 && c->keeping) {
+        return kerf_run_keep(run, run->out + (c->new_pos - run->out_pos)) > 0;
+#endif
     } else if (c->left > 0) {
         struct kerf_ref ref;
         uint8_t *out = run->out + (c->new_pos - run->out_pos);
@@ -334,6 +343,12 @@ static bool decode_step(struct kerf_run *run)
         code_gap(run, 0);
     } else {
         c->copying = 1;
+#if KERF_IN_PLACE
+        if (c->keeping) {
+            kerf_run_move(run, 0, 1);
+            return false;
+        }
+#endif
         kerf_run_segment(run, &(struct kerf_segment){.len = 1});
     }
     return false;
@@ -400,6 +415,25 @@ kerf_err kerf_encode_run(struct kerf_encoder *e, uint32_t start, uint32_t len)
     }
     kerf_run_sectors(&e->run, start, len);
     e->run.out_pos = 0;
+    return e->run.err;
+}
+
+kerf_err kerf_encode_keep(struct kerf_encoder *e, bool move, kerf_pos old_pos, kerf_pos len, uint8_t *bytes)
+{
+    struct kerf_codec *c = e->run.c;
+
+    if (!expects(e, false, false, !move)) {
+        return e->run.err;
+    }
+    if (move) {
+        c->copying = 1;
+        kerf_run_move(&e->run, old_pos, len);
+    } else {
+        code_gap(&e->run, len);
+    }
+    while (e->run.err == KERF_OK && c->left > 0) {
+        bytes += kerf_run_keep(&e->run, bytes);
+    }
     return e->run.err;
 }
 #endif

@@ -8,7 +8,8 @@
  * In place, new is produced sector by sector in the order that the payload says ("In place"). What a call hands out lies in
  * one sector, and ends at kerf_codec_new_pos(); KERF_SECTOR says that a sector is complete. read_old() gives what the slot
  * holds at that moment: it changes between a KERF_SECTOR and the next call, where that completes a group of as many sectors
- * as the header says, and by all of the group at once. read_new() gives sectors of the group in progress and those that are in the slot; a damaged payload
+ * as the header says, and by all of the group at once. Sectors may also be made to hold what is still needed of old, some of them behind
+ * the slot's end (in scratch): positions up to kerf_header_sectors() sectors are then asked for. read_new() gives sectors of the group in progress and those that are in the slot; a damaged payload
  * may ask for any other position inside new, and what it gets does not matter.
  *
  * The state is one flat block: struct kerf_codec and, right behind it, its tables. It holds no pointers and may be copied
@@ -30,13 +31,16 @@ extern "C" {
 
 #define KERF_STEP_MAX 64      /* bytes of input that one decoding step takes at most */
 #define KERF_STEP_OUT 16      /* bytes of output that one decoding step writes at most */
-#define KERF_CODEC_STATE 360u /* bytes of workspace that the formula counts for struct kerf_codec */
+#define KERF_CODEC_STATE 368u /* bytes of workspace that the formula counts for struct kerf_codec */
 #define KERF_CODEC_WINDOW 64  /* bytes of the source kept for looking at */
 #define KERF_MAP_UNIT 8       /* starts of map entries are multiples of this */
 #define KERF_RECENT 4         /* recent distances between old and new */
 #define KERF_PAIRS 8          /* second halves waited for */
 
-/* Where source bytes come from. `pos` and `len` are always inside the old image / what was written of new (in place: inside new). */
+/*
+ * Where source bytes come from. `pos` and `len` are always inside the old image / what was written of new. In place read_new() is
+ * asked for anything inside new, read_old() for what a sector holds that was made to hold old, too.
+ */
 struct kerf_codec_io {
     void *ctx;
     kerf_err (*read_old)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
@@ -84,9 +88,12 @@ struct kerf_codec {
     uint8_t quiet;       /* they equal their source; 0: that is told of each */
     uint8_t record;      /* of a set with records: the one in progress (isa/isa.h) */
     uint8_t sector_log2; /* in place: size of sectors */
+    uint8_t keeping;     /* in place: the sector in progress is to hold old */
+    uint8_t tail_gone;   /* in place: of old, nothing is left behind new's end */
     uint8_t pair_next;
     uint16_t map_len;                   /* map entries known so far */
     uint16_t learned_len, learned_next; /* learned targets; where the next one goes */
+    uint16_t moves_len, moves_cap;      /* stretches of old that moved */
     uint16_t gap;                       /* plain bytes and references since the last mismatch */
     kerf_pos old_size, new_size;        /* bytes */
     kerf_pos new_pos;                   /* where the next byte of new goes */
@@ -102,6 +109,7 @@ struct kerf_codec {
     uint32_t pair_high;                 /* the largest old_pos in pairs */
     uint32_t sectors_left;              /* in place: sectors after the run in progress, else 0 */
     uint32_t run_start, run_len;        /* in place: the run in progress, in sectors */
+    uint32_t sectors;                   /* in place: those that may hold old: kerf_header_sectors() */
     struct kerf_rc_state coder;         /* between calls */
     struct kerf_pair pairs[KERF_PAIRS];
     uint8_t pair_form[KERF_PAIRS];

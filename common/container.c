@@ -210,10 +210,13 @@ static bool contradicts(const struct kerf_header *h)
 {
     struct kerf_chunk chunk;
 
-    return ((h->old_size > UINT32_MAX || h->new_size > UINT32_MAX) && (h->flags & KERF_FLAG_WIDE) == 0) ||
+    return ((h->old_size > UINT32_MAX || h->new_size > UINT32_MAX) &&
+            ((h->flags & KERF_FLAG_WIDE) == 0 || h->kept > 0)) ||
            (h->codec != KERF_CODEC_NATIVE && (h->flags & KERF_FLAG_READS_NEW) != 0) ||
            ((h->flags & KERF_FLAG_IN_PLACE) != 0 &&
-            (h->old_size == 0 || h->group > h->scratch || h->new_size >> h->sector_log2 >= UINT32_MAX)) ||
+            (h->old_size == 0 || h->new_size >> h->sector_log2 >= UINT32_MAX)) ||
+           (h->kept > 0 && (h->codec != KERF_CODEC_NATIVE || h->moves_cap == 0 ||
+                            kerf_header_sectors(h) > UINT32_MAX >> h->sector_log2)) ||
            kerf_chunk_first(h, &chunk) != KERF_OK;
 }
 #endif
@@ -226,7 +229,13 @@ static void take_in_place(struct cursor *c, struct kerf_header *h)
     h->sector_log2 = (uint8_t)take_to(c, SECTOR_LOG2_MAX);
     h->scratch = (uint16_t)take_to(c, UINT16_MAX);
     h->group = (uint16_t)take_to(c, UINT16_MAX);
-    if (h->sector_log2 - SECTOR_LOG2_MIN > SECTOR_LOG2_MAX - SECTOR_LOG2_MIN || h->group == 0) {
+    h->kept = (uint16_t)take_to(c, UINT16_MAX);
+    if (h->kept > 0) {
+        h->moves_cap = (uint16_t)take_to(c, KERF_MAX_MOVES);
+        h->beyond = (uint8_t)take_to(c, UINT8_MAX);
+    }
+    if (h->sector_log2 - SECTOR_LOG2_MIN > SECTOR_LOG2_MAX - SECTOR_LOG2_MIN || h->group - 1u >= h->scratch ||
+        (h->kept > 0 && h->group > 1)) {
         c->len = 0;
     }
 }
@@ -474,6 +483,11 @@ static void put_header(struct writer *w, struct kerf_header *h)
         put(w, h->sector_log2);
         put(w, h->scratch);
         put(w, h->group);
+        put(w, h->kept);
+        if (h->kept > 0) {
+            put(w, h->moves_cap);
+            put(w, h->beyond);
+        }
     }
     if (h->codec == KERF_CODEC_NATIVE) {
         put(w, h->model.table_code | (unsigned)h->model.flag_class << 6);
@@ -530,7 +544,6 @@ kerf_err kerf_header_write(struct kerf_header *header, const struct kerf_region 
     if (w.err != KERF_OK) {
         return w.err;
     }
-    header->version = KERF_FORMAT_VERSION;
     header->header_len = (uint16_t)w.len;
     if (header->chunk0_len == 0) {
         uint32_t largest = header->chunk_size < UINT16_MAX ? header->chunk_size : UINT16_MAX;

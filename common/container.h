@@ -28,6 +28,7 @@ extern "C" {
 #define KERF_MAX_RANGES 4
 #define KERF_MAX_MAP 4096        /* address map entries */
 #define KERF_MAX_LEARNED 4096    /* learned targets of either kind */
+#define KERF_MAX_MOVES 4096      /* in place: stretches of old that move */
 #define KERF_WORKSPACE_STATE 256 /* bytes of workspace that the formula counts for struct kerf_patcher */
 
 /* How the payload is coded. */
@@ -73,14 +74,16 @@ struct kerf_header {
     kerf_pos payload_size; /* bytes of payload in all chunks, digests not counted */
     uint32_t chunk0_len;   /* bytes of chunk 0, prologue, header, next digest and payload */
     uint32_t chunk_size;   /* bytes of every chunk from the second up but the last, which may be shorter */
-    uint8_t version;
-    uint8_t flags; /* KERF_FLAG_ */
-    uint8_t codec; /* enum kerf_payload_codec */
+    uint8_t flags;         /* KERF_FLAG_ */
+    uint8_t codec;         /* enum kerf_payload_codec */
     uint8_t region_count;
     uint8_t range_count;
     uint8_t sector_log2; /* in place: log2 of the erase sector, else 0 */
+    uint8_t beyond;      /* in place: sectors of the slot behind both images that may hold old */
     uint16_t scratch;    /* in place: sectors of scratch */
     uint16_t group;      /* in place: sectors of a checkpoint group */
+    uint16_t kept; /* in place: how often a sector is made to hold what is still needed of old; then the group is 1 */
+    uint16_t moves_cap;  /* if so: stretches of old that move, at most */
     uint16_t header_len; /* bytes, prologue included */
     uint16_t tables_pos; /* where in chunk 0 regions and ranges start: for kerf_header_tables() */
     struct kerf_model_params model;
@@ -92,6 +95,20 @@ struct kerf_header {
 static inline uint32_t kerf_table_size(unsigned table_code)
 {
     return (4u + (table_code & 3u)) << ((table_code >> 2) + 2);
+}
+
+/* In place: sectors of the slot that are used. */
+static inline uint32_t kerf_header_slot(const struct kerf_header *h)
+{
+    kerf_pos size = h->old_size > h->new_size ? h->old_size : h->new_size;
+
+    return (uint32_t)((size - 1) >> h->sector_log2) + 1 + h->beyond;
+}
+
+/* The same, with those of scratch that follow them in the numbering: all but the group's. */
+static inline uint32_t kerf_header_sectors(const struct kerf_header *h)
+{
+    return kerf_header_slot(h) + h->scratch - h->group;
 }
 
 /*

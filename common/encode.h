@@ -37,6 +37,12 @@ KERF_MUST_USE kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf
  * segments end where the run does. What io.read_old() gives may change where a step has reached the end of a sector.
  */
 KERF_MUST_USE kerf_err kerf_encode_run(struct kerf_encoder *e, uint32_t start, uint32_t len);
+/*
+ * Or, with len 0: the sector `start` is made to hold old. Then, until it is full, in turns: len bytes (maybe 0) that stay as they are, and
+ * a move of at least one: a copy of old, which is there from now on. They are written to `bytes`.
+ */
+KERF_MUST_USE kerf_err kerf_encode_keep(struct kerf_encoder *e, bool move, kerf_pos old_pos, kerf_pos len,
+                                        uint8_t *bytes);
 #endif
 /* Then again and again: a gap, its literals one by one, and unless new (or the run) is complete a segment and its bytes. */
 KERF_MUST_USE kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len);

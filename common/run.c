@@ -4,6 +4,43 @@
 
 #include <string.h>
 
+#if KERF_IN_PLACE
+void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    const struct kerf_codec *c = run->c;
+    kerf_pos end = c->tail_gone && c->new_size < c->old_size ? c->new_size : c->old_size;
+
+    while (len > 0) {
+        kerf_pos at = pos;
+        kerf_pos n = pos < end ? end - pos : 0; /* bytes that lie together there; 0: there are none */
+        kerf_pos most = (kerf_pos)len;
+
+        /* The newest move counts. */
+        for (unsigned i = c->moves_len; i-- > 0;) {
+            const struct kerf_move_entry *m = &run->moves[i];
+
+            if (pos - m->old_pos < m->len) {
+                at = m->pos + (pos - m->old_pos);
+                n = m->len - (pos - m->old_pos);
+                break;
+            }
+            if (m->old_pos - pos < most) {
+                most = m->old_pos - pos;
+            }
+        }
+        if (n == 0) {
+            memset(buf, 0, (size_t)most);
+        } else {
+            most = n < most ? n : most;
+            kerf_run_fail(run, run->io->read_old(run->io->ctx, at, buf, (size_t)most));
+        }
+        pos += most;
+        buf += most;
+        len -= (size_t)most;
+    }
+}
+#endif
+
 const uint8_t *kerf_run_view(struct kerf_run *run)
 {
     struct kerf_codec *c = run->c;
@@ -27,7 +64,11 @@ const uint8_t *kerf_run_view(struct kerf_run *run)
         /* Of new a byte is enough; past the end of old lie zeros. */
         c->window_len = c->from_new ? (uint8_t)n : KERF_CODEC_WINDOW - KERF_ISA_VIEW_LEN + 1;
         memset(c->window, 0, KERF_CODEC_WINDOW);
-        kerf_run_fail(run, (c->from_new ? run->io->read_new : run->io->read_old)(run->io->ctx, pos, c->window, n));
+        if (c->from_new) {
+            kerf_run_fail(run, run->io->read_new(run->io->ctx, pos, c->window, n));
+        } else {
+            kerf_run_read_old(run, pos, c->window, n);
+        }
     }
     return c->window + (size_t)(pos - c->window_pos);
 }
@@ -63,6 +104,10 @@ uint8_t kerf_run_byte(struct kerf_run *run, bool from_new, kerf_pos pos)
         }
 #endif
     }
-    kerf_run_fail(run, (from_new ? run->io->read_new : run->io->read_old)(run->io->ctx, pos, &byte, 1));
+    if (from_new) {
+        kerf_run_fail(run, run->io->read_new(run->io->ctx, pos, &byte, 1));
+    } else {
+        kerf_run_read_old(run, pos, &byte, 1);
+    }
     return byte;
 }

@@ -26,11 +26,11 @@ enum kerf_number {
 
 /* Single counters. */
 #define KERF_SYM_QUIET 0
-#define KERF_SYM_RUN 1    /* 2: where a run of sectors lies */
-#define KERF_SYM_TO_END 3 /* 3: of gaps, of segments by the source */
-#define KERF_SYM_SOURCE 6 /* 2: by the source before */
-#define KERF_SYM_JUMP 8   /* 4 x 8: by the source, and whether there were literals before */
-#define KERF_SYM_COUNT 40
+#define KERF_SYM_RUN 1    /* 3: where a run of sectors lies; does one hold old */
+#define KERF_SYM_TO_END 4 /* 3: of gaps, of segments by the source */
+#define KERF_SYM_SOURCE 7 /* 2: by the source before */
+#define KERF_SYM_JUMP 9   /* 4 x 8: by the source, and whether there were literals before */
+#define KERF_SYM_COUNT 41
 
 #define KERF_BYTE_TABLES 5
 #define KERF_REF_TABLES 3
@@ -46,6 +46,16 @@ enum kerf_weights {
     KERF_WEIGHTS_COUNT = KERF_WEIGHTS_LITERAL + 4,
 };
 
+#define KERF_MOVE_BYTES 12u /* of workspace for each */
+
+/* A stretch of old that moved; positions of 32 bits are enough, says the header. */
+struct kerf_move_entry {
+    uint32_t old_pos, len;
+    uint32_t pos; /* where in the slot it is */
+};
+
+_Static_assert(sizeof(struct kerf_move_entry) == KERF_MOVE_BYTES, "as counted");
+
 /* One call's view of the state: tables resolved to pointers, the coder, and where output goes. */
 struct kerf_run {
     struct kerf_coder k;
@@ -59,8 +69,9 @@ struct kerf_run {
     struct kerf_region *regions;
     struct kerf_range *ranges;
 #endif
-    uint8_t *map;       /* pairs of start and shift, 4 or 8 bytes each */
-    uint8_t *learned;   /* pairs of target and shift */
+    uint8_t *map;     /* pairs of start and shift, 4 or 8 bytes each */
+    uint8_t *learned; /* pairs of target and shift */
+    struct kerf_move_entry *moves;
     uint16_t *counters; /* single ones, then those of numbers */
     uint16_t *flags;    /* tables of one size, of references and of equal bytes */
     uint16_t *bytes;
@@ -104,11 +115,26 @@ static inline kerf_pos kerf_run_sector_rest(const struct kerf_codec *c)
     return -c->new_pos & (((kerf_pos)1 << c->sector_log2) - 1);
 }
 
+/* Reads old as it was, wherever it lies by now; what is gone reads as anything, behind new's end as 0. run.c */
 #if KERF_IN_PLACE
+void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len);
 /*
- * Codes which run of sectors is produced next, start .. start + len - 1, and begins it. in_place.c
+ * Codes which run of sectors is produced next, start .. start + len - 1, and begins it. With len 0 it is the sector `start`, which
+ * is to hold old. in_place.c
  */
 void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len);
+/* Codes which bytes of old come next into a sector that holds such. */
+void kerf_run_move(struct kerf_run *run, kerf_pos old_pos, kerf_pos len);
+/*
+ * The next bytes of a sector that is to hold old, at most KERF_STEP_OUT: of a move (c->copying), which counts from its last byte on,
+ * or those that are there already and stay. Returns how many.
+ */
+unsigned kerf_run_keep(struct kerf_run *run, uint8_t *out);
+#else
+static inline void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    kerf_run_fail(run, run->io->read_old(run->io->ctx, pos, buf, len));
+}
 #endif
 
 /* Resolves the tables of run->c. */

@@ -81,7 +81,8 @@ size_t kerf_codec_workspace(const struct kerf_header *header)
     size_t sum = KERF_CODEC_STATE + header->region_count * region_bytes(header->flags) +
                  header->range_count * range_bytes(header->flags) + pairs * pair_bytes(header->flags) +
                  2 * (number_counters(header->flags, m->flag_class) +
-                      flag_counters(m->flag_class, header->old_size == 0) + byte_counters(m->table_code) + WEIGHTS);
+                      flag_counters(m->flag_class, header->old_size == 0) + byte_counters(m->table_code) + WEIGHTS) +
+                 (size_t)KERF_MOVE_BYTES * header->moves_cap;
 
     return (sum + 7) & ~(size_t)7;
 }
@@ -159,6 +160,8 @@ void kerf_run_open(struct kerf_run *run)
     p += c->model.map_cap * pair;
     run->learned = p;
     p += pair * c->model.learned_cap;
+    run->moves = (struct kerf_move_entry *)(void *)p;
+    p += (size_t)KERF_MOVE_BYTES * c->moves_cap;
 
     /* Everything so far is a multiple of four bytes. */
     uint16_t *t = (uint16_t *)(void *)p;

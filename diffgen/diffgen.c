@@ -56,7 +56,7 @@ static kerf_err fill_header(const struct kerf_work *w, uint64_t ram, struct kerf
     if (w->options->in_place) {
         header->flags |= KERF_FLAG_IN_PLACE;
         header->scratch = w->options->scratch;
-        header->group = w->options->group;
+        header->group = w->options->group > 0 ? w->options->group : w->options->scratch;
         while (w->options->sector >> header->sector_log2 > 1) {
             header->sector_log2++;
         }
@@ -226,7 +226,7 @@ static kerf_err check_options(const struct kerf_diff_options *options)
     }
     if (options->in_place &&
         (options->sector < 16 || options->sector > 1u << 24 || (options->sector & (options->sector - 1)) != 0 ||
-         options->group < 1 || options->group > options->scratch)) {
+         options->scratch < 1 || options->group > options->scratch)) {
         return KERF_ERR_ARGUMENT;
     }
     return options->ram != 0 && options->ram < KERF_DIFF_RAM_MIN ? KERF_ERR_RAM : KERF_OK;
@@ -277,8 +277,9 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
     }
     if (err == KERF_OK) {
         tell(&w, "self-check", 0, 1);
-        err = (options->in_place ? kerf_selfcheck_in_place : kerf_selfcheck)(old_image, old_len, new_image, new_len,
-                                                                             *delta, *delta_len);
+        err = options->in_place
+                  ? kerf_selfcheck_in_place(old_image, old_len, new_image, new_len, *delta, *delta_len, &report->erases)
+                  : kerf_selfcheck(old_image, old_len, new_image, new_len, *delta, *delta_len);
         err = err == KERF_OK || err == KERF_ERR_RAM ? err : KERF_ERR_STATE;
     }
     if (err == KERF_OK) {

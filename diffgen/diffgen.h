@@ -37,7 +37,7 @@ struct kerf_diff_options {
     int codec;               /* enum kerf_payload_codec, or -1: whatever is smallest */
     bool in_place;           /* true: for one slot, of which these sizes are known */
     uint32_t sector;         /* bytes of an erase sector, a power of two, 16 .. 2^24 */
-    uint16_t scratch, group; /* sectors of scratch, and of a checkpoint group (1 .. scratch) */
+    uint16_t scratch, group; /* sectors of scratch, and of a checkpoint group (1 .. scratch; 0: whatever is best) */
     uint64_t slot;           /* bytes of the slot; 0: not known */
     bool no_new;             /* true: the decoder must not read back new */
     const char *isa; /* hint: name of the ISA (kerf_isa_name); NULL: found from the images. "none": no references */
@@ -62,6 +62,11 @@ enum kerf_diff_part {
     KERF_PART_COUNT,
 };
 
+/* In place: how often the sector that wears most is erased in an update without interruptions. */
+struct kerf_diff_erases {
+    uint32_t slot, scratch, journal;
+};
+
 struct kerf_diff_report {
     uint64_t delta_len; /* bytes of the whole container */
     uint64_t header_len;
@@ -69,8 +74,9 @@ struct kerf_diff_report {
     uint64_t workspace;                            /* bytes the decoder needs */
     uint64_t part_cost[KERF_PART_COUNT];           /* bits * 2^-16 */
     uint64_t segments, literals, refs, refs_wrong; /* counts; literals in bytes */
-    uint64_t memory_needed; /* KERF_ERR_SPACE: bytes of options.memory that would do; 0: it is about the slot */
-    char recognised[256];   /* one line for people: ISA, load address, ranges */
+    uint64_t memory_needed;         /* KERF_ERR_SPACE: bytes of options.memory that would do; 0: it is about the slot */
+    struct kerf_diff_erases erases; /* in place */
+    char recognised[256];           /* one line for people: ISA, load address, ranges */
     struct kerf_sha256_digest old_digest, new_digest; /* in full */
     struct kerf_sha256_digest chunk0_digest;          /* what authenticates the delta: --expect */
 };

@@ -461,12 +461,48 @@ static kerf_err encode_stretch(struct session *s, const struct kerf_segments *se
     return err;
 }
 
+/* What is kept of old before the sector at `rank` is produced; *next: the first that was not coded yet. */
+static kerf_err encode_keeps(struct session *s, size_t rank, size_t *next)
+{
+    const struct kerf_order *o = s->w->order;
+    kerf_err err = KERF_OK;
+
+    for (; err == KERF_OK && *next < o->keep_count && o->keeps[*next].rank == rank; ++*next) {
+        const struct kerf_keep *keep = &o->keeps[*next];
+        size_t size = (size_t)1 << o->sector_log2;
+        size_t start = keep->sector << o->sector_log2;
+        uint8_t *bytes = malloc(size);
+        size_t at = 0;
+
+        err = bytes == NULL ? KERF_ERR_RAM : kerf_encode_run(&s->e, (uint32_t)keep->sector, 0);
+        for (size_t i = keep->first; err == KERF_OK && i < keep->first + keep->count; i++) {
+            const struct kerf_move *m = &o->moves[i];
+
+            err = kerf_encode_keep(&s->e, false, 0, m->pos - start - at, bytes + at);
+            at = m->pos - start;
+            if (err == KERF_OK) {
+                err = kerf_encode_keep(&s->e, true, m->old_pos, m->len, bytes + at);
+            }
+            at += m->len;
+        }
+        if (err == KERF_OK && at < size) {
+            err = kerf_encode_keep(&s->e, false, 0, size - at, bytes + at);
+        }
+        if (err == KERF_OK) {
+            kerf_slot_keep(&s->slot, bytes, keep->sector);
+        }
+        free(bytes);
+    }
+    return err;
+}
+
 /* Run by run; `pieces` are in that order, and the slot changes as they are coded. */
 static kerf_err encode_runs(struct session *s, const struct kerf_segments *pieces)
 {
     const struct kerf_order *o = s->w->order;
     struct kerf_run_of_sectors run;
     size_t next = 0;
+    size_t next_keep = 0;
     kerf_err err = KERF_OK;
 
     for (size_t rank = 0; err == KERF_OK && rank < o->count; rank += run.len) {
@@ -474,6 +510,10 @@ static kerf_err encode_runs(struct session *s, const struct kerf_segments *piece
 
         run = kerf_order_run(o, rank);
         s->sector = o->sector[rank];
+        err = encode_keeps(s, rank, &next_keep);
+        if (err != KERF_OK) {
+            break;
+        }
         err = kerf_encode_run(&s->e, (uint32_t)s->sector, (uint32_t)run.len);
         s->out->part[KERF_PART_SEGMENTS] += s->e.run.k.rc.cost - before;
         if (err == KERF_OK) {

@@ -265,7 +265,7 @@ static void show_text(const struct info *n)
     char hex[2 * KERF_SHA256_LEN + 1];
 
     (void)printf("%s: %s, format %u\n", n->options->delta_path, h->old_size == 0 ? "a full payload" : "a delta",
-                 (unsigned)h->version);
+                 (unsigned)KERF_FORMAT_VERSION);
     (void)printf("size:         %zu bytes: header %u, payload %" PRIu64 ", chunk digests %" PRIu64 "\n", n->delta_len,
                  (unsigned)h->header_len, (uint64_t)h->payload_size, n->chain_len);
     if (n->chunks == 1) {
@@ -292,6 +292,11 @@ static void show_text(const struct info *n)
     if (h->flags & KERF_FLAG_IN_PLACE) {
         (void)printf("in place:     sectors of 2^%u bytes, %u of scratch, %u in a group\n", (unsigned)h->sector_log2,
                      (unsigned)h->scratch, (unsigned)h->group);
+        if (h->kept > 0) {
+            (void)printf("keeps old:    in %u sectors, moved in %u stretches at most; %u sectors of the slot behind "
+                         "the images\n",
+                         (unsigned)h->kept, (unsigned)h->moves_cap, (unsigned)h->beyond);
+        }
     }
     show_tables(n);
     (void)printf("--expect:     %s\n", kerf_cli_format_hex(n->chunk0_digest.b, KERF_SHA256_LEN, hex));
@@ -336,14 +341,14 @@ static int show_json(const struct info *n)
     (void)kerf_cli_format_hex(n->file_digest.b, KERF_SHA256_LEN, file_hex);
     json_t *object = json_pack(
         "{s:b, s:s, s:i, s:s, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:s, s:I, s:b, s:b, s:b, s:s, s:s}",
-        "ok", 1, "kind", h->old_size == 0 ? "full" : "delta", "format", (int)h->version, "codec", codec_name(h), "size",
-        (json_int_t)n->delta_len, "header_size", (int)h->header_len, "payload_size", (json_int_t)h->payload_size,
-        "chain_size", (json_int_t)n->chain_len, "chunks", (json_int_t)n->chunks, "chunk_size",
-        (json_int_t)h->chunk_size, "chunk0_size", (json_int_t)h->chunk0_len, "old_size", (json_int_t)h->old_size,
-        "new_size", (json_int_t)h->new_size, "old_digest", h->old_size > 0 ? old_hex : NULL, "new_digest", new_hex,
-        "workspace", (json_int_t)kerf_header_workspace(h), "reads_new", (h->flags & KERF_FLAG_READS_NEW) != 0, "wide",
-        (h->flags & KERF_FLAG_WIDE) != 0, "in_place", (h->flags & KERF_FLAG_IN_PLACE) != 0, "delta_digest", chunk0_hex,
-        "sha256", file_hex);
+        "ok", 1, "kind", h->old_size == 0 ? "full" : "delta", "format", KERF_FORMAT_VERSION, "codec", codec_name(h),
+        "size", (json_int_t)n->delta_len, "header_size", (int)h->header_len, "payload_size",
+        (json_int_t)h->payload_size, "chain_size", (json_int_t)n->chain_len, "chunks", (json_int_t)n->chunks,
+        "chunk_size", (json_int_t)h->chunk_size, "chunk0_size", (json_int_t)h->chunk0_len, "old_size",
+        (json_int_t)h->old_size, "new_size", (json_int_t)h->new_size, "old_digest", h->old_size > 0 ? old_hex : NULL,
+        "new_digest", new_hex, "workspace", (json_int_t)kerf_header_workspace(h), "reads_new",
+        (h->flags & KERF_FLAG_READS_NEW) != 0, "wide", (h->flags & KERF_FLAG_WIDE) != 0, "in_place",
+        (h->flags & KERF_FLAG_IN_PLACE) != 0, "delta_digest", chunk0_hex, "sha256", file_hex);
 
     if (object != NULL && h->codec == KERF_CODEC_NATIVE) {
         (void)json_object_set_new(object, "model",
@@ -358,8 +363,9 @@ static int show_json(const struct info *n)
     }
     if (object != NULL && h->flags & KERF_FLAG_IN_PLACE) {
         (void)json_object_set_new(object, "sectors",
-                                  json_pack("{s:i, s:i, s:i}", "log2", (int)h->sector_log2, "scratch", (int)h->scratch,
-                                            "group", (int)h->group));
+                                  json_pack("{s:i, s:i, s:i, s:i, s:i, s:i}", "log2", (int)h->sector_log2, "scratch",
+                                            (int)h->scratch, "group", (int)h->group, "kept", (int)h->kept, "moves",
+                                            (int)h->moves_cap, "beyond", (int)h->beyond));
     }
     if (object != NULL) {
         (void)json_object_set_new(object, "checked",

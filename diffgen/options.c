@@ -181,9 +181,6 @@ int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text)
         }
         at++;
     }
-    if (diff->group == 0) {
-        diff->group = diff->scratch;
-    }
     if (!good || diff->sector == 0 || diff->scratch == 0 || diff->group > diff->scratch) {
         return kerf_cli_usage(
             "--in-place takes sector=BYTES,scratch=SECTORS[,group=SECTORS][,slot=BYTES], the sector a "

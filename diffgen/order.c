@@ -19,6 +19,9 @@ bool kerf_order_has_old(const struct kerf_order *o, size_t sector, size_t old_po
     size_t holder = old_pos >> o->sector_log2;
     size_t last = o->count - 1;
 
+    if (o->gone != NULL) {
+        return (int64_t)o->rank[sector] <= o->gone[old_pos];
+    }
     if (old_pos >= o->new_len && o->rank[last] < o->rank[sector]) {
         return false;
     }
@@ -64,11 +67,30 @@ static kerf_err add_pieces(const struct kerf_order *o, const struct kerf_segment
     return err;
 }
 
+/* Is anything kept before the sector at `rank` is produced? */
+static bool keeps_before(const struct kerf_order *o, size_t rank)
+{
+    size_t low = 0;
+    size_t high = o->keep_count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (o->keeps[mid].rank < rank) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low < o->keep_count && o->keeps[low].rank == rank;
+}
+
 struct kerf_run_of_sectors kerf_order_run(const struct kerf_order *o, size_t rank)
 {
     struct kerf_run_of_sectors run = {.rank = rank, .len = 1, .start = o->sector[rank] << o->sector_log2};
 
-    while (rank + run.len < o->count && o->sector[rank + run.len] == o->sector[rank] + run.len) {
+    while (rank + run.len < o->count && o->sector[rank + run.len] == o->sector[rank] + run.len &&
+           !keeps_before(o, rank + run.len)) {
         run.len++;
     }
     run.end = o->sector[rank] + run.len == o->count ? o->new_len : run.start + (run.len << o->sector_log2);
@@ -136,6 +158,7 @@ kerf_err kerf_order_open(struct kerf_order *o, const struct kerf_header *header)
 {
     memset(o, 0, sizeof *o);
     o->new_len = (size_t)header->new_size;
+    o->old_len = (size_t)header->old_size;
     o->sector_log2 = header->sector_log2;
     o->group = header->group;
     o->count = (o->new_len >> o->sector_log2) + ((o->new_len & (((size_t)1 << o->sector_log2) - 1)) != 0);
@@ -152,6 +175,12 @@ void kerf_order_close(struct kerf_order *o)
 {
     free(o->sector);
     free(o->rank);
+    free(o->keeps);
+    free(o->moves);
+    free(o->gone);
+    o->keeps = NULL;
+    o->moves = NULL;
+    o->gone = NULL;
     o->sector = NULL;
     o->rank = NULL;
 }

@@ -15,6 +15,7 @@
 #define EDGE_MIN 48   /* bits; what costs less is not worth another run */
 #define MOVE_ROUNDS 6
 #define MOVE_EDGES 400 /* edges of a round for which other places are tried */
+#define LOSS_MIN 160   /* bits, with those for runs; a plan that loses less is as good as one that loses nothing */
 #define NONE SIZE_MAX
 
 /* `from` needs bytes of `to`. */
@@ -491,11 +492,13 @@ static void improve(const struct graph *g, struct kerf_order *o)
     }
 }
 
-kerf_err kerf_order_choose(struct kerf_work *w, const struct kerf_segments *segments)
+kerf_err kerf_order_choose(struct kerf_work *w, const struct kerf_segments *segments, bool *lossy)
 {
     struct kerf_order *o = w->order;
     struct graph g = {0};
     kerf_err err = open_graph(&g, w, segments);
+
+    *lossy = false;
 
     if (err == KERF_OK && o->count > 1) {
         kerf_order_set(o, false);
@@ -524,6 +527,7 @@ kerf_err kerf_order_choose(struct kerf_work *w, const struct kerf_segments *segm
         if (err == KERF_OK) {
             improve(&g, o);
         }
+        *lossy = cost_of(&g, o) > LOSS_MIN * KERF_BIT;
     }
     close_graph(&g);
     return err;

@@ -150,7 +150,7 @@ static void header_facts(const struct kerf_report *r, struct kerf_text *t)
     const struct kerf_header *h = &r->header;
     char text[160];
 
-    (void)snprintf(text, sizeof text, "%u, native codec%s%s", (unsigned)h->version,
+    (void)snprintf(text, sizeof text, "%u, native codec%s%s", (unsigned)KERF_FORMAT_VERSION,
                    h->flags & KERF_FLAG_READS_NEW ? ", reads back new" : "", h->flags & KERF_FLAG_WIDE ? ", wide" : "");
     fact(t, "format", text);
     (void)snprintf(text, sizeof text,

@@ -68,7 +68,8 @@ static kerf_err unpack(void *ctx, const uint8_t *in, size_t in_len, bool last, s
     return kerf_lzma2_unpack(&m->lzma2, in, in_len, last, in_used, out, out_cap, out_len);
 }
 
-static kerf_err feed_all(struct kerf_patcher *patcher, const struct kerf_port *port, const uint8_t *delta, size_t len)
+kerf_err kerf_selfcheck_feed(struct kerf_patcher *patcher, const struct kerf_port *port, const uint8_t *delta,
+                             size_t len)
 {
     kerf_err err = KERF_MORE_INPUT;
     size_t pos = 0;
@@ -109,7 +110,7 @@ kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t 
         err = kerf_patcher_init(workspace, workspace_len, &port, NULL, 0, &patcher);
     }
     if (err == KERF_OK) {
-        err = feed_all(patcher, &port, delta, delta_len);
+        err = kerf_selfcheck_feed(patcher, &port, delta, delta_len);
     }
     if (err == KERF_OK && m.written != new_len) {
         err = KERF_ERR_TARGET;

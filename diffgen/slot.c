@@ -7,7 +7,7 @@
 kerf_err kerf_slot_open(struct kerf_slot *slot, const uint8_t *old_image, size_t old_len,
                         const struct kerf_header *header)
 {
-    size_t len = old_len > header->new_size ? old_len : (size_t)header->new_size;
+    size_t len = (size_t)kerf_header_sectors(header) << header->sector_log2;
 
     memset(slot, 0, sizeof *slot);
     slot->new_len = (size_t)header->new_size;
@@ -36,6 +36,11 @@ void kerf_slot_sector(struct kerf_slot *slot, const uint8_t *new_image, size_t s
 
         memcpy(slot->bytes + pos, new_image + pos, len);
     }
+}
+
+void kerf_slot_keep(struct kerf_slot *slot, const uint8_t *bytes, size_t sector)
+{
+    memcpy(slot->bytes + (sector << slot->sector_log2), bytes, (size_t)1 << slot->sector_log2);
 }
 
 void kerf_slot_close(struct kerf_slot *slot)

@@ -68,6 +68,93 @@ static void forget_scan(struct kerf_trial *t)
     }
 }
 
+/* What the segments cost, at first and after a round of planning, as the header says; *plan becomes the cheaper plan. */
+static kerf_err try_round(struct kerf_search *s, struct kerf_header *header, const struct kerf_segments *segments,
+                          struct kerf_plan *plan)
+{
+    struct kerf_header *whole = s->header;
+    struct kerf_plan last = {0};
+    kerf_err err = kerf_search_copy_segments(segments, &plan->segments);
+
+    s->header = header;
+    if (err == KERF_OK) {
+        err = kerf_search_race(s, header, plan, NULL, 0);
+    }
+    if (err == KERF_OK) {
+        err = kerf_search_round(s, plan, &last, false);
+    }
+    kerf_plan_free(&last);
+    s->header = whole;
+    return err;
+}
+
+/* Is the order in which old is kept better than w->order? It is swapped with that, then, and the header says so. */
+static kerf_err try_keeping(struct kerf_search *s, const struct kerf_plan *two_slots, struct kerf_order *keeping)
+{
+    struct kerf_work *w = s->w;
+    struct kerf_order lossy = *w->order;
+    struct kerf_header header = *s->header;
+    struct kerf_plan plans[2] = {0};
+    kerf_err err = try_round(s, &header, &two_slots->segments, &plans[0]);
+
+    header = *s->header;
+    header.group = 1;
+    if (err == KERF_OK) {
+        err = kerf_order_keep(w, &two_slots->segments, s->ram, &header, keeping);
+    }
+    if (err == KERF_OK) {
+        err = kerf_params_choose(s->ram, 0, &header);
+    }
+    if (err == KERF_OK) {
+        *w->order = *keeping;
+        *keeping = lossy;
+        err = try_round(s, &header, &two_slots->segments, &plans[1]);
+        if (err == KERF_OK && plans[1].encoding.total + 24 * KERF_BIT < plans[0].encoding.total) {
+            *s->header = header;
+        } else {
+            *keeping = *w->order;
+            *w->order = lossy;
+        }
+    }
+    kerf_plan_free(&plans[0]);
+    kerf_plan_free(&plans[1]);
+    return err == KERF_ERR_RAM && keeping->gone == NULL ? KERF_OK : err;
+}
+
+/* In place: what would be best with two slots says what is needed of old, and so which order is good. */
+static kerf_err choose_order(struct kerf_search *s, const struct kerf_plan *greedy)
+{
+    struct kerf_work *w = s->w;
+    struct kerf_order *order = w->order;
+    struct kerf_header two_slots = *s->header;
+    struct kerf_header keeping = *s->header;
+    struct kerf_order kept = {0};
+    struct kerf_plan plan = {0};
+    bool lossy = false;
+    kerf_err err;
+
+    if (s->effort->rounds == 0) {
+        return kerf_order_choose(w, &greedy->segments, &lossy);
+    }
+    two_slots.flags &= (uint8_t)~KERF_FLAG_IN_PLACE;
+    w->order = NULL;
+    err = try_round(s, &two_slots, &greedy->segments, &plan);
+    w->order = order;
+    if (err == KERF_OK) {
+        err = kerf_order_choose(w, &plan.segments, &lossy);
+    }
+    keeping.group = 1;
+    if (err == KERF_OK && lossy && kerf_header_sectors(&keeping) > order->count && w->options->group < 2) {
+        err = kerf_order_open(&kept, &keeping);
+        if (err == KERF_OK) {
+            err = try_keeping(s, &plan, &kept);
+        }
+        kerf_order_close(&kept);
+    }
+    kerf_plan_free(&plan);
+    return err;
+}
+
 /* bsdiff's plan with all kinds. */
 static kerf_err plan_greedy(struct kerf_search *s, struct kerf_plan *plan)
 {
@@ -80,7 +167,7 @@ static kerf_err plan_greedy(struct kerf_search *s, struct kerf_plan *plan)
         err = kerf_encode_literal_costs(s->w, &plan->segments);
     }
     if (err == KERF_OK && s->w->order != NULL) {
-        err = kerf_order_choose(s->w, &plan->segments);
+        err = choose_order(s, plan);
     }
     return err == KERF_OK ? kerf_search_race(s, s->header, plan, NULL, 0) : err;
 }

@@ -135,6 +135,25 @@ struct kerf_order {
     size_t count;   /* sectors of new */
     size_t *sector; /* the order: numbers of sectors */
     size_t *rank;   /* for each sector its place in the order */
+    /* What is kept of old, order_keep.c; group is 1 then. */
+    size_t old_len;
+    size_t sectors; /* that may hold old: kerf_header_sectors() */
+    struct kerf_keep *keeps;
+    size_t keep_count;
+    struct kerf_move *moves;
+    size_t move_count;
+    int32_t *gone; /* for each byte of old the last rank for which it is there; NULL: nothing is kept */
+};
+
+/* In place: before the sector at `rank` is produced, another is made to hold bytes of old. */
+struct kerf_keep {
+    size_t rank, sector;
+    size_t first, count; /* in kerf_order.moves */
+};
+
+struct kerf_move {
+    size_t old_pos, len;
+    size_t pos; /* in the slot; in ascending order */
 };
 
 /* One step of coding: what it made, and what it cost. */
@@ -284,7 +303,7 @@ KERF_MUST_USE kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_
 
 /* --- slot.c: what the slot of an in-place update holds. --- */
 struct kerf_slot {
-    uint8_t *bytes; /* as long as the larger image, and KERF_PAD more */
+    uint8_t *bytes; /* all sectors that may hold old, and KERF_PAD more */
     size_t new_len;
     unsigned sector_log2;
     size_t group;
@@ -295,6 +314,8 @@ KERF_MUST_USE kerf_err kerf_slot_open(struct kerf_slot *slot, const uint8_t *old
                                       const struct kerf_header *header);
 /* The sector was produced; its group, once it is complete, comes into the slot. Each sector at most once. */
 void kerf_slot_sector(struct kerf_slot *slot, const uint8_t *new_image, size_t sector);
+/* The sector was made to hold old. */
+void kerf_slot_keep(struct kerf_slot *slot, const uint8_t *bytes, size_t sector);
 void kerf_slot_close(struct kerf_slot *slot);
 
 /* --- order.c: the order of sectors in place, and what is left of a plan then. --- */
@@ -302,8 +323,16 @@ void kerf_slot_close(struct kerf_slot *slot);
 KERF_MUST_USE kerf_err kerf_order_open(struct kerf_order *o, const struct kerf_header *header);
 /* All upwards, or downwards by groups. */
 void kerf_order_set(struct kerf_order *o, bool downwards);
-/* A good order for a plan of two slots: w->order. order_search.c */
-KERF_MUST_USE kerf_err kerf_order_choose(struct kerf_work *w, const struct kerf_segments *segments);
+/* A good order for a plan of two slots: w->order. *lossy: much of what the plan needs is gone too early. order_search.c */
+KERF_MUST_USE kerf_err kerf_order_choose(struct kerf_work *w, const struct kerf_segments *segments, bool *lossy);
+/*
+ * Another order, with groups of one sector, in which what would be gone is kept elsewhere; `o` was opened, and header->group is 1. Fills
+ * in what of the header depends on it. It may take a quarter of `ram` bytes for that. order_keep.c
+ */
+KERF_MUST_USE kerf_err kerf_order_keep(const struct kerf_work *w, const struct kerf_segments *segments, uint64_t ram,
+                                       struct kerf_header *header, struct kerf_order *o);
+/* Fills in o->gone. order_gone.c */
+KERF_MUST_USE kerf_err kerf_order_gone(struct kerf_order *o);
 /* Is the byte of old still there while the sector is produced? The byte of new already, when new_pos is? */
 bool kerf_order_has_old(const struct kerf_order *o, size_t sector, size_t old_pos);
 bool kerf_order_has_new(const struct kerf_order *o, size_t new_pos, size_t src_pos);
@@ -388,8 +417,14 @@ void kerf_lzma2_free(struct kerf_lzma2 *x);
 /* --- selfcheck.c: the shipped decoder makes new from old and the delta, in the declared workspace. --- */
 KERF_MUST_USE kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
                                       size_t new_len, const uint8_t *delta, size_t delta_len);
+/* Feeds all of a delta to a patcher that was initialised. */
+struct kerf_patcher;
+struct kerf_port;
+KERF_MUST_USE kerf_err kerf_selfcheck_feed(struct kerf_patcher *patcher, const struct kerf_port *port,
+                                           const uint8_t *delta, size_t len);
 /* --- selfcheck_in_place.c: the same on one slot. --- */
 KERF_MUST_USE kerf_err kerf_selfcheck_in_place(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
-                                               size_t new_len, const uint8_t *delta, size_t delta_len);
+                                               size_t new_len, const uint8_t *delta, size_t delta_len,
+                                               struct kerf_diff_erases *erases);
 
 #endif

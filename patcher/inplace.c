@@ -23,7 +23,8 @@ kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port
         (port->sector_size != 0 && sector % port->sector_size != 0)) {
         return KERF_ERR_UNSUPPORTED;
     }
-    return h->old_size > port->slot_size || port->spare_size - port->journal_size < (kerf_pos)sector * h->group
+    return port->slot_size >> h->sector_log2 < kerf_header_slot(h) ||
+                   (port->spare_size - port->journal_size) >> h->sector_log2 < h->scratch
                ? KERF_ERR_SPACE
                : KERF_OK;
 }
@@ -31,8 +32,9 @@ kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port
 kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     const struct kerf_port *port = ((struct kerf_in_place *)ctx)->port;
+    kerf_pos spare_pos = spare_of(((struct kerf_in_place *)ctx)->p, port, pos);
 
-    return port->read_old(port->ctx, pos, buf, len);
+    return spare_pos > 0 ? port->read_spare(port->ctx, spare_pos, buf, len) : port->read_new(port->ctx, pos, buf, len);
 }
 
 kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
@@ -69,7 +71,7 @@ kerf_err kerf_in_place_copy(struct kerf_patcher *p, const struct kerf_port *port
     if (p->page_len > 0) {
         return kerf_write_page(p, port);
     }
-    end = (end >> log2 != 0 ? (kerf_pos)1 << log2 : end) + start;
+    end = (end - 1) >> log2 != 0 ? start + ((kerf_pos)1 << log2) : p->header.new_size; /* whole where it holds old */
     left = end - p->page_pos;
     if (left == 0) {
         p->copied++;

@@ -265,6 +265,9 @@ static kerf_err apply(struct kerf_patcher *p, const struct kerf_port *port)
     }
     err = decode(p, port);
     p->status.new_pos += (kerf_pos)(p->page_len - before);
+    if (in_place(p) && p->status.new_pos > p->header.new_size) {
+        p->status.new_pos = p->header.new_size; /* what is kept of old counts too */
+    }
     if (err < KERF_OK) {
         return err;
     }

@@ -224,14 +224,17 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
  *
  * One slot holds the old image, and read_old() and read_new() both read it. The delta was made for it (kerf-diff --in-place):
  * its header says the size of a sector, which is a multiple of page_size, sector_size and spare_sector, and how many of them are
- * copied at a time (the group). A journal is needed, and in the spare area behind it a group of sectors of scratch; the slot
- * holds both images, in whole sectors. Sectors are made in scratch; a checkpoint is taken; they are copied to the slot, again
+ * copied at a time (the group). A journal is needed, and in the spare area behind it the scratch that the header says; the slot
+ * holds both images, and the sectors behind them that the header says, in whole sectors. Where the group is 1, the delta may have
+ * sectors of slot and scratch hold what is still needed of old: those are made and copied like sectors of new, and a sector of
+ * the slot does that once at most. Sectors are made in scratch; a checkpoint is taken; they are copied to the slot, again
  * after each cut until all are there; mark 3 says that. From the first checkpoint on it stands for the old image's digest: after
  * a cut it is resumed whatever the slot holds, and KERF_NONE means that nothing was changed. So kerf_patcher_resume() comes
  * first at every start, before anything boots from the slot, and kerf_patcher_forget() before the next update.
  *
- * Wear per update: each sector of the slot that new reaches once (and once more for each cut while its group was copied), a
- * scratch sector once a group, of each half of the journal every sector once in two groups (and for each restart, once).
+ * Wear per update: each sector of the slot that new reaches once, twice where it held old for a while (and once more for each cut
+ * while its group was copied), a scratch sector once a group, the others once for each time that they hold old (kerf-diff --json says
+ * how often the sectors are erased that wear most), of each half of the journal every sector once in two groups (and for each restart, once).
  */
 
 /*

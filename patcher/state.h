@@ -106,6 +106,14 @@ static inline bool journaled(const struct kerf_patcher *p)
     return KERF_JOURNAL && (p->flags & STATE_JOURNAL) != 0;
 }
 
+/* In place: where in the spare area what is at `pos` lies, in a sector that is numbered behind the slot's; 0: it is in the slot. */
+static inline kerf_pos spare_of(const struct kerf_patcher *p, const struct kerf_port *port, kerf_pos pos)
+{
+    kerf_pos end = (kerf_pos)kerf_header_slot(&p->header) << p->header.sector_log2;
+
+    return pos < end ? 0 : pos - end + scratch_of(p, port, p->header.group);
+}
+
 /* The next thing to do. */
 static inline kerf_err enter(struct kerf_patcher *p, enum kerf_patcher_phase phase)
 {

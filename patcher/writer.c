@@ -14,18 +14,22 @@ kerf_err kerf_write_page(struct kerf_patcher *p, const struct kerf_port *port)
     kerf_err (*erase)(void *, kerf_pos) = port->erase_new;
     kerf_err (*write)(void *, kerf_pos, const uint8_t *, size_t) = port->write_new;
 
-    if (in_place(p) && !copying) {
-        if ((p->flags & STATE_SECTOR) == 0) {
+    if (in_place(p)) {
+        if (!copying && (p->flags & STATE_SECTOR) == 0) {
             p->flags |= STATE_SECTOR;
             p->page_pos = p->erased_end = kerf_codec_new_pos(codec_of(p)) - (kerf_pos)p->page_len;
             group_of(p)[p->group_len++] = (uint32_t)(p->page_pos >> p->header.sector_log2);
         }
-        unsigned last = p->group_len - 1u;
+        unsigned i = copying ? p->copied : p->group_len - 1u;
+        kerf_pos start = (kerf_pos)group_of(p)[i] << p->header.sector_log2;
+        kerf_pos spare_pos = copying ? spare_of(p, port, start) : scratch_of(p, port, i);
 
-        shift = scratch_of(p, port, last) - ((kerf_pos)group_of(p)[last] << p->header.sector_log2);
-        sector = port->spare_sector;
-        erase = port->erase_spare;
-        write = port->write_spare;
+        if (spare_pos > 0) {
+            shift = spare_pos - start;
+            sector = port->spare_sector;
+            erase = port->erase_spare;
+            write = port->write_spare;
+        }
     }
     if ((p->flags & STATE_DRY_RUN) == 0) {
         kerf_err err;

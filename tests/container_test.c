@@ -139,6 +139,13 @@ static void in_place_fields_and_limits_survive(void **state)
     s.h.model = (struct kerf_model_params){22, 2, KERF_MAX_MAP, KERF_MAX_LEARNED};
     s.h.chunk_size = KERF_CHUNK_MIN;
     (void)assert_round_trip(&s);
+    s.h.kept = UINT16_MAX;
+    s.h.moves_cap = KERF_MAX_MOVES;
+    s.h.beyond = UINT8_MAX;
+    (void)assert_round_trip(&s);
+    assert_int_equal(kerf_header_slot(&s.h),
+                     1 + ((s.h.old_size > s.h.new_size ? s.h.old_size : s.h.new_size) - 1) / 4096 + UINT8_MAX);
+    assert_int_equal(kerf_header_sectors(&s.h), kerf_header_slot(&s.h) + UINT16_MAX - 1);
 }
 
 static void wide_images_survive(void **state)
@@ -182,6 +189,13 @@ static void the_writer_refuses_contradictions(void **state)
     REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 3; s.h.group = s.h.scratch = 1); /* of 8 bytes */
     REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 12; s.h.scratch = 1; s.h.group = 0);
     REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 12; s.h.scratch = 1; s.h.group = 2);
+#define KEEPING(change)                                                                                                \
+    REFUSED(s.h.flags = KERF_FLAG_IN_PLACE; s.h.sector_log2 = 12; s.h.scratch = 2; s.h.group = 1; s.h.kept = 1;        \
+            s.h.moves_cap = 1; change)
+    KEEPING(s.h.moves_cap = 0);
+    KEEPING(s.h.moves_cap = KERF_MAX_MOVES + 1);
+    KEEPING(s.h.group = 2);
+    KEEPING(s.h.sector_log2 = 24; s.h.scratch = 300); /* over 2^32 bytes */
     REFUSED(s.h.chunk_size = 255);
     REFUSED(s.h.chunk_size = 257);
     REFUSED(s.h.chunk_size = 65536 + 4096);

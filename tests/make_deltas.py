@@ -94,6 +94,9 @@ class Composer(Native):
         self.after_number = []  # and the bit after it
         if header.in_place:
             self.runs = self.make_runs(rnd)
+            for _ in range(header.kept):  # None: a sector is made to hold old
+                self.runs.insert(rnd.randrange(len(self.runs)), None)
+            self.keeping = False
 
     def make_runs(self, rnd):
         """(start, length) of runs of sectors; some are as the format expects them."""
@@ -111,6 +114,21 @@ class Composer(Native):
             left -= set(range(start, start + n))
             runs.append((start, n))
         return runs
+
+    def keep_is_next(self):
+        self.dec.forced = [int(self.runs[0] is None)]
+        return super().keep_is_next()
+
+    def keep(self):
+        self.runs.pop(0)
+        self.distances = [self.dec.random.choice([k for k in range(self.sectors()) if k not in self.produced])]
+        self.keeping = True
+        super().keep()
+        self.keeping = False
+
+    def move(self, start, content):
+        self.src_pos, self.pending_from_new = self.dec.random.randrange(len(self.old)), 0
+        super().move(start, content)
 
     def begin_run(self):
         start, n = self.runs.pop(0)
@@ -143,7 +161,8 @@ class Composer(Native):
     def length(self, context, which, least):
         if self.header.in_place:
             fits = self.source_left() >= self.new_end - self.new_pos if which else True
-            self.dec.forced = [int(fits and self.dec.random.random() < 0.1)]
+            ends = self.keeping and (self.dec.random.random() < 0.2 or len(self.moves) == self.header.moves_cap)
+            self.dec.forced = [int(fits and (self.dec.random.random() < 0.1 or (ends and not which)))]
         return super().length(context, which, least)
 
     def source_left(self):
@@ -233,6 +252,8 @@ class Plan:
         self.in_place = rnd.random() < 0.3
         self.sector_log2, self.group = rnd.choice([4, 6, 8, 9, 12]), rnd.choice([1, 1, 2, 3])
         self.scratch = self.group + rnd.randrange(3)
+        self.kept = rnd.choice([0, 1, 4]) if self.in_place and self.group == 1 and self.new_size > 0 else 0
+        self.moves_cap, self.beyond = rnd.choice([1, 7, 30]), rnd.randrange(3)
         self.chunk_size = (16 + rnd.randrange(16)) << rnd.randrange(4, 9)
         self.flag_class, self.table_code = rnd.randrange(3), rnd.randrange(30)
         self.table_size = (4 + (self.table_code & 3)) << ((self.table_code >> 2) + 2)
@@ -305,6 +326,9 @@ class Plan:
             regions.append(r)
         return regions
 
+    def sectors(self):
+        return -(-max(self.old_size, self.new_size) >> self.sector_log2) + self.beyond + self.scratch - self.group
+
     def header(self, new, payload):
         w = Writer(self.bits)
         w.varint(self.codec | 4 * self.reads_new | 8 * self.wide | 16 * self.in_place)
@@ -318,6 +342,10 @@ class Plan:
             w.varint(self.sector_log2)
             w.varint(self.scratch)
             w.varint(self.group)
+            w.varint(self.kept)
+            if self.kept > 0:
+                w.varint(self.moves_cap)
+                w.varint(self.beyond)
         w.varint(self.table_code | self.flag_class << 6)
         w.varint(self.map_cap)
         w.varint(self.learned_cap)

@@ -118,6 +118,15 @@ class Header:
             require(4 <= self.sector_log2 <= 24, "bad size of sectors")
             require(self.scratch <= 65535, "too many sectors of scratch")
             require(1 <= self.group <= self.scratch, "bad checkpoint group")
+            self.kept, self.moves_cap = reader.varint(), 0
+            require(self.kept <= 65535, "too many sectors are kept")
+            if self.kept > 0:
+                self.moves_cap, self.beyond = reader.varint(), reader.varint()
+                require(1 <= self.moves_cap <= 4096, "bad number of moves")
+                require(self.beyond <= 255, "too many sectors behind the images")
+                require(self.group == 1 and self.codec == NATIVE, "old is kept, but not by single sectors, or not native")
+                require(max(self.old_size, self.new_size) < 1 << 32, "an image is too large to be kept")
+                require(self.sectors() << self.sector_log2 < 1 << 32, "too many sectors")
         require(self.codec != STORED or self.payload_size == self.new_size, "stored, but of another size")
         require(self.codec == NATIVE or not self.reads_new, "only the native codec reads back")
 
@@ -146,6 +155,11 @@ class Header:
             end = start + length
             self.ranges.append((start, end))
 
+    def sectors(self):
+        """Of the slot, and those of scratch that are numbered behind them."""
+        images = -(-max(self.old_size, self.new_size) >> self.sector_log2)
+        return images + self.beyond + self.scratch - self.group
+
     def workspace(self):
         total = 256 + 64 + self.chunk_size
         if self.codec != NATIVE:
@@ -153,7 +167,9 @@ class Header:
         c = Tables(self.flag_class, self.table_size, self.old_size == 0, self.bits).count
         w = 16 if self.wide else 8
         regions = (56 if self.wide else 28) * len(self.regions) + (16 if self.wide else 8) * len(self.ranges)
-        codec = 360 + regions + w * (self.map_cap + self.learned_cap) + 2 * (c + 42)
+        codec = 368 + regions + w * (self.map_cap + self.learned_cap) + 2 * (c + 42)
+        if self.in_place:
+            codec += 12 * self.moves_cap
         return total + (codec + 7) // 8 * 8
 
 
@@ -404,14 +420,20 @@ class Native:
             self.sector_count = -(-header.new_size // self.sector_size)
             self.first = self.run_length = self.sector_count  # of the last run
             self.produced, self.waiting = set(), []
+            self.keeps, self.moves, self.tail_gone = 0, [], False
+            self.held = bytearray(old)  # and whatever sectors hold that are behind old
+            self.held += bytes(self.sectors() * self.sector_size - len(old))
 
     def run(self):
         if self.header.new_size > 0:
             self.read_map()
         if self.header.in_place and self.header.new_size > 0:
-            while len(self.produced) < self.sector_count:
-                self.begin_run()
-                self.stretch()
+            while len(self.produced) < self.sector_count or self.keeps < self.header.kept:
+                if self.header.kept > 0 and self.keep_is_next():
+                    self.keep()
+                else:
+                    self.begin_run()
+                    self.stretch()
         else:
             self.stretch()
         require(self.dec.pos >= len(self.dec.payload), "the payload goes on after the new image")
@@ -466,14 +488,63 @@ class Native:
         k = (self.new_pos - 1) // self.sector_size
         self.produced.add(k)
         self.waiting.append(k)
-        if self.new_pos == self.header.new_size:
-            del self.old[self.header.new_size:]
         if len(self.waiting) == self.header.group:
             for k in self.waiting:
                 start = k * self.sector_size
-                end = min(start + self.sector_size, self.header.new_size, len(self.old))
-                self.old[start:end] = self.new[start:end]
+                end = min(start + self.sector_size, self.header.new_size)
+                self.held[start:end] = self.new[start:end]
             self.waiting = []
+        self.tail_gone |= self.new_pos == self.header.new_size
+        self.look_at_slot()
+
+    def sectors(self):
+        if self.header.kept > 0:
+            return self.header.sectors()
+        return -(-max(self.header.old_size, self.header.new_size) // self.sector_size)
+
+    def look_at_slot(self):
+        """What old is now."""
+        size = self.header.old_size
+        self.old[:] = self.held[:size]
+        if self.tail_gone and self.header.new_size < size:
+            self.old[self.header.new_size:] = bytes(size - self.header.new_size)
+        for old_pos, length, pos in self.moves:
+            self.old[old_pos:old_pos + length] = self.held[pos:pos + length]
+
+    def keep_is_next(self):
+        return self.dec.bit(self.tables.sectors[2])
+
+    def keep(self):
+        k = self.number("distance")
+        self.keeps += 1
+        require(self.keeps <= self.header.kept, "more sectors hold old than the header says")
+        require(k < self.sectors() and k not in self.produced, "no such sector, or one that holds new")
+        start = self.new_pos = k * self.sector_size
+        self.new_end = self.header.new_size if k == self.sector_count - 1 else start + self.sector_size
+        content = bytearray(self.held[start:self.new_end])
+        while True:
+            self.new_pos += self.length("gap", 0, 0)
+            if self.new_pos == self.new_end:
+                break
+            self.move(start, content)
+            if self.new_pos == self.new_end:
+                break
+        self.held[start:self.new_end] = content
+        self.tail_gone |= self.new_pos == self.header.new_size
+        self.look_at_slot()
+
+    def move(self, start, content):
+        old_pos = (self.old_end + signed_of(self.number("jump"))) & self.mask
+        length = self.length("old_length", 1, 1)
+        require(len(self.moves) < self.header.moves_cap, "too many moves")
+        require(old_pos < self.header.old_size, "a move begins outside of the old image")
+        require(length <= self.header.old_size - old_pos, "a move leads out of the old image")
+        self.old_end = old_pos + length
+        at = self.new_pos - start
+        content[at:at + length] = self.old[old_pos:old_pos + length]
+        self.moves.append((old_pos, length, self.new_pos))
+        self.new_pos += length
+        self.look_at_slot()
 
     def there(self, pos):
         """Is the byte of new produced?"""

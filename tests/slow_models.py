@@ -57,7 +57,7 @@ class Tables:
     def __init__(self, flag_class, table_size, full, bits):
         contexts = [counters(bits + 2) for _ in range(4 if flag_class == 0 else len(NUMBERS))]
         self.numbers = {name: contexts[i % len(contexts)] for i, name in enumerate(NUMBERS)}
-        self.quiet, self.sectors, self.to_end, self.source = counters(1), counters(2), counters(3), counters(2)
+        self.quiet, self.sectors, self.to_end, self.source = counters(1), counters(3), counters(3), counters(2)
         self.jumps = [counters(8) for _ in range(4)]
         size = 0 if full else 16 << 2 * flag_class
         self.r, self.e = [counters(size) for _ in range(3)], [counters(size) for _ in range(4)]

@@ -59,6 +59,12 @@ class Bench:
             run(self.bin / "kerf-patch", "-q", old, delta, "-o", out)
             if out.read_bytes() != want:
                 raise Failed("kerf-patch makes another image")
+        else:
+            image = write(delta.with_suffix(".image"), old_data)
+            run(self.bin / "kerf-patch", "-q", "--in-place", image, delta)
+            if image.read_bytes() != want:
+                raise Failed("kerf-patch makes another image in place")
+            image.unlink()
         info = json.loads(run(self.bin / "kerf-diff", "info", delta, "--json"))
         if info["workspace"] != header.workspace():
             raise Failed(f"workspace: {info['workspace']}, by the formula {header.workspace()}")

@@ -171,6 +171,9 @@ static kerf_err open_output(struct run *r)
     if (err == KERF_OK) {
         err = kerf_posix_init(&r->posix, r->old_fd, o->old_path, fd, name, limit, &r->why);
         r->posix.in_place = o->in_place;
+        if (o->in_place) {
+            r->posix.new_cache.size = r->posix.old_cache.size;
+        }
         r->posix.reread = r->device;
     }
     return err;

@@ -2,7 +2,8 @@
 /*
  * Any bytes as a native payload, without container and patcher around them. The input is
  *     flags, table code, map_cap, learned_cap, regions | ranges << 4      5 bytes
- *     in place: sector_log2 - 4, group - 1                                1 each, modulo 8 and 4
+ *     in place: sector_log2 - 4                                           1, modulo 8
+ *     group - 1; how many sectors hold old, moves less 1, sectors beyond  1: 2, 2, 3, 1 bits; the others count if the group is 1
  *     old_size, new_size                                                  2 each, modulo 4097 and 513
  *     how the payload is cut                                              1
  *     a tile that the old image is laid with                              1 of length, then as many bytes
@@ -24,6 +25,9 @@
 #define OLD_CAP 4096u
 #define NEW_CAP 512u
 #define GROUP_MAX 4u
+#define KEPT_MAX 3u
+#define SECTOR_MAX 2048u
+#define SLOT_CAP (OLD_CAP + 4 * SECTOR_MAX) /* sectors of old, one beyond, and two of scratch */
 #define MAX_REGIONS 3u
 #define MAX_RANGES 2u
 #define WORKSPACE_MAX ((size_t)1 << 16)
@@ -43,16 +47,20 @@ struct test {
     uint8_t old_image[OLD_CAP];
     const uint8_t *payload;
     size_t payload_len;
+    size_t limit; /* bytes that may be written: of new, in place of all sectors */
 };
 
 /* One decoding run. */
 struct decoding {
     const struct test *test;
-    uint8_t new_image[NEW_CAP];
-    uint8_t slot[OLD_CAP];         /* old; in place what becomes of it */
-    uint8_t produced[2 * NEW_CAP]; /* bytes of new in the order in which they came; in place a sector may come twice */
-    size_t written;                /* bytes of new that calls handed out */
-    size_t right;                  /* the same, and those before the step that failed */
+    uint8_t new_image[SLOT_CAP]; /* in place by sectors, what is to hold old included */
+    uint8_t slot[SLOT_CAP];      /* old; in place what becomes of it */
+    uint8_t
+        produced[2 * NEW_CAP +
+                 KEPT_MAX *
+                     SECTOR_MAX]; /* bytes of new in the order in which they came; in place a sector may come twice */
+    size_t written;               /* bytes of new that calls handed out */
+    size_t right;                 /* the same, and those before the step that failed */
     kerf_pos sector_ends[GROUP_MAX]; /* of the group in progress */
     unsigned sectors;
     kerf_err verdict;
@@ -81,7 +89,9 @@ static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     const struct decoding *d = ctx;
 
-    require(len > 0 && len <= d->test->header.old_size && pos <= d->test->header.old_size - len);
+    size_t there = d->test->limit > d->test->header.old_size ? d->test->limit : d->test->header.old_size;
+
+    require(len > 0 && len <= there && pos <= there - len);
     memcpy(buf, d->slot + pos, len);
     return KERF_OK;
 }
@@ -145,8 +155,17 @@ static bool set_up(struct test *test, struct taker *t, unsigned *cuts)
     h.range_count = (uint8_t)((counts >> 4) % (MAX_RANGES + 1));
     if ((h.flags & KERF_FLAG_IN_PLACE) != 0) {
         h.sector_log2 = (uint8_t)(4 + take(t, 1) % 8);
-        h.group = (uint16_t)(1 + take(t, 1) % GROUP_MAX);
+
+        unsigned kept = take(t, 1);
+
+        h.group = (uint16_t)(1 + kept % GROUP_MAX);
         h.scratch = h.group;
+        if (h.group == 1) {
+            h.kept = kept >> 2 & KEPT_MAX;
+            h.moves_cap = h.kept > 0 ? (uint16_t)(1 + (kept >> 4 & 7)) : 0;
+            h.beyond = h.kept > 0 ? (uint8_t)(kept >> 7) : 0;
+            h.scratch = (uint16_t)(1 + h.kept);
+        }
     }
     h.old_size = take(t, 2) % (OLD_CAP + 1);
     h.new_size = take(t, 2) % (NEW_CAP + 1);
@@ -172,7 +191,9 @@ static bool set_up(struct test *test, struct taker *t, unsigned *cuts)
     }
     test->payload = t->data;
     test->payload_len = t->len;
-    return kerf_header_write(&h, regions, ranges, test->chunk0, sizeof test->chunk0, &header_len) == KERF_OK &&
+    test->limit = h.kept > 0 ? (size_t)kerf_header_sectors(&h) << h.sector_log2 : (size_t)h.new_size;
+    return test->limit <= SLOT_CAP &&
+           kerf_header_write(&h, regions, ranges, test->chunk0, sizeof test->chunk0, &header_len) == KERF_OK &&
            kerf_header_parse(test->chunk0, header_len, &test->header) == KERF_OK &&
            kerf_codec_workspace(&test->header) <= WORKSPACE_MAX;
 }
@@ -234,7 +255,7 @@ static void take_out(struct decoding *d, const struct kerf_codec *c, const uint8
         d->right = d->written + (len > KERF_STEP_OUT ? len - KERF_STEP_OUT : 0);
         return;
     }
-    require(len <= end && end <= d->test->header.new_size);
+    require(len <= end && end <= d->test->limit);
     memcpy(d->new_image + (end - len), out, len);
     d->written += len;
     d->right = d->written;
@@ -259,7 +280,8 @@ static void decode(struct decoding *d, const struct test *test, unsigned cuts, b
     d->right = 0;
     d->sectors = 0;
     memset(d->new_image, 0, sizeof d->new_image);
-    memcpy(d->slot, test->old_image, sizeof d->slot);
+    memset(d->slot, 0, sizeof d->slot);
+    memcpy(d->slot, test->old_image, sizeof test->old_image);
     d->verdict = kerf_codec_init(c, test->chunk0, &test->header);
     require(d->verdict == KERF_OK || d->verdict == KERF_ERR_UNSUPPORTED);
     for (unsigned calls = 0; d->verdict == KERF_OK; calls++) {
