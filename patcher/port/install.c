@@ -270,6 +270,16 @@ static void show_progress(const struct kerf_install *install)
     }
 }
 
+/* The patcher compares 16 bytes of the digest; the release says all 32. */
+static kerf_err check_target(const struct kerf_install *install)
+{
+    struct kerf_patcher_status status;
+    kerf_patcher_status(install->patcher, &status);
+    return memcmp(status.target_digest.b, install->request->component->digest.b, KERF_SHA256_LEN) == 0
+               ? KERF_END
+               : KERF_ERR_TARGET;
+}
+
 static kerf_err feed_patcher(struct kerf_install *install, const uint8_t *data, size_t len)
 {
     kerf_err err = KERF_MORE_WORK;
@@ -283,7 +293,7 @@ static kerf_err feed_patcher(struct kerf_install *install, const uint8_t *data, 
     if (err == KERF_END && len > 0) {
         err = KERF_ERR_TRAILING;
     }
-    return err;
+    return err == KERF_END ? check_target(install) : err;
 }
 
 /* Collects the header; *used says how much of data that took. KERF_OK: the patcher has been started and fed with it. */
