@@ -125,6 +125,12 @@ static void show_text(FILE *to, const struct kerf_diff_result *result, bool verb
     if (report->recognised[0] != '\0') {
         (void)fprintf(to, "images: %s\n", report->recognised);
     }
+    if (report->erases.journal > 0) {
+        (void)fprintf(to,
+                      "in place: a sector of the slot is erased at most %" PRIu32 " times, of scratch %" PRIu32
+                      ", of the journal %" PRIu32 "\n",
+                      report->erases.slot, report->erases.scratch, report->erases.journal);
+    }
     if (verbose) {
         (void)fprintf(to, "  %-18s %8" PRIu64 "   bytes\n  %-18s %8" PRIu64 "\n", "header", report->header_len,
                       "chunk digests", report->chain_len);
@@ -183,6 +189,12 @@ int kerf_diff_show_json(const struct kerf_diff_result *result)
     if (object != NULL) {
         kerf_diff_add_parts(object, report);
         kerf_diff_add_flat(object, &result->old_flat, &result->new_flat);
+    }
+    if (object != NULL && report->erases.journal > 0) {
+        (void)json_object_set_new(object, "erases",
+                                  json_pack("{s:I, s:I, s:I}", "slot", (json_int_t)report->erases.slot, "scratch",
+                                            (json_int_t)report->erases.scratch, "journal",
+                                            (json_int_t)report->erases.journal));
     }
     if (object != NULL && result->full_len > 0) {
         (void)json_object_set_new(object, "full_size", json_integer((json_int_t)result->full_len));
