@@ -145,7 +145,7 @@ void kerf_run_keep_regions(struct kerf_run *run)
 
 void kerf_run_open(struct kerf_run *run)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = run->c; /* cppcheck-suppress ctuuninitvar; kerf_codec_init() sets this one member */
     uint8_t *p = (uint8_t *)c + KERF_CODEC_STATE;
     size_t pair = pair_bytes(c->flags);
 

@@ -121,7 +121,7 @@ static size_t piece_len(const struct keeper *k, const struct kerf_segment *s, si
 static kerf_err make_atoms(struct keeper *k, const struct kerf_segments *segments)
 {
     size_t count = 0;
-    size_t *ends;
+    size_t *ends = NULL;
 
     for (unsigned pass = 0; pass < 2; pass++) {
         if (pass == 1) {
@@ -137,7 +137,7 @@ static kerf_err make_atoms(struct keeper *k, const struct kerf_segments *segment
             const struct kerf_segment *s = &segments->list[i];
 
             for (size_t at = 0; !s->from_new && at < s->len; at += piece_len(k, s, at)) {
-                if (pass == 1) {
+                if (ends != NULL) {
                     ends[count] = (size_t)s->src_pos + at;
                     ends[count + 1] = ends[count] + piece_len(k, s, at);
                 }
