@@ -555,7 +555,8 @@ static kerf_err encode_all(struct session *s, const struct kerf_header *header, 
     if (err == KERF_OK && s->w->order != NULL && s->w->order->count > 0) {
         return encode_in_place(s, header, segments, sources);
     }
-    return err == KERF_OK ? encode_stretch(s, segments, s->w->new_side.len, &next) : err;
+    /* Of an empty image nothing is coded: its decoder is done before the first step. */
+    return err == KERF_OK && s->w->new_side.len > 0 ? encode_stretch(s, segments, s->w->new_side.len, &next) : err;
 }
 
 static kerf_err run(struct session *s, struct kerf_header *header, const struct kerf_segments *segments,
