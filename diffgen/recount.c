@@ -135,8 +135,8 @@ static kerf_err encode(struct recount *n, struct kerf_diff_report *report)
     struct kerf_header header = n->header;
     kerf_err err = kerf_encode_plan(&n->work, &header, &n->segments, &n->map, &payload, &encoding);
 
-    if (err == KERF_OK &&
-        (payload.len != n->header.payload_size || memcmp(payload.data, n->payload, payload.len) != 0)) {
+    if (err == KERF_OK && (payload.len != n->header.payload_size ||
+                           (payload.len > 0 && memcmp(payload.data, n->payload, payload.len) != 0))) {
         err = KERF_ERR_STATE;
     }
     if (err == KERF_OK) {
