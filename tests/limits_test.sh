@@ -6,16 +6,8 @@
 set -u
 diff=$KERF_BIN/kerf-diff
 patch=$KERF_BIN/kerf-patch
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-failures=0
-checks=0
-
-complain() {
-    echo "FAILED: $*" >&2
-    failures=$((failures + 1))
-}
+# shellcheck source=tests/cli_lib.sh
+. "$KERF_SRC/tests/cli_lib.sh"
 
 size() {
     wc -c <"$1"

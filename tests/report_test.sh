@@ -5,16 +5,8 @@
 set -u
 diff=$KERF_BIN/kerf-diff
 check=$KERF_SRC/tests/report_check.py
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-failures=0
-checks=0
-
-complain() {
-    echo "FAILED: $*" >&2
-    failures=$((failures + 1))
-}
+# shellcheck source=tests/cli_lib.sh
+. "$KERF_SRC/tests/cli_lib.sh"
 
 # page "NAME ..." OPTION...: makes page.html and page.json with the options and checks them; NAMEs are symbols it must show.
 page() {

@@ -96,16 +96,22 @@ static bool header_agrees(const struct kerf_header *header, const struct kerf_co
            kerf_header_workspace(header) == payload->workspace;
 }
 
-static kerf_err begin_patch(struct kerf_install *install, const struct kerf_header *header)
+/* What the signed release says of this payload. */
+static struct kerf_patcher_expect expected(const struct kerf_install_request *request)
 {
-    const struct kerf_install_request *request = install->request;
-    /* kerf_header_workspace() is the release's, and that was compared with the device's RAM. */
-    const struct kerf_patcher_expect expect = {
+    return (struct kerf_patcher_expect){
         .chunk0_known = true,
         .target_known = true,
         .chunk0_digest = request->payload->chunk0,
         .target_digest = request->component->digest,
     };
+}
+
+static kerf_err begin_patch(struct kerf_install *install, const struct kerf_header *header)
+{
+    const struct kerf_install_request *request = install->request;
+    /* kerf_header_workspace() is the release's, and that was compared with the device's RAM. */
+    const struct kerf_patcher_expect expect = expected(request);
     if (!header_agrees(header, request->component, request->payload)) {
         return KERF_ERR_MISMATCH;
     }
@@ -138,12 +144,7 @@ static bool slot_holds(const char *path, uint64_t made)
 static kerf_err take_up(struct kerf_install *install)
 {
     const struct kerf_install_request *request = install->request;
-    const struct kerf_patcher_expect expect = {
-        .chunk0_known = true,
-        .target_known = true,
-        .chunk0_digest = request->payload->chunk0,
-        .target_digest = request->component->digest,
-    };
+    const struct kerf_patcher_expect expect = expected(request);
     struct kerf_patcher_status status;
     bool found = false;
     kerf_err err = kerf_journal_file_open(&install->posix, install->journal_fd, request->journal_path, &found,
