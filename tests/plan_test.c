@@ -9,12 +9,10 @@
 
 #include <cmocka.h>
 
-#include "common/bytes.h"
 #include "tests/pack.h"
 
 #define LEN 24000
 #define CAP (LEN + 8000)
-#define BASE 0x08000000u
 
 static uint8_t old_image[CAP];
 static uint8_t new_image[CAP];
@@ -39,32 +37,6 @@ static size_t delta_len(const uint8_t *old_bytes, size_t old_len, size_t new_len
     assert_int_equal(kerf_diff_create(old_bytes, old_len, new_image, new_len, &options, &delta, &len, NULL), KERF_OK);
     free(delta);
     return len;
-}
-
-/* Bytes like Thumb code: functions that call each other through pointers. `shift` bytes are put in at `from`. */
-static size_t make_code(uint8_t *image, size_t from, size_t shift)
-{
-    size_t out = 0;
-
-    for (size_t pos = 0; pos < LEN; pos += 4) {
-        uint32_t word;
-
-        if (pos == from) {
-            test_noise(image + out, shift, 5);
-            out += shift;
-        }
-        test_noise((uint8_t *)&word, sizeof word, (uint32_t)pos / 40 * 7 + (uint32_t)pos % 40);
-        if (pos % 40 == 0) {
-            word = 0xb510b500; /* push {lr}; push {r4, lr} */
-        } else if (pos % 40 == 36) {
-            uint32_t target = (uint32_t)(pos * 7 % LEN) & ~3u;
-
-            word = BASE + target + (target >= from ? (uint32_t)shift : 0) + 1;
-        }
-        kerf_store_le32(image + out, word);
-        out += 4;
-    }
-    return out;
 }
 
 /*
@@ -110,13 +82,13 @@ static void check_budgets(size_t old_len, size_t new_len)
 static void more_ram_never_makes_a_delta_larger(void **state)
 {
     (void)state;
-    size_t old_len = make_code(old_image, SIZE_MAX, 0);
+    size_t old_len = test_image(old_image, LEN, SIZE_MAX, 0);
 
-    check_budgets(old_len, make_code(new_image, SIZE_MAX, 0));
-    check_budgets(old_len, make_code(new_image, 12000, 8));
-    check_budgets(old_len, make_code(new_image, 800, 2400));
+    check_budgets(old_len, test_image(new_image, LEN, SIZE_MAX, 0));
+    check_budgets(old_len, test_image(new_image, LEN, 12000, 8));
+    check_budgets(old_len, test_image(new_image, LEN, 800, 2400));
     check_budgets(LEN, make_packed());
-    check_budgets(0, make_code(new_image, 800, 2400));
+    check_budgets(0, test_image(new_image, LEN, 800, 2400));
 }
 
 /* One in six bytes is new; to change between two distances costs a few bits, and so does each length. */
@@ -132,7 +104,7 @@ static void packed_parts_are_not_copied_with_corrections(void **state)
 static void an_unrelated_old_image_does_no_harm(void **state)
 {
     (void)state;
-    size_t new_len = make_code(new_image, 800, 2400);
+    size_t new_len = test_image(new_image, LEN, 800, 2400);
 
     test_noise(old_image, LEN, 9);
     for (uint32_t ram = 8192; ram <= 65536; ram *= 8) {
