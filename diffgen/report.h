@@ -142,9 +142,6 @@ struct kerf_report {
     size_t top; /* rows of the table of symbols */
 };
 
-/* The address at which byte `pos` of new is loaded; false: it is not known. */
-bool kerf_report_address(const struct kerf_report *report, uint64_t pos, uint64_t *addr);
-
 /* --- report_advice.c --- */
 /* What could make the delta smaller, by what was measured. The most useful first. */
 KERF_MUST_USE kerf_err kerf_report_advise(struct kerf_report *report);

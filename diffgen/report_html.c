@@ -212,24 +212,6 @@ static void facts(const struct kerf_report *r, struct kerf_text *t)
     kerf_text_add(t, "</dl>\n");
 }
 
-bool kerf_report_address(const struct kerf_report *r, uint64_t pos, uint64_t *addr)
-{
-    bool coded = r->header.region_count > 0;
-    unsigned count = coded ? r->header.region_count : r->image.region_count;
-    const struct kerf_region *regions = coded ? r->regions : r->image.regions;
-
-    if (strstr(r->image.recognised, "load address unknown") != NULL) {
-        return false;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        if (pos >= regions[i].new_pos && pos - regions[i].new_pos < regions[i].new_len) {
-            *addr = pos - regions[i].new_pos + regions[i].new_addr;
-            return true;
-        }
-    }
-    return false;
-}
-
 kerf_err kerf_report_html(const struct kerf_report *r, struct kerf_text *page)
 {
     head(r, page);

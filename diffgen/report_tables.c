@@ -6,6 +6,25 @@
 
 #include "diffgen/report.h"
 
+/* The address at which byte `pos` of new is loaded; false: it is not known. */
+static bool address_of(const struct kerf_report *r, uint64_t pos, uint64_t *addr)
+{
+    bool coded = r->header.region_count > 0;
+    unsigned count = coded ? r->header.region_count : r->image.region_count;
+    const struct kerf_region *regions = coded ? r->regions : r->image.regions;
+
+    if (strstr(r->image.recognised, "load address unknown") != NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (pos >= regions[i].new_pos && pos - regions[i].new_pos < regions[i].new_len) {
+            *addr = pos - regions[i].new_pos + regions[i].new_addr;
+            return true;
+        }
+    }
+    return false;
+}
+
 static const struct {
     const char *style, *text, *means;
 } parts[KERF_PART_COUNT] = {
@@ -132,7 +151,7 @@ static void write_places(const struct kerf_report *r, struct kerf_text *t)
                       "<tr data-from=\"%" PRIu64 "\" data-len=\"%" PRIu64 "\"><td class=\"mono\" data-v=\"%" PRIu64
                       "\">0x%" PRIx64 "</td>",
                       b->pos, b->len, b->pos, b->pos);
-        if (kerf_report_address(r, b->pos, &addr)) {
+        if (address_of(r, b->pos, &addr)) {
             kerf_text_add(t, "<td class=\"mono\" data-v=\"%" PRIu64 "\">0x%08" PRIx64 "</td>", addr, addr);
         } else {
             kerf_text_add(t, "<td data-v=\"0\"></td>");
