@@ -61,7 +61,7 @@ struct kerf_port {
     kerf_err (*write_new)(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
     /*
      * Makes all that was erased and programmed, in the spare area too, durable (fsync). NULL where it is durable by itself.
-     * Called at the end and, with a journal, before and after each mark in it.
+     * Called at the end and, with a journal, before each checkpoint and after each mark in it.
      */
     kerf_err (*flush_new)(void *ctx);
     /* SHA-256, state in ctx, the patcher's alone from KERF_HASH_START to KERF_HASH_END, which may be many calls of feed().
@@ -90,7 +90,8 @@ struct kerf_port {
                               in place, where the header says it */
     /* Reads spare[pos .. pos+len) into buf; any length. */
     kerf_err (*read_spare)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
-    /* Erases the sector that begins at pos: all its bits are then those of erased flash, in a file too (write 0xff). */
+    /* Erases the sector that begins at pos: all its bits are then those of erased flash, in a file too (write 0xff). In the
+       journal that is durable before what is written there next: a file is synced here. */
     kerf_err (*erase_spare)(void *ctx, kerf_pos pos);
     /* Programs spare[pos .. pos+len), len <= page_size, each unit once after it was erased; pos and, but at the end of an
        image, len are multiples of spare_unit. */

@@ -638,6 +638,8 @@ static bool is_chosen(uint32_t how, size_t i)
     case 2:
     case 3:
         return (i + 1 == m.pending_len) == (how == 2);
+    case 4:
+        return i + 2 >= m.pending_len;
     default:
         return how < MODEL_RANDOM ? i < 29 && (how - MODEL_SUBSETS) >> i & 1u : roll(2) == 0;
     }

@@ -257,8 +257,8 @@ static bool next_way(uint32_t pending, uint32_t seeds, uint32_t n, uint32_t *how
 {
     uint32_t subsets = pending <= (full ? 6u : 2u) ? 1u << pending : 0;
 
-    *how = subsets == 0 && n < 4 ? n : n < subsets ? MODEL_SUBSETS + n : MODEL_RANDOM + n;
-    return n < (subsets == 0 ? 4 : subsets) + seeds && (pending > 0 || n == 0);
+    *how = subsets == 0 && n < 5 ? n : n < subsets ? MODEL_SUBSETS + n : MODEL_RANDOM + n;
+    return n < (subsets == 0 ? 5 : subsets) + seeds && (pending > 0 || n == 0);
 }
 
 /* Cuts the recovery as well, here and there. */

@@ -77,9 +77,17 @@ static kerf_err write_spare(void *ctx, kerf_pos pos, const uint8_t *buf, size_t 
     return write_at(ctx, pos + HEAD_LEN, buf, len);
 }
 
+static kerf_err sync(struct kerf_posix *posix)
+{
+    return fsync(posix->spare_fd) == 0 || errno == EINVAL ? KERF_OK : refused(posix, "write");
+}
+
+/* With the last sector of a journal's half all of it is synced: marks 2 and 3 of the checkpoint before would fit the next one. */
 static kerf_err erase_spare(void *ctx, kerf_pos pos)
 {
     struct kerf_posix *posix = ctx;
+    uint32_t half = posix->port.journal_size / 2;
+    kerf_pos end = pos + posix->port.spare_sector;
     uint8_t blank[4096];
     kerf_err err = KERF_OK;
 
@@ -89,7 +97,7 @@ static kerf_err erase_spare(void *ctx, kerf_pos pos)
 
         err = write_at(posix, pos + HEAD_LEN + done, blank, n < sizeof blank ? n : sizeof blank);
     }
-    return err;
+    return err == KERF_OK && (end == half || end == (kerf_pos)2 * half) ? sync(posix) : err;
 }
 
 /* Hands the spare area to the port, whose sizes are set. */
@@ -145,11 +153,6 @@ static uint32_t set_interval(struct kerf_port *port, const struct kerf_header *h
     wish = wish < UINT32_MAX / 2 ? wish : UINT32_MAX / 2;
     port->page_size = wish < PAGE_MAX ? PAGE_MIN : PAGE_MAX;
     return (uint32_t)(wish + port->page_size - 1) / port->page_size * port->page_size;
-}
-
-static kerf_err sync(struct kerf_posix *posix)
-{
-    return fsync(posix->spare_fd) == 0 || errno == EINVAL ? KERF_OK : refused(posix, "write");
 }
 
 /*

@@ -4,9 +4,10 @@
  *
  * The file, or block device, begins with a block that says its layout; the spare area (patcher.h) follows. Order on disk: the
  * file is emptied and synced, gets its layout and is synced, and so is its folder, all before the first write to old or new. The
- * patcher asks for a flush before each mark (then new, scratch and the body of the checkpoint are synced) and after it (then the
- * mark is): what was lost, torn or reordered between two fsyncs is only ever what no mark vouches for yet. So nothing is
- * believed of a file but what was synced: not its length, not its name.
+ * patcher asks for a flush before each checkpoint (then new and scratch are synced) and after each mark (then the mark is, and the
+ * body before it); a half of the journal that was erased is synced before anything is written there. What was lost, torn
+ * or reordered between two fsyncs is only ever what no mark vouches for yet. So nothing is believed of a file but what was
+ * synced: not its length, not its name.
  */
 #ifndef KERF_PATCHER_PORT_JOURNAL_FILE_H
 #define KERF_PATCHER_PORT_JOURNAL_FILE_H
