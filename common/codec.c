@@ -299,7 +299,7 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
     for (unsigned i = 0; err == KERF_OK && i < c->region_count; i++) {
         const struct kerf_region *r = &run.regions[i];
 
-        if (!kerf_isa_known(r->isa) || ((r->kinds >> KERF_REF_RECORDS & 1) != 0 && !kerf_isa_known(KERF_ISA_BTF))) {
+        if ((kerf_isa_needs(r->isa, r->kinds) & ~KERF_ISAS_KNOWN) != 0) {
             err = KERF_ERR_UNSUPPORTED;
         }
     }

@@ -197,8 +197,6 @@ static bool pair_find(const struct kerf_run *run, struct kerf_ref *ref)
             ref->kind = KERF_REF_LOW;
             ref->form = (uint8_t)(c->pair_form[i] & ~PAIR_SHORT);
             ref->len = (c->pair_form[i] & PAIR_SHORT) != 0 ? 2 : 4;
-            ref->low_count = 0;
-            ref->scale = 0;
             ref->target = c->pairs[i].value;
             return true;
         }
@@ -306,7 +304,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 {
     struct kerf_codec *c = run->c;
 
-    ref->kind = KERF_REF_NONE;
+    memset(ref, 0, sizeof *ref);
 #if KERF_ENCODER
     unsigned known_step;
 
@@ -332,7 +330,6 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 
 #if KERF_ISA_HAS_BTF
     if (!pair && (r->kinds >> KERF_REF_RECORDS & 1) != 0) {
-        memset(ref, 0, sizeof *ref);
         step = kerf_btf_scan(&view, ref);
         record = ref->record;
     }

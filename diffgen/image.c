@@ -47,6 +47,7 @@ static const struct isa isas[KERF_ISA_COUNT] = {
     [KERF_ISA_MIPS32_LE] = {"mips32le", "MIPS32", BRANCHES | LITERALS | PAIRS, WORDS},
     [KERF_ISA_BTF] = {"btf", "data with type records", BIT(KERF_REF_RECORDS), 0},
     [KERF_ISA_MIPS32_BE] = {"mips32be", "MIPS32 (big-endian)", BRANCHES | LITERALS | PAIRS, WORDS | BIG_ENDIAN_WORDS},
+    [KERF_ISA_WORDS] = {"words", "data with big-endian pointers", 0, WORDS | BIG_ENDIAN_WORDS},
 };
 
 /* One image while it is looked at. */

@@ -265,12 +265,7 @@ KERF_MUST_USE kerf_err kerf_patcher_forget(const struct kerf_patcher *patcher, c
 /* Which ISAs this build decodes: bit (1 << enum kerf_isa_id). */
 static inline uint32_t kerf_patcher_isas(void)
 {
-    uint32_t isas = 0;
-
-    for (unsigned isa = 0; isa < KERF_ISA_COUNT; isa++) {
-        isas |= (uint32_t)kerf_isa_known(isa) << isa;
-    }
-    return isas;
+    return KERF_ISAS_KNOWN;
 }
 
 #ifdef __cplusplus

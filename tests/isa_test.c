@@ -180,7 +180,10 @@ static unsigned scan(unsigned isa, const uint8_t *p, kerf_addr pc, unsigned kind
 {
     const struct kerf_isa_view view = {p, pc, (uint16_t)kinds, boundary, 0, 0};
 
-    memset(ref, 0xa5, sizeof(*ref)); /* all that a scan leaves alone shows */
+    memset(ref, 0, sizeof(*ref));
+    ref->kind = KERF_REF_WORD; /* as a word that is none leaves it */
+    ref->form = 0xa5;
+    ref->target = 0xa5a5a5a5;
     unsigned step = kerf_isa_scan(isa, &view, ref);
 
     assert_in_range(step, boundary ? 1 : 0, 8);
@@ -324,7 +327,7 @@ static void any_bytes_are_safe_and_unchanged_by_their_own_target(void **state)
             found += ref.kind != KERF_REF_NONE;
             free(p);
         }
-        assert_true((isa == KERF_ISA_NONE || isa == KERF_ISA_BTF) == (found == 0));
+        assert_true((isa == KERF_ISA_NONE || isa >= KERF_ISA_BTF) == (found == 0));
     }
 }
 

@@ -94,6 +94,7 @@ static const char *const isa_words[KERF_ISA_COUNT] = {
     [KERF_ISA_MIPS32_LE] = "mips32-le",
     [KERF_ISA_MIPS32_BE] = "mips32-be",
     [KERF_ISA_BTF] = "btf",
+    [KERF_ISA_WORDS] = "words",
 };
 
 void kerf_features_set(struct kerf_client_info *client, uint32_t mask)

@@ -126,20 +126,17 @@ unsigned kerf_btf_scan(const struct kerf_isa_view *view, struct kerf_ref *ref)
         ref->len = 4;
         ref->scale = 1;
         ref->anywhere = true;
-        ref->target = kerf_btf_target(ref->form, view->p);
+        ref->target = kerf_btf_code(ref->form, (uint8_t *)(uintptr_t)view->p, NULL);
     }
     return len;
 }
 
-kerf_addr kerf_btf_target(unsigned form, const uint8_t *p)
+kerf_addr kerf_btf_code(unsigned form, uint8_t *p, const kerf_addr *target)
 {
+    if (target != NULL) {
+        kerf_store_le24(p, (uint32_t)(*target - BASE(form)) / 2);
+        return *target;
+    }
     return BASE(form) + 2 * (word_at(p, 0) & (LIMIT - 1));
-}
-
-void kerf_btf_put(unsigned form, uint8_t *p, kerf_addr target)
-{
-    uint32_t number = (uint32_t)(target - BASE(form)) / 2 & (LIMIT - 1);
-
-    kerf_store_le32(p, (word_at(p, 0) & ~(LIMIT - 1)) | number);
 }
 #endif

@@ -33,60 +33,56 @@ static uint32_t load(const struct kerf_forms *set, const uint8_t *p)
 #define HAS_AFTER (KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_AVR)
 #define HAS_ROUND (KERF_ISA_HAS_RISCV || KERF_ISA_HAS_MIPS)
 
-/* Both directions: reads *target from the instruction, or (`put`) returns the instruction with that target. */
-static uint32_t code(const struct kerf_forms *set, unsigned form, uint32_t insn, kerf_addr pc, kerf_addr *target,
-                     bool put)
+/* Moves the fields of a form from where they lie in an instruction to where they lie in its value, or (`back`) the other way. */
+__attribute__((noinline)) static uint32_t move_fields(const struct kerf_forms *set, const struct kerf_form *f,
+                                                      uint32_t from, bool back)
+{
+    const struct kerf_form_bits *b = &set->bits[f->bits];
+    uint32_t to = 0;
+
+    for (const struct kerf_form_bits *end = b + f->bit_count; b < end; b++) {
+        uint32_t ones = (1u << b->width) - 1;
+
+        to |= back ? (from >> b->to & ones) << b->from : (from >> b->from & ones) << b->to;
+    }
+    return to;
+}
+
+kerf_addr kerf_forms_code(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc,
+                          const kerf_addr *target)
 {
     const struct kerf_form *f = &set->forms[form];
     const struct kerf_form_base *base = &set->bases[f->base];
-    const struct kerf_form_bits *b = &set->bits[f->bits];
     uint32_t top = f->sign != 0 ? 1u << ((f->sign - 1u) & 31u) : 0;
     bool up_down = is_up_down(f);
     kerf_addr from = (pc + base->before) >> base->align >> base->align << base->align << base->align;
-    uint32_t v = 0;
+    uint32_t insn = load(set, p);
+    uint32_t fields = move_fields(set, f, insn, false);
+    uint32_t v;
 
     if (HAS_AFTER) {
         from += (kerf_addr)((kerf_shift)base->after * 4096);
     }
-    if (put) {
-        v = (uint32_t)(*target - from);
-        if (HAS_ROUND) {
-            v += (1u << base->round) & ~1u;
-        }
-        if (up_down) {
-            v = (v & 0x80000000u) != 0 ? (0 - v) & ~top : v | top;
-        }
-    } else {
-        for (unsigned i = 0; i < f->bit_count; i++) {
-            v |= (insn >> b[i].from & ((1u << b[i].width) - 1)) << b[i].to;
-        }
+    if (target == NULL) {
+        v = up_down && (fields & top) == 0 ? 0 - fields : (fields ^ top) - (up_down ? 0 : top);
+        return from + (kerf_addr)(kerf_shift)(int32_t)v;
     }
-    if (put) {
-        for (unsigned i = 0; i < f->bit_count; i++) {
-            uint32_t ones = (1u << b[i].width) - 1;
-
-            insn = (insn & ~(ones << b[i].from)) | (v >> b[i].to & ones) << b[i].from;
-        }
-    } else {
-        v = up_down && (v & top) == 0 ? 0 - v : (v ^ top) - (up_down ? 0 : top);
-        *target = from + (kerf_addr)(kerf_shift)(int32_t)v;
+    v = (uint32_t)(*target - from);
+    if (HAS_ROUND) {
+        v += (1u << base->round) & ~1u;
     }
-    return insn;
-}
-
-kerf_addr kerf_forms_target(const struct kerf_forms *set, unsigned form, const uint8_t *p, kerf_addr pc)
-{
-    kerf_addr target;
-
-    (void)code(set, form, load(set, p), pc, &target, false);
-    return target;
-}
-
-void kerf_forms_put(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
-{
-    uint32_t insn = code(set, form, load(set, p), pc, &target, true);
+    if (up_down) {
+        v = (v & 0x80000000u) != 0 ? (0 - v) & ~top : v | top;
+    }
     /* Of shorter instructions the bytes behind them come back as they were. */
-    (is_big(set) ? kerf_store_be32 : kerf_store_le32)(p, insn);
+    (is_big(set) ? kerf_store_be32 : kerf_store_le32)(p, insn ^ move_fields(set, f, fields ^ v, true));
+    return 0;
+}
+
+/* The target that is there. */
+static kerf_addr target_of(const struct kerf_forms *set, unsigned form, const uint8_t *p, kerf_addr pc)
+{
+    return kerf_forms_code(set, form, (uint8_t *)(uintptr_t)p, pc, NULL);
 }
 
 static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
@@ -122,7 +118,7 @@ static unsigned join(const struct kerf_forms *set, const uint8_t *p, const uint8
             (insn >> pairs->second & pairs->mask) == r + pairs->step) {
             form += pairs->step;
             last = pairs->step != 0 ? JOIN_LAST : last;
-            *target += kerf_forms_target(set, form, q, 0);
+            *target += target_of(set, form, q, 0);
             return last | form;
         }
     }
@@ -182,7 +178,7 @@ unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_vie
     ref->form = (uint8_t)form;
     ref->len = f->len;
     ref->scale = set->bits[f->bits].to;
-    ref->target = kerf_forms_target(set, form, view->p, view->pc);
+    ref->target = target_of(set, form, view->p, view->pc);
 #if KERF_PAIRS_IN_BUILD
     if (f->kind == KERF_REF_PAIR) {
         find_lows(set, view->p, ref);
@@ -206,7 +202,7 @@ bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, 
     const struct kerf_form *f = &set->forms[shape->form];
     uint32_t insn = load(set, p);
 
-    *target = kerf_forms_target(set, shape->form, p, pc);
+    *target = target_of(set, shape->form, p, pc);
     return (opcode_of(set, insn) & f->mask) == f->match && (insn >> 24 & f->high_mask) == f->high_match &&
            (!KERF_PAIRS_IN_BUILD || shape->low_count == 0 ||
             (join(set, p, p + shape->low_at[0], target) & ~JOIN_LAST) != 0);

@@ -80,12 +80,12 @@ extern const struct kerf_forms kerf_forms_thumb, kerf_forms_a32, kerf_forms_aarc
 /* As in isa.h. */
 #if KERF_FORMS
 unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref);
-kerf_addr kerf_forms_target(const struct kerf_forms *set, unsigned form, const uint8_t *p, kerf_addr pc);
+kerf_addr kerf_forms_code(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc,
+                          const kerf_addr *target);
 #if KERF_ENCODER
 bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc,
                     kerf_addr *target);
 #endif
-void kerf_forms_put(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
 #else
 static inline unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view,
                                        struct kerf_ref *ref)
@@ -107,14 +107,14 @@ static inline bool kerf_forms_get(const struct kerf_forms *set, const struct ker
     return false;
 }
 
-static inline void kerf_forms_put(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc,
-                                  kerf_addr target)
+static inline kerf_addr kerf_forms_code(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc,
+                                        const kerf_addr *target)
 {
     (void)set;
     (void)form;
     (void)p;
-    (void)pc;
     (void)target;
+    return pc;
 }
 #endif
 

@@ -2,8 +2,6 @@
 /* The one place that knows which instruction sets there are. */
 #include "common/isa/isa.h"
 
-#include <string.h>
-
 #include "common/isa/form.h"
 #include "common/isa/word.h"
 
@@ -50,60 +48,38 @@ static const struct kerf_forms *set_of(unsigned isa)
     }
 }
 
-bool kerf_isa_known(unsigned isa)
-{
-    return isa == KERF_ISA_NONE || (KERF_ISA_HAS_X86 && (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64)) ||
-           (KERF_ISA_HAS_BTF && isa == KERF_ISA_BTF) || set_of(isa) != NULL;
-}
-
 unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
-    memset(ref, 0, sizeof *ref);
+    ref->kind = KERF_REF_NONE;
 #if KERF_ISA_HAS_X86
     if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
         return kerf_x86_scan(isa == KERF_ISA_X86_64, view, ref);
     }
 #endif
-    return isa == KERF_ISA_NONE || isa == KERF_ISA_BTF ? 1 : kerf_forms_scan(set_of(isa), view, ref);
+    const struct kerf_forms *set = set_of(isa);
+
+    return set == NULL ? 1 : kerf_forms_scan(set, view, ref);
 }
 
-kerf_addr kerf_isa_target(unsigned isa, unsigned form, const uint8_t *p, kerf_addr pc)
+kerf_addr kerf_isa_code(unsigned form, uint8_t *p, kerf_addr pc, const kerf_addr *target)
 {
+    unsigned isa = form >> 8;
+
+    form &= 0xff;
 #if KERF_ISA_HAS_BTF
     if (form >= KERF_FORM_BTF) {
-        return kerf_btf_target(form, p);
+        return kerf_btf_code(form, p, target);
     }
 #endif
     if (form >= KERF_FORM_WORDS) {
-        return kerf_word_target(form, p);
+        return kerf_word_code(form, p, target);
     }
 #if KERF_ISA_HAS_X86
     if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
-        return kerf_x86_target(form, p, pc);
+        return kerf_x86_code(form, p, pc, target);
     }
 #endif
-    return kerf_forms_target(set_of(isa), form, p, pc);
-}
-
-void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
-{
-#if KERF_ISA_HAS_BTF
-    if (form >= KERF_FORM_BTF) {
-        kerf_btf_put(form, p, target);
-        return;
-    }
-#endif
-    if (form >= KERF_FORM_WORDS) {
-        kerf_word_put(form, p, target);
-        return;
-    }
-#if KERF_ISA_HAS_X86
-    if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
-        kerf_x86_put(form, p, pc, target);
-        return;
-    }
-#endif
-    kerf_forms_put(set_of(isa), form, p, pc, target);
+    return kerf_forms_code(set_of(isa), form, p, pc, target);
 }
 
 #if KERF_ENCODER

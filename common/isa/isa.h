@@ -46,6 +46,11 @@ extern "C" {
 #define KERF_ISA_HAS_BTF 1
 #endif
 
+/* Pointer words of 8 bytes, and big-endian ones (word.c). */
+#ifndef KERF_ISA_HAS_WORDS
+#define KERF_ISA_HAS_WORDS 1
+#endif
+
 /* Do any of them have references of two halves? Those of Thumb are left to the plain bytes. */
 #define KERF_PAIRS_IN_BUILD                                                                                            \
     (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR || KERF_ISA_HAS_MIPS)
@@ -65,9 +70,20 @@ enum kerf_isa_id {
     KERF_ISA_AVR = 10,
     KERF_ISA_MIPS32_LE = 11,
     KERF_ISA_MIPS32_BE = 12,
-    KERF_ISA_BTF = 13, /* no instructions: type records, which regions of any set may hold (KERF_REF_RECORDS) */
-    KERF_ISA_COUNT = 14,
+    KERF_ISA_BTF = 13,   /* no instructions: type records, which regions of any set may hold (KERF_REF_RECORDS) */
+    KERF_ISA_WORDS = 14, /* neither: words of 8 bytes, or big-endian ones, which regions of any set may hold */
+    KERF_ISA_COUNT = 15,
 };
+
+/* Which of them this build decodes: bit (1 << enum kerf_isa_id). */
+#define KERF_ISAS_KNOWN                                                                                                \
+    (1u << KERF_ISA_NONE | KERF_ISA_HAS_THUMB * (1u << KERF_ISA_THUMB) | KERF_ISA_HAS_A32 * (1u << KERF_ISA_A32) |     \
+     KERF_ISA_HAS_AARCH64 * (1u << KERF_ISA_AARCH64) |                                                                 \
+     KERF_ISA_HAS_XTENSA * (1u << KERF_ISA_XTENSA_CALL0 | 1u << KERF_ISA_XTENSA_WINDOWED) |                            \
+     KERF_ISA_HAS_RISCV * (1u << KERF_ISA_RISCV32 | 1u << KERF_ISA_RISCV64) |                                          \
+     KERF_ISA_HAS_X86 * (1u << KERF_ISA_X86 | 1u << KERF_ISA_X86_64) | KERF_ISA_HAS_AVR * (1u << KERF_ISA_AVR) |       \
+     KERF_ISA_HAS_MIPS * (1u << KERF_ISA_MIPS32_LE | 1u << KERF_ISA_MIPS32_BE) |                                       \
+     KERF_ISA_HAS_BTF * (1u << KERF_ISA_BTF) | KERF_ISA_HAS_WORDS * (1u << KERF_ISA_WORDS))
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
@@ -128,16 +144,27 @@ struct kerf_isa_view {
 
 /*
  * Looks at one position. Returns the bytes that the linear sweep moves on by if an instruction starts here (1 .. 8); when
- * one or more bytes here are a reference of a kind that is looked for, fills *ref, else sets ref->kind to KERF_REF_NONE.
+ * one or more bytes here are a reference of a kind that is looked for, fills *ref, else sets ref->kind to KERF_REF_NONE. Of *ref
+ * all is 0 before, but for what kerf_word_read() left.
  * The target is not checked against the image: the codec does that. `isa` must be one that kerf_isa_known() accepts.
  */
 unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct kerf_ref *ref);
 
-/* Reads the target that the fields of p hold, at address pc: of an instruction (or a half of a pair) of this form. */
-kerf_addr kerf_isa_target(unsigned isa, unsigned form, const uint8_t *p, kerf_addr pc);
+/*
+ * Of an instruction (or a half of a pair, or a word) at address pc, of the form `form` & 0xff in the set `form` >> 8: returns
+ * the target that its fields hold. `target`: writes that instead, into fields of p that hold the old encoding; other bits stay.
+ */
+kerf_addr kerf_isa_code(unsigned form, uint8_t *p, kerf_addr pc, const kerf_addr *target);
 
-/* Writes the target into the reference's fields of p[0 .. len), which holds the old encoding; other bits stay. */
-void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
+static inline kerf_addr kerf_isa_target(unsigned isa, unsigned form, const uint8_t *p, kerf_addr pc)
+{
+    return kerf_isa_code(isa << 8 | form, (uint8_t *)(uintptr_t)p, pc, NULL); /* written only where there is a target */
+}
+
+static inline void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
+{
+    (void)kerf_isa_code(isa << 8 | form, p, pc, &target);
+}
 
 #if KERF_ENCODER
 /*
@@ -148,12 +175,21 @@ bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, 
 #endif
 
 /* True if this build knows the instruction set. */
-bool kerf_isa_known(unsigned isa);
+static inline bool kerf_isa_known(unsigned isa)
+{
+    return isa < KERF_ISA_COUNT && (KERF_ISAS_KNOWN >> isa & 1) != 0;
+}
 
-/* The sets that a region takes: bit `isa`, and KERF_ISA_BTF where its kinds have KERF_REF_RECORDS. isa: below KERF_ISA_COUNT. */
+/*
+ * The sets that a region takes: bit `isa`; KERF_ISA_BTF where its kinds have KERF_REF_RECORDS; KERF_ISA_WORDS where they have
+ * KERF_REF_WORD8 or KERF_REF_BIG_ENDIAN. isa: below 32.
+ */
 static inline uint32_t kerf_isa_needs(unsigned isa, unsigned kinds)
 {
-    return (uint32_t)1 << isa | (uint32_t)(kinds >> KERF_REF_RECORDS & 1u) << KERF_ISA_BTF;
+    const unsigned words = 1u << KERF_REF_WORD8 | 1u << KERF_REF_BIG_ENDIAN;
+
+    return (uint32_t)1 << isa | (uint32_t)(kinds >> KERF_REF_RECORDS & 1u) << KERF_ISA_BTF |
+           (uint32_t)((kinds & words) != 0) << KERF_ISA_WORDS;
 }
 
 /* --- The instruction sets, one file each. Forms below KERF_FORM_WORDS are an ISA's own. --- */
@@ -162,20 +198,19 @@ static inline uint32_t kerf_isa_needs(unsigned isa, unsigned kinds)
 
 /* `wide`: x86-64. The other instruction sets are tables (form.h). */
 unsigned kerf_x86_scan(bool wide, const struct kerf_isa_view *view, struct kerf_ref *ref);
-kerf_addr kerf_x86_target(unsigned form, const uint8_t *p, kerf_addr pc);
+kerf_addr kerf_x86_code(unsigned form, uint8_t *p, kerf_addr pc, const kerf_addr *target);
 bool kerf_x86_is(bool wide, unsigned form, const uint8_t *p);
-void kerf_x86_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target);
 
 /*
  * Type records (btf.c), for regions with KERF_REF_RECORDS. *ref is all 0. Returns the bytes to the end of the record that lies
  * here and fills in ref->record, and all of *ref where the word is a reference; 0: there is no record here.
  */
 unsigned kerf_btf_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
-kerf_addr kerf_btf_target(unsigned form, const uint8_t *p);
-void kerf_btf_put(unsigned form, uint8_t *p, kerf_addr target);
+kerf_addr kerf_btf_code(unsigned form, uint8_t *p, const kerf_addr *target);
 
 /*
  * The pointer word at a position (word.c): of 8 bytes where `kinds` has KERF_REF_WORD8, else of 4. The codec asks for it first.
+ * Fields of *ref that no word needs stay.
  * False: it is none, since it does not fit a position. Whether it is aligned, and points anywhere, is for the codec to check.
  */
 bool kerf_word_read(const struct kerf_isa_view *view, struct kerf_ref *ref);

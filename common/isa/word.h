@@ -6,7 +6,6 @@
 #include "common/isa/isa.h"
 
 /* A form is KERF_FORM_WORDS + the word's length in bytes, 4 or 8, + 1 if it is big-endian. */
-kerf_addr kerf_word_target(unsigned form, const uint8_t *p);
-void kerf_word_put(unsigned form, uint8_t *p, kerf_addr target);
+kerf_addr kerf_word_code(unsigned form, uint8_t *p, const kerf_addr *target);
 
 #endif

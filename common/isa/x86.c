@@ -64,22 +64,19 @@ static unsigned form_of(bool wide, const uint8_t *p, unsigned *kind)
     return 0;
 }
 
-/* What is added to a field of this form. */
-static kerf_addr base_of(unsigned form, kerf_addr pc)
+kerf_addr kerf_x86_code(unsigned form, uint8_t *p, kerf_addr pc, const kerf_addr *target)
 {
-    return (form & FORM_ABSOLUTE) != 0 ? 0 : pc + (form & 3) + 4 + (form >> 2);
-}
+    uint8_t *field = p + (form & 3);
+    bool absolute = (form & FORM_ABSOLUTE) != 0;
+    kerf_addr base = absolute ? 0 : pc + (form & 3) + 4 + (form >> 2);
 
-kerf_addr kerf_x86_target(unsigned form, const uint8_t *p, kerf_addr pc)
-{
-    uint32_t v = kerf_load_le32(p + (form & 3));
+    if (target != NULL) {
+        kerf_store_le32(field, (uint32_t)(*target - base));
+        return *target;
+    }
+    uint32_t v = kerf_load_le32(field);
 
-    return (form & FORM_ABSOLUTE) != 0 ? v : base_of(form, pc) + (kerf_addr)(kerf_shift)(int32_t)v;
-}
-
-void kerf_x86_put(unsigned form, uint8_t *p, kerf_addr pc, kerf_addr target)
-{
-    kerf_store_le32(p + (form & 3), (uint32_t)(target - base_of(form, pc)));
+    return absolute ? v : base + (kerf_addr)(kerf_shift)(int32_t)v;
 }
 
 unsigned kerf_x86_scan(bool wide, const struct kerf_isa_view *view, struct kerf_ref *ref)
@@ -91,7 +88,7 @@ unsigned kerf_x86_scan(bool wide, const struct kerf_isa_view *view, struct kerf_
         ref->kind = (uint8_t)kind;
         ref->form = (uint8_t)form;
         ref->len = (uint8_t)((form & 3) + 4);
-        ref->target = kerf_x86_target(form, view->p, view->pc);
+        ref->target = kerf_x86_code(form, (uint8_t *)(uintptr_t)view->p, view->pc, NULL);
     }
     return 1;
 }

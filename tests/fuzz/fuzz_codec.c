@@ -120,7 +120,7 @@ static void take_region(struct taker *t, const struct kerf_header *h, const stru
     kerf_pos old_end = before != NULL ? before->old_pos + before->old_len : 0;
     kerf_pos new_end = before != NULL ? before->new_pos + before->new_len : 0;
 
-    r->isa = (uint8_t)(take(t, 1) % KERF_ISA_COUNT);
+    r->isa = (uint8_t)(take(t, 1) % KERF_ISA_WORDS);
     r->kinds = (uint16_t)take(t, 2);
     r->old_pos = old_end + cut(t, h->old_size - old_end);
     r->old_len = h->old_size - r->old_pos - cut(t, h->old_size - r->old_pos);
