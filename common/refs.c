@@ -70,6 +70,70 @@ __attribute__((noinline)) static struct found nearest(const struct kerf_run *run
     return best;
 }
 
+#if KERF_ENCODER
+/* How many of the learned targets in run->order, which are as many as there are, come up to a key; of the same key up to `slot`. */
+static unsigned learned_rank(const struct kerf_run *run, unsigned count, kerf_addr key, unsigned slot)
+{
+    unsigned low = 0;
+    unsigned high = count;
+
+    while (low < high) {
+        unsigned mid = (low + high) / 2;
+        kerf_addr start;
+        kerf_shift shift;
+
+        kerf_run_pair_get(run, run->learned, run->order[mid], &start, &shift);
+        if (start < key || (start == key && run->order[mid] <= slot)) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+/* A slot gets another key: it moves in run->order. `used`: it had one before. */
+static void learned_move(const struct kerf_run *run, unsigned slot, bool used, kerf_addr key)
+{
+    unsigned count = run->c->learned_len - !used;
+    unsigned to;
+
+    if (used) {
+        kerf_addr before;
+        kerf_shift shift;
+
+        kerf_run_pair_get(run, run->learned, slot, &before, &shift);
+        unsigned from = learned_rank(run, count--, before, slot) - 1;
+
+        memmove(&run->order[from], &run->order[from + 1], (count - from) * sizeof run->order[0]);
+    }
+    to = learned_rank(run, count, key, slot);
+    memmove(&run->order[to + 1], &run->order[to], (count - to) * sizeof run->order[0]);
+    run->order[to] = (uint16_t)slot;
+}
+#endif
+
+/* Of the learned targets the highest up to `key`. */
+static struct found nearest_learned(const struct kerf_run *run, kerf_addr key)
+{
+#if KERF_ENCODER
+    if (run->order != NULL) {
+        unsigned rank = learned_rank(run, run->c->learned_len, key, UINT16_MAX);
+        struct found found = {key, 0, 0};
+
+        if (rank > 0) {
+            kerf_addr start;
+
+            found.slot = run->order[rank - 1];
+            kerf_run_pair_get(run, run->learned, found.slot, &start, &found.shift);
+            found.distance = key - start;
+        }
+        return found;
+    }
+#endif
+    return nearest(run, run->learned, run->c->learned_len, key, false);
+}
+
 /* The shift that the map has for an old address. */
 static kerf_shift map_shift(const struct kerf_run *run, kerf_addr addr)
 {
@@ -128,7 +192,7 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
     } else {
         /* Strings and tables move together: what a word points to moves with what lies right beside it. */
         kerf_addr reach = ram ? KERF_POS_MAX - 1 : kind == KERF_REF_WORD || kind == KERF_REF_WORD8 ? WORD_REACH : 0;
-        struct found found = nearest(run, run->learned, c->learned_len, target & ~(kerf_addr)1, false);
+        struct found found = nearest_learned(run, target & ~(kerf_addr)1);
 
         if (!ram) {
             pr->source = SOURCE_MAP;
@@ -148,6 +212,9 @@ static void learn(struct kerf_run *run, const struct prediction *pr, kerf_addr k
 {
     struct kerf_codec *c = run->c;
     unsigned slot = pr->slot;
+#if KERF_ENCODER
+    unsigned len = c->learned_len;
+#endif
 
     if (pr->source != SOURCE_EXACT) {
         slot = c->learned_next;
@@ -159,6 +226,12 @@ static void learn(struct kerf_run *run, const struct prediction *pr, kerf_addr k
             c->learned_len = c->learned_next;
         }
     }
+#if KERF_ENCODER
+    /* Of an exact one the key is as before, but where 0 was taken for learned: that is slot 0, of whatever key. */
+    if (run->order != NULL && (pr->source != SOURCE_EXACT || slot < len)) {
+        learned_move(run, slot, slot < len, key & ~(kerf_addr)1);
+    }
+#endif
     kerf_run_pair_set(run, run->learned, slot, key & ~(kerf_addr)1, shift);
 }
 

@@ -83,6 +83,7 @@ struct kerf_run {
     const uint8_t *old_image; /* all of old, KERF_ISA_VIEW_LEN zero bytes behind it; NULL: through io */
     enum kerf_step what;      /* the newest step of a segment */
     uint8_t *nothing; /* for each byte of old, what refs.c remembers of it; all zero at first. NULL: no memory */
+    uint16_t *order;  /* the slots of learned targets by key, room for all; refs.c fills it. NULL: no memory */
 #endif
 };
 

@@ -577,8 +577,9 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     header->chunk0_len = header->chunk_size < KERF_CHUNK_MAX ? header->chunk_size : KERF_CHUNK_MAX - 1;
     kerf_err err = kerf_header_write(header, w->image.regions, w->image.ranges, head, sizeof head, &head_len);
     struct kerf_codec *c = err == KERF_OK ? malloc(kerf_codec_workspace(header)) : NULL;
+    uint16_t *order = malloc((header->model.learned_cap + 1u) * sizeof *order);
 
-    if (err == KERF_OK && c == NULL) {
+    if (err == KERF_OK && (c == NULL || order == NULL)) {
         err = KERF_ERR_RAM;
     }
     if (err == KERF_OK) {
@@ -589,6 +590,7 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
         /* In place, old changes on the way. */
         s->e.run.old_image = w->order == NULL ? w->old_side.bytes : NULL;
         s->e.run.nothing = w->order == NULL ? w->old_side.nothing : NULL;
+        s->e.run.order = order;
         err = encode_all(s, header, segments, map, &sources);
     }
     if (err == KERF_OK && payload != NULL) {
@@ -600,6 +602,7 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     if (s->literal_cost != NULL) {
         encoding->prices.literal_scale = 1024;
     }
+    free(order);
     free(c);
     return err == KERF_END ? KERF_OK : err;
 }
