@@ -48,9 +48,9 @@ struct use {
 };
 
 struct sector {
-    uint32_t head; /* its atoms */
-    size_t held;   /* bytes of them */
-    bool used;     /* has held old that moved: it is not erased a third time */
+    uint32_t head;  /* its atoms */
+    size_t held;    /* bytes of them */
+    uint32_t keeps; /* how often it was made to hold old that moved */
     bool done;
 };
 
@@ -397,6 +397,12 @@ struct target {
     int64_t cost;
 };
 
+/* A sector of the slot is erased twice at most: where new will be, it holds old once, behind the images twice. */
+static bool may_keep(const struct keeper *k, size_t sector)
+{
+    return sector >= k->slot || k->sectors[sector].keeps < (sector < k->count ? 1u : 2u);
+}
+
 /* Where the atoms of k->moving go best when line[rank] is produced: all of them, or as many as possible. */
 static struct target find_target(struct keeper *k, size_t rank, size_t count)
 {
@@ -408,7 +414,7 @@ static struct target find_target(struct keeper *k, size_t rank, size_t count)
         /* Where new and old end, things are more difficult. */
         bool free = q >= k->images || (q + 1 < k->count && !k->sectors[q].done && q != k->line[rank]);
 
-        if (!free || (q < k->slot && k->sectors[q].used) || k->sectors[q].held + PART_MIN > k->size) {
+        if (!free || !may_keep(k, q) || k->sectors[q].held + PART_MIN > k->size) {
             continue;
         }
         struct target t = empty;
@@ -427,6 +433,9 @@ static struct target find_target(struct keeper *k, size_t rank, size_t count)
         }
         if (t.fit > 0 && (best.sector == NONE || t.fit > best.fit || (t.fit == best.fit && t.cost < best.cost))) {
             best = t;
+        }
+        if (q >= k->images && q < k->slot && k->sectors[q].keeps == 0) {
+            q = k->slot - 1; /* the others behind the images are as good as this one */
         }
     }
     return best;
@@ -514,7 +523,7 @@ static kerf_err save(struct keeper *k, size_t rank, int64_t *cost)
             link_atom(k, a, t.sector, prev);
             prev = a;
         }
-        k->sectors[t.sector].used = true;
+        k->sectors[t.sector].keeps++;
         count -= t.fit;
         memmove(k->moving, k->moving + t.fit, count * sizeof *k->moving);
     }
@@ -705,6 +714,31 @@ static kerf_err find_order(struct keeper *k, const size_t *lossy, size_t *best, 
     return err;
 }
 
+/* Sectors behind the images that hold nothing are not in the header: those of scratch follow the others. */
+static void close_up(struct keeper *k, struct kerf_header *header)
+{
+    struct kerf_order *o = k->o;
+    size_t end = k->images;
+
+    for (size_t i = 0; i < o->keep_count; i++) {
+        if (o->keeps[i].sector >= end && o->keeps[i].sector < k->slot) {
+            end = o->keeps[i].sector + 1;
+        }
+    }
+    for (size_t i = 0; i < o->keep_count; i++) {
+        struct kerf_keep *keep = &o->keeps[i];
+
+        if (keep->sector >= k->slot) {
+            keep->sector -= k->slot - end;
+            for (size_t m = keep->first; m < keep->first + keep->count; m++) {
+                o->moves[m].pos -= (k->slot - end) << o->sector_log2;
+            }
+        }
+    }
+    header->beyond = (uint8_t)(end - k->images);
+    o->sectors -= k->slot - end;
+}
+
 /* Takes the order, and what it keeps. */
 static kerf_err take(struct keeper *k, const size_t *best, struct kerf_header *header)
 {
@@ -721,6 +755,7 @@ static kerf_err take(struct keeper *k, const size_t *best, struct kerf_header *h
     }
     header->kept = (uint16_t)o->keep_count;
     header->moves_cap = (uint16_t)o->move_count;
+    close_up(k, header);
     return err == KERF_OK ? kerf_order_gone(o) : err;
 }
 

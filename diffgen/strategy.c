@@ -88,6 +88,16 @@ static kerf_err try_round(struct kerf_search *s, struct kerf_header *header, con
     return err;
 }
 
+/* In place: sectors of the slot that neither image reaches, and that may hold old. */
+static uint8_t room_behind(const struct kerf_diff_options *options, const struct kerf_header *header)
+{
+    uint64_t slot = options->slot >> header->sector_log2;
+    uint64_t images = kerf_header_slot(header);
+    uint64_t room = slot > images ? slot - images : 0;
+
+    return room < UINT8_MAX ? (uint8_t)room : UINT8_MAX;
+}
+
 /* Is the order in which old is kept better than w->order? It is swapped with that, then, and the header says so. */
 static kerf_err try_keeping(struct kerf_search *s, const struct kerf_plan *two_slots, struct kerf_order *keeping)
 {
@@ -99,6 +109,7 @@ static kerf_err try_keeping(struct kerf_search *s, const struct kerf_plan *two_s
 
     header = *s->header;
     header.group = 1;
+    header.beyond = room_behind(w->options, &header);
     if (err == KERF_OK) {
         err = kerf_order_keep(w, &two_slots->segments, s->ram, &header, keeping);
     }
@@ -144,6 +155,7 @@ static kerf_err choose_order(struct kerf_search *s, const struct kerf_plan *gree
         err = kerf_order_choose(w, &plan.segments, &lossy);
     }
     keeping.group = 1;
+    keeping.beyond = room_behind(w->options, &keeping);
     if (err == KERF_OK && lossy && kerf_header_sectors(&keeping) > order->count && w->options->group < 2) {
         err = kerf_order_open(&kept, &keeping);
         if (err == KERF_OK) {

@@ -228,7 +228,7 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
  * copied at a time (the group). A journal is needed, and in the spare area behind it the scratch that the header says; the slot
  * holds both images, and the sectors behind them that the header says, in whole sectors. Where the group is 1, the delta may have
  * sectors of slot and scratch hold what is still needed of old: those are made and copied like sectors of new, and a sector of
- * the slot does that once at most. Sectors are made in scratch; a checkpoint is taken; they are copied to the slot, again
+ * the slot does that once at most, one behind both images twice. Sectors are made in scratch; a checkpoint is taken; they are copied to the slot, again
  * after each cut until all are there; mark 3 says that. From the first checkpoint on it stands for the old image's digest: after
  * a cut it is resumed whatever the slot holds, and KERF_NONE means that nothing was changed. So kerf_patcher_resume() comes
  * first at every start, before anything boots from the slot, and kerf_patcher_forget() before the next update.

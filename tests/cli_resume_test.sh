@@ -113,4 +113,35 @@ grep -q 'another delta' err || complain "does not say that it is another delta: 
 "$patch" --in-place image delta >out || complain "did not go on after another delta was offered"
 same image small 'after another delta'
 
+# --- A slot larger than the image: what is needed later is kept in the room behind it, and nothing else is touched there.
+half=$(($(wc -c <small) / 2))
+{ tail -c +$((half + 1)) small && head -c $half small; } >swapped
+"$KERF_BIN/kerf-diff" -q --in-place sector=4096,scratch=1 small swapped -o tight || exit 1
+"$KERF_BIN/kerf-diff" -q --in-place sector=4096,scratch=1,slot=512K small swapped -o delta || exit 1
+len=$(wc -c <delta)
+[ "$len" -lt $(($(wc -c <tight) / 4)) ] || complain "room makes $len bytes of $(wc -c <tight)"
+beyond=$("$KERF_BIN/kerf-diff" info --json delta | sed -n 's/.*"beyond":\([0-9]*\).*/\1/p')
+[ "$beyond" -gt 0 ] || complain "the delta uses no room: $("$KERF_BIN/kerf-diff" info delta)"
+used=$(((($(wc -c <small) + 4095) / 4096 + beyond) * 4096))
+{ cat small && seq 1 100000; } | head -c 524288 >whole
+# slot_holds WHEN: the new image, and behind what the delta uses what was there before.
+slot_holds() {
+    [ "$(wc -c <slot)" -eq 524288 ] || complain "the slot has $(wc -c <slot) bytes: $1"
+    cmp -s -n "$(wc -c <swapped)" slot swapped || complain "the slot holds another image: $1"
+    tail -c +$((used + 1)) slot | cmp -s - behind || complain "bytes behind what is used are others: $1"
+}
+tail -c +$((used + 1)) whole >behind
+cp whole slot
+"$patch" --in-place slot delta >out || complain "a larger slot: $(cat out)"
+slot_holds 'whole'
+cp small image # a file grows for a while
+"$patch" --in-place image delta >out || complain "a file that must grow: $(cat out)"
+same image swapped 'grown for a while'
+for part in 2 4 6; do
+    cp whole slot
+    killed KILL $((len * part / 8)) delta --in-place slot -
+    "$patch" --in-place slot delta >out || complain "a larger slot, $part/8: $(cat out)"
+    slot_holds "$part/8"
+done
+
 [ $failures -eq 0 ]

@@ -79,7 +79,7 @@ static kerf_err hash(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_
 void flash_port_init(struct flash_port *fp, struct flash *flash, const struct kerf_header *header,
                      const struct flash_geometry *geometry, const uint8_t *old_image, size_t old_len)
 {
-    kerf_pos images = header->new_size;
+    kerf_pos slot = header->new_size;
     uint32_t sector = geometry->sector;
 
     memset(fp, 0, sizeof *fp);
@@ -87,10 +87,10 @@ void flash_port_init(struct flash_port *fp, struct flash *flash, const struct ke
     fp->old_image = old_image;
     fp->old_len = old_len;
     fp->in_place = (header->flags & KERF_FLAG_IN_PLACE) != 0;
-    if (fp->in_place && header->old_size > images) {
-        images = header->old_size;
+    if (fp->in_place) {
+        slot = (kerf_pos)kerf_header_slot(header) << header->sector_log2;
     }
-    fp->slot_len = ((uint32_t)images + sector) / sector * sector;
+    fp->slot_len = ((uint32_t)slot + sector) / sector * sector;
     fp->port = (struct kerf_port){
         .ctx = fp,
         .slot_size = fp->slot_len,

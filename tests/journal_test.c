@@ -22,32 +22,44 @@
 #define MOST_STEPS 100000u
 
 static uint8_t old_image[LEN_CAP];
-static uint8_t new_image[LEN_CAP];
-static size_t old_len, new_len;
-/* The payload that the tests run with, of these two; and a full image, to offer instead. */
-static struct payload {
+static size_t old_len;
+static uint8_t edited[LEN_CAP], swapped[LEN_CAP]; /* old with new bytes in it; with its halves in another order */
+/* A payload from old to one of these. */
+struct payload {
+    const uint8_t *new_image;
+    size_t new_len;
     uint8_t *delta;
     size_t delta_len;
     struct kerf_header header;
     struct kerf_patcher_expect expect;
-} two_slots, one_slot;
+};
+static struct payload two_slots = {.new_image = edited}, one_slot = {.new_image = edited};
+/* In one slot, where old is kept: in scratch and the slot, or in the room behind the images. */
+static struct payload keeps = {.new_image = swapped}, has_room = {.new_image = swapped};
+/* The payload that the tests run with; and a full image, to offer instead. */
+static const uint8_t *new_image;
+static size_t new_len;
 static uint8_t *delta, *other;
 static size_t delta_len, other_len;
 static struct kerf_header header;
 static struct kerf_patcher_expect expect, expect_other;
 static const struct flash_geometry geometry = {.sector = 512, .page = 64, .unit = 16, .interval = 1};
 
-static int make_delta(struct payload *payload, unsigned sector_log2)
+/* scratch: 0: two slots. slot: bytes of the one; 0: not told. */
+static int make_delta(struct payload *payload, size_t len, uint16_t scratch, uint16_t group, uint64_t slot)
 {
     struct kerf_diff_options options = {.ram = 3072, .codec = KERF_CODEC_NATIVE};
     struct kerf_diff_report report;
 
-    if (sector_log2 > 0) {
+    payload->new_len = len;
+    if (scratch > 0) {
         options.in_place = true;
-        options.sector = 1u << sector_log2;
-        options.scratch = options.group = 2;
+        options.sector = 512;
+        options.scratch = scratch;
+        options.group = group;
+        options.slot = slot;
     }
-    if (kerf_diff_create(old_image, old_len, new_image, new_len, &options, &payload->delta, &payload->delta_len,
+    if (kerf_diff_create(old_image, old_len, payload->new_image, len, &options, &payload->delta, &payload->delta_len,
                          &report) != KERF_OK ||
         kerf_header_parse(payload->delta, payload->delta_len, &payload->header) != KERF_OK) {
         return -1;
@@ -63,11 +75,15 @@ static int make_deltas(void **state)
 
     (void)state;
     old_len = test_image(old_image, 4000, SIZE_MAX, 0);
-    new_len = test_image(new_image, 4000, 2000, 300);
-    if (make_delta(&two_slots, 0) != 0 || make_delta(&one_slot, 9) != 0) {
+    size_t edited_len = test_image(edited, 4000, 2000, 300);
+
+    memcpy(swapped, old_image + old_len / 2, old_len / 2);
+    memcpy(swapped + old_len / 2, old_image, old_len / 2);
+    if (make_delta(&two_slots, edited_len, 0, 0, 0) != 0 || make_delta(&one_slot, edited_len, 2, 2, 0) != 0 ||
+        make_delta(&keeps, old_len, 3, 0, 0) != 0 || make_delta(&has_room, old_len, 1, 0, 16384) != 0) {
         return -1;
     }
-    other = test_pack_stored(NULL, 0, new_image, new_len, 256, &other_len);
+    other = test_pack_stored(NULL, 0, edited, edited_len, 256, &other_len);
     if (other == NULL || kerf_header_parse(other, other_len, &h) != KERF_OK) {
         return -1;
     }
@@ -78,6 +94,8 @@ static int make_deltas(void **state)
 
 static int use(const struct payload *payload)
 {
+    new_image = payload->new_image;
+    new_len = payload->new_len;
     delta = payload->delta;
     delta_len = payload->delta_len;
     header = payload->header;
@@ -97,11 +115,25 @@ static int use_one_slot(void **state)
     return use(&one_slot);
 }
 
+static int use_keeps(void **state)
+{
+    (void)state;
+    return use(&keeps);
+}
+
+static int use_room(void **state)
+{
+    (void)state;
+    return use(&has_room);
+}
+
 static int free_deltas(void **state)
 {
     (void)state;
     free(two_slots.delta);
     free(one_slot.delta);
+    free(keeps.delta);
+    free(has_room.delta);
     free(other);
     return 0;
 }
@@ -500,10 +532,101 @@ static void in_place_a_port_that_does_not_fit_is_refused(void **state)
 #undef REFUSED
 }
 
+/* Two devices on one flash: the second goes on where power was cut. */
+struct cuts {
+    struct device first, second;
+    unsigned count; /* operations */
+};
+
+/* Before an operation of the first device: two of the ways to cut it, others for the next one, and what comes after. */
+static void cut(void *ctx)
+{
+    struct cuts *c = ctx;
+    struct flash *f = &c->first.flash;
+    const struct flash op = *f;
+
+    f->before = NULL;
+    for (unsigned i = 0; i < 2; i++) {
+        enum flash_cut how = (enum flash_cut)((c->count + 3 * i) % FLASH_CUT_COUNT);
+        size_t mark = flash_mark(f);
+        size_t pos;
+
+        f->erasing = op.erasing;
+        f->op_pos = op.op_pos;
+        f->op_len = op.op_len;
+        f->op_data = op.op_data;
+        flash_cut(f, how);
+        (void)reboot(&c->second, &expect, &pos);
+        assert_int_equal(feed(&c->second, delta, &pos, delta_len, 1000, MOST_STEPS), KERF_END);
+        check_new(&c->first);
+        flash_back(f, mark);
+    }
+    c->count++;
+    flash_settle(f);
+    f->before = cut;
+}
+
+static void every_operation_may_be_cut_where_old_is_kept(void **state)
+{
+    struct cuts c = {.count = 0};
+    size_t pos;
+
+    (void)state;
+    assert_true(header.kept > 0 && header.group == 1);
+    switch_on(&c.first);
+    flash_port_init(&c.second.port, &c.first.flash, &header, &geometry, old_image, old_len);
+    c.second.workspace_len = c.first.workspace_len;
+    c.first.flash.before = cut;
+    c.first.flash.before_ctx = &c;
+    assert_int_equal(reboot(&c.first, &expect, &pos), KERF_NONE);
+    assert_int_equal(feed(&c.first, delta, &pos, delta_len, 1000, MOST_STEPS), KERF_END);
+    check_new(&c.first);
+    assert_true(c.count > 300);
+    flash_port_free(&c.second.port);
+    switch_off(&c.first);
+}
+
+/* Sectors of the slot are erased twice at most, those behind what the delta uses never; the room saves bytes. */
+static void old_is_kept_in_the_room_behind_the_images(void **state)
+{
+    struct device d;
+    size_t pos;
+    uint32_t used = kerf_header_slot(&header) << header.sector_log2;
+    uint32_t most = 0;
+
+    (void)state;
+    assert_true(header.beyond > 0 && used <= 16384 && keeps.header.beyond == 0 && delta_len <= keeps.delta_len);
+    switch_on(&d);
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+    assert_int_equal(feed(&d, delta, &pos, delta_len, 1000, MOST_STEPS), KERF_END);
+    check_new(&d);
+    for (uint32_t i = 0; i < d.port.slot_len / geometry.sector; i++) {
+        most = d.flash.erases[i] > most ? d.flash.erases[i] : most;
+        assert_true(d.flash.erases[i] == 0 || i < used / geometry.sector);
+    }
+    assert_in_range(most, 1, 2);
+    switch_off(&d);
+    /* One sector less will not do. */
+    switch_on(&d);
+    d.port.port.slot_size = used - 1;
+    assert_int_equal(reboot(&d, &expect, &pos), KERF_NONE);
+    assert_int_equal(feed(&d, delta, &pos, delta_len, 1000, MOST_STEPS), KERF_ERR_SPACE);
+    assert_true(d.flash.erase_count + d.flash.program_count == 0);
+    switch_off(&d);
+}
+
 #define TWO(test) cmocka_unit_test_setup(test, use_two_slots)
 #define ONE(test)                                                                                                      \
     {                                                                                                                  \
 #test " (in place)", test, use_one_slot, NULL, NULL                                                            \
+    }
+#define KEEPS(test)                                                                                                    \
+    {                                                                                                                  \
+#test " (in place, old is kept)", test, use_keeps, NULL, NULL                                                  \
+    }
+#define ROOM(test)                                                                                                     \
+    {                                                                                                                  \
+#test " (in place, in a larger slot)", test, use_room, NULL, NULL                                              \
     }
 
 int main(void)
@@ -525,6 +648,11 @@ int main(void)
         ONE(sectors_wear_as_stated),
         ONE(in_place_no_flipped_bit_makes_a_wrong_image),
         ONE(in_place_a_port_that_does_not_fit_is_refused),
+        KEEPS(the_way_it_is_fed_changes_no_operation),
+        KEEPS(every_operation_may_be_cut_where_old_is_kept),
+        ROOM(the_way_it_is_fed_changes_no_operation),
+        ROOM(every_operation_may_be_cut_where_old_is_kept),
+        ROOM(old_is_kept_in_the_room_behind_the_images),
     };
 
     return cmocka_run_group_tests(tests, make_deltas, free_deltas);

@@ -133,7 +133,7 @@ def diff_jobs(folder):
         for index, ram in enumerate(PROFILES):
             extra = [[], ["--no-new"], [], ["-1"]][index]
             yield f"{image[0]} {ram} {' '.join(extra)}", old, new, [*known, "--ram", ram, *extra]
-        for sectors in ("sector=256,scratch=1", "sector=1024,scratch=3,group=2"):
+        for sectors in ("sector=256,scratch=1,slot=1M", "sector=1024,scratch=3,group=2"):
             yield f"{image[0]} {sectors}", old, new, [*known, "--in-place", sectors]
     old, new = (write(folder / f"types.{n}", data) for n, data in enumerate(make_images.make_types()))
     for ram in ("2K", "8K", "64K"):

@@ -12,7 +12,7 @@
 #include "common/host/file.h"
 
 #define HEAD_LEN 4096u
-#define HEAD_USED 32u            /* the digest of these bytes follows them */
+#define HEAD_USED 40u            /* the digest of these bytes follows them */
 #define UNIT 512u                /* bytes of a mark: a disk's sector */
 #define INTERVAL_MIN (1u << 20)  /* bytes of new between checkpoints, at least, unless it is said, */
 #define CHECKPOINTS_MAX 64u      /* and no more of them than that */
@@ -137,6 +137,7 @@ kerf_err kerf_journal_file_open(struct kerf_posix *posix, int fd, const char *na
     port->page_size = kerf_load_le32(head + 12);
     port->interval = kerf_load_le32(head + 16);
     port->spare_size = (kerf_pos)kerf_load_le64(head + 24);
+    posix->slot_len = kerf_load_le64(head + 32);
     use(posix);
     *workspace_len = (size_t)port->journal_size / 2 + port->page_size;
     *found = true;
@@ -230,6 +231,7 @@ kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *
     kerf_store_le32(head + 12, port->page_size);
     kerf_store_le32(head + 16, port->interval);
     kerf_store_le64(head + 24, port->spare_size);
+    kerf_store_le64(head + 32, posix->slot_len);
     err = seal(head, &digest);
     memcpy(head + HEAD_USED, digest.b, sizeof digest.b);
     if (err == KERF_OK) {

@@ -20,7 +20,7 @@ extern "C" {
 
 /*
  * Takes up the journal in an open file (readable and writable; it stays the caller's). *found: it is one, and the port has a
- * spare area now; *workspace_len then is as much workspace as kerf_patcher_resume() may need. The file may be anything.
+ * spare area now, and its slot_len; *workspace_len then is as much workspace as kerf_patcher_resume() may need. The file may be anything.
  */
 KERF_MUST_USE kerf_err kerf_journal_file_open(struct kerf_posix *posix, int fd, const char *name, bool *found,
                                               size_t *workspace_len);
@@ -28,7 +28,7 @@ KERF_MUST_USE kerf_err kerf_journal_file_open(struct kerf_posix *posix, int fd, 
 /*
  * Empties the file and makes it a journal for a container with this header; in place with its scratch. Synced, with its folder
  * (`name` is its path). Sets the port's page_size, too. `interval`: bytes of new between two checkpoints, rounded up to 4096;
- * 0: 1 MiB, or a 64th of new if that is more. In place the header says it. KERF_ERR_SPACE: a device that is too small.
+ * 0: 1 MiB, or a 64th of new if that is more. In place the header says it, and the port's slot_len is kept, too. KERF_ERR_SPACE: a device that is too small.
  */
 KERF_MUST_USE kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *name,
                                                 const struct kerf_header *header, uint64_t interval);

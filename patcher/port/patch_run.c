@@ -467,6 +467,19 @@ static kerf_err resume(struct run *r, struct kerf_patcher_expect *expect)
     return err;
 }
 
+/* In place: a file that is longer than the old image is a whole slot, and stays as long. */
+static uint64_t slot_len(struct run *r)
+{
+    uint64_t size = 0;
+    bool exact = false;
+
+    return r->options->in_place &&
+                   kerf_posix_size(r->old_fd, r->options->old_path, &size, &exact, &r->why) == KERF_OK && exact &&
+                   size > r->header.old_size
+               ? size
+               : 0;
+}
+
 static kerf_err begin(struct run *r, struct kerf_patcher_expect *expect)
 {
     const struct kerf_patch_options *o = r->options;
@@ -488,6 +501,7 @@ static kerf_err begin(struct run *r, struct kerf_patcher_expect *expect)
         }
         err = KERF_OK;
         if (r->header.header_len != 0) {
+            r->posix.slot_len = slot_len(r);
             err = kerf_journal_file_create(&r->posix, r->state_fd, r->state_path, &r->header, o->checkpoint);
             err = err == KERF_OK ? get_workspace(r, kerf_patcher_workspace(&r->header, &r->posix.port)) : err;
         }
@@ -522,14 +536,16 @@ static kerf_err finish(struct run *r)
     int fd = o->in_place ? r->old_fd : r->writer.fd;
     struct kerf_patcher_status s;
     struct stat st;
+    uint64_t len;
     kerf_err err = KERF_OK;
 
     kerf_patcher_status(r->patcher, &s);
+    len = s.new_pos > r->posix.slot_len ? s.new_pos : r->posix.slot_len;
     if (o->dry_run) {
         return KERF_OK;
     }
     if ((o->in_place || o->state_path != NULL) && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        (ftruncate(fd, (off_t)s.new_pos) != 0 || fsync(fd) != 0)) {
+        (ftruncate(fd, (off_t)len) != 0 || fsync(fd) != 0)) {
         kerf_why_errno(&r->why, "write", o->in_place ? o->old_path : o->new_path, errno);
         return KERF_ERR_FLASH;
     }

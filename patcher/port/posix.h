@@ -49,7 +49,9 @@ struct kerf_posix {
     bool reread;   /* true: before new is verified, the system is asked to forget it, so that it is read from the disk.
                     The caller may set it after init; for slots */
     bool in_place; /* old and new are the same file. The caller may set it after init */
-    int spare_fd;  /* journal_file.h: flushed with new; -1: none */
+    uint64_t
+        slot_len; /* in place: bytes that a file keeps at the end, as it is longer than the old image; 0: new's length */
+    int spare_fd; /* journal_file.h: flushed with new; -1: none */
     const char *spare_name;
     bool chunk0_hashed;
     struct kerf_sha256_digest chunk0_digest; /* of chunk 0, once it was hashed */
