@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The page: one file that needs nothing else, and is readable without its script. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "common/host/cli.h"
 #include "diffgen/report.h"
