@@ -6,6 +6,7 @@
 #   kerf_program(NAME SOURCES x.c ... LIBS lib ...)    program in <build>/bin
 #   kerf_test(NAME [SOURCES x.c ...] LIBS lib ...)     cmocka program NAME.c and a ctest of that name
 #   kerf_script_test(NAME COMMAND arg ... [TIMEOUT s]) ctest that runs a command; KERF_BIN and KERF_SRC are in its environment
+#   kerf_fast(NAME ...)                                libraries and programs that make and apply deltas, optimised harder on hosts
 #   kerf_embed(VARIABLE file ...)                      sets VARIABLE to C files that define each file x.css as kerf_x_css[]
 #   kerf_fuzz(NAME LIBS lib ...)                       fuzz_NAME.c; seeds/NAME.txt are its seeds, replayed as ctest fuzz_NAME
 #
@@ -49,6 +50,31 @@ function(kerf_program name)
     cmake_parse_arguments(PARSE_ARGV 1 A "" "" "SOURCES;LIBS")
     add_executable(${name} ${A_SOURCES})
     target_link_libraries(${name} PRIVATE ${A_LIBS})
+endfunction()
+
+# A program is linked by link-time optimisation then. Objects hold plain code as well, so that all others link as ever (-fno-lto).
+# Clang before 17 knows no such objects; the sanitizers want code as it was written.
+set(KERF_FAST ON)
+if(KERF_SANITIZE OR KERF_FUZZ OR CMAKE_BUILD_TYPE STREQUAL "Debug" OR CMAKE_SYSTEM_NAME STREQUAL "Generic")
+    set(KERF_FAST OFF)
+endif()
+if(KERF_FAST AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    set(KERF_FAST_LTO ON)
+    add_link_options(-fno-lto)
+endif()
+
+function(kerf_fast)
+    foreach(name IN LISTS ARGN)
+        get_target_property(type ${name} TYPE)
+        if(KERF_FAST)
+            target_compile_options(${name} PRIVATE -O3)
+        endif()
+        if(KERF_FAST_LTO AND type STREQUAL "EXECUTABLE")
+            target_link_options(${name} PRIVATE -O3 -flto=auto)
+        elseif(KERF_FAST_LTO)
+            target_compile_options(${name} PRIVATE -flto -ffat-lto-objects)
+        endif()
+    endforeach()
 endfunction()
 
 function(kerf_test name)
