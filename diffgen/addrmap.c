@@ -434,6 +434,79 @@ kerf_addr kerf_addrmap_apply(const struct kerf_work *w, const struct kerf_map *m
     return low == 0 ? addr : wrap(w, addr + (kerf_addr)map->list[low - 1].shift);
 }
 
+/* A target outside of the images, and what it becomes. */
+struct outside {
+    uint32_t target, becomes;
+    bool known;
+};
+
+static struct outside *find_outside(struct outside *table, unsigned bits, uint32_t target)
+{
+    uint32_t mask = ((uint32_t)1 << bits) - 1;
+    uint32_t at = target * 0x9e3779b1u >> (32 - bits);
+
+    while (table[at].known && table[at].target != target) {
+        at = (at + 1) & mask;
+    }
+    return &table[at];
+}
+
+/* What targets outside of the images became where the plan before copied references to them; the last ones count. */
+static kerf_err follow_outside(const struct kerf_work *w, const struct kerf_segments *before, uint32_t *mapped)
+{
+    const struct kerf_side *old_side = &w->old_side;
+    const struct kerf_side *new_side = &w->new_side;
+    size_t count = 0;
+    unsigned bits = 4;
+
+    for (size_t i = 0; i < old_side->ref_count; i++) {
+        count += old_side->refs[i].outside;
+    }
+    while ((size_t)1 << bits < 2 * count) {
+        bits++;
+    }
+    struct outside *table = count > 0 ? calloc((size_t)1 << bits, sizeof *table) : NULL;
+
+    for (size_t i = 0; table != NULL && i < before->count; i++) {
+        const struct kerf_segment *s = &before->list[i];
+
+        for (size_t n = 0; n < s->len && !s->from_new; n++) {
+            size_t x_start;
+            size_t y_start;
+
+            if (!kerf_side_bit(old_side->begins, s->src_pos + n) || !kerf_side_bit(new_side->begins, s->new_pos + n)) {
+                continue;
+            }
+            const struct kerf_scanned *x = kerf_side_ref(old_side, s->src_pos + n, &x_start);
+            const struct kerf_scanned *y = kerf_side_ref(new_side, s->new_pos + n, &y_start);
+
+            if (x->outside && x->form == y->form) {
+                *find_outside(table, bits, x->target) = (struct outside){x->target, y->target, true};
+            }
+        }
+    }
+    for (size_t i = 0; table != NULL && i < old_side->ref_count; i++) {
+        const struct kerf_scanned *x = &old_side->refs[i];
+
+        if (x->outside) {
+            const struct outside *o = find_outside(table, bits, x->target);
+
+            mapped[i] = o->known ? o->becomes : x->target;
+        }
+    }
+    free(table);
+    return count > 0 && table == NULL ? KERF_ERR_RAM : KERF_OK;
+}
+
+kerf_err kerf_addrmap_targets(const struct kerf_work *w, const struct kerf_map *map, const struct kerf_segments *before,
+                              uint32_t *mapped)
+{
+    for (size_t i = 0; i < w->old_side.ref_count; i++) {
+        mapped[i] = (uint32_t)kerf_addrmap_apply(w, map, w->old_side.refs[i].target);
+    }
+    return follow_outside(w, before, mapped);
+}
+
 static int compare_by_new(const void *a, const void *b)
 {
     kerf_addr x = ((const struct kerf_map_entry *)a)->start;

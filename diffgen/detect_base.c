@@ -158,19 +158,15 @@ static bool is_string(const struct source *s, size_t i)
     return n >= MIN_STRING && i + n < s->len && s->p[i + n] == 0;
 }
 
+/* i is a multiple of the alignment. */
 static bool is_function(const struct source *s, size_t i)
 {
-    unsigned alignment = kerf_detect_alignment(s->isa);
-
-    if (alignment == 1) { /* x86's usual patterns are too short to mean something alone */
+    if (kerf_detect_alignment(s->isa) == 1) { /* x86's usual patterns are too short to mean something alone */
         uint32_t w = kerf_load_le32(s->p + i);
 
         /* ENDBR64, ENDBR32; PUSH RBP or EBP and MOV */
         return w == 0xfa1e0ff3 || w == 0xfb1e0ff3 || w == 0xe5894855 || (w & 0xffffff) == 0xe58955 ||
                (w & 0xffffff) == 0xec8b55;
-    }
-    if (i % alignment != 0) {
-        return false;
     }
     if (s->isa == KERF_ISA_AARCH64 && i + 16 <= s->len && kerf_load_le64(s->p + i) == AARCH64_NOPS) {
         i += 8; /* a tracer's place is in front of the prologue, and that is what pointers point to */
@@ -178,35 +174,44 @@ static bool is_function(const struct source *s, size_t i)
     return kerf_detect_prologue(s->isa, s->p + i);
 }
 
-/* Half of the starts are functions, half are strings, each thinned evenly. */
-static size_t collect_starts(const struct source *s, struct tables *t, size_t max)
+/* Notes every `rate`-th start of a function (or string) at `at`, `cap` of them at most. Returns how many there are. */
+static size_t find_starts(const struct source *s, bool strings, size_t rate, uint64_t *at, size_t cap)
 {
-    bool (*const tests[2])(const struct source *, size_t) = {is_function, is_string};
-    /* Pointers to Thumb code have bit 0 set. */
-    uint64_t add[2] = {s->isa == KERF_ISA_THUMB, 0};
+    size_t step = strings ? 1 : kerf_detect_alignment(s->isa); /* windows start at multiples of it */
+    size_t total = 0;
     size_t count = 0;
     size_t from;
     size_t to;
 
-    /* The data of a 64-bit program are often elsewhere than its code, which then is not where its strings say. */
-    for (unsigned k = 0; k < (s->calls || s->wide ? 1 : 2); k++) {
-        size_t total = 0;
-        size_t n = 0;
-        size_t end = count + max / 2;
-
-        for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
-            for (size_t i = from; i + 8 <= to; i++) {
-                total += tests[k](s, i);
+    for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
+        for (size_t i = from; i + 8 <= to; i += step) {
+            if ((strings ? is_string(s, i) : is_function(s, i)) && total++ % rate == 0 && count < cap) {
+                at[count++] = i;
             }
         }
+    }
+    return total;
+}
+
+/* Half of the starts are functions, half are strings, each thinned evenly. */
+static size_t collect_starts(const struct source *s, struct tables *t, size_t max)
+{
+    /* Pointers to Thumb code have bit 0 set. */
+    uint64_t add[2] = {s->isa == KERF_ISA_THUMB, 0};
+    size_t count = 0;
+
+    /* The data of a 64-bit program are often elsewhere than its code, which then is not where its strings say. */
+    for (unsigned k = 0; k < (s->calls || s->wide ? 1 : 2); k++) {
+        size_t total = find_starts(s, k == 1, 1, t->scratch, MAX_WORDS);
         size_t rate = total == 0 ? 1 : (total + max / 2 - 1) / (max / 2);
 
-        for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
-            for (size_t i = from; i + 8 <= to; i++) {
-                if (tests[k](s, i) && n++ % rate == 0 && count < end) {
-                    t->starts[count++] = i + add[k];
-                }
-            }
+        if (total > MAX_WORDS) {
+            (void)find_starts(s, k == 1, rate, t->scratch, MAX_WORDS);
+            total = (total + rate - 1) / rate;
+            rate = 1;
+        }
+        for (size_t n = 0; n < total; n += rate) {
+            t->starts[count++] = t->scratch[n] + add[k];
         }
     }
     return count;

@@ -12,8 +12,11 @@
 #define STATES_MAX 40
 #define RECENT_MAX 6  /* distances of states that were dropped a while ago: worth another try */
 #define SLACK_BITS 10 /* a state may be this much worse than the best one plus the price of a segment */
-#define SURE_LEN 48   /* the best state goes on for that long: no search for others, */
-#define SURE_SKIP 32  /* for so many bytes */
+#define SURE_LEN 48   /* the best state goes on for that long at least: nothing else is looked for */
+#define SURE_MAX 1024 /* or offered up to its last SURE_END bytes; so many are looked at */
+#define SURE_END 16
+#define SURE_STEP 32 /* one place in so many is noted there */
+#define SURE_SKIP 32 /* literals that go on: so many bytes, since a copy of them may be cheaper */
 #define RECENTS 4
 #define NO_NODE UINT32_MAX
 #define NODES_START 4096u
@@ -58,7 +61,9 @@ struct planner {
     int64_t recent[RECENT_MAX];
     unsigned recent_count;
     struct kerf_lz *lz;
-    size_t search_from;
+    size_t search_from;  /* before, nothing is offered: */
+    uint8_t sure_source; /* this source goes on */
+    int64_t sure_distance;
     size_t run_end; /* of new, in place of the run of sectors */
     bool no_memory;
 };
@@ -326,25 +331,40 @@ static void offer_old(struct planner *p, size_t n, const struct state *best)
     }
 }
 
-/* The best state fits the next SURE_LEN bytes: looking for another is a waste, and in long runs of one byte a slow one. */
-static bool goes_on(const struct planner *p, size_t n, const struct state *best)
+/*
+ * How many bytes the best state surely goes on for; 0: fewer than SURE_LEN. Looking for another is a waste there, and in long runs
+ * of one byte a slow one.
+ */
+static size_t goes_on(const struct planner *p, size_t n, const struct state *best)
 {
     const struct kerf_work *w = p->w;
-    const uint8_t *new_bytes = w->new_side.bytes;
-    int64_t at = (int64_t)n + best->distance;
+    enum source kind = (enum source)best->source;
+    size_t most = p->run_end - n < SURE_MAX ? p->run_end - n : SURE_MAX;
 
-    if (p->run_end - n < SURE_LEN || !has_source(p, n, (enum source)best->source, best->distance) ||
-        !has_source(p, n + SURE_LEN - 1, (enum source)best->source, best->distance)) {
-        return false;
+    if (most < SURE_LEN || !has_source(p, n, kind, best->distance) ||
+        !has_source(p, n + SURE_LEN - 1, kind, best->distance)) {
+        return 0;
     }
-    if (best->source == SOURCE_OLD) {
-        return memcmp(w->old_side.masked + at, w->new_side.masked + n, SURE_LEN) == 0;
+    if (kind == SOURCE_LITERAL) {
+        const uint8_t *bytes = w->new_side.bytes + n;
+
+        return n > 0 && w->literal_cost[n] < KERF_LITERAL_BIT / 8 && memcmp(bytes - 1, bytes, SURE_LEN) == 0 ? SURE_LEN
+                                                                                                             : 0;
     }
-    if (best->source == SOURCE_NEW) {
-        return memcmp(new_bytes + at, new_bytes + n, SURE_LEN) == 0;
+    const uint8_t *target = kind == SOURCE_OLD ? w->new_side.masked + n : w->new_side.bytes + n;
+    const uint8_t *source = kind == SOURCE_OLD ? w->old_side.masked + (int64_t)n + best->distance
+                                               : target + best->distance;
+
+    if (memcmp(source, target, SURE_LEN) != 0) {
+        return 0;
     }
-    return n > 0 && w->literal_cost[n] < KERF_LITERAL_BIT / 8 &&
-           memcmp(new_bytes + n - 1, new_bytes + n, SURE_LEN) == 0;
+    /* In place what lies behind may not be there. */
+    if (w->order != NULL) {
+        most = SURE_LEN;
+    } else if (kind == SOURCE_OLD && (int64_t)w->old_side.len - best->distance < (int64_t)(n + most)) {
+        most = (size_t)((int64_t)w->old_side.len - best->distance) - n;
+    }
+    return kerf_match_common(source, target, SURE_LEN, most);
 }
 
 /*
@@ -356,8 +376,6 @@ static void offer_all(struct planner *p, size_t n)
     struct kerf_work *w = p->w;
     bool inside = kerf_side_inside(&w->new_side, n);
     struct kerf_lz_match found[KERF_LZ_FOUND];
-
-    /* Where the best source goes on for long, nothing is looked for; and what lies there can be had from that source later. */
     unsigned count = p->lz != NULL && n >= p->search_from ? kerf_lz_find(p->lz, n, found) : 0;
     struct state *from = best_of(p, !inside);
 
@@ -377,8 +395,13 @@ static void offer_all(struct planner *p, size_t n)
     if (n < p->search_from) {
         return;
     }
-    if (goes_on(p, n, &best)) {
-        p->search_from = n + SURE_SKIP;
+
+    size_t sure = goes_on(p, n, &best);
+
+    if (sure > 0) {
+        p->search_from = n + (best.source == SOURCE_LITERAL ? SURE_SKIP : sure - SURE_END);
+        p->sure_source = best.source;
+        p->sure_distance = best.distance;
         return;
     }
     if (!inside) {
@@ -439,6 +462,22 @@ static int64_t price_old(const struct planner *p, const struct state *s, size_t 
     return 0;
 }
 
+/* What byte n costs such a state in all, but for the segment's length. */
+static int64_t price_copy(const struct planner *p, struct state *s, size_t n, size_t o)
+{
+    const struct kerf_prices *prices = p->prices;
+    bool equal;
+    int64_t cost = price_old(p, s, n, o, &equal) + (int64_t)prices->equal[s->gap][!equal];
+
+    if (!equal) {
+        int64_t differs = (int64_t)kerf_literal_cost(p->w, n) + 4 * (int64_t)KERF_BIT;
+
+        cost += differs > (int64_t)prices->residue ? (int64_t)prices->residue : differs;
+    }
+    s->gap = (uint8_t)(!equal ? 0 : s->gap < 15 ? s->gap + 1 : 15);
+    return cost;
+}
+
 /* What a number's price grows by when it becomes v. */
 static int64_t longer(const kerf_cost prices[KERF_PRICE_BITS], uint32_t v)
 {
@@ -453,13 +492,9 @@ static int64_t consume(struct planner *p, size_t n)
     const struct kerf_work *w = p->w;
     const struct kerf_prices *prices = p->prices;
     int64_t literal = (int64_t)kerf_literal_cost(w, n);
-    int64_t differs = literal + 4 * (int64_t)KERF_BIT;
     int64_t lowest = INT64_MAX;
     unsigned kept = 0;
 
-    if (differs > (int64_t)prices->residue) {
-        differs = (int64_t)prices->residue;
-    }
     for (unsigned i = 0; i < p->state_count; i++) {
         struct state s = p->states[i];
 
@@ -478,15 +513,10 @@ static int64_t consume(struct planner *p, size_t n)
                 s.cost += (int64_t)prices->new_distance[1][bits] - (int64_t)prices->new_distance[0][bits];
             }
         } else {
-            int64_t from = (int64_t)n + s.distance;
-            bool equal;
-
             if (!has_source(p, n, SOURCE_OLD, s.distance)) {
                 continue;
             }
-            s.cost += price_old(p, &s, n, (size_t)from, &equal);
-            s.cost += (int64_t)prices->equal[s.gap][!equal] + (equal ? 0 : differs);
-            s.gap = (uint8_t)(!equal ? 0 : s.gap < 15 ? s.gap + 1 : 15);
+            s.cost += price_copy(p, &s, n, (size_t)((int64_t)n + s.distance));
             s.cost += longer(prices->old_len, s.len);
         }
         if (s.cost < lowest) {
@@ -610,52 +640,6 @@ static kerf_err collect(struct planner *p, struct kerf_segments *segments)
     return err;
 }
 
-#define OUTSIDE_BITS 19
-
-static size_t hash_target(uint32_t target)
-{
-    return target * 0x9e3779b1u >> (32 - OUTSIDE_BITS);
-}
-
-/* What targets outside of the images became where the plan before copied references to them; the last ones count. */
-static void map_outside(const struct kerf_work *w, const struct kerf_segments *before, uint32_t *mapped)
-{
-    const struct kerf_side *old_side = &w->old_side;
-    const struct kerf_side *new_side = &w->new_side;
-    struct outside {
-        uint32_t target, becomes;
-    };
-    struct outside *known = calloc((size_t)1 << OUTSIDE_BITS, sizeof *known);
-
-    for (size_t i = 0; known != NULL && i < before->count; i++) {
-        const struct kerf_segment *s = &before->list[i];
-
-        for (size_t n = 0; n < s->len && !s->from_new; n++) {
-            size_t x_start;
-            size_t y_start;
-
-            if (!kerf_side_bit(old_side->begins, s->src_pos + n) || !kerf_side_bit(new_side->begins, s->new_pos + n)) {
-                continue;
-            }
-            const struct kerf_scanned *x = kerf_side_ref(old_side, s->src_pos + n, &x_start);
-            const struct kerf_scanned *y = kerf_side_ref(new_side, s->new_pos + n, &y_start);
-
-            if (x->outside && x->form == y->form) {
-                known[hash_target(x->target)] = (struct outside){x->target, y->target};
-            }
-        }
-    }
-    for (size_t i = 0; i < old_side->ref_count; i++) {
-        const struct kerf_scanned *x = &old_side->refs[i];
-        bool is_known = known != NULL && known[hash_target(x->target)].target == x->target;
-
-        if (x->outside) {
-            mapped[i] = is_known ? known[hash_target(x->target)].becomes : x->target;
-        }
-    }
-    free(known);
-}
-
 static kerf_err open_tables(struct planner *p, const struct kerf_map *map, const struct kerf_segments *before,
                             uint32_t **mapped)
 {
@@ -668,20 +652,72 @@ static kerf_err open_tables(struct planner *p, const struct kerf_map *map, const
     if (*mapped == NULL || (p->lz == NULL && !w->options->no_new)) {
         return KERF_ERR_RAM;
     }
-    for (size_t i = 0; i < w->old_side.ref_count; i++) {
-        (*mapped)[i] = (uint32_t)kerf_addrmap_apply(w, map, w->old_side.refs[i].target);
-    }
-    map_outside(w, before, *mapped);
+    kerf_err err = kerf_addrmap_targets(w, map, before, *mapped);
+
     p->mapped = *mapped;
-    return kerf_addrmap_sort(w, map, &p->by_new);
+    return err == KERF_OK ? kerf_addrmap_sort(w, map, &p->by_new) : err;
+}
+
+/* Is the source that surely goes on still among the states? It may have become too dear: its references are all wrong. */
+static bool is_sure(const struct planner *p)
+{
+    for (unsigned i = 0; i < p->state_count; i++) {
+        const struct state *s = &p->states[i];
+
+        if (s->source == p->sure_source && (s->source == SOURCE_LITERAL || s->distance == p->sure_distance)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Goes on from n while nothing is offered, up to the next step, the one state that there is copying from old. Returns how far. */
+static size_t coast(struct planner *p, size_t n)
+{
+    const struct kerf_work *w = p->w;
+    const int64_t equal_price = (int64_t)p->prices->equal[15][0];
+    size_t step = n - n % SURE_STEP + SURE_STEP;
+    size_t end = step < p->search_from ? step : p->search_from;
+    struct state s = p->states[0];
+
+    for (; n < end; n++) {
+        size_t from = (size_t)((int64_t)n + s.distance);
+
+        s.len++;
+        if (s.gap < 15 || kerf_side_bit(w->old_side.covered, from) || kerf_side_bit(w->new_side.covered, n)) {
+            s.cost += price_copy(p, &s, n, from);
+        } else {
+            s.cost += equal_price;
+        }
+        s.cost += longer(p->prices->old_len, s.len);
+    }
+    p->states[0] = s;
+    return n;
 }
 
 /* From n up to the end of the run. */
 static kerf_err walk(struct planner *p, size_t n)
 {
-    for (; n < p->run_end && !p->no_memory; n++) {
-        offer_all(p, n);
+    struct kerf_lz_match found[KERF_LZ_FOUND];
+
+    while (n < p->run_end && !p->no_memory) {
+        /* These places are noted for copies from new. */
+        if (n < p->search_from && n % SURE_STEP == 0 && p->lz != NULL && p->w->order == NULL) {
+            (void)kerf_lz_find(p->lz, n, found);
+        }
+        if (n < p->search_from && p->state_count == 1 && p->states[0].source == SOURCE_OLD && p->w->order == NULL) {
+            n = coast(p, n);
+            continue;
+        }
+        /* In place what goes on may be gone on the way, so that literals must be among the states. */
+        if (n >= p->search_from || p->w->order != NULL) {
+            offer_all(p, n);
+        }
         prune(p, consume(p, n));
+        n++;
+        if (n < p->search_from && !is_sure(p)) {
+            p->search_from = n;
+        }
     }
     return p->no_memory ? KERF_ERR_RAM : KERF_OK;
 }

@@ -290,6 +290,12 @@ KERF_MUST_USE kerf_err kerf_addrmap_choose(const struct kerf_work *w, const stru
                                            struct kerf_map *map);
 /* The new address that the map gives for an old one. */
 kerf_addr kerf_addrmap_apply(const struct kerf_work *w, const struct kerf_map *map, kerf_addr addr);
+/*
+ * For each reference of old the target that is to be expected in new: the map's, or, outside of the images, what the plan before
+ * copied it to.
+ */
+KERF_MUST_USE kerf_err kerf_addrmap_targets(const struct kerf_work *w, const struct kerf_map *map,
+                                            const struct kerf_segments *before, uint32_t *mapped);
 /* The entries in the order of where they begin to hold in new, for kerf_addrmap_distance(). */
 KERF_MUST_USE kerf_err kerf_addrmap_sort(const struct kerf_work *w, const struct kerf_map *map,
                                          struct kerf_map *sorted);
