@@ -113,6 +113,14 @@ grep -q 'another delta' err || complain "does not say that it is another delta: 
 "$patch" --in-place image delta >out || complain "did not go on after another delta was offered"
 same image small 'after another delta'
 
+# What the new image repeats may be read up to a page's end, behind the file's, which is to grow.
+awk 'BEGIN { x = 1; for (i = 0; i < 500; i++) { x = (x * 16807) % 2147483647; print x } }' >random
+head -c 3000 small >image
+{ tail -c +1001 image && cat random random; } >repeats
+"$KERF_BIN/kerf-diff" -q --in-place sector=128,scratch=2 image repeats -o otherdelta || exit 1
+"$patch" --in-place image otherdelta >out || complain "a file that grows by what it repeats: $(cat out)"
+same image repeats 'grown by what it repeats'
+
 # --- A slot larger than the image: what is needed later is kept in the room behind it, and nothing else is touched there.
 half=$(($(wc -c <small) / 2))
 { tail -c +$((half + 1)) small && head -c $half small; } >swapped
