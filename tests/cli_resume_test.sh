@@ -112,6 +112,16 @@ killed KILL $((len * 5 / 8)) delta --in-place image -
 grep -q 'another delta' err || complain "does not say that it is another delta: $(cat err)"
 "$patch" --in-place image delta >out || complain "did not go on after another delta was offered"
 same image small 'after another delta'
+# Once more: there is nothing to do, which is no failure; a pipe need not bring all of it. Other images are refused as before.
+"$patch" --in-place image delta >out 2>err || complain "a second run fails: $(cat err)"
+grep -q 'already up to date' out || complain "a second run says: $(cat out)"
+head -c $((len / 2)) delta | "$patch" --in-place image - --json >out || complain "a second run from a pipe fails"
+grep -q "\"up_to_date\":true.*$(sha256sum <small | cut -c 1-64)" out || complain "a second run says: $(cat out)"
+[ ! -e image.kerf-state ] || complain "a second run leaves a state"
+same image small 'a second run'
+{ head -c 1000 small && tail -c +1001 big; } | head -c "$(wc -c <small)" >image
+"$patch" --in-place image delta >out 2>err
+[ $? -eq 4 ] || complain "neither image: $(cat out err)"
 
 # What the new image repeats may be read up to a page's end, behind the file's, which is to grow.
 awk 'BEGIN { x = 1; for (i = 0; i < 500; i++) { x = (x * 16807) % 2147483647; print x } }' >random

@@ -240,7 +240,7 @@ static const char *check_disk(void)
 /* After a process that was not cut. */
 static const char *check_done(int code)
 {
-    if (code != 0 && !(now->in_place && code == KERF_EXIT_SOURCE && is_new())) { /* done, and all cleared up */
+    if (code != 0) {
         return "the next process did not make the new image";
     }
     if (!is_new()) {

@@ -30,6 +30,8 @@ struct run {
     bool whole;  /* the delta is input from its beginning, and `header` was looked at */
     bool device; /* NEW is a block device, which is written to as it is */
     uint64_t resumed_from;
+    bool up_to_date; /* in place: OLD was the new image already, of this digest */
+    struct kerf_sha256_digest new_digest;
     char *state_path, *partial_path; /* owned; NULL: none */
     struct kerf_file_writer writer;
     struct kerf_posix posix;
@@ -512,6 +514,13 @@ static kerf_err begin(struct run *r, struct kerf_patcher_expect *expect)
     return err;
 }
 
+/* In place: OLD is not the old image, but the one that the delta makes of it, as after an earlier run. */
+static bool is_up_to_date(struct run *r, kerf_err err)
+{
+    return err == KERF_ERR_SOURCE && r->options->in_place && r->resumed_from == 0 && r->posix.chunk0_hashed &&
+           kerf_posix_holds(r->old_fd, r->header.new_size, &r->header.new_digest, &r->new_digest);
+}
+
 static kerf_err apply(struct run *r)
 {
     const struct kerf_patch_options *o = r->options;
@@ -526,6 +535,10 @@ static kerf_err apply(struct run *r)
         err = feed(r);
     }
     kerf_progress_end(&r->progress);
+    if (is_up_to_date(r, err)) {
+        r->up_to_date = true;
+        err = KERF_END;
+    }
     return err == KERF_END ? check_expected(r) : err;
 }
 
@@ -539,6 +552,9 @@ static kerf_err finish(struct run *r)
     uint64_t len;
     kerf_err err = KERF_OK;
 
+    if (r->up_to_date) {
+        return drop_state(r);
+    }
     kerf_patcher_status(r->patcher, &s);
     len = s.new_pos > r->posix.slot_len ? s.new_pos : r->posix.slot_len;
     if (o->dry_run) {
@@ -665,11 +681,15 @@ static int report_success(const struct run *r)
     size_t buffers = r->workspace_len - workspace + KERF_POSIX_MEMORY + INPUT_CAP;
 
     kerf_patcher_status(r->patcher, &s);
+    if (r->up_to_date) {
+        s.target_digest = r->new_digest;
+        s.new_pos = h->new_size;
+    }
     (void)kerf_cli_format_hex(s.target_digest.b, KERF_SHA256_LEN, new_hex);
     (void)kerf_cli_format_hex(r->posix.chunk0_digest.b, KERF_SHA256_LEN, chunk0_hex);
     if (o->json) {
-        return kerf_cli_json(json_pack("{s:b, s:b, s:o?, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:s}", "ok", 1,
-                                       "dry_run", (int)o->dry_run, "output",
+        return kerf_cli_json(json_pack("{s:b, s:b, s:b, s:o?, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:s}", "ok",
+                                       1, "dry_run", (int)o->dry_run, "up_to_date", (int)r->up_to_date, "output",
                                        kerf_cli_json_text(o->dry_run    ? NULL
                                                           : o->in_place ? o->old_path
                                                                         : o->new_path),
@@ -680,6 +700,11 @@ static int report_success(const struct run *r)
                                        (json_int_t)buffers, "codec", codec_name(h)));
     }
     if (o->quiet) {
+        return KERF_EXIT_OK;
+    }
+    if (r->up_to_date) {
+        (void)printf("%s: already up to date: %" PRIu64 " bytes, sha256 %s\n", o->old_path, (uint64_t)s.new_pos,
+                     new_hex);
         return KERF_EXIT_OK;
     }
     if (o->verbose) {

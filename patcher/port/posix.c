@@ -306,3 +306,27 @@ kerf_err kerf_posix_size(int fd, const char *name, uint64_t *size, bool *exact, 
     *size = (uint64_t)end;
     return KERF_OK;
 }
+
+bool kerf_posix_holds(int fd, uint64_t len, const struct kerf_digest *digest, struct kerf_sha256_digest *whole)
+{
+    uint8_t buf[KERF_POSIX_LINE];
+    struct kerf_hash hash = {NULL};
+    kerf_err err = len > INT64_MAX ? KERF_ERR_FLASH : kerf_hash_begin(&hash);
+
+    for (uint64_t pos = 0; err == KERF_OK && pos < len;) {
+        size_t want = len - pos < sizeof buf ? (size_t)(len - pos) : sizeof buf;
+        ssize_t n = pread(fd, buf, want, (off_t)pos);
+
+        if (n > 0) {
+            err = kerf_hash_add(&hash, buf, (size_t)n);
+            pos += (uint64_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            err = KERF_ERR_FLASH;
+        }
+    }
+    if (err == KERF_OK) {
+        err = kerf_hash_end(&hash, whole);
+    }
+    kerf_hash_free(&hash);
+    return err == KERF_OK && memcmp(whole->b, digest->b, sizeof digest->b) == 0;
+}

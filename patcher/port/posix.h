@@ -79,6 +79,12 @@ void kerf_posix_free(struct kerf_posix *posix);
  */
 KERF_MUST_USE kerf_err kerf_posix_size(int fd, const char *name, uint64_t *size, bool *exact, struct kerf_why *why);
 
+/*
+ * Is the image with this digest in the first `len` bytes of an open file or block device? false also where it can't be read. If so,
+ * *whole is all of the digest.
+ */
+bool kerf_posix_holds(int fd, uint64_t len, const struct kerf_digest *digest, struct kerf_sha256_digest *whole);
+
 #ifdef __cplusplus
 }
 #endif
