@@ -16,15 +16,17 @@
 #define LIMIT_SMALL 10u
 #define LIMIT_LARGE 12u
 
-static void produced(struct kerf_codec *c, const uint8_t *bytes, size_t len)
+static void produced(struct kerf_run *run, const uint8_t *bytes, size_t len)
 {
+    struct kerf_codec *c = run->c;
+
     for (size_t i = 0; i < len; i++) {
         c->new_tail = c->new_tail << 8 | bytes[i];
     }
     c->new_pos += (kerf_pos)len;
     c->src_pos += (kerf_pos)len;
     c->left -= (kerf_pos)len;
-    if (kerf_run_in_place(c) && kerf_run_sector_rest(c) == 0) {
+    if (kerf_run_in_place(run) && kerf_run_sector_rest(run) == 0) {
         c->window_len = 0; /* the slot may change here: */
         c->stretch = 0;    /* the encoder can't know yet what it will hold */
     }
@@ -36,7 +38,7 @@ static void produced(struct kerf_codec *c, const uint8_t *bytes, size_t len)
 static unsigned code_byte(struct kerf_run *run, uint32_t hash[KERF_BYTE_TABLES], unsigned expected, unsigned set,
                           unsigned value)
 {
-    uint32_t table_size = kerf_table_size(run->c->model.table_code);
+    uint32_t table_size = kerf_table_size(run->h->model.table_code);
     uint16_t *counters[KERF_BYTE_TABLES];
     const uint32_t factor = 0x297a2d39u;
     unsigned node = 1;
@@ -74,7 +76,7 @@ static uint8_t code_literal(struct kerf_run *run, uint8_t byte)
 {
     struct kerf_codec *c = run->c;
     /* Small tables have no room for whole bytes. */
-    uint32_t tail = c->new_tail & (c->model.table_code > 20 ? 0xffffffffu : 0xe0e0e0e0u);
+    uint32_t tail = c->new_tail & (run->h->model.table_code > 20 ? 0xffffffffu : 0xe0e0e0e0u);
     uint32_t phase = (uint32_t)c->new_pos & 3;
     uint8_t expected = kerf_run_byte(run, c->from_new, c->new_pos + (kerf_pos)c->recent[c->from_new][0]);
     uint32_t contexts[KERF_BYTE_TABLES] = {
@@ -185,7 +187,7 @@ static bool find_quiet(struct kerf_run *run)
         c->src_pos += n;
         c->new_pos += n;
         c->left -= n;
-        if (kerf_run_in_place(c) && kerf_run_sector_rest(c) == 0) {
+        if (kerf_run_in_place(run) && kerf_run_sector_rest(run) == 0) {
             break;
         }
     }
@@ -259,8 +261,6 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
     struct kerf_run run;
 
     memset(c, 0, sizeof *c);
-    c->old_size = header->old_size;
-    c->new_size = header->new_size;
     c->new_end = header->new_size;
     c->copying = 1;
     c->coder.range = 1;
@@ -268,35 +268,28 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
 #if KERF_IN_PLACE
         kerf_pos size = (kerf_pos)1 << header->sector_log2;
 
-        c->sector_log2 = header->sector_log2;
         c->sectors_left = (uint32_t)(header->new_size / size + (header->new_size % size != 0));
         c->run_start = c->run_len = c->sectors_left;
         c->new_end = 0;
         if (c->sectors_left > 0) {
             c->sectors_left += header->kept;
         }
-        c->sectors = kerf_header_sectors(header);
-        c->moves_cap = header->moves_cap;
 #else
         return KERF_ERR_UNSUPPORTED;
 #endif
     }
-    c->model = header->model;
-    c->flags = header->flags;
-    c->region_count = header->region_count;
-    c->range_count = header->range_count;
-    memset(c->pairs, 0xff, sizeof c->pairs); /* no old position */
+    if (KERF_PAIRS_IN_BUILD) {
+        memset(c->pairs, 0xff, sizeof c->pairs); /* no old position */
+    }
     run.c = c;
-    kerf_run_open(&run);
+    run.h = header;
+    (void)kerf_run_open(&run);
     kerf_run_reset(&run);
 
     kerf_err err = kerf_header_tables(chunk0, header, run.regions, run.ranges);
 
-#if KERF_POS_BITS == 64
     kerf_run_keep_regions(&run);
-#endif
-
-    for (unsigned i = 0; err == KERF_OK && i < c->region_count; i++) {
+    for (unsigned i = 0; err == KERF_OK && i < header->region_count; i++) {
         const struct kerf_region *r = &run.regions[i];
 
         if ((kerf_isa_needs(r->isa, r->kinds) & ~KERF_ISAS_KNOWN) != 0) {
@@ -316,7 +309,7 @@ static bool decode_step(struct kerf_run *run)
 {
     struct kerf_codec *c = run->c;
 
-    if (c->map_len < c->model.map_cap) {
+    if (c->map_len < run->h->model.map_cap) {
         code_map(run, 0, 0);
 #if KERF_IN_PLACE
     } else if (c->left > 0 && c->keeping) {
@@ -333,7 +326,7 @@ static bool decode_step(struct kerf_run *run)
         } else {
             out[0] = code_literal(run, 0);
         }
-        produced(c, out, len);
+        produced(run, out, len);
         return len > 0;
 #if KERF_IN_PLACE
     } else if (c->new_pos == c->new_end) {
@@ -354,21 +347,24 @@ static bool decode_step(struct kerf_run *run)
     return false;
 }
 
-kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, const uint8_t *in, size_t in_len,
-                         bool last, size_t *in_pos, uint8_t *out, size_t out_cap, size_t *out_len)
+kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header, const struct kerf_codec_io *io,
+                         const uint8_t *in, size_t in_len, bool last, size_t *in_pos, uint8_t *out, size_t out_cap,
+                         size_t *out_len)
 {
     struct kerf_run run = {.k.rc = {.s = c->coder, .in = in, .in_pos = *in_pos, .in_len = in_len},
                            .c = c,
+                           .h = header,
                            .io = io,
                            .out = out,
                            .out_pos = c->new_pos - (kerf_pos)*out_len};
     size_t least = last ? 0 : KERF_STEP_MAX;
 
-    kerf_run_open(&run);
+    (void)kerf_run_open(&run);
+    kerf_run_load_regions(&run);
     while (run.err == KERF_OK && !complete(c) && out_cap - (size_t)(c->new_pos - run.out_pos) >= KERF_STEP_OUT &&
            in_len - run.k.rc.in_pos >= least) {
-        if (decode_step(&run) && kerf_run_in_place(c) && (c->new_pos == c->new_end || kerf_run_sector_rest(c) == 0) &&
-            !complete(c)) {
+        if (decode_step(&run) && kerf_run_in_place(&run) &&
+            (c->new_pos == c->new_end || kerf_run_sector_rest(&run) == 0) && !complete(c)) {
             kerf_run_fail(&run, KERF_SECTOR);
         }
     }
@@ -385,14 +381,17 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, c
 }
 
 #if KERF_ENCODER
-void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struct kerf_codec_io *io,
-                       const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx)
+void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struct kerf_header *header,
+                       const struct kerf_codec_io *io, const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte),
+                       void *emit_ctx)
 {
     memset(e, 0, sizeof *e);
     e->run.io = io;
     e->run.c = c;
+    e->run.h = header;
     e->run.new_image = new_image;
-    kerf_run_open(&e->run);
+    (void)kerf_run_open(&e->run);
+    kerf_run_load_regions(&e->run);
     kerf_rc_encode_init(&e->run.k.rc, emit, emit_ctx);
 }
 
@@ -401,7 +400,8 @@ static bool expects(struct kerf_encoder *e, bool map, bool inside, bool copying)
 {
     const struct kerf_codec *c = e->run.c;
 
-    if ((c->map_len < c->model.map_cap) != map || (c->left > 0) != inside || (!map && (c->copying != 0) != copying)) {
+    if ((c->map_len < e->run.h->model.map_cap) != map || (c->left > 0) != inside ||
+        (!map && (c->copying != 0) != copying)) {
         kerf_run_fail(&e->run, KERF_ERR_STATE);
     }
     return e->run.err == KERF_OK;
@@ -460,7 +460,7 @@ kerf_err kerf_encode_literal(struct kerf_encoder *e)
         const uint8_t *byte = e->run.new_image + e->run.c->new_pos;
 
         (void)code_literal(&e->run, *byte);
-        produced(e->run.c, byte, 1);
+        produced(&e->run, byte, 1);
     }
     return e->run.err;
 }
@@ -483,7 +483,7 @@ kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *w
 
         *len = code_copy(&e->run, out, ref);
         *what = e->run.what;
-        produced(e->run.c, out, *len);
+        produced(&e->run, out, *len);
     }
     return e->run.err;
 }

@@ -73,8 +73,6 @@ enum kerf_step {
 
 /* On a device the nearest fields take the shortest instructions: bytes come first, tables last. */
 struct kerf_codec {
-    struct kerf_model_params model;
-    uint8_t region_count, range_count, flags;
     uint8_t window_len; /* positions in window that a view may begin at */
     uint8_t window_is_new;
     uint8_t copying;   /* `left` is of a segment, not of a gap */
@@ -84,18 +82,16 @@ struct kerf_codec {
     uint8_t old_prev;  /* source byte before src_pos */
     uint8_t last_diff; /* newest nonzero difference of a byte */
     uint8_t equal_history, ref_history;
-    uint8_t stretch;     /* bytes that one flag still speaks for: */
-    uint8_t quiet;       /* they equal their source; 0: that is told of each */
-    uint8_t record;      /* of a set with records: the one in progress (isa/isa.h) */
-    uint8_t sector_log2; /* in place: size of sectors */
-    uint8_t keeping;     /* in place: the sector in progress is to hold old */
-    uint8_t tail_gone;   /* in place: of old, nothing is left behind new's end */
+    uint8_t stretch;   /* bytes that one flag still speaks for: */
+    uint8_t quiet;     /* they equal their source; 0: that is told of each */
+    uint8_t record;    /* of a set with records: the one in progress (isa/isa.h) */
+    uint8_t keeping;   /* in place: the sector in progress is to hold old */
+    uint8_t tail_gone; /* in place: of old, nothing is left behind new's end */
     uint8_t pair_next;
     uint16_t map_len;                   /* map entries known so far */
     uint16_t learned_len, learned_next; /* learned targets; where the next one goes */
-    uint16_t moves_len, moves_cap;      /* stretches of old that moved */
+    uint16_t moves_len;                 /* stretches of old that moved */
     uint16_t gap;                       /* plain bytes and references since the last mismatch */
-    kerf_pos old_size, new_size;        /* bytes */
     kerf_pos new_pos;                   /* where the next byte of new goes */
     kerf_pos new_end;                   /* end of the run of sectors in progress; of new, where not in place */
     kerf_pos left;                      /* bytes left of the gap or segment in progress */
@@ -109,7 +105,6 @@ struct kerf_codec {
     uint32_t pair_high;                 /* the largest old_pos in pairs */
     uint32_t sectors_left;              /* in place: sectors after the run in progress, else 0 */
     uint32_t run_start, run_len;        /* in place: the run in progress, in sectors */
-    uint32_t sectors;                   /* in place: those that may hold old: kerf_header_sectors() */
     struct kerf_rc_state coder;         /* between calls */
     struct kerf_pair pairs[KERF_PAIRS];
     uint8_t pair_form[KERF_PAIRS];
@@ -129,7 +124,7 @@ size_t kerf_codec_workspace(const struct kerf_header *header);
 KERF_MUST_USE kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const struct kerf_header *header);
 
 /*
- * Decodes as much as `in` and `out` allow. in[*in_pos .. in_len) is payload that was not used before; `last`: none follows it.
+ * Decodes as much as `in` and `out` allow; `header` is that of kerf_codec_init(). in[*in_pos .. in_len) is payload that was not used before; `last`: none follows it.
  * out[0 .. *out_len) are the newest bytes of new, which read_new() is not asked for; out_cap - *out_len >= KERF_STEP_OUT. Moves
  * *in_pos and *out_len past what it took and wrote. Without `last` it stops before fewer than KERF_STEP_MAX bytes of input
  * remain.
@@ -138,9 +133,9 @@ KERF_MUST_USE kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chun
  *   KERF_END     the new image is complete and the input used up
  *   KERF_ERR_CORRUPT, KERF_ERR_TRAILING (input left over), or an error of `io`: the state is of no more use
  */
-KERF_MUST_USE kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_codec_io *io, const uint8_t *in,
-                                       size_t in_len, bool last, size_t *in_pos, uint8_t *out, size_t out_cap,
-                                       size_t *out_len);
+KERF_MUST_USE kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
+                                       const struct kerf_codec_io *io, const uint8_t *in, size_t in_len, bool last,
+                                       size_t *in_pos, uint8_t *out, size_t out_cap, size_t *out_len);
 
 /* The end, in new, of what the last call of kerf_codec_step() produced; after KERF_SECTOR and KERF_END that of a sector. */
 static inline kerf_pos kerf_codec_new_pos(const struct kerf_codec *c)

@@ -348,6 +348,13 @@ kerf_err kerf_header_parse(const uint8_t *chunk0, size_t len, struct kerf_header
     return err; /* devices read the tables once they know where to */
 }
 
+uint32_t kerf_header_slot(const struct kerf_header *h)
+{
+    kerf_pos size = h->old_size > h->new_size ? h->old_size : h->new_size;
+
+    return (uint32_t)((size - 1) >> h->sector_log2) + 1 + h->beyond;
+}
+
 size_t kerf_header_workspace(const struct kerf_header *header)
 {
     return kerf_codec_workspace(header) + KERF_WORKSPACE_STATE + KERF_STEP_MAX + header->chunk_size;

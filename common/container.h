@@ -98,12 +98,7 @@ static inline uint32_t kerf_table_size(unsigned table_code)
 }
 
 /* In place: sectors of the slot that are used. */
-static inline uint32_t kerf_header_slot(const struct kerf_header *h)
-{
-    kerf_pos size = h->old_size > h->new_size ? h->old_size : h->new_size;
-
-    return (uint32_t)((size - 1) >> h->sector_log2) + 1 + h->beyond;
-}
+uint32_t kerf_header_slot(const struct kerf_header *h);
 
 /* The same, with those of scratch that follow them in the numbering: all but the group's. */
 static inline uint32_t kerf_header_sectors(const struct kerf_header *h)

@@ -27,8 +27,9 @@ struct kerf_encoder {
  * kerf_codec_init() first; then the coder. `emit` as in rc.h. new_image is followed by KERF_ISA_VIEW_LEN zero bytes. Ends with
  * kerf_rc_encode_end(&e->run.k.rc).
  */
-void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struct kerf_codec_io *io,
-                       const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte), void *emit_ctx);
+void kerf_encode_begin(struct kerf_encoder *e, struct kerf_codec *c, const struct kerf_header *header,
+                       const struct kerf_codec_io *io, const uint8_t *new_image, void (*emit)(void *ctx, uint8_t byte),
+                       void *emit_ctx);
 /* All header->model.map_cap entries, in ascending order of start, before anything else. */
 KERF_MUST_USE kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf_map_entry *entry);
 #if KERF_IN_PLACE

@@ -12,18 +12,18 @@
 void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len)
 {
     struct kerf_codec *c = run->c;
-    unsigned log2 = c->sector_log2;
-    kerf_pos sectors = ((c->new_size - 1) >> log2) + 1;
+    unsigned log2 = run->h->sector_log2;
+    kerf_pos sectors = ((run->h->new_size - 1) >> log2) + 1;
     kerf_pos most = sectors;
     kerf_pos end = c->run_start;
     kerf_pos n = c->run_len < end ? c->run_len : end;
 
-    c->tail_gone |= c->new_pos == c->new_size;
-    c->keeping = c->moves_cap > 0 && kerf_model_bit(&run->k, &run->counters[KERF_SYM_RUN + 2], len == 0) != 0;
+    c->tail_gone |= c->new_pos == run->h->new_size;
+    c->keeping = run->h->moves_cap > 0 && kerf_model_bit(&run->k, &run->counters[KERF_SYM_RUN + 2], len == 0) != 0;
     if (c->keeping) {
         n = 1;
         end = kerf_run_number(run, KERF_NUM_DISTANCE, start) + 1;
-        most = c->sectors;
+        most = kerf_header_sectors(run->h);
     } else if (kerf_model_bit(&run->k, &run->counters[KERF_SYM_RUN], start + len != end || len != n)) {
         n = kerf_run_number(run, KERF_NUM_DISTANCE, len - 1u) + 1;
         if (kerf_model_bit(&run->k, &run->counters[KERF_SYM_RUN + 1], start + len != end)) {
@@ -36,7 +36,7 @@ void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len)
     }
     c->sectors_left -= (uint32_t)n;
     c->new_pos = (end - n) << log2;
-    c->new_end = end == sectors ? c->new_size : end << log2;
+    c->new_end = end == sectors ? run->h->new_size : end << log2;
     c->window_len = 0;
     c->copying = 1;
     run->out_pos = c->new_pos;
@@ -54,7 +54,7 @@ void kerf_run_move(struct kerf_run *run, kerf_pos old_pos, kerf_pos len)
                                            kerf_run_unfold(kerf_run_number(run, KERF_NUM_JUMP, kerf_run_fold(jump))));
 
     kerf_run_span(run, KERF_NUM_LEN_OLD, 1, 1, len);
-    if (c->moves_len == c->moves_cap || from >= c->old_size || c->left > c->old_size - from) {
+    if (c->moves_len == run->h->moves_cap || from >= run->h->old_size || c->left > run->h->old_size - from) {
         kerf_run_fail(run, KERF_ERR_CORRUPT);
         c->left = 0;
         return;

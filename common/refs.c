@@ -33,7 +33,7 @@ static bool in_image(const struct kerf_run *run, kerf_addr addr)
 
 static bool in_ranges(const struct kerf_run *run, kerf_addr addr)
 {
-    for (unsigned i = 0; i < run->c->range_count; i++) {
+    for (unsigned i = 0; i < run->h->range_count; i++) {
         if (kerf_run_addr(run, addr - run->ranges[i].start) < run->ranges[i].len) {
             return true;
         }
@@ -218,7 +218,7 @@ static void learn(struct kerf_run *run, const struct prediction *pr, kerf_addr k
 
     if (pr->source != SOURCE_EXACT) {
         slot = c->learned_next;
-        if (slot == c->model.learned_cap) {
+        if (slot == run->h->model.learned_cap) {
             slot = 0;
         }
         c->learned_next = (uint16_t)(slot + 1);
@@ -347,14 +347,14 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
     unsigned most = !c->quiet ? 0 : c->left > c->stretch ? c->stretch : c->left > 0 ? (unsigned)c->left - 1 : 0;
     unsigned n = 0;
 
-    if (run->old_image == NULL || (run->nothing == NULL && c->region_count > 0) || c->from_new ||
+    if (run->old_image == NULL || (run->nothing == NULL && run->h->region_count > 0) || c->from_new ||
         c->src_pos < c->raw_end) {
         return 0;
     }
     for (; n < most; n++) {
         unsigned step = 0;
 
-        if (c->region_count > 0 && ((uint32_t)c->src_pos <= c->pair_high || !recall_nothing(run, &step))) {
+        if (run->h->region_count > 0 && ((uint32_t)c->src_pos <= c->pair_high || !recall_nothing(run, &step))) {
             break;
         }
         if (step != 0 && c->src_pos >= c->insn_end) {
@@ -424,7 +424,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
     }
     /* Nor does a reference reach over the end of a sector. */
     if (ref->kind != KERF_REF_NONE && ref->len <= c->left &&
-        (!kerf_run_in_place(c) || ref->len - 1u <= (kerf_run_sector_rest(c) - 1))) {
+        (!kerf_run_in_place(run) || ref->len - 1u <= (kerf_run_sector_rest(run) - 1))) {
         step = record == 0 ? ref->len : view.boundary ? step : 0;
     } else {
         ref->kind = KERF_REF_NONE;
@@ -532,7 +532,7 @@ bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struc
         }
     }
     /* What the map or a neighbour knows of code need not be kept. */
-    if (known && run->c->model.learned_cap != 0 && (ram || wrong || pr.source == SOURCE_EXACT)) {
+    if (known && run->h->model.learned_cap != 0 && (ram || wrong || pr.source == SOURCE_EXACT)) {
         learn(run, &pr, ref->target, kerf_run_shift(run, pr.target - ref->target));
     }
     pair_expect(run, ref, pc, pr.target);

@@ -8,7 +8,7 @@
 void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)
 {
     const struct kerf_codec *c = run->c;
-    kerf_pos end = c->tail_gone && c->new_size < c->old_size ? c->new_size : c->old_size;
+    kerf_pos end = c->tail_gone && run->h->new_size < run->h->old_size ? run->h->new_size : run->h->old_size;
 
     while (len > 0) {
         kerf_pos at = pos;
@@ -56,7 +56,7 @@ const uint8_t *kerf_run_view(struct kerf_run *run)
         return run->out + (pos - run->out_pos);
     }
     if (c->window_is_new != c->from_new || pos - c->window_pos >= c->window_len) {
-        kerf_pos len = (!c->from_new ? c->old_size : pos < run->out_pos ? run->out_pos : c->new_size) - pos;
+        kerf_pos len = (!c->from_new ? run->h->old_size : pos < run->out_pos ? run->out_pos : run->h->new_size) - pos;
         size_t n = len < KERF_CODEC_WINDOW ? (size_t)len : KERF_CODEC_WINDOW;
 
         c->window_pos = pos;
@@ -81,7 +81,7 @@ uint8_t kerf_run_byte(struct kerf_run *run, bool from_new, kerf_pos pos)
     pos = kerf_run_addr(run, pos);
     if (from_new) {
         kerf_pos start = (kerf_pos)c->run_start
-                         << c->sector_log2; /* what lies before, in place, is perhaps not there */
+                         << run->h->sector_log2; /* what lies before, in place, is perhaps not there */
 
         if (pos - start >= c->new_pos - start) {
             return 0;
@@ -95,7 +95,7 @@ uint8_t kerf_run_byte(struct kerf_run *run, bool from_new, kerf_pos pos)
             return run->out[pos - run->out_pos];
         }
     } else {
-        if (pos >= c->old_size) {
+        if (pos >= run->h->old_size) {
             return 0;
         }
 #if KERF_ENCODER

@@ -60,6 +60,7 @@ _Static_assert(sizeof(struct kerf_move_entry) == KERF_MOVE_BYTES, "as counted");
 struct kerf_run {
     struct kerf_coder k;
     struct kerf_codec *c;
+    const struct kerf_header *h;
     const struct kerf_codec_io *io;
     kerf_err err; /* the first one stays; a step that has failed reads and writes nothing that it may not */
 #if KERF_POS_BITS == 64
@@ -75,7 +76,8 @@ struct kerf_run {
     uint16_t *counters; /* single ones, then those of numbers */
     uint16_t *flags;    /* tables of one size, of references and of equal bytes */
     uint16_t *bytes;
-    int16_t *weights;
+    int16_t *weights; /* in front of the counters; behind these: */
+    uint16_t *end;
     uint8_t *out; /* decoding: bytes of new from out_pos on that this call produced */
     kerf_pos out_pos;
 #if KERF_ENCODER
@@ -105,15 +107,15 @@ static inline void kerf_run_fail(struct kerf_run *run, kerf_err err)
     }
 }
 
-static inline bool kerf_run_in_place(const struct kerf_codec *c)
+static inline bool kerf_run_in_place(const struct kerf_run *run)
 {
-    return KERF_IN_PLACE && (c->flags & KERF_FLAG_IN_PLACE) != 0;
+    return KERF_IN_PLACE && (run->h->flags & KERF_FLAG_IN_PLACE) != 0;
 }
 
 /* In place: bytes from new_pos to the end of its sector; 0 where one begins. */
-static inline kerf_pos kerf_run_sector_rest(const struct kerf_codec *c)
+static inline kerf_pos kerf_run_sector_rest(const struct kerf_run *run)
 {
-    return -c->new_pos & (((kerf_pos)1 << c->sector_log2) - 1);
+    return -run->c->new_pos & (((kerf_pos)1 << run->h->sector_log2) - 1);
 }
 
 /* Reads old as it was, wherever it lies by now; what is gone reads as anything, behind new's end as 0. run.c */
@@ -138,11 +140,22 @@ static inline void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t
 }
 #endif
 
-/* Resolves the tables of run->c. */
-void kerf_run_open(struct kerf_run *run);
+/* Says where the tables of run->c are, by run->h. Returns the bytes of both. */
+size_t kerf_run_open(struct kerf_run *run);
 #if KERF_POS_BITS == 64
-/* Writes run->regions and run->ranges to the workspace; where positions have 32 bits they are there. */
+/* Writes run->regions and run->ranges to the workspace, and reads them; where positions have 32 bits they are there. */
 void kerf_run_keep_regions(struct kerf_run *run);
+void kerf_run_load_regions(struct kerf_run *run);
+#else
+static inline void kerf_run_keep_regions(struct kerf_run *run)
+{
+    (void)run;
+}
+
+static inline void kerf_run_load_regions(struct kerf_run *run)
+{
+    (void)run;
+}
 #endif
 /* Sets every counter and weight to its start value. */
 void kerf_run_reset(struct kerf_run *run);
@@ -192,7 +205,7 @@ static inline void kerf_run_pair_get(const struct kerf_run *run, const uint8_t *
                                      kerf_shift *shift)
 {
 #if KERF_POS_BITS == 64
-    if ((run->c->flags & KERF_FLAG_WIDE) != 0) {
+    if ((run->h->flags & KERF_FLAG_WIDE) != 0) {
         uint64_t pair[2];
 
         memcpy(pair, table + (size_t)i * 16, sizeof pair);
@@ -212,7 +225,7 @@ static inline void kerf_run_pair_set(const struct kerf_run *run, uint8_t *table,
                                      kerf_shift shift)
 {
 #if KERF_POS_BITS == 64
-    if ((run->c->flags & KERF_FLAG_WIDE) != 0) {
+    if ((run->h->flags & KERF_FLAG_WIDE) != 0) {
         uint64_t pair[2] = {key, (uint64_t)shift};
 
         memcpy(table + (size_t)i * 16, pair, sizeof pair);
@@ -230,7 +243,7 @@ static inline void kerf_run_pair_set(const struct kerf_run *run, uint8_t *table,
 static inline kerf_addr kerf_run_addr(const struct kerf_run *run, kerf_addr addr)
 {
 #if KERF_POS_BITS == 64
-    if ((run->c->flags & KERF_FLAG_WIDE) == 0) {
+    if ((run->h->flags & KERF_FLAG_WIDE) == 0) {
         return (uint32_t)addr;
     }
 #endif
@@ -242,7 +255,7 @@ static inline kerf_addr kerf_run_addr(const struct kerf_run *run, kerf_addr addr
 static inline kerf_shift kerf_run_shift(const struct kerf_run *run, kerf_pos difference)
 {
 #if KERF_POS_BITS == 64
-    if ((run->c->flags & KERF_FLAG_WIDE) == 0) {
+    if ((run->h->flags & KERF_FLAG_WIDE) == 0) {
         return (int32_t)(uint32_t)difference;
     }
 #endif

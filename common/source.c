@@ -26,7 +26,7 @@ void kerf_run_span_decode(struct kerf_run *run, enum kerf_number which, unsigned
     struct kerf_codec *c = run->c;
     kerf_pos rest = c->new_end - c->new_pos;
 
-    if (!kerf_run_in_place(c) || !kerf_model_bit(&run->k, &run->counters[KERF_SYM_TO_END + to_end], len == rest)) {
+    if (!kerf_run_in_place(run) || !kerf_model_bit(&run->k, &run->counters[KERF_SYM_TO_END + to_end], len == rest)) {
         len = kerf_run_number(run, which, len - min) + min;
         if (len > rest) {
             kerf_run_fail(run, KERF_ERR_CORRUPT);
@@ -45,7 +45,7 @@ static kerf_shift code_distance(struct kerf_run *run, kerf_shift distance)
 
 #if KERF_IN_PLACE
     /* Back to where this run of sectors began; then what lies behind it, and then from the beginning of new on. */
-    kerf_pos below = c->new_pos - ((kerf_pos)c->run_start << c->sector_log2);
+    kerf_pos below = c->new_pos - ((kerf_pos)c->run_start << run->h->sector_log2);
 
 #if KERF_ENCODER
     kerf_pos src_pos = kerf_run_addr(run, c->new_pos + (kerf_pos)distance);
@@ -53,15 +53,15 @@ static kerf_shift code_distance(struct kerf_run *run, kerf_shift distance)
     if (src_pos >= c->new_end) {
         v = below + (src_pos - c->new_end);
     } else if (v >= below) {
-        v = below + (c->new_size - c->new_end) + src_pos;
+        v = below + (run->h->new_size - c->new_end) + src_pos;
     }
 #endif
 #endif
     v = kerf_run_number(run, c->left < 4 ? KERF_NUM_DISTANCE_SHORT : KERF_NUM_DISTANCE, v);
 #if KERF_IN_PLACE
-    if (v >= below && kerf_run_in_place(c)) {
+    if (v >= below && kerf_run_in_place(run)) {
         v = c->new_end + (v - below);
-        return kerf_run_shift(run, (v < c->new_size ? v : v - c->new_size) - c->new_pos);
+        return kerf_run_shift(run, (v < run->h->new_size ? v : v - run->h->new_size) - c->new_pos);
     }
 #endif
     return kerf_run_shift(run, (kerf_pos)0 - v - 1);
@@ -110,7 +110,7 @@ void kerf_run_segment_decode(struct kerf_run *run)
     kerf_shift distance = 0;
 #endif
 
-    if (c->flags & KERF_FLAG_READS_NEW) {
+    if (run->h->flags & KERF_FLAG_READS_NEW) {
         c->from_new = (uint8_t)kerf_model_bit(&run->k, &run->counters[KERF_SYM_SOURCE + c->from_new], from_new);
     }
     code_jump(run, distance);
@@ -145,7 +145,7 @@ void kerf_run_segment_decode(struct kerf_run *run)
     c->gap = 8;
     c->stretch = 0;
 
-    kerf_pos size = c->from_new ? c->new_size : c->old_size;
+    kerf_pos size = c->from_new ? run->h->new_size : run->h->old_size;
 
     if (c->src_pos >= size || c->left > size - c->src_pos ||
         (c->from_new && c->src_pos - c->new_pos < c->new_end - c->new_pos)) {

@@ -20,92 +20,44 @@ _Static_assert(sizeof(struct kerf_range) <= WIDE_RANGE_BYTES, "the formula count
 #endif
 
 /* Where positions have 32 bits, no header of a wide container is taken. */
-static bool is_wide(unsigned flags)
+static bool is_wide(const struct kerf_header *h)
 {
-    return KERF_POS_BITS == 64 && (flags & KERF_FLAG_WIDE) != 0;
+    return KERF_POS_BITS == 64 && (h->flags & KERF_FLAG_WIDE) != 0;
 }
 
 /* Nodes of a number's tree: its length has 5 bits, in wide containers 6. */
-static unsigned number_nodes(unsigned flags)
+static unsigned number_nodes(const struct kerf_header *h)
 {
-    return is_wide(flags) ? KERF_NUMBER_NODES : 32;
+    return is_wide(h) ? KERF_NUMBER_NODES : 32;
 }
 
-/* Counters in front of those of flags. */
-static size_t number_counters(unsigned flags, unsigned flag_class)
+/* Counters of a table of flags: a power of two. */
+static unsigned flag_size(const struct kerf_header *h)
 {
-    return KERF_SYM_COUNT + (flag_class == 0 ? 4 : KERF_NUM_COUNT) * (number_nodes(flags) + 2);
+    return 16u << 2 * h->model.flag_class;
 }
 
 #define WEIGHTS (KERF_WEIGHTS_COUNT * (KERF_MIX_MAX + 1))
 
-static size_t byte_counters(unsigned table_code)
-{
-    return (size_t)KERF_BYTE_TABLES * kerf_table_size(table_code);
-}
-
-/* Counters of a table of flags: a power of two. */
-static unsigned flag_size(unsigned flag_class)
-{
-    return 16u << 2 * flag_class;
-}
-
-static size_t flag_counters(unsigned flag_class, bool full)
-{
-    return full ? 0 : (size_t)KERF_FLAG_TABLES * flag_size(flag_class);
-}
-
-static size_t pair_bytes(unsigned flags)
-{
-    return is_wide(flags) ? 16 : 8;
-}
-
-static size_t region_bytes(unsigned flags)
-{
-    return is_wide(flags) ? WIDE_REGION_BYTES : REGION_BYTES;
-}
-
-static size_t range_bytes(unsigned flags)
-{
-    return is_wide(flags) ? WIDE_RANGE_BYTES : RANGE_BYTES;
-}
-
-size_t kerf_codec_workspace(const struct kerf_header *header)
-{
-    const struct kerf_model_params *m = &header->model;
-
-    if (header->codec != KERF_CODEC_NATIVE) {
-        return 0;
-    }
-    size_t pairs = (size_t)m->map_cap + m->learned_cap;
-    size_t sum = KERF_CODEC_STATE + header->region_count * region_bytes(header->flags) +
-                 header->range_count * range_bytes(header->flags) + pairs * pair_bytes(header->flags) +
-                 2 * (number_counters(header->flags, m->flag_class) +
-                      flag_counters(m->flag_class, header->old_size == 0) + byte_counters(m->table_code) + WEIGHTS) +
-                 (size_t)KERF_MOVE_BYTES * header->moves_cap;
-
-    return (sum + 7) & ~(size_t)7;
-}
-
 #if KERF_POS_BITS == 64
 /* Containers that are not wide keep the tables in 32 bits, as a device does; here they are widened for the call. */
-static void load_regions(struct kerf_run *run, const uint8_t *p)
+void kerf_run_load_regions(struct kerf_run *run)
 {
-    const struct kerf_codec *c = run->c;
+    const uint8_t *p = (uint8_t *)run->c + KERF_CODEC_STATE;
 
-    if ((c->flags & KERF_FLAG_WIDE) != 0) {
-        memcpy(run->regions, p, c->region_count * sizeof *run->regions);
-        memcpy(run->ranges, p + c->region_count * WIDE_REGION_BYTES, c->range_count * sizeof *run->ranges);
+    if ((run->h->flags & KERF_FLAG_WIDE) != 0) {
+        memcpy(run->regions, p, run->h->region_count * sizeof *run->regions);
+        memcpy(run->ranges, p + run->h->region_count * WIDE_REGION_BYTES, run->h->range_count * sizeof *run->ranges);
         return;
     }
-    for (unsigned i = 0; i < c->region_count; i++, p += REGION_BYTES) {
+    for (unsigned i = 0; i < run->h->region_count; i++, p += REGION_BYTES) {
         struct kerf_region *r = &run->regions[i];
         uint32_t v[REGION_BYTES / 4];
 
         memcpy(v, p, sizeof v);
         *r = (struct kerf_region){v[0], v[1], v[2], v[3], v[4], v[5], (uint8_t)v[6], (uint16_t)(v[6] >> 16)};
     }
-    for (unsigned i = 0; i < c->range_count; i++, p += RANGE_BYTES) {
+    for (unsigned i = 0; i < run->h->range_count; i++, p += RANGE_BYTES) {
         uint32_t v[RANGE_BYTES / 4];
 
         memcpy(v, p, sizeof v);
@@ -115,15 +67,14 @@ static void load_regions(struct kerf_run *run, const uint8_t *p)
 
 void kerf_run_keep_regions(struct kerf_run *run)
 {
-    const struct kerf_codec *c = run->c;
     uint8_t *p = (uint8_t *)run->c + KERF_CODEC_STATE;
 
-    if ((c->flags & KERF_FLAG_WIDE) != 0) {
-        memcpy(p, run->regions, c->region_count * sizeof *run->regions);
-        memcpy(p + c->region_count * WIDE_REGION_BYTES, run->ranges, c->range_count * sizeof *run->ranges);
+    if ((run->h->flags & KERF_FLAG_WIDE) != 0) {
+        memcpy(p, run->regions, run->h->region_count * sizeof *run->regions);
+        memcpy(p + run->h->region_count * WIDE_REGION_BYTES, run->ranges, run->h->range_count * sizeof *run->ranges);
         return;
     }
-    for (unsigned i = 0; i < c->region_count; i++, p += REGION_BYTES) {
+    for (unsigned i = 0; i < run->h->region_count; i++, p += REGION_BYTES) {
         const struct kerf_region *r = &run->regions[i];
         uint32_t v[REGION_BYTES / 4] = {(uint32_t)r->old_pos,
                                         (uint32_t)r->old_len,
@@ -135,7 +86,7 @@ void kerf_run_keep_regions(struct kerf_run *run)
 
         memcpy(p, v, sizeof v);
     }
-    for (unsigned i = 0; i < c->range_count; i++, p += RANGE_BYTES) {
+    for (unsigned i = 0; i < run->h->range_count; i++, p += RANGE_BYTES) {
         uint32_t v[RANGE_BYTES / 4] = {(uint32_t)run->ranges[i].start, (uint32_t)run->ranges[i].len};
 
         memcpy(p, v, sizeof v);
@@ -143,45 +94,50 @@ void kerf_run_keep_regions(struct kerf_run *run)
 }
 #endif
 
-void kerf_run_open(struct kerf_run *run)
+size_t kerf_run_open(struct kerf_run *run)
 {
-    struct kerf_codec *c = run->c; /* cppcheck-suppress ctuuninitvar; kerf_codec_init() sets this one member */
-    uint8_t *p = (uint8_t *)c + KERF_CODEC_STATE;
-    size_t pair = pair_bytes(c->flags);
+    const struct kerf_header *h = run->h;
+    size_t pair = is_wide(h) ? 16 : 8;
+    size_t numbers = h->model.flag_class == 0 ? 4 : KERF_NUM_COUNT;
+    uintptr_t p = (uintptr_t)run->c + KERF_CODEC_STATE;
 
-#if KERF_POS_BITS == 64
-    load_regions(run, p);
-#else
-    run->regions = (struct kerf_region *)(void *)p;
-    run->ranges = (struct kerf_range *)(void *)(p + c->region_count * REGION_BYTES);
+#if KERF_POS_BITS == 32
+    run->regions = (struct kerf_region *)p;
+    run->ranges = (struct kerf_range *)(p + h->region_count * REGION_BYTES);
 #endif
-    p += c->region_count * region_bytes(c->flags) + c->range_count * range_bytes(c->flags);
-    run->map = p;
-    p += c->model.map_cap * pair;
-    run->learned = p;
-    p += pair * c->model.learned_cap;
-    run->moves = (struct kerf_move_entry *)(void *)p;
-    p += (size_t)KERF_MOVE_BYTES * c->moves_cap;
+    p += is_wide(h) ? h->region_count * WIDE_REGION_BYTES + h->range_count * WIDE_RANGE_BYTES
+                    : h->region_count * REGION_BYTES + h->range_count * RANGE_BYTES;
+    run->map = (uint8_t *)p;
+    p += pair * h->model.map_cap;
+    run->learned = (uint8_t *)p;
+    p += pair * h->model.learned_cap;
+    run->moves = (struct kerf_move_entry *)p;
+    p += (size_t)KERF_MOVE_BYTES * h->moves_cap;
+    /* Everything so far is a multiple of four bytes, what follows has two each. */
+    run->weights = (int16_t *)p;
+    run->counters = (uint16_t *)p + WEIGHTS;
+    run->flags = run->counters + KERF_SYM_COUNT + numbers * (number_nodes(h) + 2);
+    run->bytes = run->flags + (h->old_size == 0 ? 0 : KERF_FLAG_TABLES * flag_size(h));
+    run->end = run->bytes + KERF_BYTE_TABLES * (size_t)kerf_table_size(h->model.table_code);
+    return (uintptr_t)run->end - (uintptr_t)run->c;
+}
 
-    /* Everything so far is a multiple of four bytes. */
-    uint16_t *t = (uint16_t *)(void *)p;
+size_t kerf_codec_workspace(const struct kerf_header *header)
+{
+    struct kerf_run run;
 
-    run->counters = t;
-    run->flags = t + number_counters(c->flags, c->model.flag_class);
-    run->bytes = run->flags + flag_counters(c->model.flag_class, c->old_size == 0);
-    run->weights = (int16_t *)(void *)(run->bytes + byte_counters(c->model.table_code));
+    if (header->codec != KERF_CODEC_NATIVE) {
+        return 0;
+    }
+    run.c = NULL;
+    run.h = header;
+    return (kerf_run_open(&run) + 7) & ~(size_t)7;
 }
 
 void kerf_run_reset(struct kerf_run *run)
 {
-    uint16_t *t = run->counters;
-    uint16_t *weights = (uint16_t *)(void *)run->weights;
-
-    for (; t < weights; t++) {
-        *t = KERF_COUNTER_INIT;
-    }
-    for (; t < weights + WEIGHTS; t++) {
-        *t = KERF_WEIGHT_ONE * 7 / 20;
+    for (uint16_t *t = (uint16_t *)(void *)run->weights; t < run->end; t++) {
+        *t = t < run->counters ? KERF_WEIGHT_ONE * 7 / 20 : KERF_COUNTER_INIT;
     }
 }
 
@@ -194,8 +150,8 @@ kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which)
 #if !KERF_ENCODER
     kerf_pos v = 0;
 #endif
-    unsigned nodes = number_nodes(run->c->flags);
-    unsigned n = run->c->model.flag_class == 0 ? which & 3u : which;
+    unsigned nodes = number_nodes(run->h);
+    unsigned n = run->h->model.flag_class == 0 ? which & 3u : which;
 
 #if KERF_ENCODER
     run->k.rc.mark -= run->k.rc.cost;
@@ -217,7 +173,7 @@ unsigned kerf_run_flag_decode(struct kerf_run *run, const unsigned *contexts, un
     unsigned bit = 0;
 #endif
     bool wrong = n == KERF_REF_TABLES;
-    unsigned size = flag_size(run->c->model.flag_class);
+    unsigned size = flag_size(run->h);
     uint16_t *table = run->flags + (wrong ? 0 : KERF_REF_TABLES * size);
     int16_t *weights = run->weights + (wrong ? KERF_WEIGHTS_REF : KERF_WEIGHTS_EQUAL) * (KERF_MIX_MAX + 1);
     uint16_t *counters[KERF_EQUAL_TABLES];
@@ -231,7 +187,7 @@ unsigned kerf_run_flag_decode(struct kerf_run *run, const unsigned *contexts, un
 
 const struct kerf_region *kerf_run_region(const struct kerf_run *run, enum kerf_place place, kerf_pos at)
 {
-    for (unsigned i = 0; i < run->c->region_count; i++) {
+    for (unsigned i = 0; i < run->h->region_count; i++) {
         const struct kerf_region *r = &run->regions[i];
         kerf_pos start = place == KERF_OLD_POS ? r->old_pos : place == KERF_NEW_POS ? r->new_pos : r->old_addr;
 

@@ -586,7 +586,7 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
         err = kerf_codec_init(c, head, header);
     }
     if (err == KERF_OK) {
-        kerf_encode_begin(&s->e, c, &io, w->new_side.bytes, payload != NULL ? kerf_bytes_emit : NULL, payload);
+        kerf_encode_begin(&s->e, c, header, &io, w->new_side.bytes, payload != NULL ? kerf_bytes_emit : NULL, payload);
         /* In place, old changes on the way. */
         s->e.run.old_image = w->order == NULL ? w->old_side.bytes : NULL;
         s->e.run.nothing = w->order == NULL ? w->old_side.nothing : NULL;
@@ -695,7 +695,7 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segmen
         err = kerf_codec_init(c, head, &header);
     }
     if (err == KERF_OK) {
-        kerf_encode_begin(&e, c, &io, w->new_side.bytes, NULL, NULL);
+        kerf_encode_begin(&e, c, &header, &io, w->new_side.bytes, NULL, NULL);
         err = kerf_encode_gap(&e, len);
     }
     if (err == KERF_OK) {

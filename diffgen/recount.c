@@ -84,7 +84,7 @@ static kerf_err decode(struct recount *n)
         uint8_t out[KERF_STEP_OUT];
         size_t len = 0;
 
-        err = kerf_codec_step(c, &io, n->payload, in_len, true, &in_pos, out, sizeof out, &len);
+        err = kerf_codec_step(c, &n->header, &io, n->payload, in_len, true, &in_pos, out, sizeof out, &len);
         if (err < KERF_OK || len == 0) {
             break;
         }

@@ -202,8 +202,8 @@ static kerf_err decode(struct kerf_patcher *p, const struct kerf_port *port)
             io = (struct kerf_codec_io){&source, kerf_in_place_read_old, kerf_in_place_read_new};
         }
 #endif
-        return kerf_codec_step(codec_of(p), &io, in, p->in_end, last, &p->in_pos, page, port->page_size + KERF_STEP_OUT,
-                               &p->page_len);
+        return kerf_codec_step(codec_of(p), &p->header, &io, in, p->in_end, last, &p->in_pos, page,
+                               port->page_size + KERF_STEP_OUT, &p->page_len);
     }
     in += p->in_pos;
     size_t n = p->in_end - p->in_pos;

@@ -295,7 +295,8 @@ static void decode(struct decoding *d, const struct test *test, unsigned cuts, b
         require(in != NULL && out != NULL && calls < MAX_CALLS);
         memcpy(in, test->payload + used, piece.in_len);
         c = whole ? c : move(c, workspace_len);
-        d->verdict = kerf_codec_step(c, &io, in, piece.in_len, last, &in_used, out, piece.out_cap, &out_len);
+        d->verdict = kerf_codec_step(c, &test->header, &io, in, piece.in_len, last, &in_used, out, piece.out_cap,
+                                     &out_len);
         require(in_used <= piece.in_len && out_len <= piece.out_cap);
         require(d->verdict <= KERF_OK || d->verdict == KERF_END || d->verdict == KERF_SECTOR);
         require(d->verdict != KERF_OK || in_used + out_len > 0);
