@@ -171,6 +171,7 @@ static bool find_quiet(struct kerf_run *run)
     bool quiet = true;
 
     while (quiet && c->left > 0 && plain < STRETCH) {
+        const uint8_t *view = kerf_run_view(run);
         struct kerf_ref ref = {0};
         kerf_pos n = 1;
 
@@ -181,7 +182,7 @@ static bool find_quiet(struct kerf_run *run)
             kerf_ref_expect(run, &ref);
             n = ref.len;
         } else {
-            quiet = kerf_run_view(run)[0] == run->new_image[c->new_pos];
+            quiet = view[0] == run->new_image[c->new_pos];
             plain++;
         }
         c->src_pos += n;
@@ -231,14 +232,15 @@ static unsigned code_copy(struct kerf_run *run, uint8_t *out, struct kerf_ref *r
 {
     struct kerf_codec *c = run->c;
     const struct kerf_region *region = NULL;
-    const uint8_t *view = kerf_run_view(run);
 
     ref->kind = KERF_REF_NONE;
     kerf_run_note(run, KERF_STEP_QUIET);
     if (c->from_new) {
-        out[0] = view[0];
+        out[0] = kerf_run_new_byte(run, c->src_pos);
         return 1;
     }
+    const uint8_t *view = kerf_run_view(run);
+
     if (c->src_pos >= c->raw_end) {
         region = kerf_ref_find(run, ref);
     }

@@ -32,7 +32,7 @@ extern "C" {
 #define KERF_STEP_MAX 64      /* bytes of input that one decoding step takes at most */
 #define KERF_STEP_OUT 16      /* bytes of output that one decoding step writes at most */
 #define KERF_CODEC_STATE 368u /* bytes of workspace that the formula counts for struct kerf_codec */
-#define KERF_CODEC_WINDOW 64  /* bytes of the source kept for looking at */
+#define KERF_CODEC_WINDOW 64  /* bytes of old kept for looking at */
 #define KERF_MAP_UNIT 8       /* starts of map entries are multiples of this */
 #define KERF_RECENT 4         /* recent distances between old and new */
 #define KERF_PAIRS 8          /* second halves waited for */
@@ -73,14 +73,13 @@ enum kerf_step {
 
 /* On a device the nearest fields take the shortest instructions: bytes come first, tables last. */
 struct kerf_codec {
-    uint8_t window_len; /* positions in window that a view may begin at */
-    uint8_t window_is_new;
-    uint8_t copying;   /* `left` is of a segment, not of a gap */
-    uint8_t from_new;  /* the segment's source is new */
-    uint8_t joined;    /* no literals were between the segments */
-    uint8_t jump;      /* enum jump in source.c */
-    uint8_t old_prev;  /* source byte before src_pos */
-    uint8_t last_diff; /* newest nonzero difference of a byte */
+    uint8_t window_len; /* positions in window that a view may begin at; 0: it is empty */
+    uint8_t copying;    /* `left` is of a segment, not of a gap */
+    uint8_t from_new;   /* the segment's source is new */
+    uint8_t joined;     /* no literals were between the segments */
+    uint8_t jump;       /* enum jump in source.c */
+    uint8_t old_prev;   /* source byte before src_pos */
+    uint8_t last_diff;  /* newest nonzero difference of a byte */
     uint8_t equal_history, ref_history;
     uint8_t stretch;   /* bytes that one flag still speaks for: */
     uint8_t quiet;     /* they equal their source; 0: that is told of each */
@@ -99,7 +98,7 @@ struct kerf_codec {
     kerf_pos seg_start, old_end;        /* old positions where the last segment from old starts and ends */
     kerf_pos insn_end;                  /* old position where the sweep expects the next instruction */
     kerf_pos raw_end;                   /* no references begin at old positions before this */
-    kerf_pos window_pos;                /* position of window[0] in the source */
+    kerf_pos window_pos;                /* position of window[0] in old */
     kerf_shift recent[2][KERF_RECENT];  /* source - new_pos of recent segments from old and from new, newest first */
     uint32_t new_tail;                  /* newest four bytes of new, the newest lowest */
     uint32_t pair_high;                 /* the largest old_pos in pairs */

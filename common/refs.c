@@ -178,10 +178,11 @@ kerf_shift kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos)
     return kerf_run_shift(run, addr - new_pos);
 }
 
-static void predict(const struct kerf_run *run, const struct kerf_region *region, unsigned kind, kerf_addr target,
-                    bool ram, kerf_addr pc, struct prediction *pr)
+static void predict(const struct kerf_run *run, const struct kerf_region *region, const struct kerf_ref *ref, bool ram,
+                    kerf_addr pc, struct prediction *pr)
 {
     const struct kerf_codec *c = run->c;
+    kerf_addr target = ref->target;
     kerf_shift shift = 0;
     kerf_pos at = region->old_pos + kerf_run_addr(run, target - region->old_addr);
 
@@ -191,7 +192,8 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
         shift = kerf_run_shift(run, pc - region->old_addr - (c->src_pos - region->old_pos));
     } else {
         /* Strings and tables move together: what a word points to moves with what lies right beside it. */
-        kerf_addr reach = ram ? KERF_POS_MAX - 1 : kind == KERF_REF_WORD || kind == KERF_REF_WORD8 ? WORD_REACH : 0;
+        bool word = ref->kind == KERF_REF_WORD || (KERF_ISA_HAS_WORDS && ref->kind == KERF_REF_WORD8);
+        kerf_addr reach = ram ? KERF_POS_MAX - 1 : word ? WORD_REACH : 0;
         struct found found = nearest_learned(run, target & ~(kerf_addr)1);
 
         if (!ram) {
@@ -393,9 +395,9 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
     if (r == NULL || r->kinds == 0) {
         return r;
     }
-    const struct kerf_isa_view view = {kerf_run_view(run), kerf_run_addr(run, r->old_addr + (c->src_pos - r->old_pos)),
-                                       r->kinds,           c->src_pos >= c->insn_end,
-                                       c->record,          (uint32_t)(c->insn_end - c->src_pos)};
+    const struct kerf_isa_view view = {run->view, kerf_run_addr(run, r->old_addr + (c->src_pos - r->old_pos)),
+                                       r->kinds,  c->src_pos >= c->insn_end,
+                                       c->record, (uint32_t)(c->insn_end - c->src_pos)};
     unsigned step = 0;
 
     bool pair = pair_find(run, ref);
@@ -494,19 +496,21 @@ static kerf_pos find_fix(const struct kerf_run *run, const struct kerf_ref *ref,
 
 bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out)
 {
-    const uint8_t *view = kerf_run_view(run);
+    const uint8_t *view = run->view;
     struct prediction pr = {ref->target, SOURCE_NONE, 0};
     kerf_addr pc = kerf_run_new_addr(run, run->c->new_pos);
+    unsigned form = (unsigned)region->isa << 8 | ref->form;
     bool ram = !in_image(run, ref->target);
-    bool known = ref->kind != KERF_REF_LOW; /* pr.target is to become the new target */
+    bool low = KERF_PAIRS_IN_BUILD && ref->kind == KERF_REF_LOW;
+    bool known = !low; /* pr.target is to become the new target */
     bool wrong = false;
     kerf_pos fix = FIX_PLAIN;
 
-    if (ref->kind != KERF_REF_LOW) {
-        predict(run, region, ref->kind, ref->target, ram, pc, &pr);
+    if (!low) {
+        predict(run, region, ref, ram, pc, &pr);
     }
     memcpy(out, view, ref->len);
-    kerf_isa_put(region->isa, ref->form, out, pc, pr.target);
+    (void)kerf_isa_code(form, out, pc, &pr.target);
     bool unchanged = memcmp(out, view, ref->len) == 0;
 
 #if KERF_ENCODER
@@ -517,18 +521,19 @@ bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struc
     wrong = code_wrong(run, ref->kind, pr.source, unchanged, wrong) != 0;
     kerf_run_note(run, wrong ? KERF_STEP_REF_WRONG : KERF_STEP_REF);
     if (wrong) {
-        if (ref->kind == KERF_REF_LOW) {
+        if (low) {
             return false;
         }
         fix = kerf_run_number(run, KERF_NUM_FIX, fix);
         memcpy(out, view, ref->len);
         if (fix >= FIX_ERROR) {
             pr.target = kerf_run_addr(run, pr.target + (kerf_run_unfold(fix - FIX_ERROR + 1) << ref->scale));
-            kerf_isa_put(region->isa, ref->form, out, pc, pr.target);
-        } else if (fix == FIX_UNCHANGED && ref->kind != KERF_REF_PAIR) {
-            pr.target = kerf_run_addr(run, kerf_isa_target(region->isa, ref->form, out, pc));
+            (void)kerf_isa_code(form, out, pc, &pr.target);
         } else {
-            known = false;
+            known = fix == FIX_UNCHANGED && !(KERF_PAIRS_IN_BUILD && ref->kind == KERF_REF_PAIR);
+            if (known) {
+                pr.target = kerf_run_addr(run, kerf_isa_code(form, out, pc, NULL));
+            }
         }
     }
     /* What the map or a neighbour knows of code need not be kept. */

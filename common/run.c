@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+void kerf_run_fail(struct kerf_run *run, kerf_err err)
+{
+    if (run->err == KERF_OK) {
+        run->err = err;
+    }
+}
+
 #if KERF_IN_PLACE
 void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)
 {
@@ -47,30 +54,36 @@ const uint8_t *kerf_run_view(struct kerf_run *run)
     kerf_pos pos = c->src_pos;
 
 #if KERF_ENCODER
-    if (run->new_image != NULL && (c->from_new || run->old_image != NULL)) {
-        return (c->from_new ? run->new_image : run->old_image) + pos;
+    if (run->old_image != NULL) {
+        return run->view = run->old_image + pos;
+    }
+#endif
+    if (pos - c->window_pos >= c->window_len) {
+        kerf_pos len = run->h->old_size - pos;
+
+        c->window_pos = pos;
+        c->window_len = KERF_CODEC_WINDOW - KERF_ISA_VIEW_LEN + 1;
+        memset(c->window, 0, KERF_CODEC_WINDOW);
+        kerf_run_read_old(run, pos, c->window, len < KERF_CODEC_WINDOW ? (size_t)len : KERF_CODEC_WINDOW);
+    }
+    return run->view = c->window + (size_t)(pos - c->window_pos);
+}
+
+uint8_t kerf_run_new_byte(struct kerf_run *run, kerf_pos pos)
+{
+    uint8_t byte = 0;
+
+#if KERF_ENCODER
+    if (run->new_image != NULL) {
+        return run->new_image[pos];
     }
 #endif
     /* What this call produced is not yet where read_new() finds it. */
-    if (c->from_new && pos - run->out_pos < c->new_pos - run->out_pos) {
-        return run->out + (pos - run->out_pos);
+    if (pos - run->out_pos < run->c->new_pos - run->out_pos) {
+        return run->out[pos - run->out_pos];
     }
-    if (c->window_is_new != c->from_new || pos - c->window_pos >= c->window_len) {
-        kerf_pos len = (!c->from_new ? run->h->old_size : pos < run->out_pos ? run->out_pos : run->h->new_size) - pos;
-        size_t n = len < KERF_CODEC_WINDOW ? (size_t)len : KERF_CODEC_WINDOW;
-
-        c->window_pos = pos;
-        c->window_is_new = c->from_new;
-        /* Of new a byte is enough; past the end of old lie zeros. */
-        c->window_len = c->from_new ? (uint8_t)n : KERF_CODEC_WINDOW - KERF_ISA_VIEW_LEN + 1;
-        memset(c->window, 0, KERF_CODEC_WINDOW);
-        if (c->from_new) {
-            kerf_run_fail(run, run->io->read_new(run->io->ctx, pos, c->window, n));
-        } else {
-            kerf_run_read_old(run, pos, c->window, n);
-        }
-    }
-    return c->window + (size_t)(pos - c->window_pos);
+    kerf_run_fail(run, run->io->read_new(run->io->ctx, pos, &byte, 1));
+    return byte;
 }
 
 uint8_t kerf_run_byte(struct kerf_run *run, bool from_new, kerf_pos pos)
@@ -80,33 +93,17 @@ uint8_t kerf_run_byte(struct kerf_run *run, bool from_new, kerf_pos pos)
 
     pos = kerf_run_addr(run, pos);
     if (from_new) {
-        kerf_pos start = (kerf_pos)c->run_start
-                         << run->h->sector_log2; /* what lies before, in place, is perhaps not there */
+        kerf_pos start = (kerf_pos)c->run_start << run->h->sector_log2;
 
-        if (pos - start >= c->new_pos - start) {
-            return 0;
-        }
-#if KERF_ENCODER
-        if (run->new_image != NULL) {
-            return run->new_image[pos];
-        }
-#endif
-        if (pos - run->out_pos < c->new_pos - run->out_pos) {
-            return run->out[pos - run->out_pos];
-        }
-    } else {
-        if (pos >= run->h->old_size) {
-            return 0;
-        }
+        /* What lies before, in place, is perhaps not there. */
+        return pos - start < c->new_pos - start ? kerf_run_new_byte(run, pos) : 0;
+    }
+    if (pos < run->h->old_size) {
 #if KERF_ENCODER
         if (run->old_image != NULL) {
             return run->old_image[pos];
         }
 #endif
-    }
-    if (from_new) {
-        kerf_run_fail(run, run->io->read_new(run->io->ctx, pos, &byte, 1));
-    } else {
         kerf_run_read_old(run, pos, &byte, 1);
     }
     return byte;

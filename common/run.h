@@ -70,8 +70,9 @@ struct kerf_run {
     struct kerf_region *regions;
     struct kerf_range *ranges;
 #endif
-    uint8_t *map;     /* pairs of start and shift, 4 or 8 bytes each */
-    uint8_t *learned; /* pairs of target and shift */
+    const uint8_t *view; /* kerf_run_view() */
+    uint8_t *map;        /* pairs of start and shift, 4 or 8 bytes each */
+    uint8_t *learned;    /* pairs of target and shift */
     struct kerf_move_entry *moves;
     uint16_t *counters; /* single ones, then those of numbers */
     uint16_t *flags;    /* tables of one size, of references and of equal bytes */
@@ -100,12 +101,8 @@ static inline void kerf_run_note(struct kerf_run *run, enum kerf_step what)
 #endif
 }
 
-static inline void kerf_run_fail(struct kerf_run *run, kerf_err err)
-{
-    if (run->err == KERF_OK) {
-        run->err = err;
-    }
-}
+/* The first error stays. run.c */
+void kerf_run_fail(struct kerf_run *run, kerf_err err);
 
 static inline bool kerf_run_in_place(const struct kerf_run *run)
 {
@@ -273,11 +270,10 @@ const struct kerf_region *kerf_run_region(const struct kerf_run *run, enum kerf_
 /* Address of a position of new; positions outside every region are their own address. */
 kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos);
 
-/*
- * The source bytes at src_pos: KERF_ISA_VIEW_LEN of them (zeros past the end of old). For a segment from new only bytes already
- * written are there, at least one.
- */
+/* The bytes of old at src_pos: KERF_ISA_VIEW_LEN of them (zeros past the end of old). They are run->view then. */
 const uint8_t *kerf_run_view(struct kerf_run *run);
+/* One byte of new that was produced. */
+uint8_t kerf_run_new_byte(struct kerf_run *run, kerf_pos pos);
 /* One byte of old, or of new as far as it was produced (in place: in this run of sectors); 0 outside. */
 uint8_t kerf_run_byte(struct kerf_run *run, bool from_new, kerf_pos pos);
 
@@ -308,7 +304,7 @@ static inline void kerf_run_segment(struct kerf_run *run, const struct kerf_segm
 }
 #endif
 
-/* Finds the reference at src_pos of a segment from old, if there is one that fits; advances the sweep. refs.c */
+/* Finds the reference in run->view at src_pos of a segment from old, if there is one that fits; advances the sweep. refs.c */
 const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref);
 /*
  * Codes the reference: predicts it, and corrects it. Writes ref->len bytes to out. False: prediction was given up, and the bytes

@@ -103,16 +103,20 @@ size_t kerf_run_open(struct kerf_run *run)
 
 #if KERF_POS_BITS == 32
     run->regions = (struct kerf_region *)p;
-    run->ranges = (struct kerf_range *)(p + h->region_count * REGION_BYTES);
-#endif
+    run->ranges = (struct kerf_range *)(run->regions + h->region_count);
+    p = (uintptr_t)(run->ranges + h->range_count);
+#else
     p += is_wide(h) ? h->region_count * WIDE_REGION_BYTES + h->range_count * WIDE_RANGE_BYTES
                     : h->region_count * REGION_BYTES + h->range_count * RANGE_BYTES;
+#endif
     run->map = (uint8_t *)p;
     p += pair * h->model.map_cap;
     run->learned = (uint8_t *)p;
     p += pair * h->model.learned_cap;
-    run->moves = (struct kerf_move_entry *)p;
-    p += (size_t)KERF_MOVE_BYTES * h->moves_cap;
+    if (KERF_IN_PLACE) {
+        run->moves = (struct kerf_move_entry *)p;
+        p += (size_t)KERF_MOVE_BYTES * h->moves_cap;
+    }
     /* Everything so far is a multiple of four bytes, what follows has two each. */
     run->weights = (int16_t *)p;
     run->counters = (uint16_t *)p + WEIGHTS;

@@ -29,60 +29,28 @@ kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port
                : KERF_OK;
 }
 
-kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    const struct kerf_port *port = ((struct kerf_in_place *)ctx)->port;
-    kerf_pos spare_pos = spare_of(((struct kerf_in_place *)ctx)->p, port, pos);
-
-    return spare_pos > 0 ? port->read_spare(port->ctx, spare_pos, buf, len) : port->read_new(port->ctx, pos, buf, len);
-}
-
-kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    struct kerf_patcher *p = ((struct kerf_in_place *)ctx)->p;
-    const struct kerf_port *port = ((struct kerf_in_place *)ctx)->port;
-    const kerf_pos size = (kerf_pos)1 << p->header.sector_log2;
-    kerf_err err = KERF_OK;
-
-    while (err == KERF_OK && len > 0) {
-        kerf_pos offset = pos & (size - 1);
-        size_t n = size - offset < len ? (size_t)(size - offset) : len;
-        unsigned i = p->group_len;
-
-        while (i > 0 && group_of(p)[i - 1] != pos >> p->header.sector_log2) {
-            i--;
-        }
-        err = i == 0 ? port->read_new(port->ctx, pos, buf, n)
-                     : port->read_spare(port->ctx, scratch_of(p, port, i - 1) + offset, buf, n);
-        pos += (kerf_pos)n;
-        buf += n;
-        len -= n;
-    }
-    return err;
-}
-
 kerf_err kerf_in_place_copy(struct kerf_patcher *p, const struct kerf_port *port)
 {
     unsigned log2 = p->header.sector_log2;
-    kerf_pos start = (kerf_pos)group_of(p)[p->copied] << log2;
-    kerf_pos end = p->header.new_size - start;
-    kerf_pos left; /* of the sector */
+    kerf_pos left = p->header.new_size - ((kerf_pos)group_of(p)[p->copied] << log2); /* to the end of new */
 
     if (p->page_len > 0) {
         return kerf_write_page(p, port);
     }
-    end = (end - 1) >> log2 != 0 ? start + ((kerf_pos)1 << log2) : p->header.new_size; /* whole where it holds old */
-    left = end - p->page_pos;
+    /* Whole where it holds old, and `left` is nothing of the kind. */
+    left = ((left - 1) >> log2 != 0 ? (kerf_pos)1 << log2 : left) - p->save_left;
     if (left == 0) {
         p->copied++;
         if (p->copied == p->group_len) {
             return kerf_journal_commit(p, port);
         }
-        p->page_pos = p->erased_end = (kerf_pos)group_of(p)[p->copied] << log2;
+        kerf_in_place_begin(p, port, p->copied);
         return KERF_OK;
     }
-    p->page_len = left < port->page_size ? (uint32_t)left : port->page_size;
-    return port->read_spare(port->ctx, scratch_of(p, port, p->copied) + (p->page_pos - start), page_of(p), p->page_len);
+    left = left < port->page_size ? left : port->page_size;
+    p->page_len = (size_t)left;
+    p->save_left += (uint32_t)left;
+    return port->read_spare(port->ctx, scratch_of(p, port, p->copied) + p->save_left - left, page_of(p), (size_t)left);
 }
 
 #endif

@@ -50,17 +50,22 @@ kerf_err kerf_journal_first(struct kerf_patcher *p, const struct kerf_port *port
 }
 
 /* The checkpoint is there. In place its group is copied next, or copied again. */
-static void saved(struct kerf_patcher *p)
+static void saved(struct kerf_patcher *p, const struct kerf_port *port)
 {
     p->status.phase = KERF_PHASE_APPLY;
     p->erased_end = p->page_pos;
+#if KERF_IN_PLACE
+    p->flags &= ~STATE_SECTOR;
     if (p->group_len > 0) {
         p->status.phase = KERF_PHASE_COPY;
         p->copied = 0;
-        p->page_pos = p->erased_end = (kerf_pos)group_of(p)[0] << p->header.sector_log2;
-    } else {
-        p->status.verified_pos = 0;
+        kerf_in_place_begin(p, port, 0);
+        return;
     }
+#else
+    (void)port;
+#endif
+    p->status.verified_pos = 0;
 }
 
 static kerf_err write_mark(const struct kerf_port *port, kerf_pos pos, const uint8_t *mark)
@@ -99,7 +104,7 @@ kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port)
     if (err == KERF_OK && in_place(p)) {
         err = write_mark(port, pos + body + port->spare_unit, mark);
     }
-    saved(p);
+    saved(p, port);
     return err;
 }
 
@@ -118,7 +123,7 @@ kerf_err kerf_journal_commit(struct kerf_patcher *p, const struct kerf_port *por
         err = write_mark(port, half_of(port, p->saves) + body_of(p->page_at, port) + 2 * port->spare_unit,
                          p->status.payload_digest.b);
     }
-    saved(p);
+    saved(p, port);
     return err;
 }
 #endif
@@ -163,7 +168,7 @@ static int load(struct kerf_patcher *p, size_t page_max, const struct kerf_port 
         marks++;
     }
 #if KERF_IN_PLACE
-    p->copied = (uint16_t)marks;
+    p->copied = marks;
 #endif
     return err != KERF_OK ? err : marks > 0 ? (int)p->saves : 0;
 }
@@ -222,7 +227,7 @@ kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len, const struct
         }
     }
 #endif
-    saved(p);
+    saved(p, port);
     return KERF_OK;
 }
 

@@ -25,32 +25,34 @@
 #define STATE_NEXT_KNOWN 2u
 #define STATE_TARGET_KNOWN 4u
 #define STATE_DECODED 8u /* nothing is left to decode, but perhaps a page to write */
-#define STATE_SECTOR 16u /* in place: a sector is in progress, the last one of the group */
+#define STATE_SECTOR 16u /* in place: a sector is in progress, the last one of the group; or one is copied */
 #define STATE_COMPLETE                                                                                                 \
     32u /* all of the image, in place of the sector, is decoded: a page that is not full is written, too */
 #define STATE_JOURNAL 64u /* checkpoints are taken */
+#define STATE_SPARE 128u  /* in place: the sector in progress is written to the spare area */
 
 struct kerf_patcher {
     struct kerf_patcher_status status; /* the first: kerf_patcher_status() */
     uint32_t page_at, chunk_at;        /* where in the workspace the page is, and the chunk */
     size_t page_len;                   /* bytes in the page; over page_size: by at most KERF_STEP_OUT */
-    size_t in_pos,
-        in_end;      /* where in the workspace the payload to decode is; in_end: where the chunk in progress ends */
-    uint32_t flags;  /* STATE_ */
-    uint32_t layout; /* STATE_LAYOUT: whose memory this is */
+    size_t in_pos;                     /* where in the workspace the payload to decode is, */
+    uint32_t in_end;                   /* and where the chunk in progress ends */
+    uint32_t flags;                    /* STATE_ */
+    uint32_t layout;                   /* STATE_LAYOUT: whose memory this is */
+    uint32_t
+        save_left; /* two slots: bytes of new to the next checkpoint; in place, while copying: read of the sector */
     kerf_pos payload_left; /* bytes of payload behind the chunk in progress */
-    kerf_pos page_pos;     /* where in new the page begins */
-    kerf_pos erased_end;   /* up to here the slot is erased; while saving: the journal's half */
-    uint32_t save_left;    /* two slots: bytes of new to the next checkpoint */
+    kerf_pos page_pos;     /* where in the slot the page goes, or in the spare area */
+    kerf_pos erased_end;   /* up to here it is erased; while saving: the journal's half */
     uint32_t saves;        /* number of the newest checkpoint, from 1; odd ones are in the second half */
-    uint16_t group_len;    /* in place: sectors in scratch, not yet in the slot; the one in progress is the last */
-    uint16_t copied;       /* of these, while copying: how many are in the slot; just loaded: marks of the checkpoint */
+    uint32_t group_len;    /* in place: sectors in scratch, not yet in the slot; the one in progress is the last */
+    uint32_t copied;       /* of these, while copying: how many are in the slot; just loaded: marks of the checkpoint */
     uint32_t workspace_len;    /* bytes, all of the workspace */
     struct kerf_header header; /* zeros until it is known, but for what the prologue says */
 };
 
 /* Changes whenever the meaning of the bytes in the workspace does: a checkpoint of another build is none. */
-#define STATE_LAYOUT ((uint32_t)(2u << 24 | sizeof(struct kerf_codec) << 12 | sizeof(struct kerf_patcher)))
+#define STATE_LAYOUT ((uint32_t)(4u << 24 | sizeof(struct kerf_codec) << 12 | sizeof(struct kerf_patcher)))
 
 _Static_assert(sizeof(struct kerf_patcher) <= KERF_WORKSPACE_STATE, "FORMAT.md: Workspace");
 _Static_assert(KERF_WORKSPACE_STATE % KERF_WORKSPACE_ALIGN == 0, "the codec's state follows");
@@ -106,14 +108,6 @@ static inline bool journaled(const struct kerf_patcher *p)
     return KERF_JOURNAL && (p->flags & STATE_JOURNAL) != 0;
 }
 
-/* In place: where in the spare area what is at `pos` lies, in a sector that is numbered behind the slot's; 0: it is in the slot. */
-static inline kerf_pos spare_of(const struct kerf_patcher *p, const struct kerf_port *port, kerf_pos pos)
-{
-    kerf_pos end = (kerf_pos)kerf_header_slot(&p->header) << p->header.sector_log2;
-
-    return pos < end ? 0 : pos - end + scratch_of(p, port, p->header.group);
-}
-
 /* The next thing to do. */
 static inline kerf_err enter(struct kerf_patcher *p, enum kerf_patcher_phase phase)
 {
@@ -139,19 +133,24 @@ kerf_err kerf_port_flush(const struct kerf_port *port);
 /* Erases a sector, or writes the page (or what there is of it): to the slot, or, while decoding in place, to scratch. */
 kerf_err kerf_write_page(struct kerf_patcher *p, const struct kerf_port *port);
 
-/* --- inplace.c --- */
+/* --- scratch.c --- */
 
-/* Can an update in place with this header be done on this port? KERF_ERR_UNSUPPORTED, KERF_ERR_SPACE. */
-kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port);
 /* What the codec's callbacks are given in place. */
 struct kerf_in_place {
     struct kerf_patcher *p;
     const struct kerf_port *port;
 };
 
-/* The callbacks of the codec; new is what was written of it, to scratch or to the slot. */
+/* The callbacks of the codec; new is what was written of it, to scratch or to the slot, and read in one sector at a time. */
 kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
 kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+/* The group's sector i is written next: to scratch or, in the phase COPY, to where it belongs. */
+void kerf_in_place_begin(struct kerf_patcher *p, const struct kerf_port *port, unsigned i);
+
+/* --- inplace.c --- */
+
+/* Can an update in place with this header be done on this port? KERF_ERR_UNSUPPORTED, KERF_ERR_SPACE. */
+kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port);
 /* The phase COPY. */
 kerf_err kerf_in_place_copy(struct kerf_patcher *p, const struct kerf_port *port);
 

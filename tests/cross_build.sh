@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # cross_build.sh BUILD   builds the core and tests/replay for hosts of another kind, into BUILD/cross-<kind>:
-#   pos32     this host, 32-bit positions as on devices
+#   pos32     this host, 32-bit positions as on devices, but with type records
 #   i686      32-bit host
 #   mips      32-bit big-endian host, run under qemu-mips
 #   no-journal, no-in-place    this host, without these (KERF_JOURNAL, KERF_IN_PLACE)
@@ -17,7 +17,7 @@ core() {
     cmake --build "$build/cross-$kind" -j 2
 }
 
-core pos32 -DKERF_POS_BITS=32
+core pos32 -DKERF_POS_BITS=32 -DCMAKE_C_FLAGS=-DKERF_ISA_HAS_BTF=1
 core i686 -DCMAKE_TOOLCHAIN_FILE="$src/cmake/i686.cmake"
 core mips -DCMAKE_TOOLCHAIN_FILE="$src/cmake/mips.cmake"
 # What can be left out is left out; nothing runs.

@@ -22,6 +22,9 @@ static bool is_up_down(const struct kerf_form *f)
 
 static uint32_t opcode_of(const struct kerf_forms *set, uint32_t insn)
 {
+    if (KERF_ISA_HAS_THUMB && (!KERF_FORMS_BESIDE_THUMB || set->opcode == KERF_FORMS_UPPER)) {
+        return (insn & 0xff00) | insn >> 24;
+    }
     return KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_MIPS ? insn >> set->opcode : insn;
 }
 
@@ -90,7 +93,7 @@ static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
     uint32_t insn = load(set, p);
     const struct kerf_form *f = set->forms;
 
-    while ((opcode_of(set, insn) & f->mask) != f->match || (insn >> 24 & f->high_mask) != f->high_match) {
+    while ((opcode_of(set, insn) & f->mask) != f->match) {
         f++;
     }
     return (unsigned)(f - set->forms);
@@ -203,7 +206,7 @@ bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, 
     uint32_t insn = load(set, p);
 
     *target = target_of(set, shape->form, p, pc);
-    return (opcode_of(set, insn) & f->mask) == f->match && (insn >> 24 & f->high_mask) == f->high_match &&
+    return (opcode_of(set, insn) & f->mask) == f->match &&
            (!KERF_PAIRS_IN_BUILD || shape->low_count == 0 ||
             (join(set, p, p + shape->low_at[0], target) & ~JOIN_LAST) != 0);
 }

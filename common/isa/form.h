@@ -11,9 +11,10 @@
 #include "common/isa/isa.h"
 
 /* Is any of them in this build? */
-#define KERF_FORMS                                                                                                     \
-    (KERF_ISA_HAS_THUMB || KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_RISCV ||    \
-     KERF_ISA_HAS_AVR || KERF_ISA_HAS_MIPS)
+#define KERF_FORMS_BESIDE_THUMB                                                                                        \
+    (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR ||      \
+     KERF_ISA_HAS_MIPS)
+#define KERF_FORMS (KERF_ISA_HAS_THUMB || KERF_FORMS_BESIDE_THUMB)
 
 /* Bits [from, from + width) of the instruction are bits [to, to + width) of its value. */
 struct kerf_form_bits {
@@ -29,14 +30,13 @@ struct kerf_form_base {
 };
 
 struct kerf_form {
-    uint16_t mask, match;  /* of the half that holds the opcode; a mask of 0 and a match of 1 is never found */
+    uint16_t mask, match;  /* of the opcode (struct kerf_forms); a mask of 0 and a match of 1 is never found */
     uint8_t kind : 4;      /* enum kerf_ref_kind; KERF_REF_NONE: an instruction without a target */
     uint8_t len : 4;       /* bytes, 1 .. 4 */
     uint8_t base : 3;      /* index into the instruction set's bases */
     uint8_t bit_count : 5; /* fields */
     uint8_t sign;          /* n: the value has n bits, the top one its sign; 0: it has none */
     uint8_t bits;          /* index of its first field: that of the lowest bits, which say the unit of the value */
-    uint8_t high_mask, high_match; /* of bits 24-31, too */
 };
 
 /* In `sign`: the top bit is no sign but says whether the bits below are added (1) or subtracted (0). */
@@ -44,7 +44,7 @@ struct kerf_form {
 
 #define KERF_FORM(mask, match, kind, len, base, sign, bits, bit_count)                                                 \
     {                                                                                                                  \
-        mask, match, kind, len, base, bit_count, sign, bits, 0, 0                                                      \
+        mask, match, kind, len, base, bit_count, sign, bits                                                            \
     }
 #define KERF_FORM_LENGTH(mask, match, len) KERF_FORM(mask, match, KERF_REF_NONE, len, 0, 0, 0, 0)
 
@@ -60,6 +60,8 @@ struct kerf_form_pairs {
     uint8_t step;    /* the second half's register is so many higher; then it is the form behind the first's */
 };
 
+#define KERF_FORMS_UPPER 24
+
 /* An instruction set. The index in `forms` is the number of a form; the first that matches counts; the last matches all. */
 struct kerf_forms {
     const struct kerf_form *forms;
@@ -67,11 +69,12 @@ struct kerf_forms {
     const struct kerf_form_base *bases;
     unsigned (*padding)(const struct kerf_isa_view *view); /* NULL, or: bytes here that are none of an instruction */
     struct kerf_form_pairs pairs;
-    uint8_t align;  /* the lowest bits of the pc, 0 where instructions start */
-    uint8_t opcode; /* 0: the opcode is in bits 0-15, 16: in bits 16-31 */
-    uint8_t swept;  /* instructions of at most so many bytes are taken only where the sweep says that one starts */
-    bool big;       /* instructions are big-endian words of 4 bytes */
-    bool alone;     /* first halves count without a second one, as KERF_REF_PAIR2 */
+    uint8_t align; /* the lowest bits of the pc, 0 where instructions start */
+    uint8_t
+        opcode; /* 0: the opcode is bits 0-15, 16: bits 16-31, KERF_FORMS_UPPER: bits 24-31 and, above them, bits 8-15 */
+    uint8_t swept; /* instructions of at most so many bytes are taken only where the sweep says that one starts */
+    bool big;      /* instructions are big-endian words of 4 bytes */
+    bool alone;    /* first halves count without a second one, as KERF_REF_PAIR2 */
 };
 
 extern const struct kerf_forms kerf_forms_thumb, kerf_forms_a32, kerf_forms_aarch64, kerf_forms_avr, kerf_forms_mips_le,

@@ -41,9 +41,9 @@ extern "C" {
 #ifndef KERF_ISA_HAS_MIPS
 #define KERF_ISA_HAS_MIPS 1
 #endif
-/* Type records of Linux (btf.c). */
+/* Type records of Linux (btf.c): not on devices unless they ask for it. */
 #ifndef KERF_ISA_HAS_BTF
-#define KERF_ISA_HAS_BTF 1
+#define KERF_ISA_HAS_BTF (KERF_POS_BITS == 64)
 #endif
 
 /* Pointer words of 8 bytes, and big-endian ones (word.c). */

@@ -33,24 +33,20 @@ static const struct kerf_form_bits bits[] = {
     {0, 2, 8},                                                       /* BITS_LDR */
 };
 
-/* Of 4 bytes, told by bits of both halfwords. */
-#define WIDE(mask, match, high_mask, high_match, kind, base, sign, bits, bit_count)                                    \
-    {                                                                                                                  \
-        mask, match, kind, 4, base, bit_count, sign, bits, high_mask, high_match                                       \
-    }
-
+/* The opcode is the upper bytes of both halfwords; those of 2 bytes are told by the first. */
 static const struct kerf_form forms[] = {
-    WIDE(0xf800, 0xf000, 0xf8, 0xf8, KERF_REF_CALL, BASE_PC4, 23, BITS_BL, 2),     /* BL of J1 = J2 = 1 */
-    WIDE(0xf800, 0xf000, 0xf8, 0xb8, KERF_REF_JUMP, BASE_PC4, 23, BITS_BL, 2),     /* B.W, likewise */
-    WIDE(0xf800, 0xf000, 0xd0, 0x80, KERF_REF_BRANCH, BASE_PC4, 21, BITS_BC_W, 5), /* B<cond>.W */
-    KERF_FORM(0xf800, 0xe000, KERF_REF_BRANCH, 2, BASE_PC4, 12, BITS_B, 1),        /* B */
-    KERF_FORM_LENGTH(0xe000, 0xe000, 4),                                           /* all others from e800 on */
-    KERF_FORM_LENGTH(0xfe00, 0xde00, 2),                                           /* UDF, SVC */
-    KERF_FORM(0xf000, 0xd000, KERF_REF_BRANCH, 2, BASE_PC4, 9, BITS_BC, 1),        /* B<cond> */
-    KERF_FORM(0xf500, 0xb100, KERF_REF_BRANCH2, 2, BASE_PC4, 0, BITS_CBZ, 2),      /* CBZ, CBNZ */
-    KERF_FORM(0xf800, 0x4800, KERF_REF_LITERAL, 2, BASE_POOL, 0, BITS_LDR, 1),     /* LDR (literal) */
+    KERF_FORM(0xf8f8, 0xf0f8, KERF_REF_CALL, 4, BASE_PC4, 23, BITS_BL, 2),     /* BL of J1 = J2 = 1 */
+    KERF_FORM(0xf8f8, 0xf0b8, KERF_REF_JUMP, 4, BASE_PC4, 23, BITS_BL, 2),     /* B.W, likewise */
+    KERF_FORM(0xf8d0, 0xf080, KERF_REF_BRANCH, 4, BASE_PC4, 21, BITS_BC_W, 5), /* B<cond>.W */
+    KERF_FORM(0xf800, 0xe000, KERF_REF_BRANCH, 2, BASE_PC4, 12, BITS_B, 1),    /* B */
+    KERF_FORM_LENGTH(0xe000, 0xe000, 4),                                       /* all others from e800 on */
+    KERF_FORM_LENGTH(0xfe00, 0xde00, 2),                                       /* UDF, SVC */
+    KERF_FORM(0xf000, 0xd000, KERF_REF_BRANCH, 2, BASE_PC4, 9, BITS_BC, 1),    /* B<cond> */
+    KERF_FORM(0xf500, 0xb100, KERF_REF_BRANCH2, 2, BASE_PC4, 0, BITS_CBZ, 2),  /* CBZ, CBNZ */
+    KERF_FORM(0xf800, 0x4800, KERF_REF_LITERAL, 2, BASE_POOL, 0, BITS_LDR, 1), /* LDR (literal) */
     KERF_FORM_LENGTH(0, 0, 2),
 };
 
-const struct kerf_forms kerf_forms_thumb = {.forms = forms, .bits = bits, .bases = bases, .align = 1, .swept = 2};
+const struct kerf_forms kerf_forms_thumb = {
+    .forms = forms, .bits = bits, .bases = bases, .align = 1, .opcode = KERF_FORMS_UPPER, .swept = 2};
 #endif
