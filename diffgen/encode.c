@@ -516,6 +516,8 @@ static kerf_err encode_runs(struct session *s, const struct kerf_segments *piece
         }
         err = kerf_encode_run(&s->e, (uint32_t)s->sector, (uint32_t)run.len);
         s->out->part[KERF_PART_SEGMENTS] += s->e.run.k.rc.cost - before;
+        trace(s, (struct kerf_trace_step){
+                     .part = KERF_PART_SEGMENTS, .new_pos = run.start, .cost = s->e.run.k.rc.cost - before});
         if (err == KERF_OK) {
             err = encode_stretch(s, pieces, run.end, &next);
         }

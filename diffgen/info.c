@@ -196,7 +196,7 @@ static kerf_err recount(struct info *n)
                      n->options->old_path);
         return KERF_ERR_SOURCE;
     }
-    if (err == KERF_OK && h->codec == KERF_CODEC_NATIVE && (h->flags & KERF_FLAG_IN_PLACE) == 0) {
+    if (err == KERF_OK && h->codec == KERF_CODEC_NATIVE) {
         err = kerf_diff_recount(n->old_image, (size_t)h->old_size, n->delta, n->delta_len, NULL, &n->recount);
         n->counted = err == KERF_OK;
         if (err == KERF_ERR_STATE) {
@@ -254,8 +254,8 @@ static void show_checked(const struct info *n)
     if (n->counted) {
         (void)printf("              it decodes from old to the new image with the header's digest\n");
     } else if (n->old_image != NULL) {
-        (void)printf("              old is the right image; payloads %s are not decoded here: try kerf-patch\n",
-                     (n->header.flags & KERF_FLAG_IN_PLACE) != 0 ? "made for one slot" : "of this codec");
+        (void)printf(
+            "              old is the right image; payloads of this codec are not decoded here: try kerf-patch\n");
     }
 }
 

@@ -351,11 +351,8 @@ static void explain_create(struct run *r, kerf_err err)
         r->exit_code = KERF_EXIT_INTERNAL;
     } else if (err == KERF_ERR_SPACE && r->result.report.memory_needed > 0) {
         kerf_diff_explain_memory(&r->why, &r->diff, &r->result.report);
-    } else if (err == KERF_ERR_ARGUMENT && r->diff.in_place && r->result.old_len == 0) {
-        kerf_why_set(&r->why, "--in-place needs an old image, and '%s' is empty: use --full", r->options->old_path);
-    } else if (err == KERF_ERR_SPACE) {
-        kerf_why_set(&r->why, "--in-place: images of %zu and %zu bytes do not fit into a slot of %" PRIu64,
-                     r->result.old_len, r->result.new_len, r->diff.slot);
+    } else if (err == KERF_ERR_SPACE || err == KERF_ERR_ARGUMENT) {
+        kerf_diff_explain_in_place(&r->why, &r->diff, r->result.old_len, r->result.new_len);
     } else if (err == KERF_ERR_STATE) {
         kerf_why_set(&r->why,
                      "the delta failed its own check and was thrown away, which is a bug: please report it with "

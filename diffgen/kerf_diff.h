@@ -43,7 +43,10 @@ int kerf_diff_parse_jobs(struct kerf_diff_options *diff, const char *text);
 size_t kerf_diff_image_max(const struct kerf_diff_options *diff);
 /* Processors of this machine, 1 .. KERF_DIFF_JOBS_MAX: what --jobs is by default. */
 unsigned kerf_diff_cores(void);
-/* The line for KERF_ERR_SPACE, where it is not about a slot. */
+/* The line for KERF_ERR_SPACE, where it is about a slot, and KERF_ERR_ARGUMENT; none if they are not about --in-place. */
+void kerf_diff_explain_in_place(struct kerf_why *why, const struct kerf_diff_options *diff, size_t old_len,
+                                size_t new_len);
+/* The line for KERF_ERR_SPACE, where it is not. */
 void kerf_diff_explain_memory(struct kerf_why *why, const struct kerf_diff_options *diff,
                               const struct kerf_diff_report *report);
 int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text);

@@ -190,6 +190,20 @@ int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text)
     return -1;
 }
 
+void kerf_diff_explain_in_place(struct kerf_why *why, const struct kerf_diff_options *diff, size_t old_len,
+                                size_t new_len)
+{
+    if (!diff->in_place) {
+        return;
+    }
+    if (old_len == 0) {
+        kerf_why_set(why, "--in-place needs an old image, and that is empty: use --full");
+    } else {
+        kerf_why_set(why, "--in-place: images of %zu and %zu bytes do not fit into a slot of %" PRIu64, old_len,
+                     new_len, diff->slot);
+    }
+}
+
 bool kerf_diff_same_file(const char *a_path, const char *b_path)
 {
     struct stat a;

@@ -54,7 +54,7 @@ static int help(void)
         "      --map-new FILE  a linker's map instead of --elf-new (GNU ld, LLVM lld)\n"
         "      --top N         rows of the table of functions; 100 by default\n"
         "      --no-profiles   don't make deltas for other sizes of RAM: quicker\n"
-        "  -r, --ram SIZE, -1 .. -9, --isa NAME, --base ADDRESS, --flatten, --no-new\n"
+        "  -r, --ram SIZE, -1 .. -9, --isa NAME, --base ADDRESS, --in-place ..., --flatten, --no-new\n"
         "                      for the delta, as kerf-diff --help says\n"
         "      --json          print the same numbers as one JSON object; a page is written only with -o\n"
         "      --memory SIZE   memory that kerf-diff may take here; with less, matches are searched for in larger "
@@ -97,6 +97,7 @@ enum {
     OPT_NO_PROFILES,
     OPT_ISA,
     OPT_BASE,
+    OPT_IN_PLACE,
     OPT_NO_NEW,
     OPT_MEMORY,
     OPT_JSON,
@@ -128,6 +129,8 @@ static int parse_option(struct options *o, int c, char **argv)
         return kerf_diff_parse_isa(&o->diff, optarg);
     case OPT_BASE:
         return kerf_diff_parse_base(&o->diff, optarg);
+    case OPT_IN_PLACE:
+        return kerf_diff_parse_in_place(&o->diff, optarg);
     case OPT_NO_NEW:
         o->diff.no_new = true;
         return -1;
@@ -195,6 +198,7 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"ram", required_argument, NULL, 'r'},
         {"isa", required_argument, NULL, OPT_ISA},
         {"base", required_argument, NULL, OPT_BASE},
+        {"in-place", required_argument, NULL, OPT_IN_PLACE},
         {"no-new", no_argument, NULL, OPT_NO_NEW},
         {"memory", required_argument, NULL, OPT_MEMORY},
         {"jobs", required_argument, NULL, 'j'},
@@ -298,8 +302,10 @@ static kerf_err make_delta(struct run *r)
     if (err == KERF_ERR_RAM) {
         kerf_why_set(&r->why, "--ram: %" PRIu64 " bytes are too few for these images, or memory is short: give more",
                      report->diff.ram);
-    } else if (err == KERF_ERR_SPACE) {
+    } else if (err == KERF_ERR_SPACE && report->made.memory_needed > 0) {
         kerf_diff_explain_memory(&r->why, &report->diff, &report->made);
+    } else if (err == KERF_ERR_SPACE || err == KERF_ERR_ARGUMENT) {
+        kerf_diff_explain_in_place(&r->why, &report->diff, report->old_len, report->new_len);
     }
     if (err == KERF_OK) {
         err = kerf_header_parse(r->delta, r->delta_len, &report->header);
@@ -309,10 +315,13 @@ static kerf_err make_delta(struct run *r)
 
 static kerf_err make_full(struct run *r)
 {
+    struct kerf_diff_options diff = r->report.diff;
     struct kerf_diff_report made;
     uint8_t *full;
     size_t full_len;
-    kerf_err err = kerf_diff_create(NULL, 0, r->new_image, r->report.new_len, &r->report.diff, &full, &full_len, &made);
+
+    diff.in_place = false;
+    kerf_err err = kerf_diff_create(NULL, 0, r->new_image, r->report.new_len, &diff, &full, &full_len, &made);
 
     free(full);
     r->report.full_len = full_len;

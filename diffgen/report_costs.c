@@ -165,6 +165,33 @@ static kerf_err find_moved(struct kerf_costs *c)
     return err;
 }
 
+static int by_pos(const void *a, const void *b)
+{
+    const struct kerf_cost_event *x = a;
+    const struct kerf_cost_event *y = b;
+
+    return (x->pos > y->pos) - (x->pos < y->pos);
+}
+
+static int by_new_pos(const void *a, const void *b)
+{
+    const struct kerf_segment *x = a;
+    const struct kerf_segment *y = b;
+
+    return (x->new_pos > y->new_pos) - (x->new_pos < y->new_pos);
+}
+
+/* In place new is made in another order than that of its positions, which all that follows goes by. */
+static void sort(struct kerf_costs *c)
+{
+    if (c->event_count > 0) {
+        qsort(c->events, c->event_count, sizeof *c->events, by_pos);
+    }
+    if (c->segments.count > 0) {
+        qsort(c->segments.list, c->segments.count, sizeof *c->segments.list, by_new_pos);
+    }
+}
+
 kerf_err kerf_costs_collect(struct kerf_costs *costs, const uint8_t *delta, size_t delta_len,
                             struct kerf_diff_report *report)
 {
@@ -179,7 +206,11 @@ kerf_err kerf_costs_collect(struct kerf_costs *costs, const uint8_t *delta, size
     if (err == KERF_OK && costs->failed) {
         err = KERF_ERR_RAM;
     }
-    return err == KERF_OK ? find_moved(costs) : err;
+    if (err == KERF_OK) {
+        sort(costs);
+        err = find_moved(costs);
+    }
+    return err;
 }
 
 void kerf_costs_free(struct kerf_costs *costs)

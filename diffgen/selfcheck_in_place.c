@@ -10,6 +10,7 @@
 #include "patcher/patcher.h"
 
 #define PAGE_MAX 4096u
+#define ERASES_MAX 2u /* of a sector of the slot; an update that wears more is none */
 
 /* The slot, and behind it the spare area. */
 struct memory {
@@ -189,6 +190,9 @@ kerf_err kerf_selfcheck_in_place(const uint8_t *old_image, size_t old_len, const
         erases->journal = most(&m, m.slot_len, scratch);
         erases->scratch = most(&m, scratch, m.len);
         err = memcmp(m.bytes, new_image, new_len) == 0 ? KERF_OK : KERF_ERR_TARGET;
+        if (err == KERF_OK && erases->slot > ERASES_MAX) {
+            err = KERF_ERR_STATE;
+        }
     }
     kerf_hash_free(&m.hash);
     free(workspace);

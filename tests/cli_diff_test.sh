@@ -332,7 +332,8 @@ expect 2 'expect takes' "$diff" info small --expect 123
 "$diff" -q old new --in-place sector=4K,scratch=1 -o slot || complain "a delta for one slot"
 expect 0 'a sector of the slot is erased at most 1 times, of scratch ' "$diff" old new --in-place sector=4K,scratch=1 -o delta
 expect 0 '"erases":{"slot":1,"scratch":' "$diff" --json old new --in-place sector=4K,scratch=1 -o delta
-expect 0 'made for one slot are not decoded here' "$diff" info slot --old old
+expect 0 'decodes from old to the new image' "$diff" info slot --old old
+grep -q 'segments, .* bytes of literals' out || complain "does not say where the bytes of a delta for one slot went: $(cat out)"
 expect 4 'not the image' "$diff" info slot --old new
 expect 3 'ends after' "$diff" info --json /dev/null
 grep -q '"error":"truncated","exit":3' out || complain "JSON of a failure of info: $(cat out)"

@@ -48,6 +48,16 @@ grep -q 'Compressed or encrypted content changed' page.html || complain "no advi
 page '' stamp1 stamp2 --no-profiles
 grep -q 'Times of the build' page.html || complain "no advice about the time of the build"
 
+# --- In place: sectors in another order, old kept in between, room behind the images.
+{ tail -c 12000 old && cat noise && head -c 9000 old; } >mixed1
+{ head -c 9000 old && head -c 15000 noise && tail -c 12000 old && tail -c 6000 noise; } >mixed2
+page '' mixed1 mixed2 --no-profiles --in-place sector=512,scratch=2
+page '' mixed1 mixed2 --in-place sector=512,scratch=1,slot=64K
+page '' mixed2 mixed1 --no-profiles --in-place sector=1024,scratch=4,group=4
+answers kerf-diff 2 'in-place takes' "$diff" report old new -o page.html --in-place sector=4K
+answers kerf-diff 2 'needs an old image' "$diff" report empty new -o page.html --in-place sector=4K,scratch=1
+answers kerf-diff 7 'do not fit' "$diff" report old new -o page.html --in-place sector=4K,scratch=1,slot=8K
+
 # --- Names that mean something to a browser.
 odd='<script>alert(1)<!-- & "x'
 cp old "$odd"
