@@ -11,10 +11,13 @@ enum unit_state {
     UNIT_TORN,
 };
 
-/* A byte as it was. */
+#define BLOCK 64u /* bytes of a block, or a unit where that is more */
+
+/* A block as it was. What follows in the log: its bytes, their undefined bits, and the states of its units. */
 struct flash_undo {
-    uint32_t pos;
-    uint8_t byte, undefined, unit;
+    uint64_t key;
+    uint32_t number;
+    bool unstable;
 };
 
 static void require(bool kept, const char *rule)
@@ -38,58 +41,176 @@ static uint32_t noise(struct flash *f)
     return (uint32_t)mix(f->noise);
 }
 
-static uint64_t byte_key(const struct flash *f, uint32_t pos)
+/* --- Blocks: what is logged, and has a key --- */
+
+static uint32_t units_of_block(const struct flash *f)
 {
-    return mix((uint64_t)pos << 16 | (uint32_t)f->undefined[pos] << 8 | f->bytes[pos]);
+    return f->block / f->unit;
 }
 
-static uint64_t unit_key(const struct flash *f, uint32_t unit)
+static uint64_t add_key(uint64_t key, const uint8_t *data, uint32_t len)
 {
-    return mix((uint64_t)1 << 63 | (uint64_t)unit << 8 | f->units[unit]);
-}
+    for (uint32_t i = 0; i < len; i += 8) {
+        uint64_t word = 0;
 
-/* Every change goes through here. */
-static void set(struct flash *f, uint32_t pos, uint8_t byte, uint8_t undefined, enum unit_state unit)
-{
-    uint32_t u = pos / f->unit;
-
-    if (f->bytes[pos] == byte && f->undefined[pos] == undefined && f->units[u] == unit) {
-        return;
+        memcpy(&word, data + i, len - i < 8 ? len - i : 8);
+        key = (key ^ word) * 0x9e3779b97f4a7c15u;
+        key ^= key >> 29;
     }
+    return key;
+}
+
+static uint64_t block_key(const struct flash *f, uint32_t b)
+{
+    uint64_t key = add_key(mix(b + 1u), f->bytes + (size_t)b * f->block, f->block);
+
+    if (f->unstable[b]) {
+        key = add_key(~key, f->undefined + (size_t)b * f->block, f->block);
+    }
+    return mix(add_key(key, f->units + (size_t)b * units_of_block(f), units_of_block(f)));
+}
+
+static size_t undo_len(const struct flash *f)
+{
+    return (sizeof(struct flash_undo) + 2 * (size_t)f->block + units_of_block(f) + 7) & ~(size_t)7;
+}
+
+/* The block is going to be changed: notes how it is. */
+static void open_block(struct flash *f, uint32_t b)
+{
+    struct flash_undo undo = {f->block_keys[b], b, f->unstable[b]};
+    uint8_t *to;
+
     if (f->log_len == f->log_cap) {
-        f->log_cap = f->log_cap * 2 + 4096;
-        f->log = realloc(f->log, f->log_cap * sizeof *f->log);
+        f->log_cap = f->log_cap * 2 + 256;
+        f->log = realloc(f->log, f->log_cap * undo_len(f));
         require(f->log != NULL, "out of memory");
     }
-    f->log[f->log_len++] = (struct flash_undo){pos, f->bytes[pos], f->undefined[pos], f->units[u]};
-    f->key ^= byte_key(f, pos);
-    f->bytes[pos] = byte;
-    f->undefined[pos] = undefined;
-    f->key ^= byte_key(f, pos);
-    if (f->units[u] != unit) {
-        f->key ^= unit_key(f, u);
-        f->units[u] = (uint8_t)unit;
-        f->key ^= unit_key(f, u);
+    to = f->log + f->log_len++ * undo_len(f);
+    memcpy(to, &undo, sizeof undo);
+    to += sizeof undo;
+    memcpy(to, f->bytes + (size_t)b * f->block, f->block);
+    to += f->block;
+    if (undo.unstable) {
+        memcpy(to, f->undefined + (size_t)b * f->block, f->block);
+    }
+    to += f->block;
+    memcpy(to, f->units + (size_t)b * units_of_block(f), units_of_block(f));
+    f->key ^= undo.key;
+}
+
+/* It was changed; `key` is its new one. */
+static void close_block(struct flash *f, uint32_t b, uint64_t key)
+{
+    f->block_keys[b] = key;
+    f->key ^= key;
+}
+
+/* Is any of its bits undefined? */
+static bool is_unstable(const struct flash *f, uint32_t b)
+{
+    for (uint32_t i = 0; i < f->block; i++) {
+        if (f->undefined[(size_t)b * f->block + i] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void set_stable(struct flash *f, uint32_t b)
+{
+    if (f->unstable[b]) {
+        memset(f->undefined + (size_t)b * f->block, 0, f->block);
+        f->unstable[b] = false;
+        f->unstable_count--;
     }
 }
+
+static void erase_block(struct flash *f, uint32_t b)
+{
+    open_block(f, b);
+    set_stable(f, b);
+    memset(f->bytes + (size_t)b * f->block, 0xff, f->block);
+    memset(f->units + (size_t)b * units_of_block(f), UNIT_ERASED, units_of_block(f));
+    close_block(f, b, f->erased_keys[b]);
+}
+
+/* A change of single bytes, from `pos` on, all in one block, begins; end_bytes() ends it. */
+static uint32_t begin_bytes(struct flash *f, uint32_t pos)
+{
+    open_block(f, pos / f->block);
+    return pos / f->block;
+}
+
+static void set(struct flash *f, uint32_t pos, uint8_t byte, uint8_t undefined, enum unit_state unit)
+{
+    f->bytes[pos] = byte;
+    f->undefined[pos] = undefined;
+    f->units[pos / f->unit] = (uint8_t)unit;
+}
+
+static void end_bytes(struct flash *f, uint32_t b)
+{
+    bool unstable = is_unstable(f, b);
+
+    f->unstable_count += (uint32_t)unstable - (uint32_t)f->unstable[b];
+    f->unstable[b] = unstable;
+    close_block(f, b, block_key(f, b));
+}
+
+/* Bytes that are programmed as a whole: the log has each block once. */
+static void program_bytes(struct flash *f, uint32_t pos, const uint8_t *data, uint32_t len)
+{
+    while (len > 0) {
+        uint32_t b = begin_bytes(f, pos);
+        uint32_t n = f->block - pos % f->block < len ? f->block - pos % f->block : len;
+
+        memcpy(f->bytes + pos, data, n);
+        memset(f->undefined + pos, 0, n);
+        memset(f->units + pos / f->unit, UNIT_PROGRAMMED, (pos % f->unit + n + f->unit - 1) / f->unit);
+        end_bytes(f, b);
+        pos += n;
+        data += n;
+        len -= n;
+    }
+}
+
+/* --- The flash --- */
 
 void flash_init(struct flash *f, uint32_t size, uint32_t sector, uint32_t unit, uint64_t seed)
 {
-    require(size % sector == 0 && sector % unit == 0, "sizes that don't fit");
+    uint32_t block = unit > BLOCK ? unit : BLOCK;
+    uint32_t blocks = size / block;
+
+    require(size % sector == 0 && sector % block == 0 && block % unit == 0, "sizes that don't fit");
     memset(f, 0, sizeof *f);
     f->size = size;
     f->sector = sector;
     f->unit = unit;
+    f->block = block;
     f->noise = seed;
     f->bytes = malloc(size);
     f->undefined = calloc(size, 1);
     f->units = malloc(size / unit);
     f->erases = calloc(size / sector, sizeof *f->erases);
-    require(f->bytes != NULL && f->undefined != NULL && f->units != NULL && f->erases != NULL, "out of memory");
+    f->unstable = calloc(blocks, sizeof *f->unstable);
+    f->block_keys = calloc(blocks, sizeof *f->block_keys);
+    f->erased_keys = calloc(blocks, sizeof *f->erased_keys);
+    require(f->bytes != NULL && f->undefined != NULL && f->units != NULL && f->erases != NULL && f->unstable != NULL &&
+                f->block_keys != NULL && f->erased_keys != NULL,
+            "out of memory");
+    memset(f->bytes, 0xff, size);
+    memset(f->units, UNIT_ERASED, size / unit);
+    for (uint32_t b = 0; b < blocks; b++) {
+        f->erased_keys[b] = block_key(f, b);
+    }
     for (uint32_t i = 0; i < size; i++) {
         f->bytes[i] = (uint8_t)noise(f);
     }
     memset(f->units, UNIT_PROGRAMMED, size / unit);
+    for (uint32_t b = 0; b < blocks; b++) {
+        close_block(f, b, block_key(f, b));
+    }
 }
 
 void flash_free(struct flash *f)
@@ -98,15 +219,46 @@ void flash_free(struct flash *f)
     free(f->undefined);
     free(f->units);
     free(f->erases);
+    free(f->unstable);
+    free(f->block_keys);
+    free(f->erased_keys);
     free(f->log);
     memset(f, 0, sizeof *f);
+}
+
+/* Something is done in [pos .. pos+len). */
+static void note(struct flash *f, uint32_t pos, size_t len, enum flash_watch what)
+{
+    if (f->watch == FLASH_WATCH_NOTHING && pos < f->watched + f->sector && pos + len > f->watched) {
+        f->watch = what;
+    }
+}
+
+void flash_watch(struct flash *f, uint32_t pos)
+{
+    f->watched = pos / f->sector * f->sector;
+    f->watch = FLASH_WATCH_NOTHING;
+}
+
+uint64_t flash_key_without(const struct flash *f, uint32_t pos)
+{
+    uint32_t sector = pos / f->sector;
+    uint64_t key = f->key ^ mix(~(uint64_t)sector);
+
+    for (uint32_t b = sector * (f->sector / f->block); b < (sector + 1) * (f->sector / f->block); b++) {
+        key ^= f->block_keys[b];
+    }
+    return key;
 }
 
 void flash_read(struct flash *f, uint32_t pos, uint8_t *buf, size_t len)
 {
     require(pos <= f->size && len <= f->size - pos, "read outside of the flash");
-    memcpy(buf, f->bytes + pos, len);
-    for (size_t i = 0; i < len; i++) {
+    note(f, pos, len, FLASH_WATCH_USED);
+    if (len > 0) {
+        memcpy(buf, f->bytes + pos, len);
+    }
+    for (size_t i = 0; f->unstable_count > 0 && i < len; i++) {
         if (f->undefined[pos + i] != 0) {
             buf[i] ^= (uint8_t)(noise(f) & f->undefined[pos + i]);
         }
@@ -124,13 +276,19 @@ static void operation(struct flash *f, bool erasing, uint32_t pos, const uint8_t
     }
 }
 
+static void erase_sector(struct flash *f, uint32_t pos)
+{
+    for (uint32_t b = pos / f->block; b < (pos + f->sector) / f->block; b++) {
+        erase_block(f, b);
+    }
+}
+
 void flash_erase(struct flash *f, uint32_t pos)
 {
     require(pos % f->sector == 0 && pos < f->size, "erase of what is not a sector");
     operation(f, true, pos, NULL, f->sector);
-    for (uint32_t i = 0; i < f->sector; i++) {
-        set(f, pos + i, 0xff, 0, UNIT_ERASED);
-    }
+    note(f, pos, f->sector, FLASH_WATCH_ERASED);
+    erase_sector(f, pos);
     f->erases[pos / f->sector]++;
     f->erase_count++;
 }
@@ -148,26 +306,26 @@ void flash_program(struct flash *f, uint32_t pos, const uint8_t *data, size_t le
     memset(padded, 0xff, whole);
     memcpy(padded, data, len);
     operation(f, false, pos, padded, whole);
-    for (uint32_t i = 0; i < whole; i++) {
-        set(f, pos + i, padded[i], 0, UNIT_PROGRAMMED);
-    }
+    note(f, pos, whole, FLASH_WATCH_USED);
+    program_bytes(f, pos, padded, whole);
     f->program_count++;
 }
 
 void flash_preset(struct flash *f, uint32_t pos, const uint8_t *data, size_t len)
 {
     require(pos <= f->size && len <= f->size - pos, "preset outside of the flash");
-    for (size_t i = 0; i < len; i++) {
-        set(f, pos + (uint32_t)i, data[i], 0, UNIT_PROGRAMMED);
-    }
+    program_bytes(f, pos, data, (uint32_t)len);
 }
 
 void flash_flip(struct flash *f, uint64_t bit)
 {
     uint32_t pos = (uint32_t)(bit / 8);
+    uint32_t b;
 
     require(pos < f->size, "flip outside of the flash");
-    set(f, pos, f->bytes[pos] ^ (uint8_t)(1u << bit % 8), f->undefined[pos], f->units[pos / f->unit]);
+    b = begin_bytes(f, pos);
+    f->bytes[pos] ^= (uint8_t)(1u << bit % 8);
+    end_bytes(f, b);
 }
 
 /* A byte of an erase that was cut. */
@@ -219,6 +377,26 @@ static void torn_program(struct flash *f, uint32_t pos, uint8_t byte, enum flash
     }
 }
 
+/* Byte k of the operation is the first that was not reached. */
+static void torn(struct flash *f, enum flash_cut how, uint32_t k)
+{
+    uint32_t i = 0;
+
+    while (i < f->op_len) {
+        uint32_t b = begin_bytes(f, f->op_pos + i);
+
+        do {
+            if (f->erasing) {
+                torn_erase(f, f->op_pos + i, how, i < k);
+            } else {
+                torn_program(f, f->op_pos + i, f->op_data[i], how, i < k, i / f->unit == k / f->unit);
+            }
+            i++;
+        } while (i < f->op_len && (f->op_pos + i) % f->block != 0);
+        end_bytes(f, b);
+    }
+}
+
 void flash_cut(struct flash *f, enum flash_cut how)
 {
     /* Where it stopped: byte k is the first that was not reached. */
@@ -227,16 +405,14 @@ void flash_cut(struct flash *f, enum flash_cut how)
     if (how == FLASH_CUT_BEFORE) {
         return;
     }
-    for (uint32_t i = 0; i < f->op_len; i++) {
-        uint32_t pos = f->op_pos + i;
-
-        if (how == FLASH_CUT_AFTER) {
-            set(f, pos, f->erasing ? 0xff : f->op_data[i], 0, f->erasing ? UNIT_ERASED : UNIT_PROGRAMMED);
-        } else if (f->erasing) {
-            torn_erase(f, pos, how, i < k);
+    if (how == FLASH_CUT_AFTER) {
+        if (f->erasing) {
+            erase_sector(f, f->op_pos);
         } else {
-            torn_program(f, pos, f->op_data[i], how, i < k, i / f->unit == k / f->unit);
+            program_bytes(f, f->op_pos, f->op_data, f->op_len);
         }
+    } else {
+        torn(f, how, k);
     }
     if (f->erasing) {
         f->erases[f->op_pos / f->sector]++;
@@ -251,10 +427,25 @@ size_t flash_mark(const struct flash *f)
 void flash_back(struct flash *f, size_t mark)
 {
     while (f->log_len > mark) {
-        struct flash_undo undo = f->log[--f->log_len];
+        const uint8_t *from = f->log + --f->log_len * undo_len(f);
+        struct flash_undo undo;
+        uint32_t b;
 
-        set(f, undo.pos, undo.byte, undo.undefined, undo.unit);
-        f->log_len--; /* set() logged it, too */
+        memcpy(&undo, from, sizeof undo);
+        b = undo.number;
+        from += sizeof undo;
+        memcpy(f->bytes + (size_t)b * f->block, from, f->block);
+        from += f->block;
+        set_stable(f, b);
+        if (undo.unstable) {
+            memcpy(f->undefined + (size_t)b * f->block, from, f->block);
+            f->unstable[b] = true;
+            f->unstable_count++;
+        }
+        from += f->block;
+        memcpy(f->units + (size_t)b * units_of_block(f), from, units_of_block(f));
+        f->key ^= f->block_keys[b];
+        close_block(f, b, undo.key);
     }
 }
 

@@ -26,19 +26,30 @@ enum flash_cut {
     FLASH_CUT_COUNT,
 };
 
-struct flash_undo;
+/* What was done first to the sector that is watched. */
+enum flash_watch {
+    FLASH_WATCH_NOTHING,
+    FLASH_WATCH_ERASED,
+    FLASH_WATCH_USED, /* read or programmed */
+};
 
 struct flash {
     uint32_t size, sector, unit; /* bytes */
     uint8_t *bytes;
-    uint8_t *undefined; /* bits that read differently each time */
-    uint8_t *units;     /* enum in flash.c: erased, programmed, torn */
-    uint32_t *erases;   /* of each sector, ever (flash_back does not take them back) */
-    uint64_t key;
+    uint8_t *undefined;                 /* bits that read differently each time */
+    uint8_t *units;                     /* enum in flash.c: erased, programmed, torn */
+    uint32_t *erases;                   /* of each sector, ever (flash_back does not take them back) */
+    uint64_t key;                       /* of all blocks */
+    uint32_t block;                     /* bytes; what is logged, and has a key, as a whole */
+    bool *unstable;                     /* blocks with undefined bits, */
+    uint32_t unstable_count;            /* and how many these are */
+    uint64_t *block_keys, *erased_keys; /* erased: those that blocks have then */
+    uint32_t watched;                   /* where this sector begins */
+    enum flash_watch watch;
     uint64_t noise; /* state of the noise */
     uint64_t erase_count, program_count;
-    struct flash_undo *log;
-    size_t log_len, log_cap;
+    uint8_t *log;            /* blocks as they were */
+    size_t log_len, log_cap; /* blocks */
     /* Called before each operation is done, with ctx; the cuts are made there. */
     void (*before)(void *ctx);
     void *before_ctx;
@@ -48,7 +59,7 @@ struct flash {
     const uint8_t *op_data; /* NULL when erasing */
 };
 
-/* Sizes are multiples of each other. All units are programmed, with noise, as in a device that was used before. */
+/* Sizes are multiples of each other, a sector one of 64. All units are programmed, with noise, as in a device that was used before. */
 void flash_init(struct flash *f, uint32_t size, uint32_t sector, uint32_t unit, uint64_t seed);
 void flash_free(struct flash *f);
 
@@ -63,6 +74,11 @@ void flash_flip(struct flash *f, uint64_t bit);
 
 /* Does the operation in progress (called from `before`) as far as the cut lets it. */
 void flash_cut(struct flash *f, enum flash_cut how);
+
+/* From now on `watch` says what is done first to the sector that holds `pos`. */
+void flash_watch(struct flash *f, uint32_t pos);
+/* The key of everything but what is in this sector; which sector it is is part of it. */
+uint64_t flash_key_without(const struct flash *f, uint32_t pos);
 
 /* A moment to go back to. */
 size_t flash_mark(const struct flash *f);

@@ -4,12 +4,21 @@
  *
  * Applies the delta to a strict model of NOR flash (flash.h). Before each operation the power is cut in every way that the model
  * knows: what is left of the operation is done, memory is lost, and the update goes on from the journal. Up to `depth` cuts
- * follow each other; a recovery need only be followed until flash and workspace are what they were at some moment before
- * (after which as many cuts were tried). The new image must be there in the end.
+ * follow each other. The new image must be there in the end. A recovery is followed until one of these is so, each of which tells how
+ * it goes on:
+ *
+ *   - Flash and workspace are what they were at some moment before, after which as many cuts were tried.
+ *   - As many cuts left the same in the flash before (no power, no memory; but not where bits read differently each time).
+ *   - After the last cut: it has resumed, and flash and workspace are those of a recovery before but for the sector in which power was cut,
+ *     and that recovery, which was followed, erased this sector before it read or programmed anything there. The model of
+ *     the flash sees all that is read.
+ *
+ * `all=1` does without the last two.
  *
  *     sector=4096 unit=256 page=256    flash geometry in bytes; page: what is programmed at once
  *     interval=1                       sectors of new between two checkpoints (two slots)
  *     depth=1                          cuts that follow each other
+ *     all=0                            1: more recoveries are followed, see above
  *     sample=1                         cuts at one of so many operations (of the first run; `sample2` of recoveries)
  *     part=0 parts=1                   of the first run's operations only those of the part-th stretch of so many; all parts make
  *                                      up the whole, whoever runs them
@@ -50,16 +59,18 @@ struct world {
     struct kerf_header header;
     struct kerf_patcher_expect expect;
     struct flash_geometry geometry;
-    uint32_t depth, sample, sample2, part, parts;
+    uint32_t depth, sample, sample2, part, parts, all;
     uint64_t all_ops; /* of an update without cuts */
     struct flash flash;
     size_t workspace_len;
     struct device devices[DEPTH_MAX + 1];
     struct seen seen[DEPTH_MAX + 1]; /* [n]: moments after which n cuts are tried */
+    struct seen left[DEPTH_MAX + 1]; /* [n]: what n cuts left in the flash */
+    struct seen resumed;             /* where recoveries from the last cut began that erased its sector unread */
     unsigned level;
     bool begun;                  /* the first device has written to more than the journal */
     uint64_t ops[DEPTH_MAX + 1]; /* operations done by devices of each level */
-    uint64_t cut_ops, cuts[DEPTH_MAX + 1], anew, failures;
+    uint64_t cut_ops, cuts[DEPTH_MAX + 1], same, alike, anew, failures;
     uint64_t path[DEPTH_MAX + 1]; /* for messages: the operation at which power was cut, and how */
     enum flash_cut how[DEPTH_MAX + 1];
 };
@@ -146,12 +157,19 @@ static void add(struct seen *seen, uint64_t key)
     seen->count++;
 }
 
-/* Was this moment seen with as many cuts to come? Notes it if not. Page bytes that hold nothing don't count. */
-static bool seen_before(struct world *w)
+/* Of the memory of the device of this level, and of `flash_key`. Page bytes that hold nothing don't count. */
+static uint64_t moment(const struct world *w, uint64_t flash_key)
 {
     struct kerf_patcher *p = (struct kerf_patcher *)(void *)w->devices[w->level].workspace;
     size_t len = (size_t)(page_of(p) - (uint8_t *)p) + p->page_len;
-    uint64_t key = key_of(w->flash.key, (const uint8_t *)p, len) | 1;
+
+    return key_of(flash_key, (const uint8_t *)p, len) | 1;
+}
+
+/* Was this moment seen with as many cuts to come? Notes it if not. */
+static bool seen_before(struct world *w)
+{
+    uint64_t key = moment(w, w->flash.key);
     unsigned left = w->depth - w->level;
 
     for (unsigned n = left; n <= w->depth; n++) {
@@ -160,6 +178,25 @@ static bool seen_before(struct world *w)
         }
     }
     add(&w->seen[left], key);
+    return false;
+}
+
+/*
+ * Did as many cuts leave the same in the flash before? All else is lost, so what follows is the same, too; but not where bits
+ * are read that are different each time.
+ */
+static bool left_before(struct world *w)
+{
+    struct seen *left = &w->left[w->level];
+    uint64_t key = w->flash.key | 1;
+
+    if (w->all || w->flash.unstable_count > 0) {
+        return false;
+    }
+    if (find(left, key)) {
+        return true;
+    }
+    add(left, key);
     return false;
 }
 
@@ -202,14 +239,12 @@ static kerf_err start(struct world *w, struct kerf_patcher **p, size_t *pos)
     return err;
 }
 
-/* To the end, or to a moment that was seen. */
-static void run(struct world *w)
+/* To the end, or to a moment that was seen; true: it went well. */
+static bool follow(struct world *w, struct kerf_patcher *p, size_t pos)
 {
     struct device *d = &w->devices[w->level];
-    struct kerf_patcher *p = NULL;
-    size_t pos = 0;
+    kerf_err err = KERF_OK;
     size_t used;
-    kerf_err err = start(w, &p, &pos);
 
     while (err >= KERF_OK && err != KERF_END) {
         uint64_t ops = w->ops[w->level];
@@ -221,13 +256,43 @@ static void run(struct world *w)
             err = KERF_ERR_TRUNCATED;
         }
         if (err > KERF_OK && ops != w->ops[w->level] && seen_before(w) && w->level > 0) {
-            return;
+            return true;
         }
     }
     if (err != KERF_END) {
         fail(w, "the update did not go on", err);
     } else if (memcmp(w->flash.bytes, w->new_image.data, w->new_image.len) != 0) {
         fail(w, "the slot holds something else than the new image", err);
+        err = KERF_ERR_TARGET;
+    }
+    return err == KERF_END;
+}
+
+/* An update, or a recovery from a cut in the sector at `cut_pos`. */
+static void run(struct world *w, uint32_t cut_pos)
+{
+    struct flash *f = &w->flash;
+    struct kerf_patcher *p = NULL;
+    size_t pos = 0;
+    uint64_t key = 0;
+    kerf_err err = start(w, &p, &pos);
+
+    if (err < KERF_OK) {
+        fail(w, "the update did not begin", err);
+        return;
+    }
+    if (w->level == 0 || w->level < w->depth || w->all) {
+        (void)follow(w, p, pos);
+        return;
+    }
+    key = moment(w, flash_key_without(f, cut_pos));
+    if (find(&w->resumed, key)) {
+        w->alike++;
+        return;
+    }
+    flash_watch(f, cut_pos);
+    if (follow(w, p, pos) && f->watch == FLASH_WATCH_ERASED) {
+        add(&w->resumed, key);
     }
 }
 
@@ -263,7 +328,11 @@ static void before(void *ctx)
         w->cuts[w->level]++;
         w->level++;
         w->ops[w->level] = 0;
-        run(w);
+        if (left_before(w)) {
+            w->same++;
+        } else {
+            run(w, op.op_pos);
+        }
         w->level--;
         flash_back(f, mark);
     }
@@ -280,10 +349,12 @@ static void parse(struct world *w, int argc, char **argv)
         char *value = strchr(argv[i], '=');
         uint32_t *where = NULL;
         static const char *const names[] = {"sector", "unit",    "page", "interval", "depth",
-                                            "sample", "sample2", "part", "parts"};
-        uint32_t *const fields[] = {&w->geometry.sector,   &w->geometry.unit, &w->geometry.page,
-                                    &w->geometry.interval, &w->depth,         &w->sample,
-                                    &w->sample2,           &w->part,          &w->parts};
+                                            "sample", "sample2", "part", "parts",    "all"};
+        uint32_t *const fields[] = {&w->geometry.sector, &w->geometry.unit,
+                                    &w->geometry.page,   &w->geometry.interval,
+                                    &w->depth,           &w->sample,
+                                    &w->sample2,         &w->part,
+                                    &w->parts,           &w->all};
 
         for (size_t k = 0; value != NULL && k < sizeof names / sizeof names[0]; k++) {
             if (strncmp(names[k], argv[i], (size_t)(value - argv[i])) == 0 && names[k][value - argv[i]] == '\0') {
@@ -353,7 +424,7 @@ static void measure(struct world *w)
 
     w->flash.before = count;
     w->flash.before_ctx = w;
-    run(w);
+    run(w, 0);
     wear(w, 0, fp->slot_len, &most[0], &sum[0]);
     wear(w, fp->slot_len, journal, &most[1], &sum[1]);
     wear(w, journal, w->flash.size, &most[2], &sum[2]);
@@ -389,15 +460,18 @@ int main(int argc, char **argv)
     measure(&w);
     w.flash.before = before;
     w.ops[0] = 0;
-    run(&w);
+    run(&w, 0);
     printf("  operations %" PRIu64 ", cut %" PRIu64 "; cuts: first %" PRIu64 ", second %" PRIu64 ", third %" PRIu64
+           "; of these like one before: flash %" PRIu64 ", all but a sector erased unread %" PRIu64
            "; started anew %" PRIu64 "; failures %" PRIu64 "\n",
-           w.ops[0], w.cut_ops, w.cuts[0], w.cuts[1], w.cuts[2], w.anew, w.failures);
+           w.ops[0], w.cut_ops, w.cuts[0], w.cuts[1], w.cuts[2], w.same, w.alike, w.anew, w.failures);
     for (unsigned i = 0; i <= DEPTH_MAX; i++) {
         flash_port_free(&w.devices[i].port);
         free(w.devices[i].workspace);
         free(w.seen[i].keys);
+        free(w.left[i].keys);
     }
+    free(w.resumed.keys);
     flash_free(&w.flash);
     free(w.old_image.data);
     free(w.new_image.data);
