@@ -34,6 +34,20 @@ static const uint8_t *old_image(void)
     return image;
 }
 
+/* test_digest() of so many of its bytes: no input has it hash them again. */
+static void old_digest(kerf_pos len, struct kerf_sha256_digest *digest)
+{
+    static uint64_t states[IMAGE_MAX + 1];
+
+    if (states[0] == 0) {
+        states[0] = TEST_QUICK_START;
+        for (size_t i = 0; i < IMAGE_MAX; i++) {
+            states[i + 1] = test_quick_add(states[i], old_image() + i, 1);
+        }
+    }
+    test_quick_end(states[len], digest);
+}
+
 static void apply(const uint8_t *delta, size_t len, size_t piece)
 {
     struct memory_port m;
@@ -83,7 +97,7 @@ static void apply_mended(const uint8_t *data, size_t len, size_t piece)
     if (h.codec == KERF_CODEC_STORED) {
         h.new_size = (kerf_pos)payload_len;
     }
-    test_digest(old_image(), h.old_size, &digest);
+    old_digest(h.old_size, &digest);
     memcpy(h.old_digest.b, digest.b, KERF_DIGEST_LEN);
     delta = test_pack(&h, regions, ranges, payload, payload_len, &len);
     if (delta != NULL) {
