@@ -14,7 +14,7 @@
 #define SLACK_BITS 10 /* a state may be this much worse than the best one plus the price of a segment */
 #define SURE_LEN 48   /* the best state goes on for that long at least: nothing else is looked for */
 #define SURE_MAX 1024 /* or offered up to its last SURE_END bytes; so many are looked at */
-#define SURE_END 16
+#define SURE_END 48
 #define SURE_STEP 32 /* one place in so many is noted there */
 #define SURE_SKIP 32 /* literals that go on: so many bytes, since a copy of them may be cheaper */
 #define RECENTS 4

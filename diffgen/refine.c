@@ -53,7 +53,7 @@ static kerf_err refine(struct kerf_search *s, struct refinement *r)
         plan->encoding.total = UINT64_MAX;
         return KERF_OK;
     }
-    if (err == KERF_OK) {
+    if (err == KERF_OK && r->coded == NULL) { /* or its split was chosen before */
         err = kerf_search_split(s, s->effort->first_splits, plan);
     }
     return err == KERF_OK ? kerf_search_rounds(s, plan) : err;

@@ -240,7 +240,7 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
 
         kerf_search_tell(s->w, "planning", i, rounds);
         err = kerf_search_round(s, plan, &last, i < MEASURED);
-        if ((i > 0 && plan->encoding.total > before - before / 512) || kerf_search_is_noise(s, plan)) {
+        if ((i > 0 && plan->encoding.total > before - before / 256) || kerf_search_is_noise(s, plan)) {
             break;
         }
         /* While a round gains that much, the next is worth its time. */

@@ -12,7 +12,7 @@ struct kerf_effort {
     uint8_t rounds;       /* of planning by cost */
     uint8_t first_splits; /* splits of RAM tried with bsdiff's plan, */
     uint8_t last_splits;  /* and with the final one */
-    uint8_t kinds; /* sets of reference kinds: 0: all; 1: by bsdiff's plan; 2: the near ones by a planned round too */
+    uint8_t kinds; /* sets of reference kinds: 0: all; 1: by bsdiff's plan; n: the best n by a planned round too */
 };
 
 /* What one thread works with; several may share images, suffix array and matches. */

@@ -10,7 +10,7 @@
 
 static const struct kerf_effort efforts[10] = {
     {0, 0, 0, 0}, {0, 0, 0, 0}, {1, 0, 2, 0}, {1, 1, 2, 1}, {2, 1, 3, 1},
-    {2, 2, 3, 2}, {3, 2, 4, 2}, {4, 4, 6, 2}, {5, 8, 8, 2}, {8, 8, 8, 2},
+    {2, 2, 3, 2}, {3, 2, 4, 2}, {4, 4, 6, 5}, {5, 8, 8, 5}, {8, 8, 8, 5},
 };
 
 #define LARGE_LEVEL 3u
@@ -291,6 +291,21 @@ static bool costs_as_before(const struct kerf_trial *list, unsigned index)
     return false;
 }
 
+/* The sets that a planned round may make the best: near the best one, and among the `most` first. */
+static void choose_near(struct kerf_trial *list, unsigned most)
+{
+    kerf_cost limit = list[best_trial(list)].plan.encoding.total / 32 * 33;
+
+    for (unsigned i = 0; i < CANDIDATES; i++) {
+        unsigned better = 0;
+
+        for (unsigned k = 0; k < CANDIDATES; k++) {
+            better += list[k].greedy < list[i].greedy && !costs_as_before(list, k);
+        }
+        list[i].wanted = list[i].plan.encoding.total <= limit && !costs_as_before(list, i) && better < most;
+    }
+}
+
 /*
  * Which kinds of reference pay differs from product to product: tries a few sets, and none at all, by what bsdiff's plan
  * costs with them; those that come near the best also by a planned round, which may turn the order around. list[0] has
@@ -317,13 +332,10 @@ static kerf_err choose_kinds(struct trials *all)
     }
     kerf_tasks_run(s->jobs, CANDIDATES, try_kinds, all);
     kerf_err err = first_error(list);
-    kerf_cost limit = list[best_trial(list)].plan.encoding.total / 32 * 33;
 
     if (err == KERF_OK && s->effort->kinds > 1) {
         kerf_search_tell(s->w, "kinds of reference", 1, 2);
-        for (unsigned i = 0; i < CANDIDATES; i++) {
-            list[i].wanted = list[i].plan.encoding.total <= limit && !costs_as_before(list, i);
-        }
+        choose_near(list, s->effort->kinds);
         kerf_tasks_run(s->jobs, CANDIDATES, try_planned, all);
         err = first_error(list);
     }
