@@ -72,8 +72,8 @@ unsigned kerf_model_bit_decode(struct kerf_coder *k, uint16_t *counter)
 }
 
 #if KERF_ENCODER
-unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights, unsigned limit,
-                        unsigned bit)
+static inline __attribute__((always_inline)) unsigned mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n,
+                                                          int16_t *weights, unsigned limit, unsigned bit)
 #else
 unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights,
                                unsigned limit)
@@ -113,6 +113,17 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
     }
     return bit;
 }
+
+#if KERF_ENCODER
+unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights, unsigned limit,
+                        unsigned bit)
+{
+    /* Code of its own for each usual number of inputs is quicker. */
+    return n == KERF_MIX_MAX ? mix(k, counters, KERF_MIX_MAX, weights, limit, bit)
+           : n == 4          ? mix(k, counters, 4, weights, limit, bit)
+                             : mix(k, counters, n, weights, limit, bit);
+}
+#endif
 
 #if KERF_ENCODER
 kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *counters, unsigned nodes, kerf_pos v)

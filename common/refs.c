@@ -308,6 +308,11 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
 {
     kerf_addr at = view->pc | (anywhere ? 0 : kerf_run_new_addr(run, run->c->new_pos));
 
+#if KERF_ENCODER
+    if ((at & 3) != 0) {
+        return false; /* sooner */
+    }
+#endif
     if (!kerf_word_read(view, ref) || (at & (ref->len - 1u)) != 0 || kerf_run_addr(run, ref->target) != ref->target) {
         return false;
     }
@@ -395,6 +400,19 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
     if (r == NULL || r->kinds == 0) {
         return r;
     }
+#if KERF_ENCODER
+    kerf_addr at = r->old_addr + (c->src_pos - r->old_pos);
+
+    /* Neither an instruction nor a word: the same as below, sooner. */
+    if ((at & kerf_isa_align(r->isa)) != 0 && (r->kinds >> KERF_REF_RECORDS & 1) == 0 && !pair_find(run, ref)) {
+        bool starts = c->src_pos >= c->insn_end;
+
+        remember_nothing(run, starts, 1);
+        c->insn_end = starts ? c->src_pos + 1 : c->insn_end;
+        c->record = 0;
+        return r;
+    }
+#endif
     const struct kerf_isa_view view = {run->view, kerf_run_addr(run, r->old_addr + (c->src_pos - r->old_pos)),
                                        r->kinds,  c->src_pos >= c->insn_end,
                                        c->record, (uint32_t)(c->insn_end - c->src_pos)};

@@ -158,7 +158,8 @@ static bool inside(const struct sweep *s, kerf_addr addr)
 /* The word at the view's start as a reference, the way refs.c takes it. */
 static bool find_word(const struct sweep *s, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
-    if (!kerf_word_read(view, ref) || (view->pc & (ref->len - 1u)) != 0 || ref->target > UINT32_MAX) {
+    if ((view->pc & 3) != 0 || !kerf_word_read(view, ref) || (view->pc & (ref->len - 1u)) != 0 ||
+        ref->target > UINT32_MAX) {
         return false;
     }
     if (!inside(s, ref->target)) {
@@ -215,12 +216,19 @@ static kerf_err scan_region(struct sweep *s)
 {
     struct kerf_side *side = s->side;
     bool records = (s->region->kinds >> KERF_REF_RECORDS & 1) != 0;
+    kerf_addr addr = (s->is_new ? s->region->new_addr : s->region->old_addr) - s->start; /* of position 0 */
+    unsigned align = records ? 0 : kerf_isa_align(s->region->isa);
     kerf_err err = KERF_OK;
 
     for (size_t pos = s->start; err == KERF_OK && pos < s->end; pos++) {
         bool boundary = pos >= s->next;
         bool inside_record = !boundary && s->record != 0;
-        unsigned known = inside_record ? 0 : (unsigned)side->nothing[pos] >> (boundary ? 4 : 0) & 15u;
+        unsigned shift = boundary ? 4 : 0;
+
+        if (((addr + pos) & align) != 0) {
+            side->nothing[pos] |= (uint8_t)(2u << shift); /* neither an instruction nor a word: 1 byte ahead */
+        }
+        unsigned known = inside_record ? 0 : (unsigned)side->nothing[pos] >> shift & 15u;
         struct kerf_ref ref = {0};
         unsigned step = known - 1;
 
@@ -240,7 +248,7 @@ static kerf_err scan_region(struct sweep *s)
             continue;
         }
         if (known == 0 && ref.kind == KERF_REF_NONE && ref.record == 0 && step < 15) {
-            side->nothing[pos] |= (uint8_t)((1 + step) << (boundary ? 4 : 0));
+            side->nothing[pos] |= (uint8_t)((1 + step) << shift);
         }
         if (boundary) {
             s->next = pos + (step == 0 ? 1 : step);

@@ -61,6 +61,15 @@ unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct ke
     return set == NULL ? 1 : kerf_forms_scan(set, view, ref);
 }
 
+#if KERF_ENCODER
+unsigned kerf_isa_align(unsigned isa)
+{
+    const struct kerf_forms *set = set_of(isa);
+
+    return set == NULL ? 0 : set->align;
+}
+#endif
+
 kerf_addr kerf_isa_code(unsigned form, uint8_t *p, kerf_addr pc, const kerf_addr *target)
 {
     unsigned isa = form >> 8;

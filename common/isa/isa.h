@@ -149,6 +149,10 @@ struct kerf_isa_view {
  * The target is not checked against the image: the codec does that. `isa` must be one that kerf_isa_known() accepts.
  */
 unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct kerf_ref *ref);
+#if KERF_ENCODER
+/* The bits of an address that are 0 where an instruction starts: elsewhere kerf_isa_scan() finds nothing and returns 1. */
+unsigned kerf_isa_align(unsigned isa);
+#endif
 
 /*
  * Of an instruction (or a half of a pair, or a word) at address pc, of the form `form` & 0xff in the set `form` >> 8: returns
