@@ -11,11 +11,13 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/kerf-agent-test.XXXXXX")
 # shellcheck source=tests/demo/lib.sh
 . "$src/tests/demo/lib.sh"
 
-proxy_pid=
+proxy_pid= holder_pid= mounted= loop=
 cleanup() {
-    for pid in $server_pid $proxy_pid; do
+    for pid in $server_pid $proxy_pid $holder_pid; do
         kill -TERM "$pid" 2>/dev/null || true
     done
+    [ -z "$mounted" ] || umount "$mounted"
+    [ -z "$loop" ] || losetup -d "$loop"
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -436,11 +438,44 @@ says '"reason":"slot"'
 untouched L1
 
 test_case "a full disk is exit code 5, and the old image stays"
-agent 5 L1 update --slot-b /dev/full
-says 'No space left'
-holds L1 a "$work/1.bin"
-agent 0 L1 status
-says '"active":"a","confirmed":true,"intact":true'
+mkdir "$work/full"
+if mount -t tmpfs -o size=16k none "$work/full" 2>/dev/null; then
+    mounted=$work/full
+    agent 5 L1 update --slot-b "$work/full/slot-b"
+    says 'No space left'
+    holds L1 a "$work/1.bin"
+    agent 0 L1 status
+    says '"active":"a","confirmed":true,"intact":true'
+else
+    echo "SKIPPED: no permission to mount a tmpfs" >&2
+fi
+
+test_case "a slot that is a character device, or in use, is refused"
+device L2 "$work/1.bin" 1.0.0
+agent 5 L2 update --slot-b /dev/full
+says 'it is a character device.*mtdblock'
+head -c 1048576 /dev/zero >"$work/disk"
+if loop=$(losetup --find --show "$work/disk" 2>/dev/null); then
+    python3 -c "import os, sys, time
+os.open(sys.argv[1], os.O_RDONLY | os.O_EXCL)
+print(flush=True)
+time.sleep(600)" "$loop" >"$work/held" &
+    holder_pid=$!
+    until [ -s "$work/held" ]; do
+        sleep 0.1
+    done
+    agent 5 L2 update --slot-b "$loop"
+    says 'it is in use: unmount it'
+    cmp -s -n 1048576 "$loop" /dev/zero || fail "a device in use was written to"
+    kill "$holder_pid"
+    wait "$holder_pid" 2>/dev/null || true
+    holder_pid=
+    agent 0 L2 update --slot-b "$loop"
+    cmp -s -n "$(wc -c <"$work/3.bin")" "$loop" "$work/3.bin" || fail "the device does not hold the new image"
+else
+    echo "SKIPPED: no loop device" >&2
+fi
+holds L2 a "$work/1.bin"
 
 test_case "a state that is damaged is named, not acted on"
 truncate -s 100 "$work/D6/state/state"

@@ -61,6 +61,21 @@ answers kerf-patch 7 'needed to keep the state' "$patch" old delta -o "$slot" --
 answers kerf-patch 2 'say with --state' "$patch" --in-place "$slot" delta
 answers kerf-patch 2 'give the state another' "$patch" old delta -o "$slot" --state "$slot"
 
+# In use by somebody, and devices of other kinds.
+mkfifo held
+python3 -c 'import os, sys, time
+os.open(sys.argv[1], os.O_RDONLY | os.O_EXCL)
+print(flush=True)
+time.sleep(600)' "$slot" >held &
+holder=$!
+read -r _ <held
+answers kerf-patch 5 'it is in use: unmount it' "$patch" old delta -o "$slot"
+answers kerf-patch 5 'it is in use: unmount it' "$patch" --in-place "$slot" delta --state state
+kill $holder
+wait $holder 2>/dev/null
+answers kerf-patch 5 'it is a character device.*mtdblock' "$patch" --in-place /dev/zero delta --state state
+starts_with "$slot" old 'a device in use was written to'
+
 # Interrupted, and gone on with.
 for state in state "$spare"; do
     rm -f slow && mkfifo slow

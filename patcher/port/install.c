@@ -224,9 +224,7 @@ kerf_err kerf_install_begin(struct kerf_install *install, const struct kerf_inst
         kerf_why_errno(why, "read", request->old_path, errno);
         return install->err = KERF_ERR_FLASH;
     }
-    install->new_fd = open(request->new_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (install->new_fd < 0) {
-        kerf_why_errno(why, "write", request->new_path, errno);
+    if (kerf_posix_open_slot(request->new_path, true, &install->new_fd, why) != KERF_OK) {
         return install->err = KERF_ERR_FLASH;
     }
     install->err = kerf_posix_init(&install->posix, install->old_fd, request->old_path, install->new_fd,

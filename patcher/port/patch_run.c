@@ -81,13 +81,11 @@ static kerf_err open_inputs(struct run *r)
     const struct kerf_patch_options *o = r->options;
     kerf_err err = KERF_OK;
 
-    if (o->old_path != NULL) {
+    if (o->in_place) {
+        err = kerf_posix_open_slot(o->old_path, false, &r->old_fd, &r->why);
+    } else if (o->old_path != NULL) {
         /* A pipe can't be the old image; without O_NONBLOCK opening one waits for a writer, before that can be said. */
-        err = open_input(o->old_path,
-                         !o->in_place ? O_NONBLOCK
-                         : r->device  ? O_RDWR | O_EXCL
-                                      : O_RDWR,
-                         &r->old_fd, &r->why);
+        err = open_input(o->old_path, O_NONBLOCK, &r->old_fd, &r->why);
     }
     if (err == KERF_OK && strcmp(o->delta_path, "-") == 0) {
         r->delta_fd = STDIN_FILENO;
@@ -142,7 +140,10 @@ static kerf_err open_partial(struct run *r)
         return KERF_ERR_RAM;
     }
     (void)snprintf(r->partial_path, len, "%s%s", path, r->device ? "" : ".kerf-partial");
-    r->writer.fd = open(r->partial_path, O_RDWR | O_CLOEXEC | (r->device ? O_EXCL : O_CREAT), 0666);
+    if (r->device) {
+        return kerf_posix_open_slot(r->partial_path, false, &r->writer.fd, &r->why);
+    }
+    r->writer.fd = open(r->partial_path, O_RDWR | O_CLOEXEC | O_CREAT, 0666);
     if (r->writer.fd < 0) {
         kerf_why_errno(&r->why, "write", r->partial_path, errno);
         return KERF_ERR_FLASH;

@@ -307,6 +307,30 @@ kerf_err kerf_posix_size(int fd, const char *name, uint64_t *size, bool *exact, 
     return KERF_OK;
 }
 
+kerf_err kerf_posix_open_slot(const char *path, bool create, int *fd, struct kerf_why *why)
+{
+    struct stat st;
+    bool there = stat(path, &st) == 0;
+    bool device = there && S_ISBLK(st.st_mode);
+
+    *fd = -1;
+    if (there && S_ISCHR(st.st_mode)) {
+        kerf_why_set(
+            why,
+            "can't write '%s': it is a character device: name a file or block device; for raw flash (/dev/mtd0) "
+            "its block device (/dev/mtdblock0)",
+            path);
+        return KERF_ERR_FLASH;
+    }
+    *fd = open(path, O_RDWR | O_CLOEXEC | (device ? O_EXCL : create ? O_CREAT : 0), create ? 0600 : 0);
+    if (*fd < 0 && device && errno == EBUSY) {
+        kerf_why_set(why, "can't write '%s': it is in use: unmount it, and end what else has it", path);
+    } else if (*fd < 0) {
+        kerf_why_errno(why, "write", path, errno);
+    }
+    return *fd < 0 ? KERF_ERR_FLASH : KERF_OK;
+}
+
 bool kerf_posix_holds(int fd, uint64_t len, const struct kerf_digest *digest, struct kerf_sha256_digest *whole)
 {
     uint8_t buf[KERF_POSIX_LINE];

@@ -80,6 +80,13 @@ void kerf_posix_free(struct kerf_posix *posix);
 KERF_MUST_USE kerf_err kerf_posix_size(int fd, const char *name, uint64_t *size, bool *exact, struct kerf_why *why);
 
 /*
+ * Opens a slot to read and write it: a file (`create`: made where there is none), or a block device, exclusively: one that is in use,
+ * mounted or part of another device, is refused, and so are character devices, raw flash (MTD) among them, whose sectors nobody
+ * erases here. KERF_ERR_FLASH, and the reason in `why`.
+ */
+KERF_MUST_USE kerf_err kerf_posix_open_slot(const char *path, bool create, int *fd, struct kerf_why *why);
+
+/*
  * Is the image with this digest in the first `len` bytes of an open file or block device? false also where it can't be read. If so,
  * *whole is all of the digest.
  */
