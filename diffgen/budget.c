@@ -19,6 +19,7 @@
 #define INDEX_LEAST 65536u  /* bytes of the coarse index */
 #define DEFAULT_EXTRA 64000000u
 #define SCANS 4u /* that may be kept beside the first */
+#define STEP_MOST 8u /* of a suffix array that was thinned: beyond, a coarse index does as well */
 
 static uint64_t limit_of(const struct kerf_work *w)
 {
@@ -50,6 +51,30 @@ static uint64_t least(const struct kerf_work *w, bool plans, uint64_t refs, uint
            (plans ? w->new_side.len + budgets + PLANNER + MAPPED_BYTES * old_refs + (uint64_t)LZ_LEAST * LZ_BYTE : 0);
 }
 
+/* Of a suffix array, or of what is left of it. */
+static uint64_t suffixes(const struct kerf_work *w, unsigned step)
+{
+    return 4 * (uint64_t)w->old_side.len / step + SUFFIX_EXTRA;
+}
+
+/*
+ * For bsdiff's plan there is less in memory than later: then a suffix array may fit as a whole, and later one suffix of so many.
+ * 0: there is no room for it. `wanted`: memory that is to be left to others, if that takes no more than STEP_MOST.
+ */
+static unsigned suffix_step(const struct kerf_work *w, uint64_t limit, uint64_t refs, uint64_t left, uint64_t wanted)
+{
+    unsigned step = 1;
+
+    if (w->old_side.len > INT32_MAX || PROGRAM + scanned(w, refs) + suffixes(w, 1) > limit ||
+        suffixes(w, STEP_MOST) > left) {
+        return 0;
+    }
+    while (step < STEP_MOST && suffixes(w, step) + wanted > left) {
+        step++;
+    }
+    return step;
+}
+
 /* Takes at most `most` of what is left. */
 static uint64_t take(uint64_t *left, uint64_t most)
 {
@@ -77,7 +102,9 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
     uint64_t mapped = MAPPED_BYTES * (uint64_t)w->old_side.ref_count;
     uint64_t fixed = least(w, plans, refs, w->old_side.ref_count);
     uint64_t limit = limit_of(w);
-    uint64_t suffixes = 4 * old_len + SUFFIX_EXTRA;
+    /* A window of new to look back at, and matches of one byte of new in eight, if that is not too much. */
+    uint64_t window = old_len == 0 || new_len < LZ_MOST ? new_len : LZ_MOST;
+    uint64_t wanted = window * LZ_BYTE + new_len / 8 * MATCH_BYTES;
     uint64_t both = old_len + new_len;
     uint64_t scan = both + both * 5 / 16 + old_len + REF_BYTES * refs; /* of another set of kinds */
     uint64_t left = limit < fixed ? 0 : limit - fixed;
@@ -85,13 +112,11 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
     if (w->order != NULL) {
         left = UINT64_MAX; /* in place, for small devices: everything is looked at again and again */
     }
-    b->coarse = left < suffixes || old_len > INT32_MAX;
-    b->index = INDEX_LEAST + old_len / 256 + take(&left, b->coarse ? left / 4 * 3 : suffixes);
+    b->step = suffix_step(w, limit, refs, left, wanted);
+    b->index = INDEX_LEAST + old_len / 256 + take(&left, b->step == 0 ? left / 4 * 3 : suffixes(w, b->step));
     b->lz_window = (size_t)new_len;
     if (w->order == NULL) {
-        uint64_t most = old_len == 0 || new_len < LZ_MOST ? new_len : LZ_MOST;
-
-        b->lz_window = LZ_LEAST + (size_t)(take(&left, most * LZ_BYTE) / LZ_BYTE);
+        b->lz_window = LZ_LEAST + (size_t)(take(&left, window * LZ_BYTE) / LZ_BYTE);
     }
     /* Another set in place of the first: what is masked for it, and where it has no references. */
     b->sets = w->image.region_count > 0 && take(&left, 2 * both) == 2 * both;

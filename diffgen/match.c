@@ -29,29 +29,25 @@ struct kerf_match_memory {
  * Where the suffixes that begin with two given bytes lie in the suffix array: from w->buckets[pair] to before the next
  * pair's. The search begins there, which saves the steps that miss the cache most.
  */
-static kerf_err fill_buckets(struct kerf_work *w)
+static void fill_buckets(struct kerf_work *w)
 {
     const uint8_t *bytes = w->old_side.masked_of_all;
     size_t len = w->old_side.len;
     uint32_t start = 0;
 
-    w->buckets = calloc(65537, sizeof *w->buckets);
-    if (w->buckets == NULL) {
-        return KERF_ERR_RAM;
-    }
-    for (size_t i = 0; i + 1 < len; i++) {
+    memset(w->buckets, 0, 65537 * sizeof *w->buckets);
+    for (size_t i = 0; i + 1 < len; i += w->suffix_step) {
         w->buckets[(size_t)bytes[i] << 8 | bytes[i + 1]]++;
     }
     for (unsigned pair = 0; pair < 65536; pair++) {
         uint32_t count = w->buckets[pair];
 
         /* The last byte alone comes before all that begin with it. */
-        start += len > 0 && pair == (unsigned)bytes[len - 1] << 8;
+        start += len > 0 && (len - 1) % w->suffix_step == 0 && pair == (unsigned)bytes[len - 1] << 8;
         w->buckets[pair] = start;
         start += count;
     }
     w->buckets[65536] = start;
-    return KERF_OK;
 }
 
 kerf_err kerf_match_prepare(struct kerf_work *w)
@@ -66,17 +62,41 @@ kerf_err kerf_match_prepare(struct kerf_work *w)
     }
     w->matches->count = pages;
     atomic_init(&w->matches->left, w->budget.match_pages);
-    if (w->budget.coarse) {
+    if (w->budget.step == 0) {
         return kerf_coarse_open(&w->old_side, w->budget.index, &w->coarse);
     }
     w->suffixes = malloc((len + 1) * sizeof *w->suffixes);
-    if (w->suffixes == NULL) {
+    w->buckets = malloc(65537 * sizeof *w->buckets);
+    if (w->suffixes == NULL || w->buckets == NULL) {
         return KERF_ERR_RAM;
     }
+    w->suffix_step = 1;
+    w->suffix_count = len;
     if (len > 0 && divsufsort(w->old_side.masked_of_all, w->suffixes, (saidx_t)len) != 0) {
         return KERF_ERR_RAM;
     }
-    return fill_buckets(w);
+    fill_buckets(w);
+    return KERF_OK;
+}
+
+void kerf_match_thin(struct kerf_work *w)
+{
+    size_t count = 0;
+
+    if (w->budget.step <= 1) {
+        return;
+    }
+    for (size_t i = 0; i < w->suffix_count; i++) {
+        if ((size_t)w->suffixes[i] % w->budget.step == 0) {
+            w->suffixes[count++] = w->suffixes[i];
+        }
+    }
+    int32_t *fewer = realloc(w->suffixes, (count + 1) * sizeof *w->suffixes);
+
+    w->suffixes = fewer != NULL ? fewer : w->suffixes;
+    w->suffix_count = count;
+    w->suffix_step = w->budget.step;
+    fill_buckets(w);
 }
 
 void kerf_match_free(struct kerf_work *w)
@@ -101,7 +121,7 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
     size_t old_len = w->old_side.len;
     size_t p_len = w->new_side.len - new_pos;
     size_t low = 0;
-    size_t high = old_len;
+    size_t high = w->suffix_count;
     size_t low_len = 0; /* bytes that suffix[low] and p have in common; those between share the fewer of both */
     size_t high_len = 0;
 
@@ -135,9 +155,9 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
         }
     }
     size_t a = (size_t)w->suffixes[low];
-    size_t b = (size_t)w->suffixes[high < old_len ? high : low];
+    size_t b = (size_t)w->suffixes[high < w->suffix_count ? high : low];
     size_t a_len = kerf_match_common(old_bytes + a, p, low_len, old_len - a < p_len ? old_len - a : p_len);
-    size_t b_len = kerf_match_common(old_bytes + b, p, high < old_len ? high_len : low_len,
+    size_t b_len = kerf_match_common(old_bytes + b, p, high < w->suffix_count ? high_len : low_len,
                                      old_len - b < p_len ? old_len - b : p_len);
 
     *old_pos = a_len > b_len ? a : b;
@@ -168,7 +188,8 @@ static _Atomic uint32_t *recall(const struct kerf_work *w, size_t new_pos)
     return page != NULL ? &page[new_pos % PAGE] : NULL;
 }
 
-uint32_t kerf_match_at(const struct kerf_work *w, size_t new_pos)
+/* What kerf_match_longest() finds there. */
+static uint32_t find_at(const struct kerf_work *w, size_t new_pos)
 {
     _Atomic uint32_t *known = recall(w, new_pos);
     uint32_t match = known == NULL ? UNKNOWN : atomic_load_explicit(known, memory_order_relaxed);
@@ -181,6 +202,32 @@ uint32_t kerf_match_at(const struct kerf_work *w, size_t new_pos)
         }
     }
     return match;
+}
+
+uint32_t kerf_match_at(const struct kerf_work *w, size_t new_pos)
+{
+    const uint8_t *p = w->new_side.masked_of_all + new_pos;
+    size_t left = w->new_side.len - new_pos < COMPARE_MAX ? w->new_side.len - new_pos : COMPARE_MAX;
+    uint32_t best = find_at(w, new_pos);
+    size_t best_len = 0;
+
+    /* Of a match between the positions that are left a later byte lies at one of them. */
+    for (size_t ahead = 0; w->suffix_step > 1 && ahead < w->suffix_step && ahead < left; ahead++) {
+        uint32_t at = find_at(w, new_pos + ahead);
+
+        if (at == KERF_MATCH_NONE || at < ahead) {
+            continue;
+        }
+        size_t start = at - ahead;
+        size_t len = kerf_match_common(w->old_side.masked_of_all + start, p, 0,
+                                       w->old_side.len - start < left ? w->old_side.len - start : left);
+
+        if (len > best_len && len >= MATCH_MIN) {
+            best_len = len;
+            best = (uint32_t)start;
+        }
+    }
+    return best;
 }
 
 kerf_err kerf_segments_add(struct kerf_segments *segments, const struct kerf_segment *segment)

@@ -174,6 +174,7 @@ static kerf_err plan_greedy(struct kerf_search *s, struct kerf_plan *plan)
 
     if (err == KERF_OK) {
         err = kerf_match_greedy(s->w, &plan->segments);
+        kerf_match_thin(s->w);
     }
     if (err == KERF_OK && s->effort->rounds > 0) {
         err = kerf_encode_literal_costs(s->w, &plan->segments);

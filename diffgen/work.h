@@ -186,8 +186,8 @@ struct kerf_run_of_sectors {
 
 /* How the host's memory is spent. budget.c */
 struct kerf_budget {
-    bool coarse; /* no suffix array, but an index of as many bytes: */
-    uint64_t index;
+    unsigned step;      /* one suffix of so many stays in the suffix array when plans are made; 0: there is none, */
+    uint64_t index;     /* but a coarse index of as many bytes */
     size_t lz_window;   /* bytes of new that are looked back at */
     size_t match_pages; /* pages of matches that are remembered at most */
     bool sets;          /* several sets of kinds are tried, not just all and none, */
@@ -205,7 +205,9 @@ struct kerf_work {
     struct kerf_side old_side, new_side;
     struct kerf_budget budget;
     struct kerf_coarse *coarse; /* matches by it; NULL: by the suffix array */
-    int32_t *suffixes;          /* suffix array of old_side.masked_of_all */
+    int32_t *suffixes;          /* suffix array of old_side.masked_of_all, of its positions at multiples of */
+    unsigned suffix_step;       /* this; */
+    size_t suffix_count;        /* so many */
     uint32_t *buckets;          /* where in it the suffixes of each pair of first bytes start */
     uint8_t *literal_cost; /* each byte of new as a literal, in bits / KERF_LITERAL_BIT; NULL until the plan needs it */
     struct kerf_match_memory *matches; /* what kerf_match_at() found before; NULL: it was not asked */
@@ -274,8 +276,10 @@ void kerf_coarse_close(struct kerf_coarse *coarse);
 
 /* --- match.c: suffix array of old, longest matches, bsdiff's choice of segments. --- */
 KERF_MUST_USE kerf_err kerf_match_prepare(struct kerf_work *w);
+/* Leaves of the suffix array what the budget has memory for from now on. Before the first kerf_match_at(). */
+void kerf_match_thin(struct kerf_work *w);
 void kerf_match_free(struct kerf_work *w);
-/* Longest match of masked new[new_pos..) in masked old: its length, and where. */
+/* Longest match of masked new[new_pos..) in masked old, at the positions that are left: its length, and where. */
 size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old_pos);
 /*
  * Where the longest match of new[new_pos ..) lies in old; KERF_MATCH_NONE: none that is worth a segment. What was found is
