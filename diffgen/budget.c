@@ -18,7 +18,7 @@
 #define MATCH_BYTES 4u      /* of memory for each byte of new whose match is remembered */
 #define INDEX_LEAST 65536u  /* bytes of the coarse index */
 #define DEFAULT_EXTRA 64000000u
-#define SCANS 4u /* that may be kept beside the first */
+#define SCANS 4u     /* that may be kept beside the first */
 #define STEP_MOST 8u /* of a suffix array that was thinned: beyond, a coarse index does as well */
 
 static uint64_t limit_of(const struct kerf_work *w)
@@ -48,7 +48,9 @@ static uint64_t least(const struct kerf_work *w, bool plans, uint64_t refs, uint
                            : 2 * (uint64_t)w->new_side.len + (w->image.region_count > 0 ? w->old_side.len : 0);
 
     return PROGRAM + scanned(w, refs) + INDEX_LEAST + w->old_side.len / 256 +
-           (plans ? w->new_side.len + budgets + PLANNER + MAPPED_BYTES * old_refs + (uint64_t)LZ_LEAST * LZ_BYTE : 0);
+           (plans ? w->new_side.len + w->new_side.len / 32 + budgets + PLANNER + MAPPED_BYTES * old_refs +
+                        (uint64_t)LZ_LEAST * LZ_BYTE
+                  : 0);
 }
 
 /* Of a suffix array, or of what is left of it. */
@@ -119,8 +121,8 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
         b->lz_window = LZ_LEAST + (size_t)(take(&left, window * LZ_BYTE) / LZ_BYTE);
     }
     /* Another set in place of the first: what is masked for it, and where it has no references. */
-    b->sets = w->image.region_count > 0 && take(&left, 2 * both) == 2 * both;
-    b->match_pages = (size_t)(take(&left, MATCH_BYTES * new_len) / MATCH_BYTES / 1024) + 1;
+    b->sets = w->image.region_count > 0 && left >= 2 * both && take(&left, 2 * both) > 0;
+    b->match_pages = (size_t)(take(&left, MATCH_BYTES * new_len) / MATCH_BYTES / KERF_MATCH_PAGE) + 1;
     b->keep_scans = w->image.region_count == 0 || (b->sets && take(&left, SCANS * scan) == SCANS * scan);
 
     /* What one more thread takes: its scan is there; a planner, literal costs, what it learns about old. */

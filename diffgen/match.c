@@ -9,8 +9,7 @@
 
 #include "diffgen/work.h"
 
-#define COMPARE_MAX 4096u /* bytes compared in one step of the binary search */
-#define PAGE 1024u
+#define COMPARE_MAX 4096u        /* bytes compared in one step of the binary search */
 #define UNKNOWN (UINT32_MAX - 1) /* not looked up yet */
 #define MATCH_MIN 4              /* bytes of a match that is worth a segment */
 #define MIN_GAIN 8               /* a new match must be better than the running one by more than this many bytes */
@@ -22,7 +21,7 @@
 struct kerf_match_memory {
     size_t count;
     atomic_size_t left;                  /* pages that there is still memory for */
-    _Atomic(_Atomic uint32_t *) pages[]; /* PAGE positions in old each; NULL: none yet */
+    _Atomic(_Atomic uint32_t *) pages[]; /* KERF_MATCH_PAGE positions in old each; NULL: none yet */
 };
 
 /*
@@ -54,7 +53,7 @@ kerf_err kerf_match_prepare(struct kerf_work *w)
 {
     size_t len = w->old_side.len;
 
-    size_t pages = w->new_side.len / PAGE + 1;
+    size_t pages = w->new_side.len / KERF_MATCH_PAGE + 1;
 
     w->matches = calloc(1, sizeof *w->matches + pages * sizeof w->matches->pages[0]);
     if (w->matches == NULL) {
@@ -167,15 +166,15 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
 /* Where the answer for a byte of new is kept; NULL: no memory for it. */
 static _Atomic uint32_t *recall(const struct kerf_work *w, size_t new_pos)
 {
-    _Atomic(_Atomic uint32_t *) *place = &w->matches->pages[new_pos / PAGE];
+    _Atomic(_Atomic uint32_t *) *place = &w->matches->pages[new_pos / KERF_MATCH_PAGE];
     _Atomic uint32_t *page = atomic_load_explicit(place, memory_order_acquire);
 
     if (page == NULL) {
         bool room = atomic_load(&w->matches->left) >
                     0; /* two threads may see the last one: that is one too many, no more */
-        _Atomic uint32_t *made = room ? malloc(PAGE * sizeof *made) : NULL;
+        _Atomic uint32_t *made = room ? malloc(KERF_MATCH_PAGE * sizeof *made) : NULL;
 
-        for (size_t i = 0; made != NULL && i < PAGE; i++) {
+        for (size_t i = 0; made != NULL && i < KERF_MATCH_PAGE; i++) {
             atomic_init(&made[i], UNKNOWN);
         }
         if (made != NULL && atomic_compare_exchange_strong(place, &page, made)) {
@@ -185,7 +184,7 @@ static _Atomic uint32_t *recall(const struct kerf_work *w, size_t new_pos)
             free((void *)made); /* another thread was quicker: its page */
         }
     }
-    return page != NULL ? &page[new_pos % PAGE] : NULL;
+    return page != NULL ? &page[new_pos % KERF_MATCH_PAGE] : NULL;
 }
 
 /* What kerf_match_longest() finds there. */

@@ -20,7 +20,7 @@ static const struct split splits[] = {
 };
 
 #define TABLE_CODE_MAX 48u /* 65536 counters: more are not told apart */
-#define LEARNED_MAX 1024u  /* each reference looks through them all */
+#define LEARNED_MAX 512u   /* each reference looks through them all */
 
 static unsigned share(uint64_t ram, unsigned part, unsigned most)
 {

@@ -7,6 +7,7 @@
 
 #define ROUNDS_MAX 12u
 #define MEASURED 1u /* rounds in which every byte is priced as a literal too: it takes as long as the rest of a round */
+#define ROUNDS_LARGE 2u  /* for large images, where nothing is measured: that gains nothing */
 #define SPLIT_MARGIN 32u /* a split that falls behind by one in this many is given up */
 #define SPLITS_MAX 8u
 
@@ -233,18 +234,20 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
 {
     struct kerf_plan last = {0};
     unsigned rounds = s->effort->rounds;
+    unsigned most = s->large ? ROUNDS_LARGE : ROUNDS_MAX;
+    unsigned measured = s->large ? 0 : MEASURED;
     kerf_err err = KERF_OK;
 
     for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
         kerf_cost before = plan->encoding.total;
 
         kerf_search_tell(s->w, "planning", i, rounds);
-        err = kerf_search_round(s, plan, &last, i < MEASURED);
+        err = kerf_search_round(s, plan, &last, i < measured);
         if ((i > 0 && plan->encoding.total > before - before / 256) || kerf_search_is_noise(s, plan)) {
             break;
         }
         /* While a round gains that much, the next is worth its time. */
-        if (i + 1 == rounds && rounds < ROUNDS_MAX && plan->encoding.total < before - before / 64) {
+        if (i + 1 == rounds && rounds < most && plan->encoding.total < before - before / 64) {
             rounds++;
         }
     }

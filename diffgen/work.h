@@ -196,6 +196,7 @@ struct kerf_budget {
 };
 
 #define KERF_MATCH_NONE UINT32_MAX /* of kerf_match_at() */
+#define KERF_MATCH_PAGE 256u       /* bytes of new whose matches are remembered together */
 
 struct kerf_work {
     const struct kerf_diff_options *options;
