@@ -285,8 +285,7 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
     }
     run.c = c;
     run.h = header;
-    (void)kerf_run_open(&run);
-    kerf_run_reset(&run);
+    kerf_run_reset(&run, kerf_run_open(&run));
 
     kerf_err err = kerf_header_tables(chunk0, header, run.regions, run.ranges);
 

@@ -77,7 +77,7 @@ struct kerf_codec {
     uint8_t copying;    /* `left` is of a segment, not of a gap */
     uint8_t from_new;   /* the segment's source is new */
     uint8_t joined;     /* no literals were between the segments */
-    uint8_t jump;       /* enum jump in source.c */
+    uint8_t jump;       /* encoding, for statistics: enum jump in source.c */
     uint8_t old_prev;   /* source byte before src_pos */
     uint8_t last_diff;  /* newest nonzero difference of a byte */
     uint8_t equal_history, ref_history;

@@ -23,7 +23,7 @@ enum source {
 struct prediction {
     kerf_addr target;
     enum source source;
-    unsigned slot; /* SOURCE_EXACT: of this target among the learned ones */
+    uint16_t slot; /* SOURCE_EXACT: of this target among the learned ones */
 };
 
 static bool in_image(const struct kerf_run *run, kerf_addr addr)
@@ -202,7 +202,7 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
         }
         if (found.distance <= reach) {
             shift = found.shift;
-            pr->slot = found.slot;
+            pr->slot = (uint16_t)found.slot;
             pr->source = found.distance == 0 ? SOURCE_EXACT : found.distance <= WORD_REACH ? SOURCE_NEAR : SOURCE_NONE;
         }
     }
@@ -319,7 +319,7 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
     if (!in_image(run, ref->target)) {
         ref->kind = in_ranges(run, ref->target) ? KERF_REF_RAM : KERF_REF_NONE;
     }
-    return (view->kinds >> ref->kind & 1) != 0 && ref->kind != KERF_REF_NONE;
+    return ((view->kinds & ~(1u << KERF_REF_NONE)) >> ref->kind & 1) != 0;
 }
 
 #if KERF_ENCODER
@@ -413,9 +413,16 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
         return r;
     }
 #endif
-    const struct kerf_isa_view view = {run->view, kerf_run_addr(run, r->old_addr + (c->src_pos - r->old_pos)),
-                                       r->kinds,  c->src_pos >= c->insn_end,
-                                       c->record, (uint32_t)(c->insn_end - c->src_pos)};
+    struct kerf_isa_view view;
+
+    view.p = run->view;
+    view.pc = kerf_run_addr(run, r->old_addr + (c->src_pos - r->old_pos));
+    view.kinds = r->kinds;
+    view.boundary = c->src_pos >= c->insn_end;
+#if KERF_ISA_HAS_BTF
+    view.record = c->record;
+    view.rest = (uint32_t)(c->insn_end - c->src_pos);
+#endif
     unsigned step = 0;
 
     bool pair = pair_find(run, ref);

@@ -77,9 +77,8 @@ struct kerf_run {
     uint16_t *counters; /* single ones, then those of numbers */
     uint16_t *flags;    /* tables of one size, of references and of equal bytes */
     uint16_t *bytes;
-    int16_t *weights; /* in front of the counters; behind these: */
-    uint16_t *end;
-    uint8_t *out; /* decoding: bytes of new from out_pos on that this call produced */
+    int16_t *weights; /* in front of the counters */
+    uint8_t *out;     /* decoding: bytes of new from out_pos on that this call produced */
     kerf_pos out_pos;
 #if KERF_ENCODER
     const uint8_t *new_image; /* encoding: the new image, else NULL */
@@ -137,8 +136,8 @@ static inline void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t
 }
 #endif
 
-/* Says where the tables of run->c are, by run->h. Returns the bytes of both. */
-size_t kerf_run_open(struct kerf_run *run);
+/* Says where the tables of run->c are, by run->h. Returns their end. */
+uint16_t *kerf_run_open(struct kerf_run *run);
 #if KERF_POS_BITS == 64
 /* Writes run->regions and run->ranges to the workspace, and reads them; where positions have 32 bits they are there. */
 void kerf_run_keep_regions(struct kerf_run *run);
@@ -154,8 +153,8 @@ static inline void kerf_run_load_regions(struct kerf_run *run)
     (void)run;
 }
 #endif
-/* Sets every counter and weight to its start value. */
-void kerf_run_reset(struct kerf_run *run);
+/* Sets every counter and weight to its start value. `end`: where run->bytes end. */
+void kerf_run_reset(struct kerf_run *run, const uint16_t *end);
 
 /* Codes the number v in the context `which`. Here and below: a decoder computes nothing of what there is to encode. */
 #if KERF_ENCODER

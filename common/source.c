@@ -67,8 +67,8 @@ static kerf_shift code_distance(struct kerf_run *run, kerf_shift distance)
     return kerf_run_shift(run, (kerf_pos)0 - v - 1);
 }
 
-/* How the source of a segment is told, left in c->jump. Segments from new are not told by the map. */
-static void code_jump(struct kerf_run *run, kerf_shift distance)
+/* How the source of a segment is told. Segments from new are not told by the map. */
+static unsigned code_jump(struct kerf_run *run, kerf_shift distance)
 {
     struct kerf_codec *c = run->c;
     uint16_t *counters = run->counters + KERF_SYM_JUMP + 8 * (size_t)(2 * c->from_new + c->joined);
@@ -90,7 +90,10 @@ static void code_jump(struct kerf_run *run, kerf_shift distance)
     while (jump < JUMP_LAST && kerf_model_bit(&run->k, &counters[jump], jump < wanted)) {
         jump++;
     }
+#if KERF_ENCODER
     c->jump = (uint8_t)jump;
+#endif
+    return jump;
 }
 
 #if KERF_ENCODER
@@ -113,10 +116,9 @@ void kerf_run_segment_decode(struct kerf_run *run)
     if (run->h->flags & KERF_FLAG_READS_NEW) {
         c->from_new = (uint8_t)kerf_model_bit(&run->k, &run->counters[KERF_SYM_SOURCE + c->from_new], from_new);
     }
-    code_jump(run, distance);
 
+    unsigned jump = code_jump(run, distance);
     kerf_shift *recent = c->recent[c->from_new];
-    unsigned jump = c->jump;
     unsigned i = recent_of[jump];
     enum kerf_number which = KERF_NUM_LEN_OLD;
 

@@ -94,7 +94,7 @@ void kerf_run_keep_regions(struct kerf_run *run)
 }
 #endif
 
-size_t kerf_run_open(struct kerf_run *run)
+uint16_t *kerf_run_open(struct kerf_run *run)
 {
     const struct kerf_header *h = run->h;
     size_t pair = is_wide(h) ? 16 : 8;
@@ -122,8 +122,7 @@ size_t kerf_run_open(struct kerf_run *run)
     run->counters = (uint16_t *)p + WEIGHTS;
     run->flags = run->counters + KERF_SYM_COUNT + numbers * (number_nodes(h) + 2);
     run->bytes = run->flags + (h->old_size == 0 ? 0 : KERF_FLAG_TABLES * flag_size(h));
-    run->end = run->bytes + KERF_BYTE_TABLES * (size_t)kerf_table_size(h->model.table_code);
-    return (uintptr_t)run->end - (uintptr_t)run->c;
+    return run->bytes + KERF_BYTE_TABLES * (size_t)kerf_table_size(h->model.table_code);
 }
 
 size_t kerf_codec_workspace(const struct kerf_header *header)
@@ -135,12 +134,12 @@ size_t kerf_codec_workspace(const struct kerf_header *header)
     }
     run.c = NULL;
     run.h = header;
-    return (kerf_run_open(&run) + 7) & ~(size_t)7;
+    return ((uintptr_t)kerf_run_open(&run) + 7) & ~(uintptr_t)7;
 }
 
-void kerf_run_reset(struct kerf_run *run)
+void kerf_run_reset(struct kerf_run *run, const uint16_t *end)
 {
-    for (uint16_t *t = (uint16_t *)(void *)run->weights; t < run->end; t++) {
+    for (uint16_t *t = (uint16_t *)(void *)run->weights; t < end; t++) {
         *t = t < run->counters ? KERF_WEIGHT_ONE * 7 / 20 : KERF_COUNTER_INIT;
     }
 }

@@ -87,7 +87,7 @@ static kerf_err begin(struct kerf_patcher *p, const struct kerf_port *port)
     p->status.new_size = h->new_size;
     p->payload_left = h->payload_size;
     begin_chunk(p, h->chunk0_len - h->header_len);
-    p->chunk_at = p->page_at - h->chunk_size - (uint32_t)sizeof(uint32_t) * h->group;
+    p->chunk_at = p->page_at - h->chunk_size - (uint32_t)kerf_patcher_group(h);
     p->in_pos = p->chunk_at + h->header_len;
     p->in_end = p->chunk_at + h->chunk0_len;
     memmove(chunk_of(p), received, h->chunk0_len);

@@ -143,13 +143,19 @@ struct kerf_patcher;
 /* Alignment that the workspace block needs, in bytes. */
 #define KERF_WORKSPACE_ALIGN 8u
 
+/* In place: bytes of workspace for the numbers of the sectors in a group. */
+static inline size_t kerf_patcher_group(const struct kerf_header *header)
+{
+    return KERF_IN_PLACE ? sizeof(uint32_t) * header->group : 0;
+}
+
 /*
  * Bytes of workspace for a container with this header on this port: what the header declares (kerf_header_workspace)
  * plus the page buffer.
  */
 static inline size_t kerf_patcher_workspace(const struct kerf_header *header, const struct kerf_port *port)
 {
-    return kerf_header_workspace(header) + sizeof(uint32_t) * header->group + port->page_size + 16;
+    return kerf_header_workspace(header) + kerf_patcher_group(header) + port->page_size + 16;
 }
 
 /* The smallest workspace that kerf_patcher_init() takes, whatever the container. */

@@ -22,7 +22,7 @@ enum {
     BITS_LDI_HIGH = 8
 };
 
-static const struct kerf_form_base bases[] = {{0, 16, 0, 0}, {2, 0, 0, 0}, {0, 16, 0, 0x800}};
+static const struct kerf_form_base bases[] = {{0, 16, 0, 0}, {2, 0, 0, 0}, {0, 16, 0, 0x20}};
 
 static const struct kerf_form_bits bits[] = {
     {16, 1, 16}, {0, 17, 1}, {4, 18, 5}, /* BITS_CALL */

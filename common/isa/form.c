@@ -64,7 +64,7 @@ kerf_addr kerf_forms_code(const struct kerf_forms *set, unsigned form, uint8_t *
     uint32_t v;
 
     if (HAS_AFTER) {
-        from += (kerf_addr)((kerf_shift)base->after * 4096);
+        from += (kerf_addr)((kerf_shift)base->after * (1 << 18));
     }
     if (target == NULL) {
         v = up_down && (fields & top) == 0 ? 0 - fields : (fields ^ top) - (up_down ? 0 : top);
@@ -78,7 +78,12 @@ kerf_addr kerf_forms_code(const struct kerf_forms *set, unsigned form, uint8_t *
         v = (v & 0x80000000u) != 0 ? (0 - v) & ~top : v | top;
     }
     /* Of shorter instructions the bytes behind them come back as they were. */
-    (is_big(set) ? kerf_store_be32 : kerf_store_le32)(p, insn ^ move_fields(set, f, fields ^ v, true));
+    insn ^= move_fields(set, f, fields ^ v, true);
+    if (is_big(set)) {
+        kerf_store_be32(p, insn);
+    } else {
+        kerf_store_le32(p, insn);
+    }
     return 0;
 }
 
@@ -163,7 +168,7 @@ static void find_lows(const struct kerf_forms *set, const uint8_t *p, struct ker
 unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
     unsigned kinds = view->kinds & ~(1u << KERF_REF_NONE | 1u << KERF_REF_LOW);
-    unsigned padding = KERF_ISA_HAS_XTENSA && set->padding != NULL ? set->padding(view) : 0;
+    unsigned padding = KERF_ISA_HAS_XTENSA && set->padded ? kerf_xtensa_padding(view) : 0;
 
     if ((view->pc & set->align) != 0) {
         return 1;

@@ -21,12 +21,12 @@ struct kerf_form_bits {
     uint8_t from, to, width;
 };
 
-/* What a value is counted from: ((pc + before) rounded down to a multiple of 2^n) + after * 2^12. */
+/* What a value is counted from: ((pc + before) rounded down to a multiple of 2^n) + after * 2^18. */
 struct kerf_form_base {
     uint8_t before;
     uint8_t align; /* half of n; 16: nothing is left of the pc, the value is absolute */
     uint8_t round; /* not 0: 2^round is added to a value before its lower bits are cut off: its second half is signed */
-    int16_t after;
+    int8_t after;
 };
 
 struct kerf_form {
@@ -67,18 +67,21 @@ struct kerf_forms {
     const struct kerf_form *forms;
     const struct kerf_form_bits *bits;
     const struct kerf_form_base *bases;
-    unsigned (*padding)(const struct kerf_isa_view *view); /* NULL, or: bytes here that are none of an instruction */
     struct kerf_form_pairs pairs;
     uint8_t align; /* the lowest bits of the pc, 0 where instructions start */
     uint8_t
         opcode; /* 0: the opcode is bits 0-15, 16: bits 16-31, KERF_FORMS_UPPER: bits 24-31 and, above them, bits 8-15 */
     uint8_t swept; /* instructions of at most so many bytes are taken only where the sweep says that one starts */
     bool big;      /* instructions are big-endian words of 4 bytes */
+    bool padded;   /* kerf_xtensa_padding() is asked */
     bool alone;    /* first halves count without a second one, as KERF_REF_PAIR2 */
 };
 
 extern const struct kerf_forms kerf_forms_thumb, kerf_forms_a32, kerf_forms_aarch64, kerf_forms_avr, kerf_forms_mips_le,
     kerf_forms_mips_be, kerf_forms_riscv32, kerf_forms_riscv64, kerf_forms_xtensa_call0, kerf_forms_xtensa_windowed;
+
+/* Bytes at the view that are none of an instruction. xtensa.c */
+unsigned kerf_xtensa_padding(const struct kerf_isa_view *view);
 
 /* As in isa.h. */
 #if KERF_FORMS

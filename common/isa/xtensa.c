@@ -28,7 +28,7 @@ enum {
 };
 
 /* L32R counts words back from the 256 KiB below the pc's next word. */
-static const struct kerf_form_base bases[] = {{4, 0, 0, 0}, {4, 1, 0, 0}, {3, 1, 0, -0x40}};
+static const struct kerf_form_base bases[] = {{4, 0, 0, 0}, {4, 1, 0, 0}, {3, 1, 0, -1}};
 
 static const struct kerf_form_bits bits[] = {
     {6, 2, 18},             /* BITS_CALL */
@@ -61,7 +61,7 @@ static const struct kerf_form forms[] = {
  * Zeros up to a multiple of 4, where functions and loops start. Three of them are an instruction for the sweep (padding,
  * too); shifts by register, SSL and SLL, have one in front.
  */
-static unsigned padding(const struct kerf_isa_view *view)
+unsigned kerf_xtensa_padding(const struct kerf_isa_view *view)
 {
     const uint8_t *p = view->p;
     unsigned phase = (unsigned)view->pc & 3;
@@ -73,7 +73,7 @@ static unsigned padding(const struct kerf_isa_view *view)
 }
 
 const struct kerf_forms kerf_forms_xtensa_call0 = {
-    .forms = forms, .bits = bits, .bases = bases, .padding = padding, .swept = 4};
+    .forms = forms, .bits = bits, .bases = bases, .padded = true, .swept = 4};
 const struct kerf_forms kerf_forms_xtensa_windowed = {
-    .forms = forms + AT_WINDOWED, .bits = bits, .bases = bases, .padding = padding, .swept = 4};
+    .forms = forms + AT_WINDOWED, .bits = bits, .bases = bases, .padded = true, .swept = 4};
 #endif
