@@ -130,7 +130,8 @@ static kerf_err add_move(struct recount *n)
         return KERF_ERR_RAM;
     }
     run.c = n->codec;
-    kerf_run_open(&run);
+    run.h = &n->header;
+    (void)kerf_run_open(&run);
     const struct kerf_move_entry *m = &run.moves[o->move_count];
 
     o->moves = moves;
@@ -253,7 +254,8 @@ static kerf_err read_map(struct recount *n)
     }
     n->map.count = count;
     run.c = n->codec;
-    kerf_run_open(&run);
+    run.h = &n->header;
+    (void)kerf_run_open(&run);
     for (unsigned i = 0; i < count; i++) {
         kerf_run_pair_get(&run, run.map, i, &n->map.list[i].start, &n->map.list[i].shift);
     }
