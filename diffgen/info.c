@@ -39,13 +39,43 @@ struct info {
     struct kerf_why why;
 };
 
+enum {
+    OPT_OLD = 256,
+    OPT_EXPECT,
+    OPT_JSON
+};
+
+/* One option. Returns -1 to go on, else an exit code. */
+static int parse_option(void *ctx, int c)
+{
+    struct options *o = ctx;
+
+    switch (c) {
+    case OPT_OLD:
+        o->old_path = optarg;
+        return -1;
+    case OPT_EXPECT:
+        o->expect_len = strlen(optarg) == 2 * (size_t)KERF_DIGEST_LEN ? KERF_DIGEST_LEN : KERF_SHA256_LEN;
+        return kerf_cli_parse_hex(optarg, o->expect, o->expect_len) == KERF_OK
+                   ? -1
+                   : kerf_cli_usage("info: --expect takes 32 or 64 hexadecimal digits, not '%s'", optarg);
+    case OPT_JSON:
+        o->json = true;
+        return -1;
+    default:
+        (void)fputs("Usage: kerf-diff info DELTA [--expect DIGEST] [--old OLD] [--json]\n"
+                    "Prints what is in a delta or full payload, and what of it was checked. The digests in the file "
+                    "vouch for\n"
+                    "every chunk but the first; --expect does for that one; with its old image the payload is "
+                    "decoded,\n"
+                    "the new image checked, and it is said where the bytes went.\n",
+                    stdout);
+        return KERF_EXIT_OK;
+    }
+}
+
 static int parse_options(struct options *o, int argc, char **argv)
 {
-    enum {
-        OPT_OLD = 256,
-        OPT_EXPECT,
-        OPT_JSON
-    };
     static const struct option longs[] = {
         {"old", required_argument, NULL, OPT_OLD},
         {"expect", required_argument, NULL, OPT_EXPECT},
@@ -53,36 +83,10 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int c;
+    const int code = kerf_cli_options(argc, argv, ":h", longs, parse_option, o);
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-        switch (c) {
-        case OPT_OLD:
-            o->old_path = optarg;
-            break;
-        case OPT_EXPECT:
-            o->expect_len = strlen(optarg) == 2 * (size_t)KERF_DIGEST_LEN ? KERF_DIGEST_LEN : KERF_SHA256_LEN;
-            if (kerf_cli_parse_hex(optarg, o->expect, o->expect_len) != KERF_OK) {
-                return kerf_cli_usage("info: --expect takes 32 or 64 hexadecimal digits, not '%s'", optarg);
-            }
-            break;
-        case OPT_JSON:
-            o->json = true;
-            break;
-        case 'h':
-            (void)fputs(
-                "Usage: kerf-diff info DELTA [--expect DIGEST] [--old OLD] [--json]\n"
-                "Prints what is in a delta or full payload, and what of it was checked. The digests in the file "
-                "vouch for\n"
-                "every chunk but the first; --expect does for that one; with its old image the payload is "
-                "decoded,\n"
-                "the new image checked, and it is said where the bytes went.\n",
-                stdout);
-            return KERF_EXIT_OK;
-        default:
-            return kerf_cli_bad_option(c, argv);
-        }
+    if (code >= 0) {
+        return code;
     }
     if (argc - optind != 1) {
         return kerf_cli_usage(argc - optind < 1 ? "info: DELTA is missing" : "info: too many arguments, from '%s' on",

@@ -156,8 +156,10 @@ enum {
 };
 
 /* One option. Returns -1 to go on, else an exit code. */
-static int parse_option(struct options *o, int c, char **argv)
+static int parse_option(void *ctx, int c)
 {
+    struct options *o = ctx;
+
     switch (c) {
     case 'o':
         o->delta_path = optarg;
@@ -214,11 +216,8 @@ static int parse_option(struct options *o, int c, char **argv)
         (void)printf("format %d\n", KERF_FORMAT_VERSION);
         return KERF_EXIT_OK;
     default:
-        if (c >= '1' && c <= '9') {
-            o->diff.level = c - '0';
-            return -1;
-        }
-        return kerf_cli_bad_option(c, argv);
+        o->diff.level = c - '0';
+        return -1;
     }
 }
 
@@ -246,13 +245,8 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int code = -1;
-    int c;
+    int code = kerf_cli_options(argc, argv, ":o:r:j:qvh123456789", longs, parse_option, o);
 
-    opterr = 0;
-    while (code < 0 && (c = getopt_long(argc, argv, ":o:r:j:qvh123456789", longs, NULL)) != -1) {
-        code = parse_option(o, c, argv);
-    }
     return code < 0 ? parse_paths(o, argc, argv) : code;
 }
 

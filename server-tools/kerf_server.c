@@ -167,8 +167,10 @@ static const struct option long_options[] = {
 };
 
 /* Takes one option. Returns -1 to go on, else an exit code. */
-static int take_option(struct options *o, int c, char **argv)
+static int take_option(void *ctx, int c)
 {
+    struct options *o = ctx;
+
     switch (c) {
     case OPT_REPO:
         o->repo_dir = optarg;
@@ -216,26 +218,16 @@ static int take_option(struct options *o, int c, char **argv)
         return -1;
     case 'h':
         return help();
-    case OPT_VERSION:
-        return kerf_cli_version();
     default:
-        return kerf_cli_bad_option(c, argv);
+        return kerf_cli_version();
     }
 }
 
 static int parse_options(struct options *o, int argc, char **argv)
 {
-    int c;
+    const int code = kerf_cli_options(argc, argv, ":h", long_options, take_option, o);
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        const int code = take_option(o, c, argv);
-
-        if (code >= 0) {
-            return code;
-        }
-    }
-    return check_options(o, argc, argv);
+    return code < 0 ? check_options(o, argc, argv) : code;
 }
 
 /* --- Events --- */

@@ -225,35 +225,30 @@ static const struct kerf_repo_verb *find_verb(const char *name)
     return NULL;
 }
 
-/* Reads options; *seen gets a bit for each that was given, by its place in long_options. */
-static int read_options(struct kerf_repo_command *c, int argc, char *argv[], uint32_t *seen, bool *done)
-{
-    int option;
-    int index = 0;
+/* The options of a command line; `seen` has a bit for each that was given, by its place in long_options. */
+struct given {
+    struct kerf_repo_command *command;
+    uint32_t seen;
+};
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":qh", long_options, &index)) != -1) {
-        option = option == 'q' ? OPT_QUIET : option == 'h' ? OPT_HELP : option;
-        if (option == '?' || option == ':') {
-            return kerf_cli_bad_option(option, argv);
-        }
-        if (option == OPT_HELP || option == OPT_VERSION) {
-            *done = true;
-            return option == OPT_HELP ? help() : kerf_cli_version();
-        }
-        *seen |= 1u << (option - OPT_COMPONENT);
-        int code = take_option(c, option, optarg);
-        if (code != KERF_EXIT_OK) {
-            return code;
-        }
+/* Returns -1 to go on, else an exit code. */
+static int note_option(void *ctx, int option)
+{
+    struct given *given = ctx;
+
+    option = option == 'q' ? OPT_QUIET : option == 'h' ? OPT_HELP : option;
+    if (option == OPT_HELP || option == OPT_VERSION) {
+        return option == OPT_HELP ? help() : kerf_cli_version();
     }
-    return KERF_EXIT_OK;
+    given->seen |= 1u << (option - OPT_COMPONENT);
+    const int code = take_option(given->command, option, optarg);
+
+    return code == KERF_EXIT_OK ? -1 : code;
 }
 
 int kerf_repo_read_command(int argc, char *argv[], struct kerf_repo_command *c, const struct kerf_repo_verb **found)
 {
-    uint32_t seen = 0;
-    bool done = false;
+    struct given given = {.command = c};
 
     *found = NULL;
     *c = (struct kerf_repo_command){
@@ -263,9 +258,9 @@ int kerf_repo_read_command(int argc, char *argv[], struct kerf_repo_command *c, 
         .fresh_days = KERF_FRESH_DAYS_DEFAULT,
         .alg = KERF_ALG_EDDSA,
     };
-    int code = read_options(c, argc, argv, &seen, &done);
+    int code = kerf_cli_options(argc, argv, ":qh", long_options, note_option, &given);
 
-    if (code != KERF_EXIT_OK || done) {
+    if (code >= 0) {
         return code;
     }
     if (optind == argc) {
@@ -276,7 +271,7 @@ int kerf_repo_read_command(int argc, char *argv[], struct kerf_repo_command *c, 
         return kerf_cli_usage("'%s' is not a command", argv[optind]);
     }
     for (int i = 0; long_options[i].name != NULL; i++) {
-        if ((seen >> i & 1u) != 0 && !takes(verb, long_options[i].name)) {
+        if ((given.seen >> i & 1u) != 0 && !takes(verb, long_options[i].name)) {
             return kerf_cli_usage("%s takes no --%s", verb->name, long_options[i].name);
         }
     }

@@ -102,7 +102,8 @@ int kerf_cli_version(void)
     return KERF_EXIT_OK;
 }
 
-int kerf_cli_bad_option(int result, char *const argv[])
+/* What getopt_long() found wrong: it returned '?' or ':'. */
+static int bad_option(int result, char *const argv[])
 {
     const char *given = optind > 0 ? argv[optind - 1] : "";
 
@@ -117,6 +118,19 @@ int kerf_cli_bad_option(int result, char *const argv[])
         return kerf_cli_usage("unknown option '-%c'", optopt);
     }
     return kerf_cli_usage("unknown option '%s'", given);
+}
+
+int kerf_cli_options(int argc, char *argv[], const char *shorts, const struct option *longs, kerf_cli_take *take,
+                     void *ctx)
+{
+    int code = -1;
+    int c;
+
+    opterr = 0;
+    while (code < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        code = c == '?' || c == ':' ? bad_option(c, argv) : take(ctx, c);
+    }
+    return code;
 }
 
 int kerf_cli_json(json_t *object)

@@ -44,8 +44,15 @@ int kerf_cli_usage(const char *format, ...) KERF_PRINTF(1, 2);
 /* Prints "<program> <KERF_VERSION>\n" to standard output; returns KERF_EXIT_OK. */
 int kerf_cli_version(void);
 
-/* What getopt_long() found wrong (it returned '?' or ':' with opterr 0), as a usage error that names the argument. */
-int kerf_cli_bad_option(int result, char *const argv[]);
+/*
+ * Reads a program's options, by getopt_long(): `take` gets each, with its value in getopt's optarg, and answers -1 to go on, or an exit
+ * code. Returns the first such code, or a usage error that names an argument which is no option of these or lacks its value; -1: go on
+ * with argv[optind], the first that is no option. `shorts` begins with ':'.
+ */
+struct option;
+typedef int kerf_cli_take(void *ctx, int option);
+int kerf_cli_options(int argc, char *argv[], const char *shorts, const struct option *longs, kerf_cli_take *take,
+                     void *ctx);
 
 /* Prints `object` to standard output as one JSON line and releases it. NULL (no memory) is KERF_EXIT_INTERNAL. */
 int kerf_cli_json(json_t *object);

@@ -20,6 +20,7 @@
 struct options {
     const char *command;
     const char *config_path;
+    const char *values[KEYS_MAX]; /* of the configuration, by kerf_agent_config_key(); NULL: not given */
     bool json, quiet, verbose;
     struct kerf_agent_config config;
 };
@@ -285,7 +286,7 @@ static void make_longs(struct option longs[KEYS_MAX + 8])
     }
 }
 
-static int read_config(struct options *o, const char *const values[KEYS_MAX])
+static int read_config(struct options *o)
 {
     struct kerf_why why = {""};
     uint8_t *data = NULL;
@@ -304,53 +305,55 @@ static int read_config(struct options *o, const char *const values[KEYS_MAX])
         }
     }
     for (size_t i = 0; i < KEYS_MAX && err == KERF_OK; i++) {
-        if (values[i] != NULL) {
-            err = kerf_agent_config_set(&o->config, kerf_agent_config_key(i), values[i], &why);
+        if (o->values[i] != NULL) {
+            err = kerf_agent_config_set(&o->config, kerf_agent_config_key(i), o->values[i], &why);
         }
     }
     return err == KERF_OK ? -1 : kerf_cli_usage("--%s", why.text);
+}
+
+/* One option. Returns -1 to go on, else an exit code. */
+static int parse_option(void *ctx, int c)
+{
+    struct options *o = ctx;
+    switch (c) {
+    case 'c':
+        o->config_path = optarg;
+        return -1;
+    case 'q':
+        o->quiet = true;
+        return -1;
+    case 'v':
+        o->verbose = true;
+        return -1;
+    case OPT_JSON:
+        o->json = true;
+        return -1;
+    case 'h':
+        return help();
+    case OPT_VERSION:
+        return kerf_cli_version();
+    default:
+        o->values[c - OPT_KEY] = optarg;
+        return -1;
+    }
 }
 
 /* Returns -1 to go on, else an exit code. */
 static int parse_options(struct options *o, int argc, char **argv)
 {
     struct option longs[KEYS_MAX + 8];
-    const char *values[KEYS_MAX] = {NULL};
-    int c;
     make_longs(longs);
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":c:qvh", longs, NULL)) != -1) {
-        if (c >= OPT_KEY) {
-            values[c - OPT_KEY] = optarg;
-            continue;
-        }
-        switch (c) {
-        case 'c':
-            o->config_path = optarg;
-            break;
-        case 'q':
-            o->quiet = true;
-            break;
-        case 'v':
-            o->verbose = true;
-            break;
-        case OPT_JSON:
-            o->json = true;
-            break;
-        case 'h':
-            return help();
-        case OPT_VERSION:
-            return kerf_cli_version();
-        default:
-            return kerf_cli_bad_option(c, argv);
-        }
+    const int code = kerf_cli_options(argc, argv, ":c:qvh", longs, parse_option, o);
+    if (code >= 0) {
+        return code;
     }
     if (argc - optind != 1) {
         return argc == optind ? kerf_cli_usage("a command is missing (check, update, confirm, rollback, status)")
                               : kerf_cli_usage("too many arguments, from '%s' on", argv[optind + 1]);
     }
     o->command = argv[optind];
-    return read_config(o, values);
+    return read_config(o);
 }
 
 static int run(const struct options *o, const struct command *command)

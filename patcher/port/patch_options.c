@@ -145,6 +145,47 @@ static int parse_value(struct kerf_patch_options *o, int option)
     }
 }
 
+/* One option. Returns -1 to go on, else an exit code. */
+static int parse_option(void *ctx, int c)
+{
+    struct kerf_patch_options *o = ctx;
+
+    switch (c) {
+    case 'o':
+        o->new_path = optarg;
+        return -1;
+    case OPT_CHECKPOINT:
+    case OPT_EXPECT:
+    case OPT_FROM:
+        return parse_value(o, c);
+    case OPT_IN_PLACE:
+        o->in_place = true;
+        return -1;
+    case OPT_STATE:
+        o->state_path = optarg;
+        return -1;
+    case OPT_POSITION:
+        o->position = true;
+        return -1;
+    case 'n':
+        o->dry_run = true;
+        return -1;
+    case OPT_JSON:
+        o->json = true;
+        return -1;
+    case 'q':
+        o->quiet = true;
+        return -1;
+    case 'v':
+        o->verbose = true;
+        return -1;
+    case 'h':
+        return help();
+    default:
+        return version();
+    }
+}
+
 int kerf_patch_options_parse(struct kerf_patch_options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -163,51 +204,7 @@ int kerf_patch_options_parse(struct kerf_patch_options *o, int argc, char **argv
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int c;
-    int code;
+    const int code = kerf_cli_options(argc, argv, ":o:nqvh", longs, parse_option, o);
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":o:nqvh", longs, NULL)) != -1) {
-        switch (c) {
-        case 'o':
-            o->new_path = optarg;
-            break;
-        case OPT_CHECKPOINT:
-        case OPT_EXPECT:
-        case OPT_FROM:
-            code = parse_value(o, c);
-            if (code >= 0) {
-                return code;
-            }
-            break;
-        case OPT_IN_PLACE:
-            o->in_place = true;
-            break;
-        case OPT_STATE:
-            o->state_path = optarg;
-            break;
-        case OPT_POSITION:
-            o->position = true;
-            break;
-        case 'n':
-            o->dry_run = true;
-            break;
-        case OPT_JSON:
-            o->json = true;
-            break;
-        case 'q':
-            o->quiet = true;
-            break;
-        case 'v':
-            o->verbose = true;
-            break;
-        case 'h':
-            return help();
-        case OPT_VERSION:
-            return version();
-        default:
-            return kerf_cli_bad_option(c, argv);
-        }
-    }
-    return parse_paths(o, argc, argv);
+    return code < 0 ? parse_paths(o, argc, argv) : code;
 }
