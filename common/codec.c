@@ -34,7 +34,10 @@ static void produced(struct kerf_run *run, const uint8_t *bytes, size_t len)
 
 /* --- Bytes by mixed contexts --- */
 
-/* `hash`: the contexts. `expected`: 256 + a byte; the last table's context is its next bit, as long as all bits before were right. 0: none. */
+/*
+ * `hash`: the contexts. `expected`: 256 + a byte; as long as all bits so far are its own, the last table's context is its next bit,
+ * and the weights are those of the set behind the next. 0: none.
+ */
 static unsigned code_byte(struct kerf_run *run, uint32_t hash[KERF_BYTE_TABLES], unsigned expected, unsigned set,
                           unsigned value)
 {
@@ -50,19 +53,24 @@ static unsigned code_byte(struct kerf_run *run, uint32_t hash[KERF_BYTE_TABLES],
     while (node < 256) {
         uint16_t *table = run->bytes;
         uint32_t at = node;
+        unsigned weights = set;
+        unsigned next = 0;
 
         expected <<= 1;
+        if ((expected ^ node << 9) < 0x200) { /* the bits so far are those of expected >> 9 */
+            next = (expected & 0x100) + 0x100;
+            weights += 2;
+        }
         for (unsigned i = 0; i < KERF_BYTE_TABLES; i++, table += table_size) {
-            /* The bits so far are those of expected >> 9. */
-            if (i == KERF_BYTE_TABLES - 1 && (expected ^ node << 9) < 0x200) {
-                at |= (expected & 0x100) + 0x100;
+            if (i == KERF_BYTE_TABLES - 1) {
+                at |= next;
             }
             uint32_t x = hash[i] + at * (0x85ebca6bu * factor);
 
             /* The upper bits of x, scaled to the table's size; below 2^16, whatever that is. */
             counters[i] = table + ((x >> 16) * table_size >> 16);
         }
-        unsigned bit = kerf_model_mix(&run->k, counters, KERF_BYTE_TABLES, run->weights + set * (KERF_MIX_MAX + 1),
+        unsigned bit = kerf_model_mix(&run->k, counters, KERF_BYTE_TABLES, run->weights + weights * (KERF_MIX_MAX + 1),
                                       table_size > 512 ? LIMIT_LARGE : LIMIT_SMALL, value >> 7 & 1);
 
         value <<= 1;
@@ -76,18 +84,18 @@ static uint8_t code_literal(struct kerf_run *run, uint8_t byte)
 {
     struct kerf_codec *c = run->c;
     /* Small tables have no room for whole bytes. */
-    uint32_t tail = c->new_tail & (run->h->model.table_code > 20 ? 0xffffffffu : 0xe0e0e0e0u);
-    uint32_t phase = (uint32_t)c->new_pos & 3;
+    uint32_t tail = c->new_tail & (run->h->model.table_code > 20 ? 0xffffu : 0xf0e0u);
+    uint32_t odd = (uint32_t)c->new_pos & 1;
     uint8_t expected = kerf_run_byte(run, c->from_new, c->new_pos + (kerf_pos)c->recent[c->from_new][0]);
     uint32_t contexts[KERF_BYTE_TABLES] = {
-        phase | 0x10000000u,
-        (tail & 0xff) | (phase & 1) << 8 | 0x20000000u,
-        (tail >> 8 & 0xff) | phase << 8 | 0x30000000u,
-        (tail & 0xf0f0) | phase | 0x40000000u,
+        odd | 0x10000000u,
+        (tail & 0xff) | odd << 8 | 0x20000000u,
+        tail >> 8 | odd << 8 | 0x30000000u,
+        (expected & 0xf0u) | odd | 0x40000000u,
         c->from_new | 0x50000000u,
     };
 
-    return (uint8_t)code_byte(run, contexts, 0x100u + expected, KERF_WEIGHTS_LITERAL + phase, byte);
+    return (uint8_t)code_byte(run, contexts, 0x100u + expected, KERF_WEIGHTS_LITERAL + odd, byte);
 }
 
 /* A byte that differs from its source byte: the difference. */

@@ -4,7 +4,8 @@
 #define BIAS 111 /* the constant input of a mixer, 0.43 bits */
 #define SQUASH_MAX (15 * 256)
 
-#define BIT_LIMIT 14u /* single counters go as slow as 1/43 */
+#define BIT_LIMIT 13u  /* single counters go as slow as 1/32 */
+#define BYTE_LIMIT 12u /* mixers of slower counters learn their weights twice as fast */
 
 /* 256 / (n + 1.6), then slower steps up to 1/64: how far the n-th update of a counter goes. */
 static const uint8_t rates[16] = {160, 98, 71, 56, 46, 39, 32, 26, 21, 17, 14, 12, 10, 8, 6, 4};
@@ -98,7 +99,7 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
     }
 #endif
 
-    int32_t err = (bit ? 65536 : 0) - (int32_t)p1;
+    int32_t err = ((bit ? 65536 : 0) - (int32_t)p1) >> (limit <= BYTE_LIMIT);
     uint32_t noise = draw_noise(k);
 
     for (unsigned i = 0; i <= n; i++) {
@@ -126,9 +127,9 @@ unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigne
 #endif
 
 #if KERF_ENCODER
-kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *counters, unsigned nodes, kerf_pos v)
+kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, kerf_pos v)
 #else
-kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *counters, unsigned nodes)
+kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes)
 #endif
 {
 #if KERF_ENCODER
@@ -143,14 +144,13 @@ kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *counters, unsi
 
     while (node < nodes) {
         len <<= 1;
-        node = node << 1 | kerf_model_bit(k, &counters[node], (len & nodes) != 0);
+        node = node << 1 | kerf_model_bit(k, &tree[node], (len & nodes) != 0);
     }
     v = 1;
     for (unsigned i = node - nodes; i-- > 0;) {
         unsigned bit = (unsigned)(x >> i) & 1;
 
-        bit = i > 1 ? kerf_rc_bit(&k->rc, 32768, bit)
-                    : kerf_model_bit(k, &counters[i == 1 ? 0 : nodes + ((unsigned)v & 1)], bit);
+        bit = i > 1 ? kerf_rc_bit(&k->rc, 32768, bit) : kerf_model_bit(k, &low[i == 1 ? 2 : (unsigned)v & 1], bit);
         v = v << 1 | bit;
     }
     return v - 1;

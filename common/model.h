@@ -65,18 +65,19 @@ static inline unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *cou
 #endif
 
 /*
- * Codes a number below 2^nodes - 1: its length in bits by a tree of counters[1 .. nodes), of what follows the leading one the last
- * two bits by counters[0] and counters[nodes .. nodes + 2), the others as they are. nodes: 32, or 64. Returns the number.
+ * Codes a number below 2^nodes - 1: its length in bits by the counters tree[1 .. nodes), of what follows the leading one the last two
+ * bits by low[2] and low[0 .. 2), the others as they are. nodes: 32, or 64. Returns the number.
  */
 #if KERF_ENCODER
-kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *counters, unsigned nodes, kerf_pos v);
+kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, kerf_pos v);
 #else
-kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *counters, unsigned nodes);
+kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes);
 
-static inline kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *counters, unsigned nodes, kerf_pos v)
+static inline kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes,
+                                         kerf_pos v)
 {
     (void)v;
-    return kerf_model_number_decode(k, counters, nodes);
+    return kerf_model_number_decode(k, tree, low, nodes);
 }
 #endif
 

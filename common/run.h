@@ -42,7 +42,7 @@ enum kerf_weights {
     KERF_WEIGHTS_REF,
     KERF_WEIGHTS_EQUAL,
     KERF_WEIGHTS_RESIDUE,
-    KERF_WEIGHTS_LITERAL, /* 4: by position modulo 4 */
+    KERF_WEIGHTS_LITERAL, /* 4: by position modulo 2; two more where the bits so far are as expected */
     KERF_WEIGHTS_COUNT = KERF_WEIGHTS_LITERAL + 4,
 };
 

@@ -31,6 +31,18 @@ static unsigned number_nodes(const struct kerf_header *h)
     return is_wide(h) ? KERF_NUMBER_NODES : 32;
 }
 
+/* Phases of new_pos by which the lowest bits of numbers have their counters; one where memory is short. */
+static unsigned number_phases(const struct kerf_header *h)
+{
+    return h->model.flag_class == 0 ? 1 : 4;
+}
+
+/* Counters of a number: its tree, and three for each phase. */
+static unsigned number_size(const struct kerf_header *h)
+{
+    return number_nodes(h) - 1 + 3 * number_phases(h);
+}
+
 /* Counters of a table of flags: a power of two. */
 static unsigned flag_size(const struct kerf_header *h)
 {
@@ -120,7 +132,7 @@ uint16_t *kerf_run_open(struct kerf_run *run)
     /* Everything so far is a multiple of four bytes, what follows has two each. */
     run->weights = (int16_t *)p;
     run->counters = (uint16_t *)p + WEIGHTS;
-    run->flags = run->counters + KERF_SYM_COUNT + numbers * (number_nodes(h) + 2);
+    run->flags = run->counters + KERF_SYM_COUNT + numbers * number_size(h);
     run->bytes = run->flags + (h->old_size == 0 ? 0 : KERF_FLAG_TABLES * flag_size(h));
     return run->bytes + KERF_BYTE_TABLES * (size_t)kerf_table_size(h->model.table_code);
 }
@@ -153,13 +165,16 @@ kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which)
 #if !KERF_ENCODER
     kerf_pos v = 0;
 #endif
+    unsigned phases = number_phases(run->h);
     unsigned nodes = number_nodes(run->h);
-    unsigned n = run->h->model.flag_class == 0 ? which & 3u : which;
+    unsigned n = phases == 1 ? which & 3u : which;
+    uint16_t *tree = run->counters + KERF_SYM_COUNT - 1 + n * number_size(run->h); /* from 1 on */
+    uint16_t *low = tree + nodes + 3 * (run->c->new_pos & (phases - 1));
 
 #if KERF_ENCODER
     run->k.rc.mark -= run->k.rc.cost;
 #endif
-    v = kerf_model_number(&run->k, run->counters + KERF_SYM_COUNT + n * (nodes + 2), nodes, v);
+    v = kerf_model_number(&run->k, tree, low, nodes, v);
 #if KERF_ENCODER
     run->k.rc.mark += run->k.rc.cost; /* what numbers cost since it was cleared */
 #endif

@@ -359,7 +359,7 @@ class References:
         wrong = self.decode_wrong(ref, p, unchanged)
         target = p.target
         if wrong:
-            target, new_bytes = self.correct(ref, p.target, old_bytes, new_pc)
+            target, new_bytes = self.correct(ref, p.target, old_bytes, new_pos, new_pc)
         if ref.kind != LOW and target is not None and self.learned.cap > 0 and (is_ram or wrong or p.source == 3):
             self.learned.put(p.slot, ref.target & ~1, (target - ref.target) & self.mask)
         if ref.kind == PAIR:
@@ -373,9 +373,9 @@ class References:
         self.history = (2 * q + wrong) & 255
         return wrong
 
-    def correct(self, ref, t, old_bytes, new_pc):
+    def correct(self, ref, t, old_bytes, new_pos, new_pc):
         """The target (None: not known) and the bytes (None: given up) of a reference that was predicted wrong."""
-        z = 0 if ref.kind == LOW else self.dec.number(self.tables.numbers["fix"])
+        z = 0 if ref.kind == LOW else self.dec.number(self.tables.numbers["fix"], new_pos)
         if z == 0:
             return None, None
         if z == 1:
@@ -456,7 +456,7 @@ class Native:
                 self.end_sector()
 
     def number(self, context):
-        return self.dec.number(self.tables.numbers[context])
+        return self.dec.number(self.tables.numbers[context], self.new_pos)
 
     def length(self, context, which, least):
         rest = self.new_end - self.new_pos
@@ -680,9 +680,11 @@ class Native:
         node = 1
         for bit in range(8):
             c = [table[self.slot(v, node)] for table, v in zip(self.tables.b, k)]
+            weights = self.tables.b_weights[weight_set]
             if expected is not None and (256 + expected) >> 8 - bit == node:
+                weights = self.tables.b_weights[weight_set + 2]
                 c[4] = self.tables.b[4][self.slot(k[4], node + (512 if expected >> 7 - bit & 1 else 256))]
-            node = 2 * node + self.dec.mix(c, self.tables.b_weights[weight_set], limit)
+            node = 2 * node + self.dec.mix(c, weights, limit)
         return node & 255
 
     def slot(self, k, node):
@@ -694,16 +696,18 @@ class Native:
         return self.old[pos] if pos < len(self.old) else 0
 
     def literal(self):
-        phase = self.new_pos & 3
-        w1, w2 = (w if self.header.table_size > 512 else w & 0xe0 for w in self.newest)
+        odd = self.new_pos & 1
+        w1, w2 = self.newest
+        if self.header.table_size <= 512:
+            w1, w2 = w1 & 0xe0, w2 & 0xf0
         from_new = self.last_from_new
         if from_new:
             pos = (self.new_pos + self.recent[1][0]) & self.mask
             o = self.new[pos] if self.run_start <= pos < self.new_pos else 0
         else:
             o = self.old_at(self.recent[0][0])
-        return self.byte([phase | 0x10000000, w1 | (phase & 1) << 8 | 0x20000000, w2 | phase << 8 | 0x30000000,
-                          (w1 & 0xf0) | (w2 & 0xf0) << 8 | phase | 0x40000000, from_new | 0x50000000], 1 + phase, o)
+        return self.byte([odd | 0x10000000, w1 | odd << 8 | 0x20000000, w2 | odd << 8 | 0x30000000,
+                          (o & 0xf0) | odd | 0x40000000, from_new | 0x50000000], 1 + odd, o)
 
     def residue(self, s, prev_src):
         phase, w1 = self.new_pos & 3, self.newest[0]

@@ -53,9 +53,19 @@ NUMBERS = ["gap", "old_length", "distance", "map_shift", "map_start", "new_lengt
            "again_length"]
 
 
+class Number:
+    def __init__(self, bits, phases):
+        self.bits = bits
+        self.tree, self.low = counters(bits), [counters(3) for _ in range(phases)]
+
+    def __len__(self):
+        return self.bits - 1 + 3 * len(self.low)
+
+
 class Tables:
     def __init__(self, flag_class, table_size, full, bits):
-        contexts = [counters(bits + 2) for _ in range(4 if flag_class == 0 else len(NUMBERS))]
+        phases = 1 if flag_class == 0 else 4
+        contexts = [Number(bits, phases) for _ in range(4 if flag_class == 0 else len(NUMBERS))]
         self.numbers = {name: contexts[i % len(contexts)] for i, name in enumerate(NUMBERS)}
         self.quiet, self.sectors, self.to_end, self.source = counters(1), counters(3), counters(3), counters(2)
         self.jumps = [counters(8) for _ in range(4)]
@@ -98,7 +108,7 @@ class Decisions:
 
     def bit(self, counter):
         bit = self.decide(16 * counter.p)
-        counter.update(14, bit, self.draw())
+        counter.update(13, bit, self.draw())
         return bit
 
     def mix(self, c, w, limit):
@@ -106,6 +116,8 @@ class Decisions:
         p = squash(sum(i * weight for i, weight in zip(inputs, w)) >> 13)
         bit, noise = self.decide(p), self.draw()
         err = (65536 if bit else 0) - p
+        if limit <= 12:
+            err >>= 1
         for i, value in enumerate(inputs):
             moved = w[i] + ((err * value + 2 * noise) >> 17)
             w[i] = moved if -32768 <= moved <= 32767 else w[i]
@@ -113,12 +125,12 @@ class Decisions:
             counter.update(limit, bit, noise)
         return bit
 
-    def number(self, context):
-        size = len(context) - 2
+    def number(self, context, new_pos):
         node = 1
-        while node < size:
-            node = 2 * node + self.bit(context[node])
+        while node < context.bits:
+            node = 2 * node + self.bit(context.tree[node])
         y = 1
-        for left in range(node - size - 1, -1, -1):
-            y = 2 * y + (self.decide(32768) if left > 1 else self.bit(context[0 if left == 1 else size + (y & 1)]))
+        low = context.low[new_pos % len(context.low)]
+        for left in range(node - context.bits - 1, -1, -1):
+            y = 2 * y + (self.decide(32768) if left > 1 else self.bit(low[2 if left == 1 else y & 1]))
         return y - 1
