@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Cortex-M, bare metal. The CPU is chosen per library (patcher/port/cortex-m), not here.
+# Cortex-M, bare metal. The CPU is chosen per library (patcher/port/bare), not here.
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR arm)
 set(CMAKE_C_COMPILER arm-none-eabi-gcc)

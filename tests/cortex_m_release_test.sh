@@ -3,7 +3,7 @@
 #
 # cortex_m_release_test.sh BIN CORTEX_M_BIN   a device that verifies a signed release, executed
 #
-# kerf-repo signs releases of the QEMU images (patcher/port/cortex-m), with ES256 and with Ed25519 keys; the emulated
+# kerf-repo signs releases of the QEMU images (patcher/port/bare), with ES256 and with Ed25519 keys; the emulated
 # Cortex-M4 verifies them with Mbed TLS and libsodium, picks its payload and applies it. Whatever is not signed by the root
 # it was given must be refused before the first erase. 77 (skipped) without the image (cortex_m_release_build.sh).
 set -eu

@@ -6,7 +6,7 @@
 # --stack: prints what the core takes of each machine's stack, and tests nothing else. --rv32: BIN has the images for RV32, on QEMU's
 # virt, and no others.
 #
-# Makes real deltas between two versions of the QEMU image itself (patcher/port/cortex-m), for Cortex-M3, M4, M33 and M0, and
+# Makes real deltas between two versions of the QEMU image itself (patcher/port/bare), for Cortex-M3, M4, M33 and M0, and
 # lets each machine apply its own: old image in its flash, two slots and in place, delta in pieces of 64 bytes and of 1, and with
 # the power cut. What the machine hashes in its new slot must be the new image; a damaged delta and a wrong old image must be
 # refused.

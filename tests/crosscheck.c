@@ -3,7 +3,7 @@
  * crosscheck.c - the devices' self-test of SHA-256, integers and byte order, on whatever host it is built for: there is
  * no cmocka for a big-endian machine. Exit status 0 when all is right.
  */
-#include "patcher/port/cortex-m/selftest.h"
+#include "patcher/port/bare/selftest.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
  */
 #include "common/bytes.h"
 #include "patcher/patcher.h"
-#include "patcher/port/cortex-m/board.h"
+#include "patcher/port/bare/board.h"
 
 #include <string.h>
 

@@ -7,10 +7,10 @@
  *     command line: kerf DELTA [PIECE [CUT]]      PIECE: bytes fed at a time, 1 .. 64 (64)
  *                                                 CUT: with a journal; the flash operation in which the power goes, 0: none
  */
-#include "patcher/port/cortex-m/board.h"
-#include "patcher/port/cortex-m/selftest.h"
-#include "patcher/port/cortex-m/semihost.h"
-#include "patcher/port/cortex-m/update.h"
+#include "patcher/port/bare/board.h"
+#include "patcher/port/bare/selftest.h"
+#include "patcher/port/bare/semihost.h"
+#include "patcher/port/bare/update.h"
 
 #define EXIT_USAGE 99
 

@@ -2,8 +2,8 @@
 /*
  * startup.h - what the start-up code knows about the stack.
  */
-#ifndef KERF_PORT_CORTEX_M_STARTUP_H
-#define KERF_PORT_CORTEX_M_STARTUP_H
+#ifndef KERF_PORT_BARE_STARTUP_H
+#define KERF_PORT_BARE_STARTUP_H
 
 #include "common/types.h"
 

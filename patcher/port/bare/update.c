@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "patcher/port/cortex-m/update.h"
+#include "patcher/port/bare/update.h"
 #include "common/sha256.h"
-#include "patcher/port/cortex-m/board.h"
-#include "patcher/port/cortex-m/device.h"
-#include "patcher/port/cortex-m/port_stack.h"
-#include "patcher/port/cortex-m/semihost.h"
-#include "patcher/port/cortex-m/startup.h"
+#include "patcher/port/bare/board.h"
+#include "patcher/port/bare/device.h"
+#include "patcher/port/bare/port_stack.h"
+#include "patcher/port/bare/semihost.h"
+#include "patcher/port/bare/startup.h"
 
 #define CALIBRATION 1000000u
 

@@ -3,8 +3,8 @@
  * semihost.h - the debugger's (here QEMU's) files, console and exit, by BKPT 0xAB, on RISC-V by EBREAK. Arm,
  * "Semihosting for AArch32 and AArch64", 2.0. For images that run under QEMU or a debug probe only: without one, that is a fault.
  */
-#ifndef KERF_PORT_CORTEX_M_SEMIHOST_H
-#define KERF_PORT_CORTEX_M_SEMIHOST_H
+#ifndef KERF_PORT_BARE_SEMIHOST_H
+#define KERF_PORT_BARE_SEMIHOST_H
 
 #include "common/error.h"
 #include "common/types.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "patcher/port/cortex-m/semihost.h"
+#include "patcher/port/bare/semihost.h"
 
 enum semihost_op {
     SYS_OPEN = 0x01,

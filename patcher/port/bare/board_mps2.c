@@ -6,7 +6,7 @@
  * addresses; no timer: 0.
  */
 #include "patcher/patcher.h"
-#include "patcher/port/cortex-m/board.h"
+#include "patcher/port/bare/board.h"
 
 #include <string.h>
 

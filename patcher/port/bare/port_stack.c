@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "patcher/port/cortex-m/port_stack.h"
-#include "patcher/port/cortex-m/device.h"
+#include "patcher/port/bare/port_stack.h"
+#include "patcher/port/bare/device.h"
 
 #define STACK_SIZE 1024 /* bytes; SHA-256 takes some 400 */
 

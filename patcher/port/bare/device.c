@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "patcher/port/cortex-m/device.h"
-#include "patcher/port/cortex-m/board.h"
-#include "patcher/port/cortex-m/semihost.h"
+#include "patcher/port/bare/device.h"
+#include "patcher/port/bare/board.h"
+#include "patcher/port/bare/semihost.h"
 
 #include <string.h>
 

@@ -6,8 +6,8 @@
  * kerf_entry_<name> are what struct kerf_port gets; each calls kerf_device_<name> (device.c) on the other stack. Before
  * that it takes 16 bytes of the core's.
  */
-#ifndef KERF_PORT_CORTEX_M_PORT_STACK_H
-#define KERF_PORT_CORTEX_M_PORT_STACK_H
+#ifndef KERF_PORT_BARE_PORT_STACK_H
+#define KERF_PORT_BARE_PORT_STACK_H
 
 #include "patcher/patcher.h"
 

@@ -9,8 +9,8 @@
  *     delta, new, erases, programs, operations (struct kerf_device), digest       the digest is hashed from the slot by other code than the patcher
  *     failed                                     absolute value of the error
  */
-#ifndef KERF_PORT_CORTEX_M_UPDATE_H
-#define KERF_PORT_CORTEX_M_UPDATE_H
+#ifndef KERF_PORT_BARE_UPDATE_H
+#define KERF_PORT_BARE_UPDATE_H
 
 #include "patcher/patcher.h"
 

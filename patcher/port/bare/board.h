@@ -3,8 +3,8 @@
  * board.h - where the slots of a board lie and how its flash is written. One board_<name>.c each; an integrator's own
  * board is one more of them.
  */
-#ifndef KERF_PORT_CORTEX_M_BOARD_H
-#define KERF_PORT_CORTEX_M_BOARD_H
+#ifndef KERF_PORT_BARE_BOARD_H
+#define KERF_PORT_BARE_BOARD_H
 
 #include "common/error.h"
 #include "common/types.h"

@@ -2,8 +2,8 @@
 /*
  * startup.c - vector table (on RISC-V: entry point), memory set-up, and the painted stack. Symbols come from sections.ld.
  */
-#include "patcher/port/cortex-m/startup.h"
-#include "patcher/port/cortex-m/semihost.h"
+#include "patcher/port/bare/startup.h"
+#include "patcher/port/bare/semihost.h"
 
 #include <string.h>
 

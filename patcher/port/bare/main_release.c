@@ -10,10 +10,10 @@
  */
 #include "common/metadata.h"
 #include "common/sha256.h"
-#include "patcher/port/cortex-m/board.h"
-#include "patcher/port/cortex-m/device.h"
-#include "patcher/port/cortex-m/semihost.h"
-#include "patcher/port/cortex-m/update.h"
+#include "patcher/port/bare/board.h"
+#include "patcher/port/bare/device.h"
+#include "patcher/port/bare/semihost.h"
+#include "patcher/port/bare/update.h"
 #include "patcher/port/examples/verify/verify.h"
 
 #include <string.h>

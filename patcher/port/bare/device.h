@@ -3,8 +3,8 @@
  * device.h - the callbacks of struct kerf_port on a board (board.h): slots that are mapped into memory, kerf_sha256; and a
  * power cut on demand.
  */
-#ifndef KERF_PORT_CORTEX_M_DEVICE_H
-#define KERF_PORT_CORTEX_M_DEVICE_H
+#ifndef KERF_PORT_BARE_DEVICE_H
+#define KERF_PORT_BARE_DEVICE_H
 
 #include "common/sha256.h"
 #include "patcher/patcher.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "patcher/port/cortex-m/selftest.h"
+#include "patcher/port/bare/selftest.h"
 #include "common/bytes.h"
 #include "common/sha256.h"
 #include "common/varint.h"
