@@ -66,8 +66,8 @@ struct kerf_votes {
 /* Adds the votes of the stretch p[0 .. len) to *votes. */
 void kerf_detect_votes(const uint8_t *p, size_t len, struct kerf_votes *votes);
 
-/* The instruction set with the most votes, KERF_ISA_NONE where they are too few. */
-unsigned kerf_detect_isa(const struct kerf_votes *votes);
+/* The instruction set with the most votes, KERF_ISA_NONE where they are too few; `times` as many as are enough are asked for. */
+unsigned kerf_detect_isa(const struct kerf_votes *votes, unsigned times);
 
 /* True if a function of this instruction set seems to start at p (at least 4 bytes readable). */
 bool kerf_detect_prologue(unsigned isa, const uint8_t *p);
@@ -80,12 +80,20 @@ bool kerf_detect_window(size_t len, unsigned i, size_t *from, size_t *to);
 
 /* --- detect_base.c --- */
 
+/* Where an image is loaded, as its words say. */
+struct kerf_base {
+    uint64_t addr; /* of p[0]; 0 where none was found */
+    size_t votes;  /* 0: none was found */
+    bool by_words; /* by words that point to functions and strings, as nearly always */
+};
+
 /*
- * The address of p[0] by the votes of words that point to functions or strings; 0 where none is found. `wide`: words are
- * 8 bytes. KERF_ERR_RAM when memory is short (7 MB).
+ * The address of p[0] by the votes of words that point to functions or strings. `wide`: words are 8 bytes. `other`: what was
+ * found for the other image, or NULL; if it has nearly as many votes here, no other address is looked at. KERF_ERR_RAM when
+ * memory is short (7 MB).
  */
 KERF_MUST_USE kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
-                                        bool *found, uint64_t *base);
+                                        const struct kerf_base *other, struct kerf_base *base);
 
 /* --- detect_btf.c --- */
 

@@ -387,16 +387,60 @@ static bool find_by_jumps(struct source s, struct tables *t, uint64_t *base)
     return true;
 }
 
-kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len, bool *found,
-                          uint64_t *base)
+/* The votes for one address. */
+static size_t count_votes(const struct source *s, struct tables *t, const struct rules *rules, uint64_t base)
+{
+    size_t starts = collect_starts(s, t, rules->starts);
+    size_t words = collect_words(s, t, rules->words);
+    unsigned bits = table_bits(2 * (uint64_t)starts, MAX_SEEN_BITS);
+    size_t mask = ((size_t)1 << bits) - 1;
+    size_t votes = 0;
+
+    /* The words' table is free again: the starts, and 1, without what collides. */
+    memset(t->seen, 0, sizeof t->seen[0] << bits);
+    for (size_t i = 0; i < starts; i++) {
+        size_t at = hash(t->starts[i], bits);
+
+        while (t->seen[at] != 0) {
+            at = (at + 1) & mask;
+        }
+        t->seen[at] = t->starts[i] + 1;
+    }
+    for (size_t i = 0; i < words; i++) {
+        uint64_t start = t->words[i] - base;
+        size_t at = hash(start, bits);
+
+        while (t->seen[at] != 0 && t->seen[at] != start + 1) {
+            at = (at + 1) & mask;
+        }
+        votes += t->seen[at] != 0;
+    }
+    return votes;
+}
+
+/* Is the other image's address this one's too? */
+static bool is_others(const struct source *s, struct tables *t, const struct rules *rules,
+                      const struct kerf_base *other, struct kerf_base *base)
+{
+    if (other == NULL || !other->by_words) {
+        return false;
+    }
+    size_t votes = count_votes(s, t, rules, other->addr);
+    const struct candidate c = {other->addr, votes};
+
+    *base = (struct kerf_base){other->addr, votes, true};
+    return 4 * votes >= 3 * other->votes && (votes >= rules->min_votes || has_vectors(s, &c));
+}
+
+kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
+                          const struct kerf_base *other, struct kerf_base *base)
 {
     struct source s = {p, len, isa, wide, big_endian, false};
     const struct rules *rules = isa == KERF_ISA_NONE ? &blind : &coarse;
     struct candidate best[2];
     bool is_mips = isa == KERF_ISA_MIPS32_LE || isa == KERF_ISA_MIPS32_BE;
 
-    *found = false;
-    *base = 0;
+    *base = (struct kerf_base){0, 0, false};
     if (len < 64 || isa == KERF_ISA_AVR) {
         return KERF_OK;
     }
@@ -405,18 +449,25 @@ kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_
     if (t == NULL) {
         return KERF_ERR_RAM;
     }
+    if (is_others(&s, t, rules, other, base)) {
+        free(t);
+        return KERF_OK;
+    }
+    *base = (struct kerf_base){0, 0, false};
     elect(&s, t, rules, best);
     bool by_vectors = has_vectors(&s, &best[0]) || has_vectors(&s, &best[1]);
 
     if (by_vectors || convinces(rules, best)) {
-        *found = true;
-        *base = best[by_vectors && !has_vectors(&s, &best[0])].base;
+        const struct candidate *c = &best[by_vectors && !has_vectors(&s, &best[0])];
+
+        *base = (struct kerf_base){c->base, c->votes, true};
     } else if (is_mips) {
-        *found = find_by_jumps(s, t, base);
+        base->votes = find_by_jumps(s, t, &base->addr);
     } else if (isa != KERF_ISA_NONE) {
         elect(&s, t, &fine, best);
-        *found = convinces(&fine, best);
-        *base = *found ? best[0].base : 0;
+        if (convinces(&fine, best)) {
+            *base = (struct kerf_base){best[0].base, best[0].votes, false};
+        }
     }
     free(t);
     return KERF_OK;

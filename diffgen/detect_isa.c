@@ -337,7 +337,7 @@ void kerf_detect_votes(const uint8_t *p, size_t len, struct kerf_votes *votes)
     }
 }
 
-unsigned kerf_detect_isa(const struct kerf_votes *votes)
+unsigned kerf_detect_isa(const struct kerf_votes *votes, unsigned times)
 {
     unsigned best = KERF_ISA_NONE;
 
@@ -346,5 +346,5 @@ unsigned kerf_detect_isa(const struct kerf_votes *votes)
             best = isa;
         }
     }
-    return votes->of[best] >= MIN_VOTES + votes->looked_at / BYTES_PER_VOTE ? best : KERF_ISA_NONE;
+    return votes->of[best] >= times * (MIN_VOTES + votes->looked_at / BYTES_PER_VOTE) ? best : KERF_ISA_NONE;
 }

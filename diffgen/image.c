@@ -16,6 +16,8 @@
 #define MIN_REGION 64u
 /* Regions that follow each other at one displacement become one across a gap of at most this: headers, padding. */
 #define MAX_GAP 4096u
+/* Old says alone which instruction set it is, where it has so many times the votes that are enough. */
+#define CLEAR 4u
 
 #define BIT(kind) (1u << (kind))
 #define BRANCHES (BIT(KERF_REF_CALL) | BIT(KERF_REF_JUMP) | BIT(KERF_REF_BRANCH) | BIT(KERF_REF_BRANCH2))
@@ -242,14 +244,17 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
     uint64_t base[2] = {0, 0};
     bool found[2];
     bool wide = (isas[isa].words & WORDS8) != 0;
+    struct kerf_base by_votes[2];
 
     for (unsigned i = 0; i < 2; i++) {
         kerf_err err = kerf_detect_base(isa, wide, is_big_endian(isa, &sides[i]->layout), sides[i]->p, sides[i]->len,
-                                        &found[i], &base[i]);
+                                        i == 0 ? NULL : &by_votes[0], &by_votes[i]);
 
         if (err != KERF_OK) {
             return err;
         }
+        found[i] = by_votes[i].votes > 0;
+        base[i] = by_votes[i].addr;
     }
     take_hints(options, found, base);
     /* Few numbers of 8 bytes are less than the image's length by chance: they are worth a look even at address 0. */
@@ -407,8 +412,11 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
     }
     if (isa == KERF_ISA_COUNT) {
         vote(&old_side, &votes);
-        vote(&new_side, &votes);
-        isa = kerf_detect_isa(&votes);
+        isa = kerf_detect_isa(&votes, CLEAR);
+        if (isa == KERF_ISA_NONE) {
+            vote(&new_side, &votes);
+            isa = kerf_detect_isa(&votes, 1);
+        }
         isa = isa == KERF_ISA_NONE ? hinted_isa(options) : isa;
     }
     if (!old_side.layout.addressed && !options->base_known) {
