@@ -42,13 +42,15 @@ static uint64_t scanned(const struct kerf_work *w, uint64_t refs)
 static uint64_t least(const struct kerf_work *w, bool plans, uint64_t refs, uint64_t old_refs)
 {
     uint64_t both = (uint64_t)w->old_side.len + w->new_side.len;
+    /* Segments and payloads of several plans, and what lies between them. */
+    uint64_t plan_bytes = both > KERF_LARGE_LEN ? both / 8 : 0;
     /* For several budgets of RAM literal costs are kept twice more, and what each learns of old is its own. */
     uint64_t budgets = both > KERF_LARGE_LEN
                            ? 0
                            : 2 * (uint64_t)w->new_side.len + (w->image.region_count > 0 ? w->old_side.len : 0);
 
     return PROGRAM + scanned(w, refs) + INDEX_LEAST + w->old_side.len / 256 +
-           (plans ? w->new_side.len + w->new_side.len / 32 + budgets + PLANNER + MAPPED_BYTES * old_refs +
+           (plans ? w->new_side.len + w->new_side.len / 32 + plan_bytes + budgets + PLANNER + MAPPED_BYTES * old_refs +
                         (uint64_t)LZ_LEAST * LZ_BYTE
                   : 0);
 }

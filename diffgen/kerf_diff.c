@@ -23,6 +23,8 @@
 #include "diffgen/inputs.h"
 #include "diffgen/work.h"
 
+#define LARGE_BLOCK (1 << 20) /* bytes */
+
 /* The command line. */
 struct options {
     const char *old_path; /* NULL: a full payload */
@@ -513,6 +515,10 @@ int main(int argc, char **argv)
     o.diff.level = KERF_DIFF_LEVEL_DEFAULT;
     o.diff.jobs = kerf_diff_cores();
     kerf_cli_begin("kerf-diff");
+#ifdef __GLIBC__
+    /* Large blocks go back to the system when they are freed; else the library learns from the first ones to keep them. */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+#endif
     if (argc > 1 && strcmp(argv[1], "info") == 0) {
         return kerf_cli_end(kerf_diff_info(argc - 1, argv + 1));
     }

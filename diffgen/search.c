@@ -141,7 +141,11 @@ size_t kerf_search_len(const struct kerf_search *s, const struct kerf_header *he
 
 bool kerf_search_is_noise(const struct kerf_search *s, const struct kerf_plan *plan)
 {
-    return plan->encoding.total > s->w->new_side.len * 8 * KERF_BIT / 16 * 15;
+    const struct kerf_encoding *e = &plan->encoding;
+    kerf_cost literals = e->part[KERF_PART_LITERALS];
+
+    return e->total > s->w->new_side.len * 8 * KERF_BIT / 16 * 15 ||
+           (literals > e->literals * 8 * KERF_BIT / 32 * 31 && literals > e->total / 32 * 31);
 }
 
 bool kerf_search_same_split(const struct kerf_header *a, const struct kerf_header *b)
