@@ -70,6 +70,11 @@ struct histogram {
     uint32_t count[KERF_PRICE_BITS];
 };
 
+/* How often numbers were what, by new_pos modulo 4. */
+struct phased {
+    uint32_t count[4][KERF_PRICE_SYMBOLS];
+};
+
 /* What a segment from new cost beside its numbers. */
 enum place {
     PLACE_FAR,
@@ -82,7 +87,8 @@ struct books {
     struct average equal[16][2], residue, far, ref_right, ref_wrong, ram_right, ram_wrong;
     struct average place[PLACES], jump[KERF_JUMPS]; /* without numbers */
     kerf_cost numbers[2][2];                        /* what numbers of segments cost: by source; far and others */
-    struct histogram gap, old_len, old_distance, new_len, new_len_again, new_distance[2];
+    struct phased gap, new_len, new_len_again;
+    struct histogram old_len, old_distance, new_distance[2];
     kerf_cost literal, literal_estimate;
 };
 
@@ -104,6 +110,18 @@ static kerf_cost priced(const struct histogram *h, const kerf_cost *prices)
 
     for (unsigned i = 0; i < KERF_PRICE_BITS; i++) {
         sum += h->count[i] * prices[i];
+    }
+    return sum;
+}
+
+static kerf_cost priced_phased(const struct phased *h, kerf_cost prices[4][KERF_PRICE_SYMBOLS])
+{
+    kerf_cost sum = 0;
+
+    for (unsigned phase = 0; phase < 4; phase++) {
+        for (unsigned i = 0; i < KERF_PRICE_SYMBOLS; i++) {
+            sum += h->count[phase][i] * prices[phase][i];
+        }
     }
     return sum;
 }
@@ -131,6 +149,32 @@ static void close_histogram(const struct histogram *h, const uint8_t *start, siz
     }
 }
 
+/* The same by phase; where there are few of one, the others count. `start` is by bits all the same. */
+static void close_phased(const struct phased *h, const uint8_t start[8], kerf_cost prices[4][KERF_PRICE_SYMBOLS])
+{
+    for (unsigned phase = 0; phase < 4; phase++) {
+        uint64_t weight[KERF_PRICE_SYMBOLS] = {0};
+        uint64_t sum = 0;
+
+        for (unsigned i = 1; i < KERF_PRICE_SYMBOLS; i++) {
+            unsigned bits = i < 16 ? bits_of(i) : i - 12;
+            uint64_t all = (uint64_t)h->count[0][i] + h->count[1][i] + h->count[2][i] + h->count[3][i];
+
+            weight[i] = 64 * (uint64_t)h->count[phase][i] + 16 * all +
+                        ((bits < 8 ? start[bits] : 1u) * 8u >> (i < 16 ? bits : 0));
+            sum += weight[i];
+        }
+        for (unsigned i = 1; i < KERF_PRICE_SYMBOLS; i++) {
+            uint64_t p = weight[i] * 65536 / sum;
+
+            prices[phase][i] = kerf_rc_cost(p < 1       ? 1
+                                            : p > 65535 ? 65535
+                                                        : (uint32_t)p) +
+                               (i < 16 ? 0 : i - 12) * KERF_BIT;
+        }
+    }
+}
+
 static void close_books(const struct books *b, struct kerf_prices *p)
 {
     static const uint16_t equal_start[16] = {150, 100, 80, 70, 50, 40, 35, 30, 25, 20, 18, 15, 12, 10, 10, 2};
@@ -149,33 +193,27 @@ static void close_books(const struct books *b, struct kerf_prices *p)
     p->new_far = mean(&b->place[PLACE_FAR], 200, 20);
     p->new_again = mean(&b->place[PLACE_AGAIN], 300, 20);
     p->new_older = mean(&b->place[PLACE_OLDER], 500, 20);
-    close_histogram(&b->gap, (const uint8_t[]){120, 60, 50, 40, 20, 10, 8, 4}, 8, p->gap);
+    close_phased(&b->gap, (const uint8_t[]){120, 60, 50, 40, 20, 10, 8, 4}, p->gap);
     close_histogram(&b->old_len, (const uint8_t[]){1, 4, 20, 30, 40, 40, 40, 30, 20, 10, 8, 4}, 12, p->old_len);
     close_histogram(&b->old_distance,
                     (const uint8_t[]){4, 8, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 8, 8, 8, 4}, 18,
                     p->old_distance);
-    close_histogram(&b->new_len, (const uint8_t[]){1, 60, 120, 60, 30, 10, 8, 4}, 8, p->new_len);
-    close_histogram(&b->new_len_again, (const uint8_t[]){60, 60, 60, 50, 30, 10, 8, 4}, 8, p->new_len_again);
+    close_phased(&b->new_len, (const uint8_t[]){1, 60, 120, 60, 30, 10, 8, 4}, p->new_len);
+    close_phased(&b->new_len_again, (const uint8_t[]){60, 60, 60, 50, 30, 10, 8, 4}, p->new_len_again);
     for (unsigned i = 0; i < 2; i++) {
         close_histogram(&b->new_distance[i],
                         (const uint8_t[]){4, 4, 10, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 10, 8}, 18,
                         p->new_distance[i]);
     }
-    kerf_cost far = priced(&b->new_len, p->new_len) + priced(&b->new_distance[0], p->new_distance[0]) +
+    kerf_cost far = priced_phased(&b->new_len, p->new_len) + priced(&b->new_distance[0], p->new_distance[0]) +
                     priced(&b->new_distance[1], p->new_distance[1]);
-    kerf_cost again = priced(&b->new_len_again, p->new_len_again);
+    kerf_cost again = priced_phased(&b->new_len_again, p->new_len_again);
     uint64_t again_count = b->place[PLACE_AGAIN].count + b->place[PLACE_OLDER].count;
 
     p->new_far = less_excess(p->new_far, far, b->numbers[1][0], b->place[PLACE_FAR].count);
     p->new_again = less_excess(p->new_again, again, b->numbers[1][1], again_count);
     p->new_older = less_excess(p->new_older, again, b->numbers[1][1], again_count);
-    for (unsigned i = 0; i < KERF_JUMPS; i++) {
-        p->old_jump[i] += p->gap[0];
-    }
-    p->change += p->gap[0];
-    p->new_far += p->gap[0];
-    p->new_again += p->gap[0];
-    p->new_older += p->gap[0];
+    p->change += p->gap[0][1];
     p->ref_right = mean(&b->ref_right, 20, 50);
     p->ref_wrong = mean(&b->ref_wrong, 1400, 50);
     p->ram_right = mean(&b->ram_right, 50, 50);
@@ -260,7 +298,7 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
     s->out->part[KERF_PART_SEGMENTS] += s->e.run.k.rc.cost - before;
     trace(s,
           (struct kerf_trace_step){.part = KERF_PART_SEGMENTS, .new_pos = start, .cost = s->e.run.k.rc.cost - before});
-    s->books.gap.count[bits_of(len + 1)]++;
+    s->books.gap.count[start & 3][kerf_price_symbol(len + 1)]++;
     for (; err == KERF_OK && len > 0; len--) {
         kerf_pos at = s->e.run.c->new_pos;
 
@@ -386,11 +424,11 @@ static void note_segment(struct session *s, const struct kerf_segment *segment, 
         }
     } else if (jump == KERF_JUMP_FAR) {
         add(&b->place[PLACE_FAR], rest);
-        b->new_len.count[len]++;
+        b->new_len.count[segment->new_pos & 3][kerf_price_symbol(segment->len)]++;
         b->new_distance[segment->len >= 4].count[bits_of(segment->new_pos - segment->src_pos)]++;
     } else {
         add(&b->place[jump == 0 ? PLACE_AGAIN : PLACE_OLDER], rest);
-        b->new_len_again.count[len]++;
+        b->new_len_again.count[segment->new_pos & 3][kerf_price_symbol(segment->len)]++;
     }
 }
 

@@ -253,7 +253,8 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
         if (again[i] != 0 && has_source(p, n, SOURCE_NEW, again[i]) && bytes[(int64_t)n + again[i]] == bytes[n] &&
             (i == 0 || bytes[(int64_t)n + again[i] + 1] == bytes[n + 1])) {
             offer(p, n, SOURCE_NEW, again[i],
-                  best->cost + (int64_t)((i == 0 ? prices->new_again : prices->new_older) + prices->new_len_again[0]),
+                  best->cost +
+                      (int64_t)((i == 0 ? prices->new_again : prices->new_older) + prices->new_len_again[n & 3][1]),
                   best->node, true);
         }
     }
@@ -262,8 +263,8 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
         unsigned bits = log2_of(length_of(distance));
 
         offer(p, n, SOURCE_NEW, distance,
-              best->cost + (int64_t)(prices->new_far + prices->new_len[1] + prices->new_distance[0][bits]), best->node,
-              false);
+              best->cost + (int64_t)(prices->new_far + prices->new_len[n & 3][2] + prices->new_distance[0][bits]),
+              best->node, false);
     }
 }
 
@@ -389,7 +390,9 @@ static void offer_all(struct planner *p, size_t n)
     if (p->no_memory) {
         return;
     }
-    const struct state best = *from;
+    struct state best = *from;
+
+    best.cost += best.source == SOURCE_LITERAL ? 0 : (int64_t)p->prices->gap[n & 3][1];
 
     offer(p, n, SOURCE_LITERAL, 0, best.cost, best.node, false);
     if (n < p->search_from) {
@@ -486,6 +489,12 @@ static int64_t longer(const kerf_cost prices[KERF_PRICE_BITS], uint32_t v)
     return v > 1 && (v & (v - 1)) == 0 ? (int64_t)prices[bits] - (int64_t)prices[bits - 1] : 0;
 }
 
+/* The same of a number that is priced by where it stands. */
+static int64_t longer_at(const kerf_cost prices[4][KERF_PRICE_SYMBOLS], const struct state *s, uint32_t v)
+{
+    return (int64_t)(prices[s->new_pos & 3][kerf_price_symbol(v)] - prices[s->new_pos & 3][kerf_price_symbol(v - 1)]);
+}
+
 /* Lets every state take byte n; drops those that can't. Returns the lowest cost. */
 static int64_t consume(struct planner *p, size_t n)
 {
@@ -500,13 +509,15 @@ static int64_t consume(struct planner *p, size_t n)
 
         s.len++;
         if (s.source == SOURCE_LITERAL) {
-            s.cost += literal * (int64_t)prices->literal_scale / 1024 + longer(prices->gap, s.len + 1);
+            s.cost += literal * (int64_t)prices->literal_scale / 1024 + longer_at(prices->gap, &s, s.len + 1);
         } else if (s.source == SOURCE_NEW) {
             if ((w->order != NULL && !has_source(p, n, SOURCE_NEW, s.distance)) ||
                 w->new_side.bytes[(int64_t)n + s.distance] != w->new_side.bytes[n]) {
                 continue;
             }
-            s.cost += s.again || s.len > 2 ? longer(s.again ? prices->new_len_again : prices->new_len, s.len) : 0;
+            if (s.len > (s.again ? 1 : 2)) {
+                s.cost += longer_at(s.again ? prices->new_len_again : prices->new_len, &s, s.len);
+            }
             if (s.len == 4 && !s.again) {
                 unsigned bits = log2_of(length_of(s.distance));
 
@@ -733,14 +744,15 @@ static kerf_err walk_runs(struct planner *p)
         run = kerf_order_run(o, rank);
         for (unsigned i = 0; i < p->state_count; i++) {
             struct state *s = &p->states[i];
-            kerf_cost price = s->source == SOURCE_OLD   ? p->prices->old_jump[0] + p->prices->old_len[0]
-                              : s->source == SOURCE_NEW ? p->prices->new_again + p->prices->new_len_again[0]
-                                                        : 0;
+            kerf_cost price = s->source == SOURCE_OLD ? p->prices->old_jump[0] + p->prices->old_len[0]
+                              : s->source == SOURCE_NEW
+                                  ? p->prices->new_again + p->prices->new_len_again[run.start & 3][1]
+                                  : 0;
 
             settle(p, s);
             s->settled = false;
             s->new_pos = (uint32_t)run.start;
-            s->cost += (int64_t)price;
+            s->cost += (int64_t)(price + p->prices->gap[run.start & 3][1]);
             s->gap = 8;
             s->again = true;
             s->len = 0;

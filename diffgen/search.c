@@ -6,7 +6,7 @@
 #include "diffgen/tasks.h"
 
 #define ROUNDS_MAX 12u
-#define MEASURED 1u /* rounds in which every byte is priced as a literal too: it takes as long as the rest of a round */
+#define MEASURED 2u      /* rounds in which every byte is priced as a literal too */
 #define ROUNDS_LARGE 2u  /* for large images, where nothing is measured: that gains nothing */
 #define SPLIT_MARGIN 32u /* a split that falls behind by one in this many is given up */
 #define SPLITS_MAX 8u

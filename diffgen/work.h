@@ -81,6 +81,7 @@ struct kerf_map {
 };
 
 #define KERF_PRICE_BITS 32
+#define KERF_PRICE_SYMBOLS (12 + KERF_PRICE_BITS) /* of numbers below 2^32 */
 /* How the source of a segment from old is told. */
 #define KERF_JUMPS 6
 #define KERF_JUMP_MAP 1
@@ -96,12 +97,20 @@ struct kerf_prices {
     kerf_cost old_jump[KERF_JUMPS];
     /* From new: to a new distance, to the last one, to one of the three before; without what follows. */
     kerf_cost new_far, new_again, new_older;
-    /* Numbers by their length in bits: literals in a row; lengths; distances of segments below four bytes and others. */
-    kerf_cost gap[KERF_PRICE_BITS], old_len[KERF_PRICE_BITS], old_distance[KERF_PRICE_BITS];
-    kerf_cost new_len[KERF_PRICE_BITS], new_len_again[KERF_PRICE_BITS];
-    kerf_cost new_distance[2][KERF_PRICE_BITS];
+    /* By new_pos modulo 4 and kerf_price_symbol(): literals in a row and 1, bytes copied from new. */
+    kerf_cost gap[4][KERF_PRICE_SYMBOLS], new_len[4][KERF_PRICE_SYMBOLS], new_len_again[4][KERF_PRICE_SYMBOLS];
+    /* Numbers by their length in bits: lengths; distances, in new of segments below four bytes and others. */
+    kerf_cost old_len[KERF_PRICE_BITS], old_distance[KERF_PRICE_BITS], new_distance[2][KERF_PRICE_BITS];
     kerf_cost ref_right, ref_wrong, ram_right, ram_wrong;
 };
+
+/* Where the price of a number from 1 on is: small ones have their own, others that of their length in bits. */
+static inline unsigned kerf_price_symbol(uint64_t v)
+{
+    return v < 16                      ? (unsigned)v
+           : v >> KERF_PRICE_BITS != 0 ? KERF_PRICE_SYMBOLS - 1
+                                       : 75u - (unsigned)__builtin_clzll(v);
+}
 
 /* Bits of a jump of a segment from old: the class of its price. */
 static inline unsigned kerf_jump_bits(int64_t jump)
