@@ -8,8 +8,7 @@
 
 #define RACE_MARGIN 16u /* a smaller budget that falls behind by one in this many on the way is given up, */
 #define SMALL_LEN 2048u /* unless the delta is no longer than this; */
-#define LEN_MARGIN 32u  /* and where its file is by one in this many longer, */
-#define LEN_LEAST 16u   /* and by more bytes than this: rounds of planning gain less */
+#define LEN_MARGIN 32u  /* and where its file is longer by one in this many bytes of the payload: rounds gain less */
 #define REFINEMENTS 6u
 
 /* The plan for a budget. */
@@ -36,7 +35,7 @@ struct refinements {
 static kerf_err refine(struct kerf_search *s, struct refinement *r)
 {
     struct kerf_plan *plan = &r->plan;
-    size_t enough = r->rival == NULL ? SIZE_MAX : r->rival_len + r->rival_len / LEN_MARGIN + LEN_LEAST;
+    size_t enough = r->rival == NULL ? SIZE_MAX : r->rival_len + r->rival->payload.len / LEN_MARGIN;
     kerf_err err = kerf_params_choose(s->ram, 0, s->header);
 
     if (err == KERF_OK && r->coded != NULL && s->ram == KERF_DIFF_RAM_DEFAULT &&
@@ -49,7 +48,7 @@ static kerf_err refine(struct kerf_search *s, struct refinement *r)
                                    RACE_MARGIN);
         }
     }
-    if (err == KERF_OK && (plan->encoding.total == UINT64_MAX || kerf_search_len(s, s->header, plan) > enough)) {
+    if (err == KERF_OK && (plan->encoding.total == UINT64_MAX || kerf_search_len(s, s->header, plan) >= enough)) {
         plan->encoding.total = UINT64_MAX;
         return KERF_OK;
     }
