@@ -56,7 +56,9 @@ static kerf_err check(size_t sector, size_t keeps, struct kerf_diff_erases *eras
     order.sectors = kerf_header_sectors(&h);
     order.keeps = calloc(keeps, sizeof *order.keeps);
     order.moves = calloc(keeps, sizeof *order.moves);
-    assert_true(order.keeps != NULL && order.moves != NULL);
+    if (order.keeps == NULL || order.moves == NULL) {
+        abort();
+    }
     order.keep_count = order.move_count = keeps;
     for (size_t i = 0; i < keeps; i++) {
         order.keeps[i] = (struct kerf_keep){0, sector, i, 1};
