@@ -429,6 +429,16 @@ def print_memory(runner, entries, kerf):
     return start
 
 
+def print_bounds(entries, kerf):
+    """What kerf-diff takes of the memory that it keeps to without --memory."""
+    for tool in kerf:
+        found = ratios(entries, tool.name, lambda took, entry: took['create']['peak_bytes'] / (
+            5 * (entry['old_size'] + entry['new_size']) + 64000000))
+        if found:
+            worst, pair = max(found)
+            print(f'kerf-diff --ram {tool.ram}: memory / (5 x (old + new) + 64 MB): at most {worst:.2f}, at {pair}')
+
+
 def main():
     args = arguments()
     kerf = kerf_tools(args)
@@ -458,6 +468,7 @@ def main():
         rows = summarise(entries, kerf, rivals, peers)
         print_summary(rows)
         print_times(entries, kerf, rivals)
+        print_bounds(entries, kerf)
     base = print_memory(runner, entries, kerf[::2] if args.in_place else kerf)
     failed = [(entry['pair'], tool.name) for entry in entries for tool in tools if 'failed' in entry['tools'][tool.name]]
     for pair, name in failed:
