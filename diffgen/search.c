@@ -6,7 +6,6 @@
 #include "diffgen/tasks.h"
 
 #define ROUNDS_MAX 12u
-#define MEASURED 2u      /* rounds in which every byte is priced as a literal too */
 #define ROUNDS_LARGE 2u  /* for large images, where nothing is measured: that gains nothing */
 #define SPLIT_MARGIN 32u /* a split that falls behind by one in this many is given up */
 #define SPLITS_MAX 8u
@@ -234,12 +233,21 @@ kerf_err kerf_search_split(struct kerf_search *s, unsigned attempts, struct kerf
     return err;
 }
 
+/* Rounds in which every byte is priced as a literal too, which takes time: more where much of new has no source. */
+static unsigned measured_rounds(const struct kerf_search *s, const struct kerf_plan *plan)
+{
+    if (s->large) {
+        return 0;
+    }
+    return s->w->old_side.len == 0 || plan->encoding.total > s->w->new_side.len * 8 * KERF_BIT / 2 ? 2 : 1;
+}
+
 kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
 {
     struct kerf_plan last = {0};
     unsigned rounds = s->effort->rounds;
     unsigned most = s->large ? ROUNDS_LARGE : ROUNDS_MAX;
-    unsigned measured = s->large ? 0 : MEASURED;
+    unsigned measured = measured_rounds(s, plan);
     kerf_err err = KERF_OK;
 
     for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
