@@ -107,9 +107,7 @@ struct kerf_prices {
 /* Where the price of a number from 1 on is: small ones have their own, others that of their length in bits. */
 static inline unsigned kerf_price_symbol(uint64_t v)
 {
-    return v < 16                      ? (unsigned)v
-           : v >> KERF_PRICE_BITS != 0 ? KERF_PRICE_SYMBOLS - 1
-                                       : 75u - (unsigned)__builtin_clzll(v);
+    return v < 16 ? (unsigned)v : v > UINT32_MAX ? KERF_PRICE_SYMBOLS - 1 : 75u - (unsigned)__builtin_clzll(v);
 }
 
 /* Bits of a jump of a segment from old: the class of its price. */
