@@ -35,7 +35,9 @@ struct refinements {
 static kerf_err refine(struct kerf_search *s, struct refinement *r)
 {
     struct kerf_plan *plan = &r->plan;
-    size_t enough = r->rival == NULL ? SIZE_MAX : r->rival_len + r->rival->payload.len / LEN_MARGIN;
+    /* Above the default a budget gains less over the one below it, and rounds may make good what it is behind. */
+    unsigned patience = s->ram > KERF_DIFF_RAM_DEFAULT ? 2 : 1;
+    size_t enough = r->rival == NULL ? SIZE_MAX : r->rival_len + r->rival->payload.len / LEN_MARGIN * patience;
     kerf_err err = kerf_params_choose(s->ram, 0, s->header);
 
     if (err == KERF_OK && r->coded != NULL && s->ram == KERF_DIFF_RAM_DEFAULT &&
@@ -44,7 +46,8 @@ static kerf_err refine(struct kerf_search *s, struct refinement *r)
     } else if (err == KERF_OK) {
         err = kerf_search_copy_segments(r->segments, &plan->segments);
         if (err == KERF_OK) {
-            err = kerf_search_race(s, s->header, plan, r->rival_len > SMALL_LEN ? &r->rival->encoding : NULL,
+            err = kerf_search_race(s, s->header, plan,
+                                   r->rival_len > (size_t)SMALL_LEN * patience * patience ? &r->rival->encoding : NULL,
                                    RACE_MARGIN);
         }
     }
