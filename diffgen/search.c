@@ -264,5 +264,6 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
         }
     }
     kerf_plan_free(&last);
-    return err == KERF_OK ? kerf_search_split(s, s->effort->last_splits, plan) : err;
+    /* Of a large image's RAM hardly anything is worth another coding of all of it. */
+    return err == KERF_OK && !s->large ? kerf_search_split(s, s->effort->last_splits, plan) : err;
 }
