@@ -48,9 +48,9 @@ static uint32_t units_of_block(const struct flash *f)
     return f->block / f->unit;
 }
 
-static uint64_t add_key(uint64_t key, const uint8_t *data, uint32_t len)
+uint64_t flash_add_key(uint64_t key, const uint8_t *data, size_t len)
 {
-    for (uint32_t i = 0; i < len; i += 8) {
+    for (size_t i = 0; i < len; i += 8) {
         uint64_t word = 0;
 
         memcpy(&word, data + i, len - i < 8 ? len - i : 8);
@@ -62,12 +62,12 @@ static uint64_t add_key(uint64_t key, const uint8_t *data, uint32_t len)
 
 static uint64_t block_key(const struct flash *f, uint32_t b)
 {
-    uint64_t key = add_key(mix(b + 1u), f->bytes + (size_t)b * f->block, f->block);
+    uint64_t key = flash_add_key(mix(b + 1u), f->bytes + (size_t)b * f->block, f->block);
 
     if (f->unstable[b]) {
-        key = add_key(~key, f->undefined + (size_t)b * f->block, f->block);
+        key = flash_add_key(~key, f->undefined + (size_t)b * f->block, f->block);
     }
-    return mix(add_key(key, f->units + (size_t)b * units_of_block(f), units_of_block(f)));
+    return mix(flash_add_key(key, f->units + (size_t)b * units_of_block(f), units_of_block(f)));
 }
 
 static size_t undo_len(const struct flash *f)

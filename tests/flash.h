@@ -79,6 +79,8 @@ void flash_cut(struct flash *f, enum flash_cut how);
 void flash_watch(struct flash *f, uint32_t pos);
 /* The key of everything but what is in this sector; which sector it is is part of it. */
 uint64_t flash_key_without(const struct flash *f, uint32_t pos);
+/* A key with `len` more bytes in it. */
+uint64_t flash_add_key(uint64_t key, const uint8_t *data, size_t len);
 
 /* A moment to go back to. */
 size_t flash_mark(const struct flash *f);

@@ -112,18 +112,6 @@ static struct file read_file(const char *name)
 
 /* --- Keys of moments --- */
 
-static uint64_t key_of(uint64_t key, const uint8_t *data, size_t len)
-{
-    for (size_t i = 0; i < len; i += 8) {
-        uint64_t word = 0;
-
-        memcpy(&word, data + i, len - i < 8 ? len - i : 8);
-        key = (key ^ word) * 0x9e3779b97f4a7c15u;
-        key ^= key >> 29;
-    }
-    return key;
-}
-
 static bool find(const struct seen *seen, uint64_t key)
 {
     for (size_t i = (size_t)key & (seen->cap - 1); seen->cap > 0 && seen->keys[i] != 0; i = (i + 1) & (seen->cap - 1)) {
@@ -163,7 +151,7 @@ static uint64_t moment(const struct world *w, uint64_t flash_key)
     struct kerf_patcher *p = (struct kerf_patcher *)(void *)w->devices[w->level].workspace;
     size_t len = (size_t)(page_of(p) - (uint8_t *)p) + p->page_len;
 
-    return key_of(flash_key, (const uint8_t *)p, len) | 1;
+    return flash_add_key(flash_key, (const uint8_t *)p, len) | 1;
 }
 
 /* Was this moment seen with as many cuts to come? Notes it if not. */
