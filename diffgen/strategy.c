@@ -98,8 +98,9 @@ static uint8_t room_behind(const struct kerf_diff_options *options, const struct
     return room < UINT8_MAX ? (uint8_t)room : UINT8_MAX;
 }
 
-/* Is the order in which old is kept better than w->order? It is swapped with that, then, and the header says so. */
-static kerf_err try_keeping(struct kerf_search *s, const struct kerf_plan *two_slots, struct kerf_order *keeping)
+/* Is the order in which old is kept, as `kept` says, better than w->order? It is swapped with that, then, and s->header says so. */
+static kerf_err try_keeping(struct kerf_search *s, const struct kerf_plan *two_slots, const struct kerf_header *kept,
+                            struct kerf_order *keeping)
 {
     struct kerf_work *w = s->w;
     struct kerf_order lossy = *w->order;
@@ -107,9 +108,7 @@ static kerf_err try_keeping(struct kerf_search *s, const struct kerf_plan *two_s
     struct kerf_plan plans[2] = {0};
     kerf_err err = try_round(s, &header, &two_slots->segments, &plans[0]);
 
-    header = *s->header;
-    header.group = 1;
-    header.beyond = room_behind(w->options, &header);
+    header = *kept;
     if (err == KERF_OK) {
         err = kerf_order_keep(w, &two_slots->segments, s->ram, &header, keeping);
     }
@@ -159,7 +158,7 @@ static kerf_err choose_order(struct kerf_search *s, const struct kerf_plan *gree
     if (err == KERF_OK && lossy && kerf_header_sectors(&keeping) > order->count && w->options->group < 2) {
         err = kerf_order_open(&kept, &keeping);
         if (err == KERF_OK) {
-            err = try_keeping(s, &plan, &kept);
+            err = try_keeping(s, &plan, &keeping, &kept);
         }
         kerf_order_close(&kept);
     }
