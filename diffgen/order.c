@@ -184,14 +184,3 @@ void kerf_order_close(struct kerf_order *o)
     o->sector = NULL;
     o->rank = NULL;
 }
-
-kerf_cost *kerf_order_literal_sums(const struct kerf_work *w)
-{
-    size_t len = w->order->new_len;
-    kerf_cost *sum = malloc((len + 1) * sizeof *sum);
-
-    for (size_t i = 0; sum != NULL && i <= len; i++) {
-        sum[i] = i == 0 ? 0 : sum[i - 1] + (w->literal_cost != NULL ? kerf_literal_cost(w, i - 1) : 4 * KERF_BIT);
-    }
-    return sum;
-}

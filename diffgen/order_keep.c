@@ -662,13 +662,17 @@ static kerf_err open_keeper(struct keeper *k, const struct kerf_work *w, const s
     k->line = malloc((k->count + 1) * sizeof *k->line);
     k->place = calloc(k->count + 1, sizeof *k->place);
     k->backup = malloc((k->count + 1) * sizeof *k->backup);
-    k->literal_sum = kerf_order_literal_sums(w);
+    k->literal_sum = malloc((o->new_len + 1) * sizeof *k->literal_sum);
     kerf_err err = k->first == NULL || k->sectors == NULL || k->line == NULL || k->place == NULL || k->backup == NULL ||
                            k->literal_sum == NULL
                        ? KERF_ERR_RAM
                        : make_atoms(k, segments);
 
     if (err == KERF_OK) {
+        k->literal_sum[0] = 0;
+        for (size_t i = 0; i < o->new_len; i++) {
+            k->literal_sum[i + 1] = k->literal_sum[i] + kerf_literal_cost(w, i);
+        }
         err = make_uses(k, segments);
     }
     k->moving = malloc((k->atom_count + 1) * sizeof *k->moving);

@@ -138,9 +138,13 @@ static kerf_err open_graph(struct graph *g, const struct kerf_work *w, const str
     g->in = calloc(o->count + 2, sizeof *g->in);
     g->line = calloc(o->count + 1, sizeof *g->line);
     g->place = calloc(o->count + 1, sizeof *g->place);
-    g->literal_sum = kerf_order_literal_sums(w);
+    g->literal_sum = malloc((o->new_len + 1) * sizeof *g->literal_sum);
     if (g->out == NULL || g->in == NULL || g->line == NULL || g->place == NULL || g->literal_sum == NULL) {
         return KERF_ERR_RAM;
+    }
+    g->literal_sum[0] = 0;
+    for (size_t i = 0; i < o->new_len; i++) {
+        g->literal_sum[i + 1] = g->literal_sum[i] + (w->literal_cost != NULL ? kerf_literal_cost(w, i) : 4 * KERF_BIT);
     }
     for (size_t i = 0; err == KERF_OK && i < segments->count; i++) {
         if (!segments->list[i].from_new) {

@@ -360,8 +360,6 @@ struct kerf_run_of_sectors kerf_order_run(const struct kerf_order *o, size_t ran
 KERF_MUST_USE kerf_err kerf_order_cut(const struct kerf_order *o, const struct kerf_segments *segments,
                                       struct kerf_segments *pieces);
 void kerf_order_close(struct kerf_order *o);
-/* For each position of new, and its end, what the bytes before it cost as literals; to be freed. NULL: out of memory. */
-kerf_cost *kerf_order_literal_sums(const struct kerf_work *w);
 
 /* --- encode.c: a plan to payload bytes, or to its cost alone. --- */
 struct kerf_bytes {
