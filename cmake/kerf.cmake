@@ -39,6 +39,8 @@ if(KERF_POS_BITS)
     add_compile_definitions(KERF_POS_BITS=${KERF_POS_BITS})
 endif()
 include_directories(${CMAKE_SOURCE_DIR})
+# A program loads what it calls, not all that its libraries might.
+add_link_options(-Wl,--as-needed)
 
 function(kerf_library name)
     cmake_parse_arguments(PARSE_ARGV 1 A "" "" "SOURCES;LIBS")

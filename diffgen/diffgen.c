@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "common/host/hash.h"
-#include "diffgen/work.h"
+#include "diffgen/beside.h"
+#include "diffgen/tasks.h"
 
 static void tell(const struct kerf_work *w, const char *stage, uint64_t done, uint64_t total)
 {
@@ -45,8 +46,26 @@ static void side_close(struct kerf_side *side)
     side->bytes = NULL;
 }
 
-static kerf_err fill_header(const struct kerf_work *w, uint64_t ram, struct kerf_header *header,
-                            struct kerf_diff_report *report)
+/* The digests of both images, which nobody needs before the delta is put together. */
+struct hashing {
+    struct kerf_task task;
+    const struct kerf_work *w;
+    struct kerf_diff_report *report;
+    kerf_err err;
+};
+
+static void hash_images(void *ctx)
+{
+    struct hashing *h = ctx;
+    const struct kerf_work *w = h->w;
+
+    h->err = kerf_hash_bytes(w->old_side.bytes, w->old_side.len, &h->report->old_digest);
+    if (h->err == KERF_OK) {
+        h->err = kerf_hash_bytes(w->new_side.bytes, w->new_side.len, &h->report->new_digest);
+    }
+}
+
+static kerf_err fill_header(const struct kerf_work *w, uint64_t ram, struct kerf_header *header)
 {
     memset(header, 0, sizeof *header);
     header->codec = KERF_CODEC_NATIVE;
@@ -63,16 +82,17 @@ static kerf_err fill_header(const struct kerf_work *w, uint64_t ram, struct kerf
     }
     header->region_count = (uint8_t)w->image.region_count;
     header->range_count = (uint8_t)w->image.range_count;
-    kerf_err err = kerf_hash_bytes(w->old_side.bytes, w->old_side.len, &report->old_digest);
+    return kerf_params_choose(ram, 0, header);
+}
 
-    if (err == KERF_OK) {
-        err = kerf_hash_bytes(w->new_side.bytes, w->new_side.len, &report->new_digest);
+static kerf_err fill_digests(struct hashing *hashing, struct kerf_header *header)
+{
+    kerf_task_wait(&hashing->task);
+    if (hashing->w->old_side.len > 0) {
+        memcpy(header->old_digest.b, hashing->report->old_digest.b, KERF_DIGEST_LEN);
     }
-    if (w->old_side.len > 0) {
-        memcpy(header->old_digest.b, report->old_digest.b, KERF_DIGEST_LEN);
-    }
-    memcpy(header->new_digest.b, report->new_digest.b, KERF_DIGEST_LEN);
-    return err == KERF_OK ? kerf_params_choose(ram, 0, header) : err;
+    memcpy(header->new_digest.b, hashing->report->new_digest.b, KERF_DIGEST_LEN);
+    return hashing->err;
 }
 
 /* Nothing was found that saves bytes: the new image as it is, in the largest chunks that fit. */
@@ -146,17 +166,37 @@ static void drop_region(struct kerf_image *image)
     }
 }
 
-static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_header *header, uint8_t **delta,
-                            size_t *delta_len, struct kerf_diff_report *report)
+/* The delta is to prove itself: was that done beside its coding? Else now. */
+static kerf_err check(struct kerf_work *w, const struct kerf_bytes *payload, const uint8_t *delta, size_t delta_len,
+                      struct kerf_diff_report *report)
+{
+    kerf_err err = KERF_OK;
+    bool done = false;
+
+    tell(w, "self-check", 0, 1);
+    if (payload != NULL && w->beside != NULL) {
+        err = kerf_beside_finish(w->beside, payload, report, delta, delta_len, &done);
+    }
+    if (!done) {
+        err = w->options->in_place ? kerf_selfcheck_in_place(w->old_side.bytes, w->old_side.len, w->new_side.bytes,
+                                                             w->new_side.len, delta, delta_len, &report->erases)
+                                   : kerf_selfcheck(w->old_side.bytes, w->old_side.len, w->new_side.bytes,
+                                                    w->new_side.len, delta, delta_len);
+    }
+    return err == KERF_OK || err == KERF_ERR_RAM ? err : KERF_ERR_STATE;
+}
+
+static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct hashing *hashing, struct kerf_header *header,
+                            uint8_t **delta, size_t *delta_len, struct kerf_diff_report *report)
 {
     struct kerf_plan plan = {0};
     struct kerf_order order = {0};
-    kerf_err err = fill_header(w, ram, header, report);
+    kerf_err err = fill_header(w, ram, header);
 
     while (err == KERF_ERR_RAM && w->image.region_count > 0) {
         /* Too many regions for so little RAM: the smallest goes. */
         drop_region(&w->image);
-        err = fill_header(w, ram, header, report);
+        err = fill_header(w, ram, header);
     }
     if (err == KERF_OK && w->options->in_place) {
         err = kerf_order_open(&order, header);
@@ -164,6 +204,9 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
     }
     if (err == KERF_OK) {
         err = kerf_strategy_run(w, ram, header, &plan, &report->memory_needed);
+    }
+    if (err == KERF_OK) {
+        err = fill_digests(hashing, header);
     }
     bool stored = false;
 
@@ -178,6 +221,9 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
         report->refs_wrong = plan.encoding.refs_wrong;
         report->chain_len = *delta_len - plan.payload.len - header->header_len;
     }
+    if (err == KERF_OK) {
+        err = check(w, stored ? NULL : &plan.payload, *delta, *delta_len, report);
+    }
     kerf_plan_free(&plan);
     kerf_order_close(&order);
     w->order = NULL;
@@ -185,11 +231,11 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct kerf_heade
 }
 
 /* A full payload as an .xz stream. */
-static kerf_err make_lzma2(struct kerf_work *w, uint64_t ram, struct kerf_header *header, uint8_t **delta,
-                           size_t *delta_len, struct kerf_diff_report *report)
+static kerf_err make_lzma2(struct kerf_work *w, uint64_t ram, struct hashing *hashing, struct kerf_header *header,
+                           uint8_t **delta, size_t *delta_len, struct kerf_diff_report *report)
 {
     struct kerf_bytes payload = {0};
-    kerf_err err = fill_header(w, ram, header, report);
+    kerf_err err = fill_header(w, ram, header);
     uint64_t most = ram - (uint64_t)(kerf_header_workspace(header) - kerf_codec_workspace(header) - header->chunk_size);
 
     header->codec = KERF_CODEC_LZMA2;
@@ -201,8 +247,14 @@ static kerf_err make_lzma2(struct kerf_work *w, uint64_t ram, struct kerf_header
         err = kerf_lzma2_encode(w->new_side.bytes, w->new_side.len, w->options->level, &payload);
     }
     if (err == KERF_OK) {
+        err = fill_digests(hashing, header);
+    }
+    if (err == KERF_OK) {
         err = kerf_pack(header, &w->image, payload.data, payload.len, delta, delta_len);
         report->chain_len = *delta_len - payload.len - header->header_len;
+    }
+    if (err == KERF_OK) {
+        err = check(w, NULL, *delta, *delta_len, report);
     }
     free(payload.data);
     return err;
@@ -210,6 +262,7 @@ static kerf_err make_lzma2(struct kerf_work *w, uint64_t ram, struct kerf_header
 
 static void work_close(struct kerf_work *w)
 {
+    kerf_beside_close(w->beside);
     side_close(&w->old_side);
     side_close(&w->new_side);
     kerf_match_free(w);
@@ -237,6 +290,7 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
                           struct kerf_diff_report *report)
 {
     struct kerf_work w = {.options = options};
+    struct hashing hashing = {.w = &w};
     struct kerf_diff_report own_report;
     struct kerf_header header = {0};
     kerf_err err = check_options(options);
@@ -262,6 +316,10 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
     if (err == KERF_OK) {
         err = side_open(&w.new_side, new_image, new_len, options->padded);
     }
+    hashing.report = report;
+    if (err == KERF_OK && (options->jobs < 2 || !kerf_task_start(&hashing.task, hash_images, &hashing))) {
+        hash_images(&hashing);
+    }
     /* References are for images that 32-bit addresses reach. */
     if (err == KERF_OK && old_len > 0 && ((uint64_t)old_len | new_len) >> 32 == 0) {
         err = kerf_image_recognise(old_image, old_len, new_image, new_len, options, &w.image);
@@ -273,15 +331,9 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
     }
     if (err == KERF_OK) {
         err = (options->codec == KERF_CODEC_LZMA2 ? make_lzma2 : make_native)(
-            &w, options->ram == 0 ? KERF_DIFF_RAM_DEFAULT : options->ram, &header, delta, delta_len, report);
+            &w, options->ram == 0 ? KERF_DIFF_RAM_DEFAULT : options->ram, &hashing, &header, delta, delta_len, report);
     }
-    if (err == KERF_OK) {
-        tell(&w, "self-check", 0, 1);
-        err = options->in_place
-                  ? kerf_selfcheck_in_place(old_image, old_len, new_image, new_len, *delta, *delta_len, &report->erases)
-                  : kerf_selfcheck(old_image, old_len, new_image, new_len, *delta, *delta_len);
-        err = err == KERF_OK || err == KERF_ERR_RAM ? err : KERF_ERR_STATE;
-    }
+    kerf_task_wait(&hashing.task);
     if (err == KERF_OK) {
         err = kerf_hash_bytes(*delta, header.chunk0_len, &report->chunk0_digest);
     }

@@ -2,28 +2,7 @@
 /* Codes a plan with the shared codec, and keeps the books: what each part cost, and what things cost on average. */
 #include <string.h>
 
-#include "diffgen/work.h"
-
-void kerf_bytes_emit(void *ctx, uint8_t byte)
-{
-    struct kerf_bytes *b = ctx;
-
-    if (b->failed) {
-        return;
-    }
-    if (b->len == b->cap) {
-        size_t cap = b->cap == 0 ? 4096 : b->cap * 2;
-        uint8_t *grown = realloc(b->data, cap);
-
-        if (grown == NULL) {
-            b->failed = true;
-            return;
-        }
-        b->data = grown;
-        b->cap = cap;
-    }
-    b->data[b->len++] = byte;
-}
+#include "diffgen/beside.h"
 
 /* Where the codec finds its sources. */
 struct sources {
@@ -618,6 +597,7 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     kerf_err err = kerf_header_write(header, w->image.regions, w->image.ranges, head, sizeof head, &head_len);
     struct kerf_codec *c = err == KERF_OK ? malloc(kerf_codec_workspace(header)) : NULL;
     uint16_t *order = malloc((header->model.learned_cap + 1u) * sizeof *order);
+    bool beside = false;
 
     if (err == KERF_OK && (c == NULL || order == NULL)) {
         err = KERF_ERR_RAM;
@@ -626,7 +606,12 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
         err = kerf_codec_init(c, head, header);
     }
     if (err == KERF_OK) {
-        kerf_encode_begin(&s->e, c, header, &io, w->new_side.bytes, payload != NULL ? kerf_bytes_emit : NULL, payload);
+        beside = payload != NULL && w->beside != NULL && kerf_beside_start(w->beside, w, header, head, c, payload);
+        kerf_encode_begin(&s->e, c, header, &io, w->new_side.bytes,
+                          beside            ? kerf_beside_emit
+                          : payload != NULL ? kerf_bytes_emit
+                                            : NULL,
+                          beside ? (void *)w->beside : payload);
         /* In place, old changes on the way. */
         s->e.run.old_image = w->order == NULL ? w->old_side.bytes : NULL;
         s->e.run.nothing = w->order == NULL ? w->old_side.nothing : NULL;
@@ -636,6 +621,9 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     if (err == KERF_OK && payload != NULL) {
         kerf_rc_encode_end(&s->e.run.k.rc);
         err = payload->failed ? KERF_ERR_RAM : KERF_OK;
+    }
+    if (beside) {
+        kerf_beside_end(w->beside, err == KERF_OK);
     }
     encoding->total = err == KERF_END ? UINT64_MAX : s->e.run.k.rc.cost;
     close_books(&s->books, &encoding->prices);

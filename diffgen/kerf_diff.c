@@ -456,6 +456,7 @@ static void keep_memory(const struct run *r)
     if ((uint64_t)r->result.old_len + r->result.new_len <= KEEP_LEN) {
         (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
         (void)mallopt(M_TRIM_THRESHOLD, 128 << 20);
+        (void)mallopt(M_ARENA_MAX, 1); /* threads, too: they ask seldom */
     }
 #else
     (void)r;

@@ -49,11 +49,23 @@ static void fill_buckets(struct kerf_work *w)
     w->buckets[65536] = start;
 }
 
-kerf_err kerf_match_prepare(struct kerf_work *w)
+kerf_err kerf_match_sort(struct kerf_work *w)
 {
     size_t len = w->old_side.len;
 
+    w->suffixes = malloc((len + 1) * sizeof *w->suffixes);
+    if (w->suffixes == NULL || (len > 0 && divsufsort(w->old_side.masked_of_all, w->suffixes, (saidx_t)len) != 0)) {
+        return KERF_ERR_RAM;
+    }
+    w->suffix_step = 1;
+    w->suffix_count = len;
+    return KERF_OK;
+}
+
+kerf_err kerf_match_prepare(struct kerf_work *w)
+{
     size_t pages = w->new_side.len / KERF_MATCH_PAGE + 1;
+    kerf_err err = KERF_OK;
 
     w->matches = calloc(1, sizeof *w->matches + pages * sizeof w->matches->pages[0]);
     if (w->matches == NULL) {
@@ -62,16 +74,15 @@ kerf_err kerf_match_prepare(struct kerf_work *w)
     w->matches->count = pages;
     atomic_init(&w->matches->left, w->budget.match_pages);
     if (w->budget.step == 0) {
+        free(w->suffixes);
+        w->suffixes = NULL;
         return kerf_coarse_open(&w->old_side, w->budget.index, &w->coarse);
     }
-    w->suffixes = malloc((len + 1) * sizeof *w->suffixes);
-    w->buckets = malloc(65537 * sizeof *w->buckets);
-    if (w->suffixes == NULL || w->buckets == NULL) {
-        return KERF_ERR_RAM;
+    if (w->suffixes == NULL) {
+        err = kerf_match_sort(w);
     }
-    w->suffix_step = 1;
-    w->suffix_count = len;
-    if (len > 0 && divsufsort(w->old_side.masked_of_all, w->suffixes, (saidx_t)len) != 0) {
+    w->buckets = malloc(65537 * sizeof *w->buckets);
+    if (err != KERF_OK || w->buckets == NULL) {
         return KERF_ERR_RAM;
     }
     fill_buckets(w);

@@ -5,6 +5,27 @@
 #include "common/host/hash.h"
 #include "diffgen/work.h"
 
+void kerf_bytes_emit(void *ctx, uint8_t byte)
+{
+    struct kerf_bytes *b = ctx;
+
+    if (b->failed) {
+        return;
+    }
+    if (b->len == b->cap) {
+        size_t cap = b->cap == 0 ? 4096 : b->cap * 2;
+        uint8_t *grown = realloc(b->data, cap);
+
+        if (grown == NULL) {
+            b->failed = true;
+            return;
+        }
+        b->data = grown;
+        b->cap = cap;
+    }
+    b->data[b->len++] = byte;
+}
+
 /* Where the chunks of a container lie; the chain is filled in from the last one back. */
 struct layout {
     size_t count, total_len;

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "diffgen/beside.h"
 #include "diffgen/search.h"
 #include "diffgen/tasks.h"
 
@@ -33,14 +34,11 @@ static void share(const struct kerf_work *w, struct kerf_work *own)
     kerf_scan_forget(&own->new_side);
 }
 
-/* Scans both sides for the kinds of drops[index]. */
-static kerf_err scan(const struct kerf_search *s, struct kerf_trial *t, unsigned index)
+/* What is looked for with the kinds of drops[index]. */
+static void choose_regions(const struct kerf_search *s, struct kerf_trial *t, unsigned index)
 {
     struct kerf_work *w = t->w;
 
-    if (t->scanned) {
-        return KERF_OK;
-    }
     w->image = *s->all;
     for (unsigned i = 0; i < w->image.region_count; i++) {
         w->image.regions[i].kinds &= (uint16_t)~drops[index];
@@ -54,9 +52,59 @@ static kerf_err scan(const struct kerf_search *s, struct kerf_trial *t, unsigned
     t->header.region_count = (uint8_t)w->image.region_count;
     t->header.range_count = (uint8_t)w->image.range_count;
     t->scanned = true;
+}
+
+/* Scans both sides for the kinds of drops[index]. */
+static kerf_err scan(const struct kerf_search *s, struct kerf_trial *t, unsigned index)
+{
+    struct kerf_work *w = t->w;
+
+    if (t->scanned) {
+        return KERF_OK;
+    }
+    choose_regions(s, t, index);
     kerf_err err = kerf_scan_side(&w->old_side, &w->image, false, index == 0);
 
     return err == KERF_OK ? kerf_scan_side(&w->new_side, &w->image, true, index == 0) : err;
+}
+
+/* The scan of new for all kinds, beside that of old. */
+struct new_scan {
+    struct kerf_work *w;
+    kerf_err err;
+};
+
+static void scan_new(void *ctx)
+{
+    struct new_scan *n = ctx;
+
+    n->err = kerf_scan_side(&n->w->new_side, &n->w->image, true, true);
+}
+
+/*
+ * Scans both sides for all kinds: at the same time, and while new takes longer old is sorted, where there are threads, and memory for
+ * all of it without counting.
+ */
+static kerf_err scan_first(const struct kerf_search *s, struct kerf_trial *t)
+{
+    struct kerf_work *w = t->w;
+    struct kerf_task task = {0};
+    struct new_scan n = {w, KERF_OK};
+
+    if (s->large || w->options->memory != 0 || w->options->jobs < 2) {
+        return scan(s, t, 0);
+    }
+    choose_regions(s, t, 0);
+    if (!kerf_task_start(&task, scan_new, &n)) {
+        scan_new(&n);
+    }
+    kerf_err err = kerf_scan_side(&w->old_side, &w->image, false, true);
+
+    if (err == KERF_OK) {
+        err = kerf_match_sort(w);
+    }
+    kerf_task_wait(&task);
+    return err == KERF_OK ? n.err : err;
 }
 
 static void forget_scan(struct kerf_trial *t)
@@ -363,7 +411,7 @@ static kerf_err run(struct kerf_search *s, uint64_t ram, struct trials *all, str
     kerf_err err = kerf_params_choose(s->ram, 0, s->header);
 
     if (err == KERF_OK) {
-        err = scan(s, &list[0], 0);
+        err = scan_first(s, &list[0]);
         s->header->region_count = list[0].header.region_count;
         s->header->range_count = list[0].header.range_count;
     }
@@ -463,6 +511,10 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
     s.ram = s.effort->rounds > 0 ? KERF_DIFF_RAM_DEFAULT : ram;
     for (unsigned i = 1; i < CANDIDATES; i++) {
         list[i].w = &list[i].own;
+    }
+    /* One coding is all there is. */
+    if (s.effort->rounds + s.effort->first_splits + s.effort->kinds == 0 && w->order == NULL && w->options->jobs > 1) {
+        w->beside = kerf_beside_open();
     }
     kerf_err err = run(&s, ram, &trials, plan);
 

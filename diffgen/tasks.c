@@ -2,9 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "diffgen/tasks.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 
 #define THREADS_MAX 64u
 
@@ -43,5 +41,29 @@ void kerf_tasks_run(unsigned jobs, unsigned count, void (*task)(void *ctx, unsig
     (void)work(&t);
     while (started > 0) {
         (void)pthread_join(threads[--started], NULL);
+    }
+}
+
+static void *run_task(void *arg)
+{
+    struct kerf_task *t = arg;
+
+    t->run(t->ctx);
+    return NULL;
+}
+
+bool kerf_task_start(struct kerf_task *task, void (*run)(void *ctx), void *ctx)
+{
+    task->run = run;
+    task->ctx = ctx;
+    task->runs = pthread_create(&task->thread, NULL, run_task, task) == 0;
+    return task->runs;
+}
+
+void kerf_task_wait(struct kerf_task *task)
+{
+    if (task->runs) {
+        (void)pthread_join(task->thread, NULL);
+        task->runs = false;
     }
 }

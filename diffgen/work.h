@@ -209,6 +209,7 @@ struct kerf_work {
     const struct kerf_diff_options *options;
     struct kerf_order *order;       /* NULL: two slots */
     const struct kerf_trace *trace; /* NULL: none */
+    struct kerf_beside *beside;     /* beside.h: checks the payload while it is coded; NULL: later */
     struct kerf_image image;
     struct kerf_side old_side, new_side;
     struct kerf_budget budget;
@@ -283,6 +284,8 @@ size_t kerf_coarse_longest(const struct kerf_coarse *coarse, const struct kerf_s
 void kerf_coarse_close(struct kerf_coarse *coarse);
 
 /* --- match.c: suffix array of old, longest matches, bsdiff's choice of segments. --- */
+/* The suffix array alone, once old was scanned; kerf_match_prepare() does it otherwise. */
+KERF_MUST_USE kerf_err kerf_match_sort(struct kerf_work *w);
 KERF_MUST_USE kerf_err kerf_match_prepare(struct kerf_work *w);
 /* Leaves of the suffix array what the budget has memory for from now on. Before the first kerf_match_at(). */
 void kerf_match_thin(struct kerf_work *w);
@@ -361,13 +364,15 @@ KERF_MUST_USE kerf_err kerf_order_cut(const struct kerf_order *o, const struct k
                                       struct kerf_segments *pieces);
 void kerf_order_close(struct kerf_order *o);
 
-/* --- encode.c: a plan to payload bytes, or to its cost alone. --- */
+/* --- pack.c: payload bytes as they come. --- */
 struct kerf_bytes {
     uint8_t *data;
     size_t len, cap;
     bool failed; /* out of memory */
 };
 void kerf_bytes_emit(void *bytes, uint8_t byte);
+
+/* --- encode.c: a plan to payload bytes, or to its cost alone. --- */
 /* `header` has sizes, flags and model; payload NULL: cost alone. */
 KERF_MUST_USE kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header,
                                         const struct kerf_segments *segments, const struct kerf_map *map,

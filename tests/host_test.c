@@ -13,6 +13,7 @@
 #include "common/host/cli.h"
 #include "common/host/file.h"
 #include "common/host/hash.h"
+#include "common/sha256.h"
 #include "common/host/why.h"
 
 static char folder[] = "/tmp/kerf-host-test-XXXXXX";
@@ -242,6 +243,36 @@ static void hashes_agree_with_fips_180(void **state)
     assert_int_equal(kerf_hash_file("c", &digest, &size, NULL), KERF_ERR_FLASH);
 }
 
+/* Lengths and pieces around all ends of blocks, against the one that devices have. */
+static void hashes_agree_with_the_small_sha256(void **state)
+{
+    uint8_t text[300];
+    struct kerf_hash hash = {NULL};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = (uint8_t)(i * 167 + 13);
+    }
+    for (size_t len = 0; len <= sizeof text; len++) {
+        struct kerf_sha256 small;
+        struct kerf_sha256_digest expected;
+        struct kerf_sha256_digest digest;
+        size_t first = len * 7 % 131 < len ? len * 7 % 131 : len;
+
+        kerf_sha256_init(&small);
+        kerf_sha256_add(&small, text, len);
+        kerf_sha256_end(&small, &expected);
+        assert_int_equal(kerf_hash_bytes(text, len, &digest), KERF_OK);
+        assert_memory_equal(digest.b, expected.b, KERF_SHA256_LEN);
+        assert_int_equal(kerf_hash_begin(&hash), KERF_OK);
+        assert_int_equal(kerf_hash_add(&hash, text, first), KERF_OK);
+        assert_int_equal(kerf_hash_add(&hash, text + first, len - first), KERF_OK);
+        assert_int_equal(kerf_hash_end(&hash, &digest), KERF_OK);
+        assert_memory_equal(digest.b, expected.b, KERF_SHA256_LEN);
+    }
+    kerf_hash_free(&hash);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +287,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_written_says_so),
         cmocka_unit_test(folders_are_made_with_those_above),
         cmocka_unit_test(hashes_agree_with_fips_180),
+        cmocka_unit_test(hashes_agree_with_the_small_sha256),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

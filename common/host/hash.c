@@ -5,43 +5,68 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
+#include "common/host/sha256_fast.h"
+#include "common/sha256.h"
 
 #define FILE_PIECE 65536
 
+static void add(struct kerf_sha256 *s, const uint8_t *data, size_t len)
+{
+    size_t first = (size_t)(-s->total_len & 63); /* up to the next block */
+    size_t blocks = first < len ? (len - first) / 64 : 0;
+
+    if (blocks > 0 && kerf_sha256_is_fast()) {
+        kerf_sha256_add(s, data, first);
+        kerf_sha256_fast(s->h, data + first, blocks);
+        s->total_len += blocks * 64;
+        data += first + blocks * 64;
+        len -= first + blocks * 64;
+    }
+    kerf_sha256_add(s, data, len);
+}
+
 kerf_err kerf_hash_begin(struct kerf_hash *hash)
 {
-    if (hash->evp == NULL) {
-        hash->evp = EVP_MD_CTX_new();
+    if (hash->state == NULL) {
+        hash->state = malloc(sizeof(struct kerf_sha256));
     }
-    if (hash->evp == NULL || EVP_DigestInit_ex(hash->evp, EVP_sha256(), NULL) != 1) {
+    if (hash->state == NULL) {
         return KERF_ERR_RAM;
     }
+    kerf_sha256_init(hash->state);
     return KERF_OK;
 }
 
 kerf_err kerf_hash_add(struct kerf_hash *hash, const uint8_t *data, size_t len)
 {
-    return EVP_DigestUpdate(hash->evp, data, len) == 1 ? KERF_OK : KERF_ERR_RAM;
+    add(hash->state, data, len);
+    return KERF_OK;
 }
 
 kerf_err kerf_hash_end(struct kerf_hash *hash, struct kerf_sha256_digest *digest)
 {
-    return EVP_DigestFinal_ex(hash->evp, digest->b, NULL) == 1 ? KERF_OK : KERF_ERR_RAM;
+    kerf_sha256_end(hash->state, digest);
+    return KERF_OK;
 }
 
 void kerf_hash_free(struct kerf_hash *hash)
 {
-    EVP_MD_CTX_free(hash->evp);
-    hash->evp = NULL;
+    free(hash->state);
+    hash->state = NULL;
 }
 
 kerf_err kerf_hash_bytes(const uint8_t *data, size_t len, struct kerf_sha256_digest *digest)
 {
-    return EVP_Digest(data, len, digest->b, NULL, EVP_sha256(), NULL) == 1 ? KERF_OK : KERF_ERR_RAM;
+    struct kerf_sha256 s;
+
+    kerf_sha256_init(&s);
+    add(&s, data, len);
+    kerf_sha256_end(&s, digest);
+    return KERF_OK;
 }
 
 static kerf_err hash_descriptor(int fd, const char *path, struct kerf_hash *hash, uint64_t *size, struct kerf_why *why)

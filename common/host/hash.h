@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hash.h - SHA-256 on hosts, by OpenSSL (which takes the processor's instructions where there are any).
- * Errors: KERF_ERR_RAM where OpenSSL has no memory; nothing else can fail except reading a file.
+ * hash.h - SHA-256 on hosts, by the processor's instructions where it has any (sha256_fast.h). Not by OpenSSL: to load that takes
+ * longer than a small delta.
+ * Errors: KERF_ERR_RAM where there is no memory; nothing else can fail except reading a file.
  */
 #ifndef KERF_COMMON_HOST_HASH_H
 #define KERF_COMMON_HOST_HASH_H
@@ -14,9 +15,9 @@
 extern "C" {
 #endif
 
-/* One hash in progress. Its memory is OpenSSL's: released by end and free. Set it to {NULL} before first use. */
+/* One hash in progress. Set it to {NULL} before first use. */
 struct kerf_hash {
-    void *evp; /* EVP_MD_CTX, or NULL */
+    void *state; /* struct kerf_sha256, or NULL */
 };
 
 /* Begins; a hash that was in progress is dropped. */

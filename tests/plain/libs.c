@@ -116,17 +116,17 @@ kerf_err kerf_hash_hook(void *hash, enum kerf_hash_op op, const uint8_t *data, s
 {
     struct kerf_hash *h = hash;
 
-    if (h->evp == NULL) {
-        h->evp = malloc(sizeof(struct kerf_sha256));
+    if (h->state == NULL) {
+        h->state = malloc(sizeof(struct kerf_sha256));
     }
-    if (h->evp == NULL) {
+    if (h->state == NULL) {
         return KERF_ERR_RAM;
     }
-    return kerf_sha256_hook(h->evp, op, data, len, digest);
+    return kerf_sha256_hook(h->state, op, data, len, digest);
 }
 
 void kerf_hash_free(struct kerf_hash *hash)
 {
-    free(hash->evp);
-    hash->evp = NULL;
+    free(hash->state);
+    hash->state = NULL;
 }

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * beside.h - the self-check by a second thread, while the payload is made.
+ */
+#ifndef KERF_DIFFGEN_BESIDE_H
+#define KERF_DIFFGEN_BESIDE_H
+
+#include "diffgen/work.h"
+
+/* All for the thread that codes. NULL: out of memory. */
+struct kerf_beside *kerf_beside_open(void);
+/* Stops the decoder, if it runs. NULL: nothing. */
+void kerf_beside_close(struct kerf_beside *b);
+/*
+ * A coding begins: of `payload`, which is empty and stays where it is until kerf_beside_end(), by `coder`, with this header, whose bytes are
+ * head. w's images stay. Two slots alone. False: there is no decoder beside it; else bytes go through kerf_beside_emit().
+ */
+bool kerf_beside_start(struct kerf_beside *b, const struct kerf_work *w, const struct kerf_header *header,
+                       const uint8_t *head, const struct kerf_codec *coder, struct kerf_bytes *payload);
+void kerf_beside_emit(void *beside, uint8_t byte);
+/* The coding ends. `complete`: the payload is whole, and payload->data stays until kerf_beside_finish(). */
+void kerf_beside_end(struct kerf_beside *b, bool complete);
+/*
+ * Waits for the decoder, and looks at the container that was made of the payload. *done: that was a self-check; false: the payload was not
+ * decoded, or not to new, and the usual one has to say what is wrong. KERF_ERR_: the container is wrong.
+ */
+KERF_MUST_USE kerf_err kerf_beside_finish(struct kerf_beside *b, const struct kerf_bytes *payload,
+                                          const struct kerf_diff_report *report, const uint8_t *delta, size_t delta_len,
+                                          bool *done);
+
+#endif
