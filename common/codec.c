@@ -370,6 +370,9 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
 
     (void)kerf_run_open(&run);
     kerf_run_load_regions(&run);
+#if KERF_ENCODER
+    kerf_ref_order_load(&run);
+#endif
     while (run.err == KERF_OK && !complete(c) && out_cap - (size_t)(c->new_pos - run.out_pos) >= KERF_STEP_OUT &&
            in_len - run.k.rc.in_pos >= least) {
         if (decode_step(&run) && kerf_run_in_place(&run) &&
@@ -380,6 +383,9 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
     if (run.k.rc.s.starved > KERF_RC_MAX_STARVED) {
         run.err = KERF_ERR_CORRUPT;
     }
+#if KERF_ENCODER
+    kerf_ref_order_keep(&run);
+#endif
     c->coder = run.k.rc.s;
     *in_pos = run.k.rc.in_pos;
     *out_len = (size_t)(c->new_pos - run.out_pos);

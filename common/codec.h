@@ -45,7 +45,22 @@ struct kerf_codec_io {
     void *ctx;
     kerf_err (*read_old)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
     kerf_err (*read_new)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+#if KERF_ENCODER
+    struct kerf_order_of_learned *order; /* NULL: none */
+#endif
 };
+
+#if KERF_ENCODER
+/*
+ * Hosts: which learned target comes where by its key, kept between the steps of a payload, so that one of a thousand is found
+ * by halves. All zero when a payload begins or is resumed; nothing that is decoded depends on it.
+ */
+struct kerf_order_of_learned {
+    kerf_pos new_pos; /* the state that it is of: where it is in new, */
+    uint16_t len;     /* and how many targets it knows */
+    uint16_t slots[KERF_MAX_LEARNED];
+};
+#endif
 
 /* A second half that is expected at an old position. */
 struct kerf_pair {

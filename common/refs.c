@@ -92,11 +92,19 @@ static unsigned learned_rank(const struct kerf_run *run, unsigned count, kerf_ad
     return low;
 }
 
+/* Puts a slot that is to have this key among the `count` in run->order. */
+static void learned_insert(const struct kerf_run *run, unsigned count, unsigned slot, kerf_addr key)
+{
+    unsigned to = learned_rank(run, count, key, slot);
+
+    memmove(&run->order[to + 1], &run->order[to], (count - to) * sizeof run->order[0]);
+    run->order[to] = (uint16_t)slot;
+}
+
 /* A slot gets another key: it moves in run->order. `used`: it had one before. */
 static void learned_move(const struct kerf_run *run, unsigned slot, bool used, kerf_addr key)
 {
     unsigned count = run->c->learned_len - !used;
-    unsigned to;
 
     if (used) {
         kerf_addr before;
@@ -107,9 +115,35 @@ static void learned_move(const struct kerf_run *run, unsigned slot, bool used, k
 
         memmove(&run->order[from], &run->order[from + 1], (count - from) * sizeof run->order[0]);
     }
-    to = learned_rank(run, count, key, slot);
-    memmove(&run->order[to + 1], &run->order[to], (count - to) * sizeof run->order[0]);
-    run->order[to] = (uint16_t)slot;
+    learned_insert(run, count, slot, key);
+}
+
+void kerf_ref_order_load(struct kerf_run *run)
+{
+    const struct kerf_codec *c = run->c;
+    struct kerf_order_of_learned *o = run->io->order;
+
+    if (o == NULL) {
+        return;
+    }
+    run->order = o->slots;
+    for (unsigned slot = 0; (o->len != c->learned_len || o->new_pos != c->new_pos) && slot < c->learned_len; slot++) {
+        kerf_addr key;
+        kerf_shift shift;
+
+        kerf_run_pair_get(run, run->learned, slot, &key, &shift);
+        learned_insert(run, slot, slot, key);
+    }
+}
+
+void kerf_ref_order_keep(const struct kerf_run *run)
+{
+    struct kerf_order_of_learned *o = run->io->order;
+
+    if (o != NULL) {
+        o->new_pos = run->c->new_pos;
+        o->len = run->c->learned_len;
+    }
 }
 #endif
 

@@ -312,6 +312,11 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out);
 /* Notes the second halves of a pair without a value: for walking ahead while encoding. refs.c */
 void kerf_ref_expect(struct kerf_run *run, const struct kerf_ref *ref);
+#if KERF_ENCODER
+/* Decoding: has run->order be that of run->io, made anew if it is of another state; and says which state it is of now. refs.c */
+void kerf_ref_order_load(struct kerf_run *run);
+void kerf_ref_order_keep(const struct kerf_run *run);
+#endif
 /* The distance old_pos - new_pos that the address map gives for new_pos. refs.c */
 kerf_shift kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos);
 

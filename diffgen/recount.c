@@ -14,6 +14,7 @@ struct recount {
     struct kerf_header header;
     struct kerf_work work;
     struct kerf_codec *codec;
+    struct kerf_order_of_learned learned;
     uint8_t *payload, *new_image; /* new_image: KERF_PAD bytes longer than new */
     struct kerf_segments segments;
     struct kerf_map map;
@@ -198,7 +199,7 @@ static kerf_err finish_order(struct recount *n)
 /* Decodes step by step, and notes each segment as it begins. */
 static kerf_err decode(struct recount *n)
 {
-    const struct kerf_codec_io io = {n, read_old, read_new};
+    const struct kerf_codec_io io = {.ctx = n, .read_old = read_old, .read_new = read_new, .order = &n->learned};
     struct kerf_codec *c = n->codec;
     size_t in_pos = 0;
     size_t in_len = (size_t)n->header.payload_size;

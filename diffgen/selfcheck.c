@@ -95,6 +95,7 @@ kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t 
                              .write_new = write_new,
                              .hash = hash,
                              .unpack = unpack};
+    struct kerf_order_of_learned order = {0};
     struct kerf_header header;
     struct kerf_patcher *patcher;
     kerf_err err = kerf_header_parse(delta, delta_len, &header);
@@ -102,6 +103,8 @@ kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t 
     if (err != KERF_OK) {
         return err;
     }
+    port.order = header.model.learned_cap > KERF_SELFCHECK_LEARNED ? &order : NULL;
+
     size_t workspace_len = kerf_patcher_workspace(&header, &port);
     void *workspace = malloc(workspace_len);
 

@@ -48,6 +48,7 @@ struct kerf_beside {
     struct kerf_header header;
     struct kerf_codec *codec, *fresh; /* its workspace, and what that was at first */
     size_t codec_len;
+    struct kerf_order_of_learned order;
     size_t written;
     bool checked; /* all of the payload was decoded, and made new */
     uint8_t page[PAGE + KERF_STEP_OUT];
@@ -79,7 +80,8 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 static kerf_err decode(struct kerf_beside *b, size_t len, kerf_pos new_pos, bool last, size_t *in_pos)
 {
     const struct kerf_side *new_side = &b->w->new_side;
-    struct kerf_codec_io io = {b, read_old, read_new};
+    bool many = b->header.model.learned_cap > KERF_SELFCHECK_LEARNED;
+    struct kerf_codec_io io = {.ctx = b, .read_old = read_old, .read_new = read_new, .order = many ? &b->order : NULL};
     /* Behind `len` there is nothing yet, and it is not looked at: no step begins at new_pos. */
     size_t in_len = last ? len : len + KERF_STEP_MAX;
     kerf_err err = KERF_OK;

@@ -438,6 +438,7 @@ KERF_MUST_USE kerf_err kerf_lzma2_unpack(struct kerf_lzma2 *x, const uint8_t *in
 void kerf_lzma2_free(struct kerf_lzma2 *x);
 
 /* --- selfcheck.c: the shipped decoder makes new from old and the delta, in the declared workspace. --- */
+#define KERF_SELFCHECK_LEARNED 512 /* up to so many learned targets are found as devices do, one by one */
 KERF_MUST_USE kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
                                       size_t new_len, const uint8_t *delta, size_t delta_len);
 /* Feeds all of a delta to a patcher that was initialised. */

@@ -193,14 +193,18 @@ static kerf_err decode(struct kerf_patcher *p, const struct kerf_port *port)
     bool last = p->payload_left == 0;
 
     if (p->header.codec == KERF_CODEC_NATIVE) {
-        struct kerf_codec_io io = {port->ctx, port->read_old, port->read_new};
+        struct kerf_codec_io io = {.ctx = port->ctx, .read_old = port->read_old, .read_new = port->read_new};
 
 #if KERF_IN_PLACE
         struct kerf_in_place source = {p, port};
 
         if (in_place(p)) {
-            io = (struct kerf_codec_io){&source, kerf_in_place_read_old, kerf_in_place_read_new};
+            io = (struct kerf_codec_io){
+                .ctx = &source, .read_old = kerf_in_place_read_old, .read_new = kerf_in_place_read_new};
         }
+#endif
+#if KERF_ENCODER
+        io.order = port->order;
 #endif
         return kerf_codec_step(codec_of(p), &p->header, &io, in, p->in_end, last, &p->in_pos, page,
                                port->page_size + KERF_STEP_OUT, &p->page_len);

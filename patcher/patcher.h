@@ -96,6 +96,11 @@ struct kerf_port {
     /* Programs spare[pos .. pos+len), len <= page_size, each unit once after it was erased; pos and, but at the end of an
        image, len are multiples of spare_unit. */
     kerf_err (*write_spare)(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
+#if KERF_ENCODER
+    /* Hosts: memory that makes it quicker to apply deltas for much RAM; all zero when one begins, or goes on.
+       NULL: none. common/codec.h */
+    struct kerf_order_of_learned *order;
+#endif
 };
 
 /* What the signed release says of this payload. Fields that are not known are left zero. */

@@ -250,6 +250,7 @@ kerf_err kerf_posix_init(struct kerf_posix *posix, int old_fd, const char *old_n
     posix->port.flush_new = flush_new;
     posix->port.hash = hash;
     posix->port.unpack = unpack;
+    posix->port.order = &posix->order;
     if (old_fd >= 0) {
         bool exact;
 

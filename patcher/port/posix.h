@@ -16,6 +16,7 @@
 
 #include <lzma.h>
 
+#include "common/codec.h"
 #include "common/host/hash.h"
 #include "common/host/why.h"
 #include "patcher/patcher.h"
@@ -43,6 +44,7 @@ struct kerf_posix_cache {
 /* Not to be moved while in use: port.ctx points to it. */
 struct kerf_posix {
     struct kerf_port port;
+    struct kerf_order_of_learned order;
     struct kerf_why why;                          /* what the last callback that failed found; empty: nothing to say */
     struct kerf_posix_cache old_cache, new_cache; /* new_cache.size: end of what was written */
     struct kerf_hash hash;

@@ -268,7 +268,9 @@ static void take_out(struct decoding *d, const struct kerf_codec *c, const uint8
 
 static void decode(struct decoding *d, const struct test *test, unsigned cuts, bool whole)
 {
-    const struct kerf_codec_io io = {d, read_old, read_new};
+    struct kerf_order_of_learned order = {0};
+    const struct kerf_codec_io io = {
+        .ctx = d, .read_old = read_old, .read_new = read_new, .order = whole ? NULL : &order};
     size_t workspace_len = kerf_codec_workspace(&test->header);
     struct kerf_codec *c = malloc(workspace_len);
     uint32_t x = cuts;
