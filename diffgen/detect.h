@@ -88,12 +88,18 @@ struct kerf_base {
 };
 
 /*
- * The address of p[0] by the votes of words that point to functions or strings. `wide`: words are 8 bytes. `other`: what was
- * found for the other image, or NULL; if it has nearly as many votes here, no other address is looked at. KERF_ERR_RAM when
- * memory is short (7 MB).
+ * What the search for the address of p[0] looks at: words, of 8 bytes where they are `wide`, and what they might point to, functions
+ * and strings. The image stays. *search is to be closed. KERF_ERR_RAM when memory is short (7 MB).
  */
-KERF_MUST_USE kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
-                                        const struct kerf_base *other, struct kerf_base *base);
+struct kerf_base_search;
+KERF_MUST_USE kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
+                                      struct kerf_base_search **search);
+/*
+ * The address by their votes. `other`: what was found for the other image, or NULL; if it has nearly as many votes here, no other
+ * address is looked at.
+ */
+void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *other, struct kerf_base *base);
+void kerf_base_close(struct kerf_base_search *search);
 
 /* --- detect_btf.c --- */
 

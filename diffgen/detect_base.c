@@ -24,6 +24,11 @@
 #define MAX_BALLOTS 65536u
 /* Votes that are enough for an address that the vector table agrees with. */
 #define MIN_WITH_VECTORS 3u
+/* Zeros that a round address ends with, votes that it must have, and how many times as many as by chance. */
+#define ROUND_LEAST 12u
+#define ROUND_MOST 28u
+#define MIN_ROUND 24u
+#define CHANCES 4u
 /* Printable characters of what is taken for a string. */
 #define MIN_STRING 5u
 #define MAX_STRING 200u
@@ -47,6 +52,7 @@ static const struct rules blind = {256, MAX_WORDS, MAX_STARTS, 16, 4};
 
 struct tables {
     unsigned count_bits; /* log2 of the counters in use */
+    size_t word_count, start_count;
     uint64_t seen[(size_t)1 << MAX_SEEN_BITS];
     uint64_t words[MAX_WORDS];   /* grouped modulo the granule */
     uint64_t starts[MAX_STARTS]; /* likewise: what a pointer to them would be, were the image loaded at 0 */
@@ -108,7 +114,7 @@ static bool word_at(const struct source *s, size_t i, uint64_t *word)
 }
 
 /* Takes one word of `rate`, chosen by value: all copies of a word or none, wherever they are. */
-static size_t collect_words(const struct source *s, struct tables *t, size_t max)
+static void collect_words(const struct source *s, struct tables *t, size_t max)
 {
     size_t step = s->wide ? 8 : 4;
     size_t from;
@@ -140,7 +146,7 @@ static size_t collect_words(const struct source *s, struct tables *t, size_t max
             }
         }
     }
-    return count;
+    t->word_count = count;
 }
 
 /* Printable characters between zeros. */
@@ -185,6 +191,17 @@ static size_t find_starts(const struct source *s, bool strings, size_t rate, uin
 
     for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
         for (size_t i = from; i + 8 <= to; i += step) {
+            if (strings) { /* the first of a string is the next one behind a zero */
+                const uint8_t *zero = i == 0 ? s->p : memchr(s->p + i - 1, 0, to - i);
+
+                if (zero == NULL) {
+                    break;
+                }
+                i = (size_t)(zero - s->p) + 1;
+                if (i + 8 > to) {
+                    break;
+                }
+            }
             if ((strings ? is_string(s, i) : is_function(s, i)) && total++ % rate == 0 && count < cap) {
                 at[count++] = i;
             }
@@ -194,7 +211,7 @@ static size_t find_starts(const struct source *s, bool strings, size_t rate, uin
 }
 
 /* Half of the starts are functions, half are strings, each thinned evenly. */
-static size_t collect_starts(const struct source *s, struct tables *t, size_t max)
+static void collect_starts(const struct source *s, struct tables *t, size_t max)
 {
     /* Pointers to Thumb code have bit 0 set. */
     uint64_t add[2] = {s->isa == KERF_ISA_THUMB, 0};
@@ -214,7 +231,7 @@ static size_t collect_starts(const struct source *s, struct tables *t, size_t ma
             t->starts[count++] = t->scratch[n] + add[k];
         }
     }
-    return count;
+    t->start_count = count;
 }
 
 /* Sorts v[0 .. n) by value modulo the granule; first[b] .. first[b + 1] are those of remainder b. */
@@ -299,21 +316,27 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The two addresses with the most votes; the lower one first where they have as many. */
-static void elect(const struct source *s, struct tables *t, const struct rules *rules, struct candidate best[2])
+static void collect(const struct source *s, struct tables *t, const struct rules *rules)
 {
-    uint32_t top[TOP] = {0};
+    t->word_count = 0;
+    collect_starts(s, t, rules->starts);
+    if (t->start_count > 0) {
+        collect_words(s, t, rules->words);
+    }
+}
 
-    size_t starts = collect_starts(s, t, rules->starts);
+/* The two addresses with the most votes of what was collected; the lower one first where they have as many. */
+static void elect(struct tables *t, const struct rules *rules, struct candidate best[2])
+{
+    size_t starts = t->start_count;
+    size_t words = t->word_count;
+    uint32_t top[TOP] = {0};
 
     best[0] = best[1] = (struct candidate){0, 0};
     if (starts == 0) {
         return;
     }
     group(t->starts, starts, rules->granule, t->scratch, t->start_first);
-
-    size_t words = collect_words(s, t, rules->words);
-
     group(t->words, words, rules->granule, t->scratch, t->word_first);
     t->count_bits = table_bits(4 * (uint64_t)words * starts / rules->granule, MAX_COUNT_BITS);
     memset(t->counts, 0, sizeof t->counts[0] << t->count_bits);
@@ -366,7 +389,8 @@ static bool find_by_jumps(struct source s, struct tables *t, uint64_t *base)
     size_t to;
 
     s.calls = true;
-    elect(&s, t, &coarse, best);
+    collect(&s, t, &coarse);
+    elect(t, &coarse, best);
     if (!convinces(&coarse, best)) {
         return false;
     }
@@ -387,33 +411,44 @@ static bool find_by_jumps(struct source s, struct tables *t, uint64_t *base)
     return true;
 }
 
-/* The votes for one address. */
-static size_t count_votes(const struct source *s, struct tables *t, const struct rules *rules, uint64_t base)
+/* Makes of the words' table, which is free by then, one of the starts, and 1. Returns its size less 1. */
+static size_t index_starts(struct tables *t, unsigned *bits)
 {
-    size_t starts = collect_starts(s, t, rules->starts);
-    size_t words = collect_words(s, t, rules->words);
-    unsigned bits = table_bits(2 * (uint64_t)starts, MAX_SEEN_BITS);
-    size_t mask = ((size_t)1 << bits) - 1;
-    size_t votes = 0;
+    *bits = table_bits(2 * (uint64_t)t->start_count, MAX_SEEN_BITS);
 
-    /* The words' table is free again: the starts, and 1, without what collides. */
-    memset(t->seen, 0, sizeof t->seen[0] << bits);
-    for (size_t i = 0; i < starts; i++) {
-        size_t at = hash(t->starts[i], bits);
+    size_t mask = ((size_t)1 << *bits) - 1;
+
+    memset(t->seen, 0, sizeof t->seen[0] << *bits);
+    for (size_t i = 0; i < t->start_count; i++) {
+        size_t at = hash(t->starts[i], *bits);
 
         while (t->seen[at] != 0) {
             at = (at + 1) & mask;
         }
         t->seen[at] = t->starts[i] + 1;
     }
-    for (size_t i = 0; i < words; i++) {
+    return mask;
+}
+
+/* The votes for one address. `words`: how many would have one if all that it points into were starts. */
+static size_t count_votes(const struct tables *t, size_t mask, unsigned bits, uint64_t base, size_t len, size_t *words)
+{
+    size_t votes = 0;
+
+    *words = 0;
+    for (size_t i = 0; i < t->word_count; i++) {
         uint64_t start = t->words[i] - base;
+
+        if (start > len) {
+            continue;
+        }
         size_t at = hash(start, bits);
 
         while (t->seen[at] != 0 && t->seen[at] != start + 1) {
             at = (at + 1) & mask;
         }
         votes += t->seen[at] != 0;
+        ++*words;
     }
     return votes;
 }
@@ -425,50 +460,110 @@ static bool is_others(const struct source *s, struct tables *t, const struct rul
     if (other == NULL || !other->by_words) {
         return false;
     }
-    size_t votes = count_votes(s, t, rules, other->addr);
+    unsigned bits;
+    size_t words;
+    size_t mask = index_starts(t, &bits);
+    size_t votes = count_votes(t, mask, bits, other->addr, s->len, &words);
     const struct candidate c = {other->addr, votes};
 
     *base = (struct kerf_base){other->addr, votes, true};
     return 4 * votes >= 3 * other->votes && (votes >= rules->min_votes || has_vectors(s, &c));
 }
 
-kerf_err kerf_detect_base(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
-                          const struct kerf_base *other, struct kerf_base *base)
+/*
+ * Firmware of a Cortex-M mostly lies at a round address, which then is that of its reset vector without some of the lower bits. One
+ * that far more words agree with than do by chance needs no election.
+ */
+static bool find_by_reset(const struct source *s, struct tables *t, struct kerf_base *base)
 {
-    struct source s = {p, len, isa, wide, big_endian, false};
-    const struct rules *rules = isa == KERF_ISA_NONE ? &blind : &coarse;
+    uint32_t reset = kerf_load_le32(s->p + 4);
+    unsigned bits;
+
+    if (s->isa != KERF_ISA_THUMB || t->start_count == 0) {
+        return false;
+    }
+    size_t mask = index_starts(t, &bits);
+
+    for (unsigned zeros = ROUND_LEAST; zeros <= ROUND_MOST; zeros++) {
+        uint64_t addr = (uint64_t)reset >> zeros << zeros;
+        const struct candidate c = {addr, MIN_WITH_VECTORS};
+        size_t words;
+
+        if (!has_vectors(s, &c) || (addr == base->addr && base->votes > 0)) {
+            continue;
+        }
+        size_t votes = count_votes(t, mask, bits, addr, s->len, &words);
+
+        if (votes >= MIN_ROUND && (uint64_t)votes * s->len >= (uint64_t)words * t->start_count * CHANCES &&
+            votes > base->votes) {
+            *base = (struct kerf_base){addr, votes, true};
+        }
+    }
+    return base->votes > 0;
+}
+
+struct kerf_base_search {
+    struct source source;
+    const struct rules *rules;
+    struct tables tables;
+};
+
+kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
+                        struct kerf_base_search **search)
+{
+    struct kerf_base_search *b = NULL;
+
+    if (len >= 64 && isa != KERF_ISA_AVR) {
+        b = malloc(sizeof *b);
+        if (b == NULL) {
+            return KERF_ERR_RAM;
+        }
+        b->source = (struct source){p, len, isa, wide, big_endian, false};
+        b->rules = isa == KERF_ISA_NONE ? &blind : &coarse;
+        collect(&b->source, &b->tables, b->rules);
+    }
+    *search = b;
+    return KERF_OK;
+}
+
+void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *other, struct kerf_base *base)
+{
     struct candidate best[2];
-    bool is_mips = isa == KERF_ISA_MIPS32_LE || isa == KERF_ISA_MIPS32_BE;
 
     *base = (struct kerf_base){0, 0, false};
-    if (len < 64 || isa == KERF_ISA_AVR) {
-        return KERF_OK;
+    if (search == NULL) {
+        return;
     }
-    struct tables *t = malloc(sizeof *t);
+    const struct source *s = &search->source;
+    const struct rules *rules = search->rules;
+    struct tables *t = &search->tables;
 
-    if (t == NULL) {
-        return KERF_ERR_RAM;
-    }
-    if (is_others(&s, t, rules, other, base)) {
-        free(t);
-        return KERF_OK;
+    if (is_others(s, t, rules, other, base)) {
+        return;
     }
     *base = (struct kerf_base){0, 0, false};
-    elect(&s, t, rules, best);
-    bool by_vectors = has_vectors(&s, &best[0]) || has_vectors(&s, &best[1]);
+    if (find_by_reset(s, t, base)) {
+        return;
+    }
+    elect(t, rules, best);
+    bool by_vectors = has_vectors(s, &best[0]) || has_vectors(s, &best[1]);
 
     if (by_vectors || convinces(rules, best)) {
-        const struct candidate *c = &best[by_vectors && !has_vectors(&s, &best[0])];
+        const struct candidate *c = &best[by_vectors && !has_vectors(s, &best[0])];
 
         *base = (struct kerf_base){c->base, c->votes, true};
-    } else if (is_mips) {
-        base->votes = find_by_jumps(s, t, &base->addr);
-    } else if (isa != KERF_ISA_NONE) {
-        elect(&s, t, &fine, best);
+    } else if (s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE) {
+        base->votes = find_by_jumps(*s, t, &base->addr);
+    } else if (s->isa != KERF_ISA_NONE) {
+        collect(s, t, &fine);
+        elect(t, &fine, best);
         if (convinces(&fine, best)) {
             *base = (struct kerf_base){best[0].base, best[0].votes, false};
         }
     }
-    free(t);
-    return KERF_OK;
+}
+
+void kerf_base_close(struct kerf_base_search *search)
+{
+    free(search);
 }

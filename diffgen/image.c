@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "diffgen/detect.h"
+#include "diffgen/tasks.h"
 
 /* A shorter region costs more header than it can save. */
 #define MIN_REGION 64u
@@ -233,6 +234,47 @@ static void take_hints(const struct kerf_diff_options *options, bool found[2], u
     }
 }
 
+/* What one image's search for its address looks at. */
+struct base_task {
+    struct kerf_task task;
+    unsigned isa;
+    bool wide;
+    const struct side *side;
+    struct kerf_base_search *search;
+    kerf_err err;
+};
+
+static void open_base(void *ctx)
+{
+    struct base_task *t = ctx;
+
+    t->err = kerf_base_open(t->isa, t->wide, is_big_endian(t->isa, &t->side->layout), t->side->p, t->side->len,
+                            &t->search);
+}
+
+/* Of both images, new's with old's to begin with. What each is found by is collected at the same time. */
+static kerf_err find_by_words(unsigned isa, const struct side *const sides[2], bool threads, struct kerf_base found[2])
+{
+    bool wide = (isas[isa].words & WORDS8) != 0;
+    struct base_task tasks[2] = {{.isa = isa, .wide = wide, .side = sides[0]},
+                                 {.isa = isa, .wide = wide, .side = sides[1]}};
+
+    if (!threads || !kerf_task_start(&tasks[1].task, open_base, &tasks[1])) {
+        open_base(&tasks[1]);
+    }
+    open_base(&tasks[0]);
+    if (tasks[0].err == KERF_OK) {
+        kerf_base_find(tasks[0].search, NULL, &found[0]);
+    }
+    kerf_task_wait(&tasks[1].task);
+    if (tasks[0].err == KERF_OK && tasks[1].err == KERF_OK) {
+        kerf_base_find(tasks[1].search, &found[0], &found[1]);
+    }
+    kerf_base_close(tasks[0].search);
+    kerf_base_close(tasks[1].search);
+    return tasks[0].err != KERF_OK ? tasks[0].err : tasks[1].err;
+}
+
 /*
  * Finds the load addresses of images without a header that says them; a hint of an image knows better. *known: found for one of them
  * at least.
@@ -245,14 +287,13 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
     bool found[2];
     bool wide = (isas[isa].words & WORDS8) != 0;
     struct kerf_base by_votes[2];
+    const struct side *const looked_at[2] = {old_side, new_side};
+    kerf_err err = find_by_words(isa, looked_at, options->jobs > 1, by_votes);
 
+    if (err != KERF_OK) {
+        return err;
+    }
     for (unsigned i = 0; i < 2; i++) {
-        kerf_err err = kerf_detect_base(isa, wide, is_big_endian(isa, &sides[i]->layout), sides[i]->p, sides[i]->len,
-                                        i == 0 ? NULL : &by_votes[0], &by_votes[i]);
-
-        if (err != KERF_OK) {
-            return err;
-        }
         found[i] = by_votes[i].votes > 0;
         base[i] = by_votes[i].addr;
     }
