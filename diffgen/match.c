@@ -156,7 +156,8 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
         size_t most = n < COMPARE_MAX ? n : COMPARE_MAX;
         size_t len = kerf_match_common(old_bytes + at, p, low_len < high_len ? low_len : high_len, most);
 
-        if (len < most && old_bytes[at + len] < p[len]) {
+        /* A suffix that p begins with is less than p. */
+        if (len < most ? old_bytes[at + len] < p[len] : most < COMPARE_MAX && most < p_len) {
             low = mid;
             low_len = len;
         } else {
