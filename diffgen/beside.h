@@ -12,12 +12,15 @@ struct kerf_beside *kerf_beside_open(void);
 /* Stops the decoder, if it runs. NULL: nothing. */
 void kerf_beside_close(struct kerf_beside *b);
 /*
- * A coding begins: of `payload`, which is empty and stays where it is until kerf_beside_end(), by `coder`, with this header, whose bytes are
- * head. w's images stay. Two slots alone. False: there is no decoder beside it; else bytes go through kerf_beside_emit().
+ * The coding begins: of `payload`, which is empty and stays where it is until kerf_beside_end(), with this header, whose bytes are
+ * head. w's images stay. Two slots alone, and once. False: there is no decoder beside it; else bytes go through kerf_beside_emit().
  */
 bool kerf_beside_start(struct kerf_beside *b, const struct kerf_work *w, const struct kerf_header *header,
-                       const uint8_t *head, const struct kerf_codec *coder, struct kerf_bytes *payload);
+                       const uint8_t *head, struct kerf_bytes *payload);
 void kerf_beside_emit(void *beside, uint8_t byte);
+/* Between two steps, now and then, about each kerf_beside_piece() bytes: new up to new_pos is coded. rc: the coder. */
+void kerf_beside_tell(struct kerf_beside *b, const struct kerf_rc *rc, kerf_pos new_pos);
+kerf_pos kerf_beside_piece(const struct kerf_work *w);
 /* The coding ends. `complete`: the payload is whole, and payload->data stays until kerf_beside_finish(). */
 void kerf_beside_end(struct kerf_beside *b, bool complete);
 /*

@@ -213,6 +213,9 @@ struct session {
     unsigned margin;
     unsigned marks;        /* noted so far */
     kerf_pos next_mark;    /* position of the next one */
+    bool beside;           /* w->beside follows, */
+    kerf_pos next_tell;    /* and is told next from this position on */
+    kerf_pos next_stop;    /* the first of both */
     uint8_t *literal_cost; /* what every byte costs as a literal is to be measured; or NULL */
     struct kerf_slot slot; /* in place */
     size_t sector;         /* in place: the one in progress */
@@ -247,16 +250,21 @@ static kerf_cost project(const struct kerf_encoding *e, unsigned marks)
     return map + (e->mark[marks - 1] - map) / marks * KERF_MARKS;
 }
 
-/* Notes the cost at a mark. False: the race is lost. */
+/* Notes the cost at a mark, and tells who follows. False: the race is lost. */
 static bool pass_marks(struct session *s)
 {
     kerf_pos len = s->w->new_side.len;
     kerf_cost cost = s->e.run.k.rc.cost;
 
+    if (s->beside && s->e.run.c->new_pos >= s->next_tell) {
+        kerf_beside_tell(s->w->beside, &s->e.run.k.rc, s->e.run.c->new_pos);
+        s->next_tell = s->e.run.c->new_pos + kerf_beside_piece(s->w);
+    }
     while (s->marks < KERF_MARKS && s->e.run.c->new_pos >= s->next_mark) {
         s->out->mark[s->marks++] = cost;
         s->next_mark = len / KERF_MARKS * (s->marks + 1);
     }
+    s->next_stop = s->beside && s->next_tell < s->next_mark ? s->next_tell : s->next_mark;
     if (s->rival == NULL || s->marks < MARKS_MIN || s->w->order != NULL) {
         return true;
     }
@@ -294,7 +302,7 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
         } else if (s->w->literal_cost != NULL) {
             s->books.literal_estimate += kerf_literal_cost(s->w, at);
         }
-        if (err == KERF_OK && s->e.run.c->new_pos >= s->next_mark && !pass_marks(s)) {
+        if (err == KERF_OK && s->e.run.c->new_pos >= s->next_stop && !pass_marks(s)) {
             err = KERF_END;
         }
     }
@@ -451,7 +459,7 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
         }
         trace_copy(s, segment, len, what, &ref, s->e.run.k.rc.cost - before);
         note_sector(s);
-        if (err == KERF_OK && s->e.run.c->new_pos >= s->next_mark && !pass_marks(s)) {
+        if (err == KERF_OK && s->e.run.c->new_pos >= s->next_stop && !pass_marks(s)) {
             err = KERF_END;
         }
     }
@@ -597,7 +605,6 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     kerf_err err = kerf_header_write(header, w->image.regions, w->image.ranges, head, sizeof head, &head_len);
     struct kerf_codec *c = err == KERF_OK ? malloc(kerf_codec_workspace(header)) : NULL;
     uint16_t *order = malloc((header->model.learned_cap + 1u) * sizeof *order);
-    bool beside = false;
 
     if (err == KERF_OK && (c == NULL || order == NULL)) {
         err = KERF_ERR_RAM;
@@ -606,12 +613,12 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
         err = kerf_codec_init(c, head, header);
     }
     if (err == KERF_OK) {
-        beside = payload != NULL && w->beside != NULL && kerf_beside_start(w->beside, w, header, head, c, payload);
+        s->beside = payload != NULL && w->beside != NULL && kerf_beside_start(w->beside, w, header, head, payload);
         kerf_encode_begin(&s->e, c, header, &io, w->new_side.bytes,
-                          beside            ? kerf_beside_emit
+                          s->beside         ? kerf_beside_emit
                           : payload != NULL ? kerf_bytes_emit
                                             : NULL,
-                          beside ? (void *)w->beside : payload);
+                          s->beside ? (void *)w->beside : payload);
         /* In place, old changes on the way. */
         s->e.run.old_image = w->order == NULL ? w->old_side.bytes : NULL;
         s->e.run.nothing = w->order == NULL ? w->old_side.nothing : NULL;
@@ -622,7 +629,7 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
         kerf_rc_encode_end(&s->e.run.k.rc);
         err = payload->failed ? KERF_ERR_RAM : KERF_OK;
     }
-    if (beside) {
+    if (s->beside) {
         kerf_beside_end(w->beside, err == KERF_OK);
     }
     encoding->total = err == KERF_END ? UINT64_MAX : s->e.run.k.rc.cost;

@@ -2,6 +2,11 @@
 /*
  * The self-check where one coding is all there is: a second thread runs the shipped decoder on the payload while it is made, a little
  * behind the coder, in a workspace of the declared size. What is left for the end is the container around the payload.
+ *
+ * Bytes come out of the coder late, by four or more: in a small delta that is most of an image. But a stream that ends with what the
+ * coder holds back now decodes like the real one up to where the coder is. So the decoder takes that, and when the real bytes are there, what
+ * they add to the stream is added to its `code`, which is the stream less what the decisions took of it. The decisions before were those
+ * of the real bytes exactly if `code` is then still below `range`.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "diffgen/beside.h"
@@ -15,40 +20,36 @@
 #define PAGE 4096
 #define PIECES 64u      /* new goes on in so many pieces, */
 #define PIECE_MIN 1024u /* of at least so many bytes: the decoder is told of what was made of each */
-#define RECENT 8u       /* bytes of payload, of which it is known where in new they came out; a power of two */
-/*
- * The decoder takes three bytes before the first decision, then one where the coder moves one out of `low`. Of those the first is no byte
- * of the payload, and the newest waits for a carry. So when byte k, counted from 1, comes out on the way from a position of new, all steps
- * up to there take k + LEAD bytes at most; unless byte k + 1 comes out there too.
- */
-#define LEAD 4u
+#define HELD_MAX 24u    /* bytes that a coder holds back: while there are more, the decoder waits */
 
 /* How far the coder is, and who waits for that. */
 struct progress {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    size_t len;       /* bytes of payload that are there */
-    kerf_pos new_pos; /* up to here in new nothing behind them is taken */
-    bool last;        /* they are all */
+    size_t len; /* bytes of payload that are there */
+    uint8_t held[HELD_MAX];
+    size_t held_len;  /* how the stream could end, */
+    kerf_pos new_pos; /* for this part of new */
+    bool last;        /* it ends without them */
     bool given_up;
 };
 
 struct kerf_beside {
     struct kerf_task task;
+    pthread_mutex_t lock; /* of: */
+    pthread_cond_t changed;
     struct progress progress;
     const struct kerf_work *w;
-    const uint8_t *payload; /* does not move while the decoder runs */
-    size_t payload_len;     /* in the end */
-    /* Of the coder, while it is at work: */
-    struct kerf_bytes *bytes;
-    const struct kerf_codec *coder;
-    kerf_pos from[RECENT]; /* where in new it was when it put out byte k, at k modulo RECENT */
-    kerf_pos told, piece;  /* the decoder was told of new up to `told` */
+    const uint8_t *payload;   /* does not move while the decoder runs */
+    size_t payload_len;       /* in the end */
+    struct kerf_bytes *bytes; /* of the coder, while it is at work */
     /* Of the decoder: */
     struct kerf_header header;
     struct kerf_codec *codec, *fresh; /* its workspace, and what that was at first */
     size_t codec_len;
     struct kerf_order_of_learned order;
+    uint8_t *stream; /* what it is given, */
+    size_t stream_len;
+    size_t sure;   /* of which so many bytes are the payload's for sure, */
+    size_t in_pos; /* and so many were taken */
     size_t written;
     bool checked; /* all of the payload was decoded, and made new */
     uint8_t page[PAGE + KERF_STEP_OUT];
@@ -76,23 +77,64 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
     return KERF_OK;
 }
 
-/* Decodes new up to new_pos; with `last` all that there is. KERF_END: it was all, and is new. */
-static kerf_err decode(struct kerf_beside *b, size_t len, kerf_pos new_pos, bool last, size_t *in_pos)
+/*
+ * The stream becomes payload[0 .. len) and held[0 .. held_len), and what was taken of it before is put right. False: it would have been
+ * decoded otherwise.
+ */
+static bool extend(struct kerf_beside *b, size_t len, const uint8_t *held, size_t held_len)
+{
+    struct kerf_rc_state *coder = &b->codec->coder;
+    size_t end = len + held_len > b->in_pos ? len + held_len : b->in_pos;
+    int64_t more = 0; /* the stream now less the one before, in units of the last byte that was taken */
+
+    for (size_t i = b->sure; i < end; i++) {
+        uint8_t byte = i < len ? b->payload[i] : i < len + held_len ? held[i - len] : 0;
+
+        if (i < b->in_pos) {
+            more = more * 256 + byte - b->stream[i];
+            if (more > UINT32_MAX || more < -(int64_t)UINT32_MAX) {
+                return false;
+            }
+        }
+        b->stream[i] = byte;
+    }
+    more += coder->code;
+    if (more < 0 || more >= coder->range) {
+        return false;
+    }
+    coder->code = (uint32_t)more;
+    b->sure = len;
+    b->stream_len = len + held_len;
+    return true;
+}
+
+/* The payload is complete. What was taken from behind its end are zeros that a decoder makes up. */
+static void end_stream(struct kerf_beside *b, size_t len)
+{
+    b->stream_len = len;
+    if (b->in_pos > len) {
+        b->codec->coder.starved += (uint32_t)(b->in_pos - len);
+        b->in_pos = len;
+    }
+}
+
+/* Decodes new up to new_pos, where a step ends; with `last` all that there is. KERF_END: it was all, and is new. */
+static kerf_err decode(struct kerf_beside *b, kerf_pos new_pos, bool last)
 {
     const struct kerf_side *new_side = &b->w->new_side;
-    bool many = b->header.model.learned_cap > KERF_SELFCHECK_LEARNED;
-    struct kerf_codec_io io = {.ctx = b, .read_old = read_old, .read_new = read_new, .order = many ? &b->order : NULL};
-    /* Behind `len` there is nothing yet, and it is not looked at: no step begins at new_pos. */
-    size_t in_len = last ? len : len + KERF_STEP_MAX;
+    bool ordered = b->header.model.learned_cap > KERF_SELFCHECK_LEARNED;
+    struct kerf_codec_io io = {b, read_old, read_new, ordered ? &b->order : NULL};
+    /* No step that begins before new_pos looks at what is behind the stream. */
+    size_t in_len = last ? b->stream_len : b->stream_len + KERF_STEP_MAX;
     kerf_err err = KERF_OK;
 
     while (err == KERF_OK && (last || b->written < new_pos)) {
         size_t room = last || new_pos - b->written > PAGE ? sizeof b->page : new_pos - b->written + KERF_STEP_OUT - 1;
         size_t made = 0;
 
-        err = kerf_codec_step(b->codec, &b->header, &io, b->payload, in_len, last, in_pos, b->page, room, &made);
+        err = kerf_codec_step(b->codec, &b->header, &io, b->stream, in_len, last, &b->in_pos, b->page, room, &made);
         if (made > new_side->len - b->written || memcmp(new_side->bytes + b->written, b->page, made) != 0 ||
-            *in_pos > len || (err == KERF_OK && made == 0)) {
+            b->in_pos > b->stream_len || (err == KERF_OK && made == 0)) {
             return KERF_ERR_TARGET;
         }
         b->written += made;
@@ -103,49 +145,45 @@ static kerf_err decode(struct kerf_beside *b, size_t len, kerf_pos new_pos, bool
 static void follow(void *ctx)
 {
     struct kerf_beside *b = ctx;
-    struct progress *p = &b->progress;
+    struct progress now = {.last = false};
     kerf_err err = KERF_OK;
-    size_t in_pos = 0;
-    size_t len = 0;
-    kerf_pos new_pos = 0;
-    bool last = false;
 
-    while (err == KERF_OK && !last) {
-        (void)pthread_mutex_lock(&p->lock);
-        while (p->new_pos == new_pos && !p->last && !p->given_up) {
-            (void)pthread_cond_wait(&p->changed, &p->lock);
+    while (err == KERF_OK && !now.last) {
+        kerf_pos before = now.new_pos;
+
+        (void)pthread_mutex_lock(&b->lock);
+        while (b->progress.new_pos == before && !b->progress.last && !b->progress.given_up) {
+            (void)pthread_cond_wait(&b->changed, &b->lock);
         }
-        len = p->len;
-        new_pos = p->new_pos;
-        last = p->last;
-        err = p->given_up ? KERF_ERR_STATE : KERF_OK;
-        (void)pthread_mutex_unlock(&p->lock);
+        now = b->progress;
+        (void)pthread_mutex_unlock(&b->lock);
+        if (now.given_up) {
+            err = KERF_ERR_STATE;
+        } else if (!extend(b, now.len, now.held, now.held_len)) {
+            err = KERF_ERR_CORRUPT;
+        }
+        if (err == KERF_OK && now.last) {
+            end_stream(b, now.len);
+        }
         if (err == KERF_OK) {
-            err = decode(b, len, new_pos, last, &in_pos);
+            err = decode(b, now.new_pos, now.last);
         }
     }
     b->checked = err == KERF_END;
 }
 
-static void tell(struct kerf_beside *b, bool last)
+static void tell(struct kerf_beside *b, const struct progress *progress)
 {
-    struct progress *p = &b->progress;
-
-    (void)pthread_mutex_lock(&p->lock);
-    p->len = b->bytes->len;
-    p->new_pos = b->told;
-    p->last = last;
-    (void)pthread_cond_signal(&p->changed);
-    (void)pthread_mutex_unlock(&p->lock);
+    (void)pthread_mutex_lock(&b->lock);
+    b->progress = *progress;
+    (void)pthread_cond_signal(&b->changed);
+    (void)pthread_mutex_unlock(&b->lock);
 }
 
 static void give_up(struct kerf_beside *b)
 {
     if (b->task.runs) {
-        (void)pthread_mutex_lock(&b->progress.lock);
-        b->progress.given_up = true;
-        (void)pthread_cond_signal(&b->progress.changed);
-        (void)pthread_mutex_unlock(&b->progress.lock);
+        tell(b, &(struct progress){.given_up = true});
         kerf_task_wait(&b->task);
     }
     b->checked = false;
@@ -155,12 +193,12 @@ struct kerf_beside *kerf_beside_open(void)
 {
     struct kerf_beside *b = calloc(1, sizeof *b);
 
-    if (b != NULL && pthread_mutex_init(&b->progress.lock, NULL) != 0) {
+    if (b != NULL && pthread_mutex_init(&b->lock, NULL) != 0) {
         free(b);
         return NULL;
     }
-    if (b != NULL && pthread_cond_init(&b->progress.changed, NULL) != 0) {
-        (void)pthread_mutex_destroy(&b->progress.lock);
+    if (b != NULL && pthread_cond_init(&b->changed, NULL) != 0) {
+        (void)pthread_mutex_destroy(&b->lock);
         free(b);
         return NULL;
     }
@@ -173,76 +211,96 @@ void kerf_beside_close(struct kerf_beside *b)
         return;
     }
     give_up(b);
-    (void)pthread_cond_destroy(&b->progress.changed);
-    (void)pthread_mutex_destroy(&b->progress.lock);
+    (void)pthread_cond_destroy(&b->changed);
+    (void)pthread_mutex_destroy(&b->lock);
     free(b->codec);
     free(b->fresh);
+    free(b->stream);
     free(b);
 }
 
 bool kerf_beside_start(struct kerf_beside *b, const struct kerf_work *w, const struct kerf_header *header,
-                       const uint8_t *head, const struct kerf_codec *coder, struct kerf_bytes *payload)
+                       const uint8_t *head, struct kerf_bytes *payload)
 {
     size_t most = w->new_side.len + w->new_side.len / 8 + PAGE; /* of literals that nothing packs, and some */
 
-    give_up(b);
-    free(b->codec);
-    free(b->fresh);
-    b->codec_len = kerf_codec_workspace(header);
-    b->codec = calloc(1, b->codec_len);
-    b->fresh = calloc(1, b->codec_len);
-    if (b->codec == NULL || b->fresh == NULL || kerf_codec_init(b->codec, head, header) != KERF_OK ||
-        payload->len != 0) {
-        return false;
+    if (b->payload != NULL || payload->len != 0) {
+        return false; /* one coding is enough */
     }
     free(payload->data);
     payload->data = malloc(most);
     payload->cap = payload->data == NULL ? 0 : most;
+    b->codec_len = kerf_codec_workspace(header);
+    b->codec = calloc(1, b->codec_len);
+    b->fresh = malloc(b->codec_len);
+    b->stream = malloc(most);
+    if (payload->data == NULL || b->codec == NULL || b->fresh == NULL || b->stream == NULL ||
+        kerf_codec_init(b->codec, head, header) != KERF_OK) {
+        return false;
+    }
     memcpy(b->fresh, b->codec, b->codec_len);
     b->w = w;
     b->header = *header;
     b->payload = payload->data;
     b->bytes = payload;
-    b->coder = coder;
-    b->piece = w->new_side.len / PIECES > PIECE_MIN ? w->new_side.len / PIECES : PIECE_MIN;
-    b->told = 0;
-    b->written = 0;
-    b->progress.len = 0;
-    b->progress.new_pos = 0;
-    b->progress.last = false;
-    b->progress.given_up = false;
-    memset(b->from, 0, sizeof b->from);
-    return payload->data != NULL && kerf_task_start(&b->task, follow, b);
+    return kerf_task_start(&b->task, follow, b);
+}
+
+kerf_pos kerf_beside_piece(const struct kerf_work *w)
+{
+    return w->new_side.len / PIECES > PIECE_MIN ? w->new_side.len / PIECES : PIECE_MIN;
 }
 
 void kerf_beside_emit(void *beside, uint8_t byte)
 {
     struct kerf_beside *b = beside;
 
-    if (b->bytes->len + KERF_STEP_MAX >= b->bytes->cap) {
+    if (b->bytes->len + KERF_STEP_MAX + HELD_MAX >= b->bytes->cap) {
         give_up(b); /* it has to move */
     }
     kerf_bytes_emit(b->bytes, byte);
-    b->from[b->bytes->len % RECENT] = b->coder->new_pos;
-    if (b->bytes->len <= LEAD || !b->task.runs) {
-        return;
-    }
-    kerf_pos to = b->from[(b->bytes->len - LEAD) % RECENT];
+}
 
-    if (to >= b->told + b->piece && to != b->from[(b->bytes->len - LEAD + 1) % RECENT]) {
-        b->told = to;
-        tell(b, false);
+/* What would end the stream if all of new were coded. Returns how many bytes; more than HELD_MAX: too many. */
+static size_t hold(const struct kerf_rc *rc, uint8_t held[HELD_MAX])
+{
+    uint8_t carry = (uint8_t)(rc->low >> 32);
+    size_t len = 0;
+
+    if (rc->carry_len + 5 > HELD_MAX) {
+        return HELD_MAX + 1;
+    }
+    if (rc->cache_valid) {
+        held[len++] = (uint8_t)(rc->cache + carry);
+    }
+    for (uint64_t i = 0; i < rc->carry_len; i++) {
+        held[len++] = (uint8_t)(0xff + carry);
+    }
+    /* The first byte of all is 0, and left out. */
+    for (unsigned shift = rc->started ? 32 : 24; shift > 0; shift -= 8) {
+        held[len++] = (uint8_t)(rc->low >> (shift - 8));
+    }
+    return len;
+}
+
+void kerf_beside_tell(struct kerf_beside *b, const struct kerf_rc *rc, kerf_pos new_pos)
+{
+    struct progress now = {.len = b->bytes->len, .new_pos = new_pos};
+
+    now.held_len = hold(rc, now.held);
+    if (b->task.runs && now.held_len <= HELD_MAX) {
+        tell(b, &now);
     }
 }
 
 void kerf_beside_end(struct kerf_beside *b, bool complete)
 {
-    if (complete && b->task.runs) {
-        b->payload_len = b->bytes->len;
-        tell(b, true);
-    } else {
+    if (!complete || !b->task.runs) {
         give_up(b);
+        return;
     }
+    b->payload_len = b->bytes->len;
+    tell(b, &(struct progress){.len = b->payload_len, .last = true});
 }
 
 /* The chunks of the container, whose header was read: the digest of each is in the one before. */
