@@ -101,7 +101,7 @@ kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port)
     if (err == KERF_OK) {
         err = write_mark(port, pos + body, mark);
     }
-    if (err == KERF_OK && in_place(p)) {
+    if (err == KERF_OK) {
         err = write_mark(port, pos + body + port->spare_unit, mark);
     }
     saved(p, port);
@@ -111,14 +111,9 @@ kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port)
 #if KERF_IN_PLACE
 kerf_err kerf_journal_commit(struct kerf_patcher *p, const struct kerf_port *port)
 {
-    kerf_err err;
+    kerf_err err = kerf_port_flush(port);
 
     p->group_len = 0;
-    if (p->status.verified_pos == 0) {
-        /* Resumed: the third mark may be half programmed. A new checkpoint, in the other half, says the same. */
-        return kerf_journal_begin(p, port);
-    }
-    err = kerf_port_flush(port);
     if (err == KERF_OK) {
         err = write_mark(port, half_of(port, p->saves) + body_of(p->page_at, port) + 2 * port->spare_unit,
                          p->status.payload_digest.b);
@@ -160,35 +155,30 @@ static int load(struct kerf_patcher *p, size_t page_max, const struct kerf_port 
     }
     for (pos += body; err == KERF_OK && marks < MARKS; pos += port->spare_unit) {
         err = port->read_spare(port->ctx, pos, mark, KERF_DIGEST_LEN);
-        /* Of mark 2 a part is enough: it was begun when mark 1 was complete. */
-        if (marks == 1 ? memcmp(mark, mark + 1, KERF_DIGEST_LEN - 1) == 0
-                       : memcmp(mark, marks == 0 ? digest.b : p->status.payload_digest.b, KERF_DIGEST_LEN) != 0) {
+        if (memcmp(mark, marks < 2 ? digest.b : p->status.payload_digest.b, KERF_DIGEST_LEN) != 0) {
             break;
         }
         marks++;
     }
-#if KERF_IN_PLACE
     p->copied = marks;
-#endif
     return err != KERF_OK ? err : marks > 0 ? (int)p->saves : 0;
 }
 
-/* Reads the newest valid checkpoint. */
-static kerf_err load_newest(struct kerf_patcher *p, size_t page_max, const struct kerf_port *port)
+/* Reads the newest valid checkpoint. *other: the number of the one in the other half, 0 if there is none. */
+static kerf_err load_newest(struct kerf_patcher *p, size_t page_max, const struct kerf_port *port, int *other)
 {
     int found = 0;
-    int other;
     unsigned tries = 0;
 
     /* Both, and where the first is newer, that again. A mark that was cut may read right once, and never again. */
     do {
-        other = found;
+        *other = found;
         found = load(p, page_max, port, tries & 1);
         if (found < 0) {
             return (kerf_err)found;
         }
         tries++;
-    } while (tries < 2 || (tries < 4 && found < other));
+    } while (tries < 2 || (tries < 4 && found < *other));
     return found > 0 ? KERF_OK : KERF_NONE;
 }
 
@@ -196,13 +186,14 @@ kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len, const struct
                              const struct kerf_patcher_expect *expect, struct kerf_patcher **patcher)
 {
     struct kerf_patcher *p = workspace;
+    int other = 0;
     kerf_err err = KERF_NONE;
 
     if (workspace_len < kerf_patcher_workspace_min(port)) {
         return KERF_ERR_RAM;
     }
     if (port->journal_size > 0) {
-        err = load_newest(p, workspace_len - port->page_size - KERF_STEP_OUT, port);
+        err = load_newest(p, workspace_len - port->page_size - KERF_STEP_OUT, port, &other);
     }
     if (err == KERF_OK && expect != NULL && expect->chunk0_known &&
         memcmp(p->status.payload_digest.b, expect->chunk0_digest.b, KERF_DIGEST_LEN) != 0) {
@@ -212,23 +203,16 @@ kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len, const struct
         return err;
     }
     *patcher = p;
-#if KERF_IN_PLACE
-    unsigned marks = p->copied;
-
-    p->copied = 0;
-    if (in_place(p)) {
-        if (marks == 1) {
-            /* Its mark may be half programmed and not read right again: once more, while the older one still counts. */
-            p->erased_end = 0;
-            return KERF_OK;
-        }
-        if (marks == MARKS && p->group_len > 0) {
-            return kerf_journal_commit(p, port);
-        }
+    if (p->copied == 1 && other > 0) {
+        /* Its mark may be half programmed and not read right again: once more, while the older one still counts. */
+        p->erased_end = 0;
+        return KERF_OK;
     }
-#endif
-    saved(p, port);
-    return KERF_OK;
+    if (KERF_IN_PLACE && p->copied == MARKS) {
+        p->group_len = 0;
+    }
+    /* A newer one, whose mark is half programmed, may be there and read right the next time: it goes first. */
+    return kerf_journal_begin(p, port);
 }
 
 kerf_err kerf_patcher_forget(const struct kerf_patcher *p, const struct kerf_port *port)

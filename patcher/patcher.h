@@ -213,10 +213,13 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
  * A checkpoint is a copy of the workspace, buffered input included, taken where the output reaches the border of a sector. The
  * journal holds two of them, one in each half, written in turn; the newest valid one wins. Each is
  *
- *     body: the workspace without the page buffer | mark 1 | in place: mark 2 | mark 3
+ *     body: the workspace without the page buffer | mark 1 | mark 2 | in place: mark 3
  *
  * where a mark is the first 16 bytes of the body's SHA-256, in spare_unit bytes; mark 1 is programmed once the body is, and
  * flushed, and makes the checkpoint valid. (Mark 3 is the payload's digest.) So nothing that a cut leaves half erased or half programmed is ever taken for one.
+ * But what was programmed when power went may read right once and wrong the next time, or the other way round: mark 2 says that
+ * mark 1 is done. So at a restart a checkpoint is taken before anything else is written: without mark 2, while the older one is
+ * there, the same once more in its place; else a newer one, in place of what may be left of such.
  * The layout of the body is this build's: another build of the patcher finds no checkpoint in it.
  *
  *     at every start:  kerf_patcher_resume()
@@ -227,8 +230,8 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
  *
  * A new apply empties the journal, after all that is checked before the first write, and takes its first checkpoint. Wear, in
  * erases per update: in two slots each sector of the slot once, and once more for each cut in it; in each half of the journal,
- * each sector that the body reaches for every other checkpoint of (bytes of new / interval) + 1, the first sector once more at the
- * beginning, and all once more for each cut while they were written.
+ * each sector that the body reaches for every other checkpoint of (bytes of new / interval) + 1, and the first sector once more at
+ * the beginning; all of one half for each restart.
  */
 
 /*
@@ -246,7 +249,7 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
  *
  * Wear per update: each sector of the slot that new reaches once, twice where it held old for a while (and once more for each cut
  * while its group was copied), a scratch sector once a group, the others once for each time that they hold old (kerf-diff --json says
- * how often the sectors are erased that wear most), of each half of the journal every sector once in two groups (and for each restart, once).
+ * how often the sectors are erased that wear most), of each half of the journal every sector once in two groups (and of one half for each restart).
  */
 
 /*

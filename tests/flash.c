@@ -9,6 +9,7 @@ enum unit_state {
     UNIT_ERASED,
     UNIT_PROGRAMMED,
     UNIT_TORN,
+    UNIT_WEAK, /* torn; its undefined bits read all as they are, or all the other way */
 };
 
 #define BLOCK 64u /* bytes of a block, or a unit where that is more */
@@ -258,9 +259,14 @@ void flash_read(struct flash *f, uint32_t pos, uint8_t *buf, size_t len)
     if (len > 0) {
         memcpy(buf, f->bytes + pos, len);
     }
-    for (size_t i = 0; f->unstable_count > 0 && i < len; i++) {
-        if (f->undefined[pos + i] != 0) {
-            buf[i] ^= (uint8_t)(noise(f) & f->undefined[pos + i]);
+    if (f->unstable_count > 0) {
+        uint32_t weak = 0 - (noise(f) & 1u);
+
+        for (size_t i = 0; i < len; i++) {
+            if (f->undefined[pos + i] != 0) {
+                buf[i] ^= (uint8_t)((f->units[(pos + i) / f->unit] == UNIT_WEAK ? weak : noise(f)) &
+                                    f->undefined[pos + i]);
+            }
         }
     }
 }
@@ -344,6 +350,9 @@ static void torn_erase(struct flash *f, uint32_t pos, enum flash_cut how, bool r
     case FLASH_CUT_UNSTABLE:
         set(f, pos, before, reached ? 0xff : (uint8_t)~before, UNIT_TORN);
         break;
+    case FLASH_CUT_WEAK:
+        set(f, pos, before, (uint8_t)~before, UNIT_WEAK);
+        break;
     default:
         set(f, pos, reached ? 0xff : before, 0, UNIT_TORN);
         break;
@@ -367,6 +376,11 @@ static void torn_program(struct flash *f, uint32_t pos, uint8_t byte, enum flash
     case FLASH_CUT_UNSTABLE:
         if (reached || unit) {
             set(f, pos, byte, unit ? (uint8_t)~byte : 0, unit ? UNIT_TORN : UNIT_PROGRAMMED);
+        }
+        break;
+    case FLASH_CUT_WEAK:
+        if (reached || unit) {
+            set(f, pos, byte, unit ? (uint8_t)~byte : 0, unit ? UNIT_WEAK : UNIT_PROGRAMMED);
         }
         break;
     default:

@@ -4,7 +4,8 @@
  *
  * Sectors are erased as a whole; a unit is programmed as a whole, once after it was erased. A breach of that, or an operation
  * outside of the flash, aborts the program. What a cut leaves behind has bits that are neither old nor new: they may be erased,
- * programmed, anything, or different at every read; such a unit can't be programmed before its sector is erased again.
+ * programmed, anything, or different at every read, each by itself or all in common (cells that were just not enough charged: which
+ * way they read depends on supply and temperature); such a unit can't be programmed before its sector is erased again.
  *
  * All changes are logged, so that a test can go back to an earlier moment (flash_mark, flash_back). `key` stands for everything
  * that is in the flash: two moments with the same key are the same.
@@ -22,7 +23,8 @@ enum flash_cut {
     FLASH_CUT_BITS,     /* program: of the bits to clear, some are; erase: of those to set, some are */
     FLASH_CUT_NOISE,    /* erase: any bits; program: any bits in the unit where it stopped */
     FLASH_CUT_UNSTABLE, /* as BITS, but what is undefined reads differently each time */
-    FLASH_CUT_AFTER,    /* all happened, but nobody was told */
+    FLASH_CUT_WEAK, /* program: the unit where it stopped, erase: all; reads as a whole now as if done, now as if not begun */
+    FLASH_CUT_AFTER, /* all happened, but nobody was told */
     FLASH_CUT_COUNT,
 };
 
@@ -37,7 +39,7 @@ struct flash {
     uint32_t size, sector, unit; /* bytes */
     uint8_t *bytes;
     uint8_t *undefined;                 /* bits that read differently each time */
-    uint8_t *units;                     /* enum in flash.c: erased, programmed, torn */
+    uint8_t *units;                     /* enum in flash.c: erased, programmed, torn, weak */
     uint32_t *erases;                   /* of each sector, ever (flash_back does not take them back) */
     uint64_t key;                       /* of all blocks */
     uint32_t block;                     /* bytes; what is logged, and has a key, as a whole */

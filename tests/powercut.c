@@ -19,7 +19,10 @@
  *     interval=1                       sectors of new between two checkpoints (two slots)
  *     depth=1                          cuts that follow each other
  *     all=0                            1: more recoveries are followed, see above
- *     sample=1                         cuts at one of so many operations (of the first run; `sample2` of recoveries)
+ *     sample=1                         cuts at one of so many operations (of the first run; `sample2` of recoveries), and at each that
+ *                                      programs less than a page of the journal: marks
+ *     earlier=DELTA from=OLD           the device is not new: this update, from OLD, was done before, and the first thing that is
+ *                                      done is to forget it; OLD's size and the workspace are at most those of the update
  *     part=0 parts=1                   of the first run's operations only those of the part-th stretch of so many; all parts make
  *                                      up the whole, whoever runs them
  *
@@ -59,16 +62,18 @@ struct world {
     struct kerf_header header;
     struct kerf_patcher_expect expect;
     struct flash_geometry geometry;
+    const char *earlier, *from;           /* names of files, or NULL */
+    struct kerf_patcher *earlier_patcher; /* in the workspace of earlier_device */
     uint32_t depth, sample, sample2, part, parts, all;
     uint64_t all_ops; /* of an update without cuts */
     struct flash flash;
     size_t workspace_len;
-    struct device devices[DEPTH_MAX + 1];
+    struct device devices[DEPTH_MAX + 1], earlier_device;
     struct seen seen[DEPTH_MAX + 1]; /* [n]: moments after which n cuts are tried */
     struct seen left[DEPTH_MAX + 1]; /* [n]: what n cuts left in the flash */
     struct seen resumed;             /* where recoveries from the last cut began that erased its sector unread */
     unsigned level;
-    bool begun;                  /* the first device has written to more than the journal */
+    bool begun;                  /* more than the journal was written to */
     uint64_t ops[DEPTH_MAX + 1]; /* operations done by devices of each level */
     uint64_t cut_ops, cuts[DEPTH_MAX + 1], same, alike, anew, failures;
     uint64_t path[DEPTH_MAX + 1]; /* for messages: the operation at which power was cut, and how */
@@ -203,6 +208,17 @@ static void fail(struct world *w, const char *why, kerf_err err)
     (void)fprintf(stderr, "\n");
 }
 
+/* Forgets the update before. What is cut in that is not forgotten again: the next one is begun. */
+static kerf_err forget(struct world *w)
+{
+    kerf_err err = KERF_OK;
+
+    if (w->level == 0 && w->earlier_patcher != NULL) {
+        err = kerf_patcher_forget(w->earlier_patcher, &w->earlier_device.port.port);
+    }
+    return err;
+}
+
 /* Starts or resumes an apply on the device of this level; *pos: where in the delta to go on. */
 static kerf_err start(struct world *w, struct kerf_patcher **p, size_t *pos)
 {
@@ -263,8 +279,11 @@ static void run(struct world *w, uint32_t cut_pos)
     struct kerf_patcher *p = NULL;
     size_t pos = 0;
     uint64_t key = 0;
-    kerf_err err = start(w, &p, &pos);
+    kerf_err err = forget(w);
 
+    if (err == KERF_OK) {
+        err = start(w, &p, &pos);
+    }
     if (err < KERF_OK) {
         fail(w, "the update did not begin", err);
         return;
@@ -292,11 +311,14 @@ static void before(void *ctx)
     struct flash op = *f; /* the operation; the recoveries have others */
     uint64_t n = w->ops[w->level]++;
     uint32_t sample = w->level == 0 ? w->sample : w->sample2;
+    bool in_journal = op.op_pos >= w->devices[0].port.slot_len &&
+                      op.op_pos < w->devices[0].port.slot_len + w->devices[0].port.port.journal_size;
+    bool begun = w->begun || !in_journal;
 
-    if (w->level == 0 && (op.op_pos < w->devices[0].port.slot_len ||
-                          op.op_pos >= w->devices[0].port.slot_len + w->devices[0].port.port.journal_size)) {
-        w->begun = true;
+    if (in_journal && !op.erasing && op.op_len < w->geometry.page) {
+        sample = 1;
     }
+    w->begun = begun;
     if (w->level >= w->depth ||
         (w->level == 0 && (n < w->all_ops * w->part / w->parts || n >= w->all_ops * (w->part + 1) / w->parts)) ||
         (sample > 1 && n * 0x9e3779b97f4a7c15u >> 33 & (sample - 1))) {
@@ -322,6 +344,7 @@ static void before(void *ctx)
             run(w, op.op_pos);
         }
         w->level--;
+        w->begun = begun;
         flash_back(f, mark);
     }
     if (w->level == 0) {
@@ -344,6 +367,14 @@ static void parse(struct world *w, int argc, char **argv)
                                     &w->sample2,         &w->part,
                                     &w->parts,           &w->all};
 
+        if (value != NULL && strncmp(argv[i], "earlier=", 8) == 0) {
+            w->earlier = value + 1;
+            continue;
+        }
+        if (value != NULL && strncmp(argv[i], "from=", 5) == 0) {
+            w->from = value + 1;
+            continue;
+        }
         for (size_t k = 0; value != NULL && k < sizeof names / sizeof names[0]; k++) {
             if (strncmp(names[k], argv[i], (size_t)(value - argv[i])) == 0 && names[k][value - argv[i]] == '\0') {
                 where = fields[k];
@@ -361,6 +392,54 @@ static void parse(struct world *w, int argc, char **argv)
     if (w->part >= w->parts) {
         die("part is less than parts", "");
     }
+    if ((w->earlier == NULL) != (w->from == NULL)) {
+        die("an earlier update has a delta and an image", "");
+    }
+}
+
+/* Does the earlier update, to the end, and does not forget it. */
+static void update_before(struct world *w)
+{
+    struct file delta = read_file(w->earlier);
+    struct file from = read_file(w->from);
+    struct device *d = &w->earlier_device;
+    const struct flash_port *now = &w->devices[0].port;
+    struct kerf_header header;
+    size_t used;
+    size_t len;
+    kerf_err err = kerf_header_parse(delta.data, delta.len, &header);
+
+    if (err == KERF_OK) {
+        flash_port_init(&d->port, &w->flash, &header, &w->geometry, from.data, from.len);
+        if (d->port.slot_len > now->slot_len || d->port.port.spare_size > now->port.spare_size) {
+            die("larger than the device: ", w->earlier);
+        }
+        d->port.slot_len = now->slot_len;
+        d->port.port.slot_size = now->port.slot_size;
+        d->port.port.journal_size = now->port.journal_size;
+        d->port.port.spare_size = now->port.spare_size;
+        if (d->port.in_place) {
+            flash_preset(&w->flash, 0, from.data, from.len);
+        }
+        len = kerf_patcher_workspace(&header, &d->port.port);
+        if (len >
+            w->workspace_len) { /* the device has it, so its journal's checkpoints are not too large for the next */
+            w->workspace_len = len;
+        }
+        d->workspace = get(len);
+        err = kerf_patcher_init(d->workspace, len, &d->port.port, NULL, 0, &w->earlier_patcher);
+    }
+    for (size_t pos = 0; err >= KERF_OK && err != KERF_END; pos += used) {
+        len = delta.len - pos < PIECE ? delta.len - pos : PIECE;
+        err = kerf_patcher_feed(w->earlier_patcher, &d->port.port, delta.data + pos, len, &used);
+    }
+    if (err != KERF_END || memcmp(w->flash.bytes, w->old_image.data, w->old_image.len) != 0) {
+        die("does not make the old image: ", w->earlier);
+    }
+    memset(w->flash.erases, 0, w->flash.size / w->flash.sector * sizeof *w->flash.erases);
+    w->flash.program_count = 0;
+    free(delta.data);
+    free(from.data);
 }
 
 static void set_up(struct world *w)
@@ -372,12 +451,17 @@ static void set_up(struct world *w)
         struct device *d = &w->devices[i];
 
         flash_port_init(&d->port, &w->flash, &w->header, &w->geometry, w->old_image.data, w->old_image.len);
-        w->workspace_len = kerf_patcher_workspace(&w->header, &d->port.port);
-        d->workspace = get(w->workspace_len);
     }
+    w->workspace_len = kerf_patcher_workspace(&w->header, &w->devices[0].port.port);
     w->expect.chunk0_known = true;
     if (kerf_hash_bytes(w->delta.data, w->header.chunk0_len, &w->expect.chunk0_digest) != KERF_OK) {
         die("can't hash", "");
+    }
+    if (w->earlier != NULL) {
+        update_before(w);
+    }
+    for (unsigned i = 0; i <= DEPTH_MAX; i++) {
+        w->devices[i].workspace = get(w->workspace_len);
     }
     flash_settle(&w->flash);
 }
@@ -458,6 +542,10 @@ int main(int argc, char **argv)
         free(w.devices[i].workspace);
         free(w.seen[i].keys);
         free(w.left[i].keys);
+    }
+    if (w.earlier != NULL) {
+        flash_port_free(&w.earlier_device.port);
+        free(w.earlier_device.workspace);
     }
     free(w.resumed.keys);
     flash_free(&w.flash);

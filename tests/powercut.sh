@@ -5,14 +5,15 @@
 #                             files and block devices (tests/filecut.c)
 #
 # The pairs are releases of the demo firmware (tests/demo/firmware, over 100 KB of Thumb-2), built here: a small change and a
-# new feature; in two slots and in place. It takes long, so it is done in parts, JOBS (2) at a time; what each part printed is kept in
+# new feature; in two slots, in place, and in a slot that is larger than the images, where old bytes are kept behind them; on a
+# device that is new or (used) was updated before, and is cut while it forgets that. Where marks are smaller than a page, all of them are cut. It takes long, so it is done in parts, JOBS (2) at a time; what each part printed is kept in
 # BUILD/powercut, and a part that is done, with the same programs and images, is not done again: run it again to go on. Environment:
 #
 #   DEPTH=2     cuts that follow each other, at program units of 256 bytes
 #   LIMIT=S     begin no part after S seconds; what is left is done by the next run
 #   ONLY=TEXT   only the parts whose name contains TEXT (the names are the files in BUILD/powercut)
 #
-# `quick` is what `make check` runs: one cut at every operation, two where the first is at every 32nd and fewer.
+# `quick` is what `make check` runs: one cut at every operation, two where the first is in a mark, or at every 64th operation.
 set -eu
 src=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "$1" && pwd)
@@ -26,40 +27,46 @@ for new in 2 3; do
     "$build/bin/kerf-diff" -q "$@" -o "$dir/two-$new.krf"
     "$build/bin/kerf-diff" -q --in-place sector=4096,scratch=2 "$@" -o "$dir/one-$new.krf"
 done
+"$build/bin/kerf-diff" -q --in-place sector=4096,scratch=1,slot=163840 "$@" -o "$dir/beyond-3.krf"
+"$build/bin/kerf-diff" info "$dir/beyond-3.krf" | grep -q 'sectors of the slot behind the images' || {
+    echo "nothing is kept behind the images: this is no test of it" >&2
+    exit 1
+}
 
-# flash NEW KIND SETTING ...: the command line.
+# flash NEW KIND SETTING ...: the command line. KIND: two, one, beyond, used-two, used-one.
 flash() {
-    new=$1 kind=$2
+    new=$1 kind=${2#used-} used=$2
     shift 2
+    [ "$used" = "$kind" ] || set -- "$@" "earlier=$dir/$kind-2.krf" "from=$dir/terminal-1.bin"
     echo "$build/tests/powercut $dir/terminal-$((new - 1)).bin $dir/terminal-$new.bin $dir/$kind-$new.krf $*"
 }
 
-# shellcheck disable=SC2091 # what flash prints is what is to be run
+# shellcheck disable=SC2086,SC2091 # what flash prints is what is to be run; a case is two words
 if [ "$quick" = quick ]; then
-    for kind in two one; do
-        for new in 2 3; do
-            $(flash $new $kind depth=1 unit=8 page=64)
-            $(flash $new $kind depth=2 sample=32)
-        done
+    for case in '2 two' '3 two' '2 one' '3 one' '3 beyond'; do
+        $(flash $case depth=1 unit=8 page=64)
+    done
+    for case in '2 two' '2 one' '3 beyond' '3 used-two' '3 used-one'; do
+        $(flash $case depth=2 sample=64 unit=16)
     done
     exit 0
 fi
 
 # Each part: its name, and what it runs.
+# shellcheck disable=SC2086 # a case is two words
 parts() {
     for scenario in $("$build/tests/filecut" list); do
         echo "file-$scenario $build/tests/filecut full $scenario"
     done
-    for kind in two one; do
-        for new in 2 3; do
-            for part in 0 1 2 3; do
-                echo "flash-$kind-$new-unit8-$part $(flash $new $kind depth=1 unit=8 page=256 part=$part parts=4)"
-                echo "flash-$kind-$new-unit8-again-$part $(flash $new $kind depth="${DEPTH:-2}" sample=64 sample2=4 \
-                    unit=8 page=64 part=$part parts=4)"
-            done
-            for part in 00 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15; do
-                echo "flash-$kind-$new-depth${DEPTH:-2}-$part $(flash $new $kind depth="${DEPTH:-2}" part=$part parts=16)"
-            done
+    for case in '2 two' '3 two' '2 one' '3 one' '3 beyond' '3 used-two' '3 used-one'; do
+        name=$(echo "$case" | sed 's/\(.\) \(.*\)/flash-\2-\1/')
+        for part in 0 1 2 3; do
+            echo "$name-unit8-$part $(flash $case depth=1 unit=8 page=256 part=$part parts=4)"
+            echo "$name-unit8-again-$part $(flash $case depth="${DEPTH:-2}" sample=64 sample2=4 unit=8 page=64 part=$part parts=4)"
+            echo "$name-marks-$part $(flash $case depth=3 sample=1024 sample2=16 unit=16 part=$part parts=4)"
+        done
+        for part in 00 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15; do
+            echo "$name-depth${DEPTH:-2}-$part $(flash $case depth="${DEPTH:-2}" part=$part parts=16)"
         done
     done | sed 's/part=0\([0-9]\)/part=\1/'
 }
