@@ -12,9 +12,7 @@
 #define STRETCH 64u
 #define GAP_MAX 0x7fffu /* gap stops counting here */
 
-/* How slow counters may become (model.c): 1/18, 1/26. */
-#define LIMIT_SMALL 10u
-#define LIMIT_LARGE 12u
+#define BYTE_LIMIT 10u /* how slow counters of bytes may become (model.c): 1/18 */
 
 static void produced(struct kerf_run *run, const uint8_t *bytes, size_t len)
 {
@@ -35,21 +33,16 @@ static void produced(struct kerf_run *run, const uint8_t *bytes, size_t len)
 /* --- Bytes by mixed contexts --- */
 
 /*
- * `hash`: the contexts. `expected`: 256 + a byte; as long as all bits so far are its own, the last table's context is its next bit,
- * and the weights are those of the set behind the next. 0: none.
+ * `contexts`: numbers to which those of the nodes, below 2^10, are added. `expected`: 256 + a byte; as long as all bits so far are its
+ * own, the last table's context is its next bit, and the weights are those of the set behind the next. 0: none.
  */
-static unsigned code_byte(struct kerf_run *run, uint32_t hash[KERF_BYTE_TABLES], unsigned expected, unsigned set,
-                          unsigned value)
+static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYTE_TABLES], unsigned expected,
+                          unsigned set, unsigned value)
 {
     uint32_t table_size = kerf_table_size(run->h->model.table_code);
     uint16_t *counters[KERF_BYTE_TABLES];
-    const uint32_t factor = 0x297a2d39u;
     unsigned node = 1;
 
-    for (unsigned i = 0; i < KERF_BYTE_TABLES; i++) {
-        hash[i] = (hash[i] + 0x9e3779b9u * i) * 0x2c1b3c6du;
-        hash[i] = (hash[i] ^ hash[i] >> 15) * factor;
-    }
     while (node < 256) {
         uint16_t *table = run->bytes;
         uint32_t at = node;
@@ -65,13 +58,14 @@ static unsigned code_byte(struct kerf_run *run, uint32_t hash[KERF_BYTE_TABLES],
             if (i == KERF_BYTE_TABLES - 1) {
                 at |= next;
             }
-            uint32_t x = hash[i] + at * (0x85ebca6bu * factor);
+            /* By the golden ratio neighbours lie evenly apart: few contexts, as order 0 has, hardly meet in a small table. */
+            uint32_t x = (contexts[i] + at) * 0x9e3779b9u;
 
             /* The upper bits of x, scaled to the table's size; below 2^16, whatever that is. */
             counters[i] = table + ((x >> 16) * table_size >> 16);
         }
         unsigned bit = kerf_model_mix(&run->k, counters, KERF_BYTE_TABLES, run->weights + weights * (KERF_MIX_MAX + 1),
-                                      table_size > 512 ? LIMIT_LARGE : LIMIT_SMALL, value >> 7 & 1);
+                                      BYTE_LIMIT, value >> 7 & 1);
 
         value <<= 1;
         node = node << 1 | bit;
@@ -79,23 +73,23 @@ static unsigned code_byte(struct kerf_run *run, uint32_t hash[KERF_BYTE_TABLES],
     return node & 255;
 }
 
-/* A byte without a source. Context salts keep it apart from residues, with which it shares the tables. */
+/* A byte without a source. */
 static uint8_t code_literal(struct kerf_run *run, uint8_t byte)
 {
     struct kerf_codec *c = run->c;
     /* Small tables have no room for whole bytes. */
     uint32_t tail = c->new_tail & (run->h->model.table_code > 20 ? 0xffffu : 0xf0e0u);
-    uint32_t odd = (uint32_t)c->new_pos & 1;
+    uint32_t phase = (uint32_t)c->new_pos & kerf_literal_phases(run->h);
     uint8_t expected = kerf_run_byte(run, c->from_new, c->new_pos + (kerf_pos)c->recent[c->from_new][0]);
-    uint32_t contexts[KERF_BYTE_TABLES] = {
-        odd | 0x10000000u,
-        (tail & 0xff) | odd << 8 | 0x20000000u,
-        tail >> 8 | odd << 8 | 0x30000000u,
-        (expected & 0xf0u) | odd | 0x40000000u,
-        c->from_new | 0x50000000u,
+    const uint32_t contexts[KERF_BYTE_TABLES] = {
+        phase << 8,
+        (tail & 0xff) << 10 | phase << 8,
+        tail >> 8 << 10 | phase << 8,
+        (expected & 0xf0u) << 6 | phase << 8,
+        (uint32_t)c->from_new << 10,
     };
 
-    return (uint8_t)code_byte(run, contexts, 0x100u + expected, KERF_WEIGHTS_LITERAL + odd, byte);
+    return (uint8_t)code_byte(run, contexts, 0x100u + expected, KERF_WEIGHTS_LITERAL + (phase & 1), byte);
 }
 
 /* A byte that differs from its source byte: the difference. */
@@ -107,13 +101,15 @@ static uint8_t code_residue(struct kerf_run *run, uint8_t source, uint8_t byte)
     uint32_t prev_diff = (new_prev - c->old_prev) & 0xff;
     uint8_t other = kerf_run_byte(run, false, c->new_pos + (kerf_pos)c->recent[0][1]);
     uint32_t contexts[KERF_BYTE_TABLES] = {
-        phase | prev_diff << 8,
-        phase | (uint32_t)c->last_diff << 8 | 0x100000u,
-        ((uint32_t)(other - source) & 0xff) | 0x200000u,
-        source | prev_diff << 8 | 0x300000u,
-        new_prev | (uint32_t)source << 8 | 0x400000u,
+        phase | prev_diff << 2,  phase | (uint32_t)c->last_diff << 2, (uint32_t)(other - source) & 0xff,
+        source | prev_diff << 8, new_prev | (uint32_t)source << 8,
     };
 
+    /* Far from those of literals, with which they share the tables, and from each other. */
+    for (unsigned i = 0; i < KERF_BYTE_TABLES; i++) {
+        contexts[i] = (contexts[i] + 1) * 0x2c1b3c6du;
+        contexts[i] ^= contexts[i] >> 15;
+    }
     c->last_diff = (uint8_t)code_byte(run, contexts, 0, KERF_WEIGHTS_RESIDUE, (unsigned)(byte - source) & 0xff);
     return (uint8_t)(source + c->last_diff);
 }
@@ -165,7 +161,7 @@ static void code_gap(struct kerf_run *run, kerf_pos len)
     struct kerf_codec *c = run->c;
 
     kerf_run_span(run, KERF_NUM_GAP, 0, 0, len);
-    c->joined = c->left == 0;
+    c->between = (uint8_t)(c->left < 3 ? c->left : 3);
     c->copying = 0;
 }
 

@@ -91,7 +91,7 @@ struct kerf_codec {
     uint8_t window_len; /* positions in window that a view may begin at; 0: it is empty */
     uint8_t copying;    /* `left` is of a segment, not of a gap */
     uint8_t from_new;   /* the segment's source is new */
-    uint8_t joined;     /* no literals were between the segments */
+    uint8_t between;    /* literals between the last two segments, 3: or more */
     uint8_t jump;       /* encoding, for statistics: enum jump in source.c */
     uint8_t old_prev;   /* source byte before src_pos */
     uint8_t last_diff;  /* newest nonzero difference of a byte */

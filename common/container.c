@@ -9,6 +9,7 @@
 
 #define CHUNK_CODE_MAX 0x80u /* 65536 bytes */
 #define MODEL_CLASSES 3u
+#define TABLES_MAX 0xfffu /* bits of table_code, flag_class and phases */
 #define SECTOR_LOG2_MIN 4u
 #define SECTOR_LOG2_MAX 24u
 /* The first byte: the codec in bits 0 and 1, the flags above. */
@@ -242,10 +243,10 @@ static void take_in_place(struct cursor *c, struct kerf_header *h)
 
 static void take_model(struct cursor *c, struct kerf_header *h)
 {
-    unsigned v = (unsigned)take_to(c, UINT8_MAX);
+    unsigned v = (unsigned)take_to(c, TABLES_MAX);
 
     h->model.table_code = v & 63;
-    h->model.flag_class = (uint8_t)(v >> 6);
+    h->model.classes = (uint8_t)(v >> 6);
     h->model.map_cap = (uint16_t)take_to(c, KERF_MAX_MAP);
     h->model.learned_cap = (uint16_t)take_to(c, KERF_MAX_LEARNED);
     v = (unsigned)take_to(c, UINT8_MAX);
@@ -281,7 +282,7 @@ static kerf_err take_fields(struct cursor *c, struct kerf_header *h)
     if (h->codec == KERF_CODEC_NATIVE) {
         take_model(c, h);
     }
-    return c->len == 0 || h->model.flag_class >= MODEL_CLASSES || h->chunk0_len > h->chunk_size ||
+    return c->len == 0 || kerf_flag_class(h) >= MODEL_CLASSES || h->chunk0_len > h->chunk_size ||
                    (h->codec == KERF_CODEC_STORED && h->payload_size != h->new_size)
                ? KERF_ERR_FORMAT
                : KERF_OK;
@@ -497,7 +498,7 @@ static void put_header(struct writer *w, struct kerf_header *h)
         }
     }
     if (h->codec == KERF_CODEC_NATIVE) {
-        put(w, h->model.table_code | (unsigned)h->model.flag_class << 6);
+        put(w, h->model.table_code | (unsigned)h->model.classes << 6);
         put(w, h->model.map_cap);
         put(w, h->model.learned_cap);
         put(w, h->region_count | (unsigned)h->range_count << 4);
@@ -515,7 +516,7 @@ static bool reads_back(const uint8_t *buf, const struct kerf_header *h, const st
     bool same = kerf_header_parse(buf, h->header_len, &parsed) == KERF_OK && parsed.flags == h->flags &&
                 parsed.codec == h->codec && parsed.region_count == h->region_count &&
                 parsed.range_count == h->range_count && parsed.model.table_code == h->model.table_code &&
-                parsed.model.flag_class == h->model.flag_class &&
+                parsed.model.classes == h->model.classes &&
                 kerf_header_tables(buf, &parsed, parsed_regions, parsed_ranges) == KERF_OK;
 
     for (unsigned i = 0; same && i < h->region_count; i++) {

@@ -60,10 +60,10 @@ struct kerf_range {
     kerf_pos len;
 };
 
-/* Sizes of the decoder's tables: all that --ram decides. */
+/* Sizes of the decoder's tables, all that --ram decides, and what is told apart by position. */
 struct kerf_model_params {
     uint8_t table_code;   /* counters in each byte-model table: kerf_table_size(), 0 .. 63 */
-    uint8_t flag_class;   /* size class of the flag and number models: 0 tiny, 1 small, 2 large */
+    uint8_t classes;      /* KERF_CLASSES() */
     uint16_t map_cap;     /* entries of the address map, 0 .. KERF_MAX_MAP */
     uint16_t learned_cap; /* learned targets kept, 0 .. KERF_MAX_LEARNED */
 };
@@ -95,6 +95,28 @@ struct kerf_header {
 static inline uint32_t kerf_table_size(unsigned table_code)
 {
     return (4u + (table_code & 3u)) << ((table_code >> 2) + 2);
+}
+
+/*
+ * flag_class: size class of the flag and number models, 0 tiny, 1 small, 2 large. Phases, 0 .. 3: bits of new_pos that are a context of
+ * literals, and of gaps and lengths; 0 stands for 1 of literals, and for none.
+ */
+#define KERF_CLASSES(flag_class, literal_phases, length_phases)                                                        \
+    ((flag_class) | ((literal_phases) ^ 1u) << 2 | (length_phases) << 4)
+
+static inline unsigned kerf_flag_class(const struct kerf_header *h)
+{
+    return h->model.classes & 3u;
+}
+
+static inline unsigned kerf_literal_phases(const struct kerf_header *h)
+{
+    return (h->model.classes >> 2 & 3u) ^ 1u;
+}
+
+static inline unsigned kerf_length_phases(const struct kerf_header *h)
+{
+    return h->model.classes >> 4;
 }
 
 /* In place: sectors of the slot that are used. */

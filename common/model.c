@@ -127,9 +127,10 @@ unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigne
 #endif
 
 #if KERF_ENCODER
-kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, kerf_pos v)
+kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, unsigned phase,
+                           kerf_pos v)
 #else
-kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes)
+kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, unsigned phase)
 #endif
 {
 #if KERF_ENCODER
@@ -143,11 +144,14 @@ kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, uint16_t
     unsigned node = 1;
 
     while (node < nodes) {
+        if (node >> 2 == 1) {
+            node ^= phase;
+        }
         len <<= 1;
         node = node << 1 | kerf_model_bit(k, &tree[node], (len & nodes) != 0);
     }
     v = 1;
-    for (unsigned i = node - nodes; i-- > 0;) {
+    for (unsigned i = (node ^ phase * (nodes / 4)) - nodes; i-- > 0;) {
         unsigned bit = (unsigned)(x >> i) & 1;
 
         bit = i > 1 ? kerf_rc_bit(&k->rc, 32768, bit) : kerf_model_bit(k, &low[i == 1 ? 2 : (unsigned)v & 1], bit);

@@ -69,15 +69,16 @@ static inline unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *cou
  * bits by low[2] and low[0 .. 2), the others as they are. nodes: 32, or 64. Returns the number.
  */
 #if KERF_ENCODER
-kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, kerf_pos v);
+kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, unsigned phase,
+                           kerf_pos v);
 #else
-kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes);
+kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, unsigned phase);
 
 static inline kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes,
-                                         kerf_pos v)
+                                         unsigned phase, kerf_pos v)
 {
     (void)v;
-    return kerf_model_number_decode(k, tree, low, nodes);
+    return kerf_model_number_decode(k, tree, low, nodes, phase);
 }
 #endif
 

@@ -29,8 +29,8 @@ enum kerf_number {
 #define KERF_SYM_RUN 1    /* 3: where a run of sectors lies; does one hold old */
 #define KERF_SYM_TO_END 4 /* 3: of gaps, of segments by the source */
 #define KERF_SYM_SOURCE 7 /* 2: by the source before */
-#define KERF_SYM_JUMP 9   /* 4 x 8: by the source, and whether there were literals before */
-#define KERF_SYM_COUNT 41
+#define KERF_SYM_JUMP 9   /* 6 x 5: from old without literals before, with; from new by how many, up to 3 */
+#define KERF_SYM_COUNT 39
 
 #define KERF_BYTE_TABLES 5
 #define KERF_REF_TABLES 3
@@ -42,7 +42,7 @@ enum kerf_weights {
     KERF_WEIGHTS_REF,
     KERF_WEIGHTS_EQUAL,
     KERF_WEIGHTS_RESIDUE,
-    KERF_WEIGHTS_LITERAL, /* 4: by position modulo 2; two more where the bits so far are as expected */
+    KERF_WEIGHTS_LITERAL, /* 4: by the lowest bit of the phase; two more where the bits so far are as expected */
     KERF_WEIGHTS_COUNT = KERF_WEIGHTS_LITERAL + 4,
 };
 

@@ -71,7 +71,8 @@ static kerf_shift code_distance(struct kerf_run *run, kerf_shift distance)
 static unsigned code_jump(struct kerf_run *run, kerf_shift distance)
 {
     struct kerf_codec *c = run->c;
-    uint16_t *counters = run->counters + KERF_SYM_JUMP + 8 * (size_t)(2 * c->from_new + c->joined);
+    unsigned between = c->from_new || c->between == 0 ? c->between : 1;
+    uint16_t *counters = run->counters + KERF_SYM_JUMP + JUMP_LAST * (2u * c->from_new + between);
     unsigned jump = 0;
     unsigned wanted = 0;
 

@@ -34,7 +34,7 @@ static unsigned number_nodes(const struct kerf_header *h)
 /* Phases of new_pos by which the lowest bits of numbers have their counters; one where memory is short. */
 static unsigned number_phases(const struct kerf_header *h)
 {
-    return h->model.flag_class == 0 ? 1 : 4;
+    return kerf_flag_class(h) == 0 ? 1 : 4;
 }
 
 /* Counters of a number: its tree, and three for each phase. */
@@ -46,7 +46,7 @@ static unsigned number_size(const struct kerf_header *h)
 /* Counters of a table of flags: a power of two. */
 static unsigned flag_size(const struct kerf_header *h)
 {
-    return 16u << 2 * h->model.flag_class;
+    return 16u << 2 * kerf_flag_class(h);
 }
 
 #define WEIGHTS (KERF_WEIGHTS_COUNT * (KERF_MIX_MAX + 1))
@@ -111,7 +111,7 @@ uint16_t *kerf_run_open(struct kerf_run *run)
     /* cppcheck-suppress ctuuninitvar; callers set run->c and run->h */
     const struct kerf_header *h = run->h;
     size_t pair = is_wide(h) ? 16 : 8;
-    size_t numbers = h->model.flag_class == 0 ? 4 : KERF_NUM_COUNT;
+    size_t numbers = kerf_flag_class(h) == 0 ? 4 : KERF_NUM_COUNT;
     uintptr_t p = (uintptr_t)run->c + KERF_CODEC_STATE;
 
 #if KERF_POS_BITS == 32
@@ -169,6 +169,7 @@ kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which)
 #endif
     unsigned phases = number_phases(run->h);
     unsigned nodes = number_nodes(run->h);
+    unsigned phase = (which & 2u) != 0 ? 0 : (unsigned)run->c->new_pos & kerf_length_phases(run->h);
     unsigned n = phases == 1 ? which & 3u : which;
     uint16_t *tree = run->counters + KERF_SYM_COUNT - 1 + n * number_size(run->h); /* from 1 on */
     uint16_t *low = tree + nodes + 3 * (run->c->new_pos & (phases - 1));
@@ -176,7 +177,7 @@ kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which)
 #if KERF_ENCODER
     run->k.rc.mark -= run->k.rc.cost;
 #endif
-    v = kerf_model_number(&run->k, tree, low, nodes, v);
+    v = kerf_model_number(&run->k, tree, low, nodes, phase, v);
 #if KERF_ENCODER
     run->k.rc.mark += run->k.rc.cost; /* what numbers cost since it was cleared */
 #endif

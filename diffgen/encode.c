@@ -710,8 +710,7 @@ kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segmen
     size_t len = w->new_side.len;
     struct sources sources = {w->old_side.bytes, w->new_side.bytes};
     struct kerf_codec_io io = {.ctx = &sources, .read_old = read_old, .read_new = read_new};
-    struct kerf_header header = {
-        .codec = KERF_CODEC_NATIVE, .model = {.table_code = 0, .flag_class = 0}, .old_size = 0, .new_size = len};
+    struct kerf_header header = {.codec = KERF_CODEC_NATIVE, .old_size = 0, .new_size = len};
     uint8_t head[256];
     size_t head_len;
     struct kerf_encoder e;

@@ -290,7 +290,7 @@ static void show_text(const struct info *n)
     (void)printf("workspace:    %zu bytes\n", kerf_header_workspace(h));
     if (h->codec == KERF_CODEC_NATIVE) {
         (void)printf("model:        %u counters a table, flag class %u, map of %u, %u learned targets\n",
-                     kerf_table_size(h->model.table_code), (unsigned)h->model.flag_class, (unsigned)h->model.map_cap,
+                     kerf_table_size(h->model.table_code), kerf_flag_class(h), (unsigned)h->model.map_cap,
                      (unsigned)h->model.learned_cap);
     }
     if (h->flags & KERF_FLAG_IN_PLACE) {
@@ -358,7 +358,7 @@ static int show_json(const struct info *n)
         (void)json_object_set_new(object, "model",
                                   json_pack("{s:i, s:i, s:i, s:i}", "table_size",
                                             (int)kerf_table_size(h->model.table_code), "flag_class",
-                                            (int)h->model.flag_class, "map_cap", (int)h->model.map_cap, "learned_cap",
+                                            (int)kerf_flag_class(h), "map_cap", (int)h->model.map_cap, "learned_cap",
                                             (int)h->model.learned_cap));
         json_t *tables = tables_json(n);
 

@@ -157,7 +157,7 @@ static void header_facts(const struct kerf_report *r, struct kerf_text *t)
                    r->made.header_len, r->made.chain_len, (uint64_t)h->payload_size, h->chunk_size);
     fact(t, "container", text);
     (void)snprintf(text, sizeof text, "%u counters a table, flag class %u, map of %u entries, %u learned targets",
-                   kerf_table_size(h->model.table_code), (unsigned)h->model.flag_class, (unsigned)h->model.map_cap,
+                   kerf_table_size(h->model.table_code), kerf_flag_class(h), (unsigned)h->model.map_cap,
                    (unsigned)h->model.learned_cap);
     fact(t, "model", text);
     (void)snprintf(text, sizeof text, "level %d, --ram %" PRIu64, r->diff.level, r->diff.ram);

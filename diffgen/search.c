@@ -150,7 +150,7 @@ bool kerf_search_is_noise(const struct kerf_search *s, const struct kerf_plan *p
 bool kerf_search_same_split(const struct kerf_header *a, const struct kerf_header *b)
 {
     return a->chunk_size == b->chunk_size && a->model.table_code == b->model.table_code &&
-           a->model.flag_class == b->model.flag_class && a->model.learned_cap == b->model.learned_cap;
+           a->model.classes == b->model.classes && a->model.learned_cap == b->model.learned_cap;
 }
 
 /* Another split of the budget for the same plan. */

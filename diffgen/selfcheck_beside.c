@@ -347,7 +347,7 @@ static kerf_err check_container(const struct kerf_beside *b, const struct kerf_d
     if (err != KERF_OK || header.codec != KERF_CODEC_NATIVE || header.flags != b->header.flags ||
         header.old_size != b->w->old_side.len || header.new_size != b->w->new_side.len ||
         header.payload_size != b->payload_len || header.model.table_code != m->table_code ||
-        header.model.flag_class != m->flag_class || header.model.map_cap != m->map_cap ||
+        header.model.classes != m->classes || header.model.map_cap != m->map_cap ||
         header.model.learned_cap != m->learned_cap || kerf_codec_workspace(&header) != b->codec_len ||
         (header.old_size > 0 && memcmp(header.old_digest.b, report->old_digest.b, KERF_DIGEST_LEN) != 0) ||
         memcmp(header.new_digest.b, report->new_digest.b, KERF_DIGEST_LEN) != 0) {

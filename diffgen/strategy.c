@@ -492,6 +492,7 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
 {
     unsigned level = w->options->level == 0 ? KERF_DIFF_LEVEL_DEFAULT : (unsigned)w->options->level;
     bool fits = choose_level(w, &level, memory_needed);
+    const unsigned phases = kerf_params_phases(w->new_side.bytes, w->new_side.len);
     const struct kerf_image all = w->image;
     struct kerf_trial list[CANDIDATES] = {{.w = w, .header = *header}};
     struct kerf_search s = {.w = w, .header = header, .effort = &efforts[level], .all = &all, .jobs = 1};
@@ -503,6 +504,7 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
         return KERF_ERR_SPACE;
     }
     *memory_needed = 0;
+    header->model.classes = (uint8_t)KERF_CLASSES(0, phases, w->old_side.len == 0 ? phases : 0);
     /* No more than the images could fill. */
     if (ram > most) {
         ram = most > RAM_FLOOR ? most : ram > RAM_FLOOR ? RAM_FLOOR : ram;

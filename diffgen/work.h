@@ -416,6 +416,8 @@ KERF_MUST_USE kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, stru
 KERF_MUST_USE kerf_err kerf_params_choose(uint64_t ram, unsigned attempt, struct kerf_header *header);
 /* The most map entries that fit into the budget beside a header's other tables. */
 uint16_t kerf_params_map_cap(uint64_t ram, const struct kerf_header *header);
+/* Bits of the position that tell bytes of an image apart, as the length of its instructions has it: 0, 1 or 3. */
+unsigned kerf_params_phases(const uint8_t *image, size_t len);
 
 /* --- pack.c: payload to container, and back. --- */
 /* Fills in payload_size and chunk0_len; *file is malloc'ed and the caller's. */

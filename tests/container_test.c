@@ -68,7 +68,7 @@ static size_t assert_round_trip(struct sample *s)
     assert_int_equal(back.h.chunk0_len, s->h.chunk0_len);
     assert_int_equal(back.h.header_len, len);
     assert_int_equal(back.h.model.table_code, s->h.model.table_code);
-    assert_int_equal(back.h.model.flag_class, s->h.model.flag_class);
+    assert_int_equal(back.h.model.classes, s->h.model.classes);
     assert_int_equal(back.h.model.map_cap, s->h.model.map_cap);
     assert_int_equal(back.h.model.learned_cap, s->h.model.learned_cap);
     assert_int_equal(back.h.sector_log2, s->h.sector_log2);
@@ -200,7 +200,7 @@ static void the_writer_refuses_contradictions(void **state)
     REFUSED(s.h.chunk_size = 257);
     REFUSED(s.h.chunk_size = 65536 + 4096);
     REFUSED(s.h.model.table_code = 64 + 7);
-    REFUSED(s.h.model.flag_class = 3);
+    REFUSED(s.h.model.classes = 3);
     REFUSED(s.h.model.map_cap = KERF_MAX_MAP + 1);
     REFUSED(s.h.model.learned_cap = KERF_MAX_LEARNED + 1);
     REFUSED(s.h.region_count = KERF_MAX_REGIONS + 1);

@@ -59,12 +59,12 @@ class Choices(Decisions):
             said -= 1
         return data[:said]
 
-    def say(self, context, new_pos, value):
+    def say(self, context, new_pos, phase, value):
         y = value + 1
         b = y.bit_length() - 1
         tree = context.bits.bit_length() - 1
         self.forced = [b >> i & 1 for i in range(tree - 1, -1, -1)] + [y >> i & 1 for i in range(b - 1, -1, -1)]
-        said = super().number(context, new_pos)
+        said = super().number(context, new_pos, phase)
         assert said == value and not self.forced
         return said
 
@@ -76,10 +76,10 @@ class Choices(Decisions):
             d = r.randrange(-1 << 62, 1 << 62)
         return fold(d)
 
-    def number(self, context, new_pos):
+    def number(self, context, new_pos, phase):
         """Those that the slow decoder asks for itself: how a reference is corrected."""
         assert context is self.native.tables.numbers["fix"]
-        return self.say(context, new_pos, self.random.choice([0, 1, 1 + self.signed(), 1 + self.signed()]))
+        return self.say(context, new_pos, phase, self.random.choice([0, 1, 1 + self.signed(), 1 + self.signed()]))
 
 
 class Composer(Native):
@@ -154,7 +154,7 @@ class Composer(Native):
             value = dec.signed()
         else:
             value = self.distances.pop(0)
-        said = dec.say(self.tables.numbers[context], self.new_pos, value)
+        said = dec.say(self.tables.numbers[context], self.new_pos, self.phase(context), value)
         dec.forced, self.after_number = self.after_number, []
         return said
 
@@ -194,7 +194,7 @@ class Composer(Native):
             self.dec.forced = [int(some and self.dec.random.random() < 0.4)]
         return super().segment(gap)
 
-    def jump(self, from_new, joined):
+    def jump(self, from_new, gap):
         new_pos, recent, rnd = self.new_pos, self.recent[from_new], self.dec.random
         sources = {0: recent[0], 1: self.map_distance(new_pos), 3: recent[1], 4: recent[2], 5: recent[3]}
         sources = {j: (new_pos + d) & self.mask for j, d in sources.items()}
@@ -208,7 +208,7 @@ class Composer(Native):
         j = rnd.choice(list(sources))
         self.src_pos, self.pending_from_new = sources[j], from_new
         self.dec.forced = [1] * j + [0] * (j < 5)
-        return super().jump(from_new, joined)
+        return super().jump(from_new, gap)
 
 
 class Writer:
@@ -256,6 +256,7 @@ class Plan:
         self.moves_cap, self.beyond = rnd.choice([1, 7, 30]), rnd.randrange(3)
         self.chunk_size = (16 + rnd.randrange(16)) << rnd.randrange(4, 9)
         self.flag_class, self.table_code = rnd.randrange(3), rnd.randrange(30)
+        self.literal_phases, self.length_phases = rnd.randrange(4), rnd.choice([0, 0, 1, 2, 3])
         self.table_size = (4 + (self.table_code & 3)) << ((self.table_code >> 2) + 2)
         self.map_cap = rnd.choice([0, 0, 1, 5, 20])
         self.learned_cap = rnd.choice([0, 1, 8, 40])
@@ -346,7 +347,7 @@ class Plan:
             if self.kept > 0:
                 w.varint(self.moves_cap)
                 w.varint(self.beyond)
-        w.varint(self.table_code | self.flag_class << 6)
+        w.varint(self.table_code | self.flag_class << 6 | (self.literal_phases ^ 1) << 8 | self.length_phases << 10)
         w.varint(self.map_cap)
         w.varint(self.learned_cap)
         w.varint(len(self.regions) | len(self.ranges) << 4)

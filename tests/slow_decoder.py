@@ -17,7 +17,7 @@ import sys
 
 import slow_isa
 from slow_isa import LOW, PAIR, RAM, WORD, WORD8
-from slow_models import Decisions, Refused, Tables, require, signed_of
+from slow_models import BY_PHASE, Decisions, Refused, Tables, require, signed_of
 
 STORED, NATIVE, LZMA2 = range(3)
 DIGEST = 16
@@ -132,7 +132,9 @@ class Header:
 
     def read_native(self, reader):
         tables = reader.varint()
-        c, self.flag_class = tables & 63, tables >> 6
+        require(tables <= 0xfff, "bad sizes of tables")
+        c, self.flag_class = tables & 63, tables >> 6 & 3
+        self.literal_phases, self.length_phases = tables >> 8 & 3 ^ 1, tables >> 10
         self.table_size = (4 + (c & 3)) << ((c >> 2) + 2)
         require(self.flag_class <= 2, "bad sizes of tables")
         self.map_cap, self.learned_cap = reader.varint(), reader.varint()
@@ -375,7 +377,7 @@ class References:
 
     def correct(self, ref, t, old_bytes, new_pos, new_pc):
         """The target (None: not known) and the bytes (None: given up) of a reference that was predicted wrong."""
-        z = 0 if ref.kind == LOW else self.dec.number(self.tables.numbers["fix"], new_pos)
+        z = 0 if ref.kind == LOW else self.dec.number(self.tables.numbers["fix"], new_pos, new_pos & self.header.length_phases)
         if z == 0:
             return None, None
         if z == 1:
@@ -455,8 +457,11 @@ class Native:
             if self.header.in_place and self.sector_rest() == 0:
                 self.end_sector()
 
+    def phase(self, context):
+        return self.new_pos & self.header.length_phases if context in BY_PHASE else 0
+
     def number(self, context):
-        return self.dec.number(self.tables.numbers[context], self.new_pos)
+        return self.dec.number(self.tables.numbers[context], self.new_pos, self.phase(context))
 
     def length(self, context, which, least):
         rest = self.new_end - self.new_pos
@@ -565,9 +570,8 @@ class Native:
 
     def segment(self, gap):
         new_pos = self.new_pos
-        joined = 1 if gap == 0 else 0
         from_new = self.dec.bit(self.tables.source[self.last_from_new]) if self.header.reads_new else 0
-        j = self.jump(from_new, joined)
+        j = self.jump(from_new, gap)
         if from_new:
             length = self.length("new_length" if j == 2 else "again_length", 2, 1)
         else:
@@ -584,8 +588,8 @@ class Native:
         self.last_from_new = from_new
         return Segment(from_new, src_pos, new_pos, length)
 
-    def jump(self, from_new, joined):
-        flags = self.tables.jumps[2 * from_new + joined]
+    def jump(self, from_new, gap):
+        flags = self.tables.jumps[2 + min(gap, 3) if from_new else min(gap, 1)]
         return next((j for j in range(5) if not self.dec.bit(flags[j])), 5)
 
     def distance(self, j, from_new, length):
@@ -672,23 +676,18 @@ class Native:
         return differs
 
     def byte(self, x, weight_set, expected=None):
-        k = []
-        for i, context in enumerate(x):
-            v = ((context + 0x9e3779b9 * i) * 0x2c1b3c6d) & 0xffffffff
-            k.append(v ^ v >> 15)
-        limit = 12 if self.header.table_size > 512 else 10
         node = 1
         for bit in range(8):
-            c = [table[self.slot(v, node)] for table, v in zip(self.tables.b, k)]
+            c = [table[self.slot(v, node)] for table, v in zip(self.tables.b, x)]
             weights = self.tables.b_weights[weight_set]
             if expected is not None and (256 + expected) >> 8 - bit == node:
                 weights = self.tables.b_weights[weight_set + 2]
-                c[4] = self.tables.b[4][self.slot(k[4], node + (512 if expected >> 7 - bit & 1 else 256))]
-            node = 2 * node + self.dec.mix(c, weights, limit)
+                c[4] = self.tables.b[4][self.slot(x[4], node + (512 if expected >> 7 - bit & 1 else 256))]
+            node = 2 * node + self.dec.mix(c, weights, 10)
         return node & 255
 
-    def slot(self, k, node):
-        y = ((k + node * 0x85ebca6b) * 0x297a2d39) & 0xffffffff
+    def slot(self, x, node):
+        y = ((x + node) * 0x9e3779b9) & 0xffffffff
         return ((y >> 16) * self.header.table_size & 0xffffffff) >> 16
 
     def old_at(self, distance):
@@ -696,7 +695,7 @@ class Native:
         return self.old[pos] if pos < len(self.old) else 0
 
     def literal(self):
-        odd = self.new_pos & 1
+        a = self.new_pos & self.header.literal_phases
         w1, w2 = self.newest
         if self.header.table_size <= 512:
             w1, w2 = w1 & 0xe0, w2 & 0xf0
@@ -706,14 +705,15 @@ class Native:
             o = self.new[pos] if self.run_start <= pos < self.new_pos else 0
         else:
             o = self.old_at(self.recent[0][0])
-        return self.byte([odd | 0x10000000, w1 | odd << 8 | 0x20000000, w2 | odd << 8 | 0x30000000,
-                          (o & 0xf0) | odd | 0x40000000, from_new | 0x50000000], 1 + odd, o)
+        return self.byte([a << 8, w1 << 10 | a << 8, w2 << 10 | a << 8, (o & 0xf0) << 6 | a << 8, from_new << 10],
+                         1 + (a & 1), o)
 
     def residue(self, s, prev_src):
         phase, w1 = self.new_pos & 3, self.newest[0]
         pd, ld, o = (w1 - prev_src) & 255, self.last_residue, self.old_at(self.recent[0][1])
-        self.last_residue = self.byte([phase | pd << 8, phase | ld << 8 | 0x100000, ((o - s) & 255) | 0x200000,
-                                       s | pd << 8 | 0x300000, w1 | s << 8 | 0x400000], 0)
+        contexts = [phase | pd << 2, phase | ld << 2, (o - s) & 255, s | pd << 8, w1 | s << 8]
+        mixed = [(context + 1) * 0x2c1b3c6d & 0xffffffff for context in contexts]
+        self.last_residue = self.byte([k ^ k >> 15 for k in mixed], 0)
         return self.last_residue
 
 

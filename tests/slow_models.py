@@ -53,6 +53,9 @@ NUMBERS = ["gap", "old_length", "distance", "map_shift", "map_start", "new_lengt
            "again_length"]
 
 
+BY_PHASE = ["gap", "old_length", "map_start", "new_length", "fix", "again_length"]
+
+
 class Number:
     def __init__(self, bits, phases):
         self.bits = bits
@@ -68,7 +71,7 @@ class Tables:
         contexts = [Number(bits, phases) for _ in range(4 if flag_class == 0 else len(NUMBERS))]
         self.numbers = {name: contexts[i % len(contexts)] for i, name in enumerate(NUMBERS)}
         self.quiet, self.sectors, self.to_end, self.source = counters(1), counters(3), counters(3), counters(2)
-        self.jumps = [counters(8) for _ in range(4)]
+        self.jumps = [counters(5) for _ in range(6)]
         size = 0 if full else 16 << 2 * flag_class
         self.r, self.e = [counters(size) for _ in range(3)], [counters(size) for _ in range(4)]
         self.b = [counters(table_size) for _ in range(5)]
@@ -125,12 +128,14 @@ class Decisions:
             counter.update(limit, bit, noise)
         return bit
 
-    def number(self, context, new_pos):
+    def number(self, context, new_pos, phase):
         node = 1
         while node < context.bits:
+            if 4 <= node < 8:
+                node ^= phase
             node = 2 * node + self.bit(context.tree[node])
         y = 1
         low = context.low[new_pos % len(context.low)]
-        for left in range(node - context.bits - 1, -1, -1):
+        for left in range((node ^ phase * context.bits // 4) - context.bits - 1, -1, -1):
             y = 2 * y + (self.decide(32768) if left > 1 else self.bit(low[2 if left == 1 else y & 1]))
         return y - 1
