@@ -8,7 +8,7 @@
 #   kerf_script_test(NAME COMMAND arg ... [TIMEOUT s]) ctest that runs a command; KERF_BIN and KERF_SRC are in its environment
 #   kerf_fast(NAME ...)                                libraries and programs that make and apply deltas, optimised harder on hosts
 #   kerf_embed(VARIABLE file ...)                      sets VARIABLE to C files that define each file x.css as kerf_x_css[]
-#   kerf_fuzz(NAME LIBS lib ...)                       fuzz_NAME.c; seeds/NAME.txt are its seeds, replayed as ctest fuzz_NAME
+#   kerf_fuzz(NAME LIBS lib ... [SEEDS OTHER])         fuzz_NAME.c; seeds/NAME.txt (OTHER.txt) are its seeds, replayed as ctest fuzz_NAME
 #
 # Labels: "slow" for what takes over ten seconds (kerf_script_test(... LABELS slow)).
 
@@ -115,9 +115,12 @@ function(kerf_embed variable)
 endfunction()
 
 function(kerf_fuzz name)
-    cmake_parse_arguments(PARSE_ARGV 1 A "" "" "SOURCES;LIBS")
+    cmake_parse_arguments(PARSE_ARGV 1 A "" "SEEDS" "SOURCES;LIBS")
+    if(NOT A_SEEDS)
+        set(A_SEEDS ${name})
+    endif()
     set(seeds ${CMAKE_BINARY_DIR}/fuzzers/seeds/${name})
-    set(seed_text ${CMAKE_CURRENT_SOURCE_DIR}/seeds/${name}.txt)
+    set(seed_text ${CMAKE_CURRENT_SOURCE_DIR}/seeds/${A_SEEDS}.txt)
     add_executable(fuzz_${name} fuzz_${name}.c ${A_SOURCES})
     target_link_libraries(fuzz_${name} PRIVATE ${A_LIBS})
     set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzzers)
