@@ -96,7 +96,7 @@ KERF_MUST_USE kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, 
                                       struct kerf_base_search **search);
 /*
  * The address by their votes. `other`: what was found for the other image, or NULL; if it has nearly as many votes here, no other
- * address is looked at.
+ * address is looked at; if nothing was found there, less is tried.
  */
 void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *other, struct kerf_base *base);
 void kerf_base_close(struct kerf_base_search *search);

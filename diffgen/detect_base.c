@@ -554,7 +554,7 @@ void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *oth
         *base = (struct kerf_base){c->base, c->votes, true};
     } else if (s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE) {
         base->votes = find_by_jumps(*s, t, &base->addr);
-    } else if (s->isa != KERF_ISA_NONE) {
+    } else if (s->isa != KERF_ISA_NONE && (other == NULL || other->votes > 0)) {
         collect(s, t, &fine);
         elect(t, &fine, best);
         if (convinces(&fine, best)) {

@@ -130,6 +130,11 @@ static kerf_err pack_shorter(struct kerf_work *w, uint64_t ram, struct kerf_head
     uint8_t *image = NULL;
     size_t image_len = 0;
     size_t little = w->new_side.len / STORED_MARGIN;
+
+    if (payload->data == NULL && w->new_side.len > 0) { /* nobody thought that it would save anything */
+        *stored = true;
+        return make_stored(w, ram, header, delta, delta_len, report);
+    }
     kerf_err err = kerf_pack(header, &w->image, payload->data, payload->len, delta, delta_len);
 
     if (err == KERF_OK && *delta_len > w->new_side.len - little && w->options->codec < 0 && !w->options->in_place) {

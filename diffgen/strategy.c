@@ -214,6 +214,49 @@ static kerf_err choose_order(struct kerf_search *s, const struct kerf_plan *gree
     return err;
 }
 
+#define NOISE_LEN 32768u     /* bytes of new: fewer do not tell */
+#define NOISE_PAIRS 65536u   /* pairs of bytes that there are */
+#define NOISE_INFORMATION 64 /* a pair of bytes tells this part of a nat about each other at most */
+
+/*
+ * How often pairs of bytes, `apart` from each other, come is as even as chance makes it: chi square, as information, is next to nothing.
+ * So no model packs them by a hundredth.
+ */
+static bool is_even(const uint8_t *bytes, size_t len, size_t apart, uint32_t *counts)
+{
+    uint64_t n = len - apart;
+    double squares = 0;
+
+    memset(counts, 0, NOISE_PAIRS * sizeof *counts);
+    for (size_t i = 0; i < n; i++) {
+        counts[(size_t)bytes[i] << 8 | bytes[i + apart]]++;
+    }
+    for (unsigned i = 0; i < NOISE_PAIRS; i++) {
+        squares += (double)counts[i] * counts[i];
+    }
+    return (squares * NOISE_PAIRS / (double)n - (double)n - NOISE_PAIRS) * NOISE_INFORMATION < 2 * (double)n;
+}
+
+/* Is nearly all of new without a source, and noise? Compressed or encrypted images are, and coding so many literals takes long. */
+static bool is_noise(const struct kerf_work *w, const struct kerf_segments *segments)
+{
+    size_t len = w->new_side.len;
+    uint64_t copied = 0;
+
+    for (size_t i = 0; i < segments->count; i++) {
+        copied += segments->list[i].len;
+    }
+    if (len < NOISE_LEN || copied > len / 32) {
+        return false;
+    }
+    uint32_t *counts = malloc(NOISE_PAIRS * sizeof *counts);
+    bool noise = counts != NULL && is_even(w->new_side.bytes, len, 1, counts) &&
+                 is_even(w->new_side.bytes, len, 2, counts);
+
+    free(counts);
+    return noise;
+}
+
 /* bsdiff's plan with all kinds. */
 static kerf_err plan_greedy(struct kerf_search *s, struct kerf_plan *plan)
 {
@@ -228,6 +271,11 @@ static kerf_err plan_greedy(struct kerf_search *s, struct kerf_plan *plan)
     }
     if (err == KERF_OK && s->w->order != NULL) {
         err = choose_order(s, plan);
+    }
+    if (err == KERF_OK && s->effort->rounds == 0 && s->w->options->codec < 0 && s->w->order == NULL &&
+        is_noise(s->w, &plan->segments)) {
+        plan->encoding.total = UINT64_MAX;
+        return KERF_OK;
     }
     return err == KERF_OK ? kerf_search_race(s, s->header, plan, NULL, 0) : err;
 }
