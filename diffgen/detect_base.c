@@ -18,7 +18,10 @@
 #define MAX_SEEN_BITS 17u
 #define MAX_STARTS 8192u
 #define MAX_GRANULE 256u
-#define MAX_COUNT_BITS 20u
+#define MAX_COUNT_BITS 19u /* what is counted fits into the caches of a core */
+/* Of addresses below 4 GiB. */
+#define PAGE_BITS 16u
+#define PAGES 65536u
 /* The fullest counters, whose votes are then counted one by one. */
 #define TOP 8u
 #define MAX_BALLOTS 65536u
@@ -58,8 +61,10 @@ struct tables {
     uint64_t starts[MAX_STARTS]; /* likewise: what a pointer to them would be, were the image loaded at 0 */
     uint64_t scratch[MAX_WORDS];
     uint64_t ballots[MAX_BALLOTS];
-    uint32_t counts[(size_t)1 << MAX_COUNT_BITS];
+    uint16_t counts[(size_t)1 << MAX_COUNT_BITS];
+    uint64_t top[((size_t)1 << MAX_COUNT_BITS) / 64]; /* a bit for each of the fullest */
     uint32_t word_first[MAX_GRANULE + 1], start_first[MAX_GRANULE + 1];
+    uint64_t likely[PAGES / 64]; /* a bit for each page that an image may begin in */
 };
 
 struct candidate {
@@ -253,35 +258,78 @@ static void group(uint64_t *v, size_t n, unsigned granule, uint64_t *scratch, ui
     }
 }
 
+static void count(uint16_t *counter)
+{
+    *counter = (uint16_t)(*counter + (*counter < UINT16_MAX));
+}
+
+/*
+ * Marks the pages in which an image may begin: behind there, as far as it reaches, there are words to vote for it, and more than
+ * words of any value would be. Most addresses that a pair gives are none of these, and to count them takes most of the time.
+ */
+static void mark_likely(const struct source *s, struct tables *t)
+{
+    size_t reach = (s->len >> PAGE_BITS) + 2;
+    size_t least = (size_t)((uint64_t)t->word_count * s->len * CHANCES >> 32);
+    size_t words = 0; /* in pages p .. p + reach - 1 */
+
+    memset(t->likely, s->wide ? 0xff : 0, sizeof t->likely);
+    if (s->wide) {
+        return;
+    }
+    memset(t->counts, 0, PAGES * sizeof t->counts[0]);
+    for (size_t i = 0; i < t->word_count; i++) {
+        count(&t->counts[t->words[i] >> PAGE_BITS]);
+    }
+    least = least < MIN_WITH_VECTORS ? MIN_WITH_VECTORS : least;
+    for (size_t p = PAGES; p-- > 0;) {
+        words += t->counts[p];
+        words -= p + reach < PAGES ? t->counts[p + reach] : 0u;
+        if (words >= least) {
+            t->likely[p / 64] |= (uint64_t)1 << (p % 64);
+        }
+    }
+}
+
+/* Is an address, of a word less a start, one to count? */
+static bool is_likely(const struct tables *t, uint64_t base)
+{
+    size_t page = (size_t)(base >> PAGE_BITS) % PAGES;
+
+    return (t->likely[page / 64] >> (page % 64) & 1) != 0;
+}
+
 /* Counts all pairs. */
 static void count_pairs(struct tables *t, unsigned granule)
 {
     for (unsigned b = 0; b < granule; b++) {
         for (uint32_t i = t->start_first[b]; i < t->start_first[b + 1]; i++) {
             for (uint32_t j = t->word_first[b]; j < t->word_first[b + 1]; j++) {
-                if (t->words[j] >= t->starts[i]) {
-                    t->counts[hash(t->words[j] - t->starts[i], t->count_bits)]++;
+                if (t->words[j] >= t->starts[i] && is_likely(t, t->words[j] - t->starts[i])) {
+                    count(&t->counts[hash(t->words[j] - t->starts[i], t->count_bits)]);
                 }
             }
         }
     }
 }
 
-/* Gathers the ballots of the pairs that fall into one of the top counters; the counters become marks of those. */
+/* Gathers the ballots of the pairs that fall into one of the top counters. */
 static size_t gather_ballots(struct tables *t, unsigned granule, const uint32_t *top, unsigned top_count)
 {
     size_t ballots = 0;
 
-    memset(t->counts, 0, sizeof t->counts[0] << t->count_bits);
+    memset(t->top, 0, sizeof t->top);
     for (unsigned k = 0; k < top_count; k++) {
-        t->counts[top[k]] = 1;
+        t->top[top[k] / 64] |= (uint64_t)1 << (top[k] % 64);
     }
     for (unsigned b = 0; b < granule; b++) {
         for (uint32_t i = t->start_first[b]; i < t->start_first[b + 1]; i++) {
             for (uint32_t j = t->word_first[b]; j < t->word_first[b + 1]; j++) {
                 uint64_t base = t->words[j] - t->starts[i];
+                uint32_t at = hash(base, t->count_bits);
 
-                if (t->words[j] >= t->starts[i] && t->counts[hash(base, t->count_bits)] != 0 && ballots < MAX_BALLOTS) {
+                if ((t->top[at / 64] >> (at % 64) & 1) != 0 && t->words[j] >= t->starts[i] && is_likely(t, base) &&
+                    ballots < MAX_BALLOTS) {
                     t->ballots[ballots++] = base;
                 }
             }
@@ -326,7 +374,7 @@ static void collect(const struct source *s, struct tables *t, const struct rules
 }
 
 /* The two addresses with the most votes of what was collected; the lower one first where they have as many. */
-static void elect(struct tables *t, const struct rules *rules, struct candidate best[2])
+static void elect(const struct source *s, struct tables *t, const struct rules *rules, struct candidate best[2])
 {
     size_t starts = t->start_count;
     size_t words = t->word_count;
@@ -338,6 +386,7 @@ static void elect(struct tables *t, const struct rules *rules, struct candidate 
     }
     group(t->starts, starts, rules->granule, t->scratch, t->start_first);
     group(t->words, words, rules->granule, t->scratch, t->word_first);
+    mark_likely(s, t);
     t->count_bits = table_bits(4 * (uint64_t)words * starts / rules->granule, MAX_COUNT_BITS);
     memset(t->counts, 0, sizeof t->counts[0] << t->count_bits);
     count_pairs(t, rules->granule);
@@ -390,7 +439,7 @@ static bool find_by_jumps(struct source s, struct tables *t, uint64_t *base)
 
     s.calls = true;
     collect(&s, t, &coarse);
-    elect(t, &coarse, best);
+    elect(&s, t, &coarse, best);
     if (!convinces(&coarse, best)) {
         return false;
     }
@@ -545,7 +594,7 @@ void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *oth
     if (find_by_reset(s, t, base)) {
         return;
     }
-    elect(t, rules, best);
+    elect(s, t, rules, best);
     bool by_vectors = has_vectors(s, &best[0]) || has_vectors(s, &best[1]);
 
     if (by_vectors || convinces(rules, best)) {
@@ -556,7 +605,7 @@ void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *oth
         base->votes = find_by_jumps(*s, t, &base->addr);
     } else if (s->isa != KERF_ISA_NONE && (other == NULL || other->votes > 0)) {
         collect(s, t, &fine);
-        elect(t, &fine, best);
+        elect(s, t, &fine, best);
         if (convinces(&fine, best)) {
             *base = (struct kerf_base){best[0].base, best[0].votes, false};
         }
