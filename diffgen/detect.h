@@ -57,17 +57,30 @@ void kerf_layout_finish(struct kerf_layout *layout);
 
 /* --- detect_isa.c --- */
 
+/* Votes are also counted by parts of a stretch, at most so many. */
+#define KERF_VOTE_PARTS 64u
+
 /* Direct calls whose target begins like a function, by instruction set. */
 struct kerf_votes {
     uint64_t looked_at; /* bytes */
     uint64_t of[KERF_ISA_COUNT];
+    uint32_t part[KERF_VOTE_PARTS][KERF_ISA_COUNT]; /* of the stretch that voted last */
 };
 
 /* Adds the votes of the stretch p[0 .. len) to *votes. */
 void kerf_detect_votes(const uint8_t *p, size_t len, struct kerf_votes *votes);
 
-/* The instruction set with the most votes, KERF_ISA_NONE where they are too few; `times` as many as are enough are asked for. */
-unsigned kerf_detect_isa(const struct kerf_votes *votes, unsigned times);
+/*
+ * The instruction set with the most votes, those of another image (or NULL) added; KERF_ISA_NONE where they are too few: `times` as many as
+ * are enough are asked for.
+ */
+unsigned kerf_detect_isa(const struct kerf_votes *votes, const struct kerf_votes *more, unsigned times);
+
+/*
+ * Where in an image, which voted last and as one stretch, this instruction set's code lies: from the first part with votes to the
+ * last, and a part on either side. False: nowhere.
+ */
+bool kerf_detect_extent(const struct kerf_votes *votes, unsigned isa, size_t len, size_t *from, size_t *to);
 
 /* True if a function of this instruction set seems to start at p (at least 4 bytes readable). */
 bool kerf_detect_prologue(unsigned isa, const uint8_t *p);

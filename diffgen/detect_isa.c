@@ -4,6 +4,8 @@
  * begins like a function are its votes. Patterns alone occur in anything; a call that meets a function start by chance is
  * rare enough (at most one in 80 KB of noise, for windowed Xtensa) that real code stands out by a factor of 50.
  */
+#include <string.h>
+
 #include "common/bytes.h"
 #include "diffgen/detect.h"
 
@@ -14,6 +16,10 @@
 /* Fewer votes than MIN_VOTES + bytes / BYTES_PER_VOTE are noise. */
 #define MIN_VOTES 10u
 #define BYTES_PER_VOTE 8192u
+
+/* A part with more votes than PART_NOISE + bytes / BYTES_PER_PART_VOTE holds code. */
+#define PART_NOISE 3u
+#define BYTES_PER_PART_VOTE 2048u
 
 /* x86 calls further than this are taken for chance: a 32-bit distance fits nearly anywhere in an image. */
 #define X86_REACH 0x100000
@@ -99,6 +105,12 @@ static bool mips_starts(uint32_t w)
     return (w & 0xffff8000) == 0x27bd8000;
 }
 
+static bool videocore_starts(uint32_t h)
+{
+    /* STM of R0 or R6 and those behind, and LR, to (--SP) */
+    return (h & 0xffc0) == 0x0380;
+}
+
 bool kerf_detect_prologue(unsigned isa, const uint8_t *p)
 {
     switch (isa) {
@@ -121,6 +133,8 @@ bool kerf_detect_prologue(unsigned isa, const uint8_t *p)
         return x86_64_starts(p);
     case KERF_ISA_AVR:
         return avr_starts(kerf_load_le16(p));
+    case KERF_ISA_VIDEOCORE:
+        return videocore_starts(kerf_load_le16(p));
     case KERF_ISA_MIPS32_LE:
         return mips_starts(kerf_load_le32(p));
     case KERF_ISA_MIPS32_BE:
@@ -140,6 +154,7 @@ unsigned kerf_detect_alignment(unsigned isa)
     case KERF_ISA_RISCV32:
     case KERF_ISA_RISCV64:
     case KERF_ISA_AVR:
+    case KERF_ISA_VIDEOCORE:
         return 2;
     default: /* Xtensa functions start at multiples of 4 */
         return 4;
@@ -277,6 +292,22 @@ static uint64_t vote_avr(const struct stretch *s)
     return votes;
 }
 
+static uint64_t vote_videocore(const struct stretch *s)
+{
+    uint64_t votes = 0;
+
+    for (size_t i = s->from; i < s->to; i += 2) {
+        uint32_t w = kerf_load_le32(s->p + i);
+
+        if ((w & 0xf080) == 0x9080) {
+            uint32_t d = (w >> 8 & 15) << 23 | (w & 127) << 16 | w >> 16;
+
+            votes += hits(s, KERF_ISA_VIDEOCORE, (int64_t)i + 2 * sign_extend(d, 27));
+        }
+    }
+    return votes;
+}
+
 /* CALL rel32. All votes go to the mode in which more of the targets make sense alone. */
 static void vote_x86(const struct stretch *s, struct kerf_votes *votes)
 {
@@ -317,34 +348,86 @@ static void vote_mips(const struct stretch *s, struct kerf_votes *votes)
     }
 }
 
+static void vote_all(const struct stretch *s, struct kerf_votes *votes)
+{
+    votes->of[KERF_ISA_THUMB] += vote_thumb(s);
+    vote_arm(s, votes);
+    vote_xtensa(s, 0, votes);
+    vote_riscv(s, votes);
+    votes->of[KERF_ISA_AVR] += vote_avr(s);
+    vote_x86(s, votes);
+    votes->of[KERF_ISA_VIDEOCORE] += vote_videocore(s);
+    vote_mips(s, votes);
+}
+
+/* The length of the parts that votes are counted by, the last one's aside. */
+static size_t part_of(size_t len, unsigned *parts)
+{
+    size_t part_len = len / KERF_VOTE_PARTS & ~(size_t)4095;
+
+    part_len = part_len > 0 ? part_len : 4096;
+    *parts = len < KERF_VOTE_PARTS * part_len ? (unsigned)((len + part_len - 1) / part_len) : KERF_VOTE_PARTS;
+    return part_len;
+}
+
 void kerf_detect_votes(const uint8_t *p, size_t len, struct kerf_votes *votes)
 {
     struct stretch s = {p, len, 0, 0};
+    uint64_t before[KERF_ISA_COUNT];
+    unsigned parts;
+    size_t part_len = part_of(len, &parts);
 
     if (len < 16) {
         return;
     }
-    for (unsigned i = 0; kerf_detect_window(len, i, &s.from, &s.to); i++) {
+    for (unsigned i = 0; i < parts; i++) {
+        s.from = part_len * i;
+        s.to = i + 1 < parts ? s.from + (part_len < WINDOW_LEN ? part_len : WINDOW_LEN) : len;
         votes->looked_at += s.to - s.from;
         s.to = s.to < len - 4 ? s.to : len - 4;
-        votes->of[KERF_ISA_THUMB] += vote_thumb(&s);
-        vote_arm(&s, votes);
-        vote_xtensa(&s, 0, votes);
-        vote_riscv(&s, votes);
-        votes->of[KERF_ISA_AVR] += vote_avr(&s);
-        vote_x86(&s, votes);
-        vote_mips(&s, votes);
+        memcpy(before, votes->of, sizeof before);
+        vote_all(&s, votes);
+        for (unsigned isa = 0; isa < KERF_ISA_COUNT; isa++) {
+            votes->part[i][isa] = (uint32_t)(votes->of[isa] - before[isa]);
+        }
     }
 }
 
-unsigned kerf_detect_isa(const struct kerf_votes *votes, unsigned times)
+bool kerf_detect_extent(const struct kerf_votes *votes, unsigned isa, size_t len, size_t *from, size_t *to)
 {
-    unsigned best = KERF_ISA_NONE;
+    unsigned parts;
+    size_t part_len = part_of(len, &parts);
+    unsigned first = parts;
+    unsigned last = 0;
 
-    for (unsigned isa = 1; isa < KERF_ISA_COUNT; isa++) {
-        if (votes->of[isa] > votes->of[best]) {
-            best = isa;
+    for (unsigned i = 0; i < parts; i++) {
+        if (votes->part[i][isa] > PART_NOISE + part_len / BYTES_PER_PART_VOTE) {
+            first = first < i ? first : i;
+            last = i;
         }
     }
-    return votes->of[best] >= times * (MIN_VOTES + votes->looked_at / BYTES_PER_VOTE) ? best : KERF_ISA_NONE;
+    if (first == parts) {
+        return false;
+    }
+    /* Functions that nothing calls lie at the edges. */
+    *from = first > 0 ? part_len * (first - 1) : 0;
+    *to = last + 2 < parts ? part_len * (last + 2) : len;
+    return true;
+}
+
+unsigned kerf_detect_isa(const struct kerf_votes *votes, const struct kerf_votes *more, unsigned times)
+{
+    uint64_t looked_at = votes->looked_at + (more != NULL ? more->looked_at : 0);
+    unsigned best = KERF_ISA_NONE;
+    uint64_t most = 0;
+
+    for (unsigned isa = 1; isa < KERF_ISA_COUNT; isa++) {
+        uint64_t count = votes->of[isa] + (more != NULL ? more->of[isa] : 0);
+
+        if (count > most) {
+            best = isa;
+            most = count;
+        }
+    }
+    return most >= times * (MIN_VOTES + looked_at / BYTES_PER_VOTE) ? best : KERF_ISA_NONE;
 }

@@ -50,6 +50,7 @@ static const struct isa isas[KERF_ISA_COUNT] = {
     [KERF_ISA_MIPS32_LE] = {"mips32le", "MIPS32", BRANCHES | LITERALS | PAIRS, WORDS},
     [KERF_ISA_BTF] = {"btf", "data with type records", BIT(KERF_REF_RECORDS), 0},
     [KERF_ISA_MIPS32_BE] = {"mips32be", "MIPS32 (big-endian)", BRANCHES | LITERALS | PAIRS, WORDS | BIG_ENDIAN_WORDS},
+    [KERF_ISA_VIDEOCORE] = {"videocore4", "VideoCore IV", BRANCHES | LITERALS | BIT(KERF_REF_RAM), WORDS},
     [KERF_ISA_WORDS] = {"words", "data with big-endian pointers", 0, WORDS | BIG_ENDIAN_WORDS},
 };
 
@@ -306,6 +307,34 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
     return KERF_OK;
 }
 
+/*
+ * What is outside of the code of an image without a header, often packed, holds calls by chance: it is left out of the region
+ * where it is the larger part of both images. Not where the load address is known: then it may hold pointers.
+ */
+static void trim(struct side *old_side, struct side *new_side, unsigned isa, struct kerf_votes votes[2])
+{
+    struct side *sides[2] = {old_side, new_side};
+    size_t from[2];
+    size_t to[2];
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (votes[i].looked_at == 0) {
+            vote(sides[i], &votes[i]);
+        }
+        if (!kerf_detect_extent(&votes[i], isa, sides[i]->len, &from[i], &to[i]) ||
+            to[i] - from[i] > sides[i]->len / 2) {
+            return;
+        }
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        struct kerf_span *span = &sides[i]->layout.spans[0];
+
+        span->pos = from[i];
+        span->len = to[i] - from[i];
+        span->addr += from[i];
+    }
+}
+
 /* Addresses are modulo 2^32 unless the container is wide. */
 static kerf_pos address(uint64_t addr, bool wide)
 {
@@ -423,7 +452,7 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
     struct side old_side = {old_image, old_len, {0}};
     struct side new_side = {new_image, new_len, {0}};
     struct kerf_range ranges[KERF_MAX_RANGES];
-    struct kerf_votes votes = {0};
+    struct kerf_votes votes[2] = {{0}};
     struct pairs pairs;
     unsigned range_count = 0;
     unsigned isa = KERF_ISA_COUNT;
@@ -452,11 +481,11 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
         isa = old_side.layout.isa;
     }
     if (isa == KERF_ISA_COUNT) {
-        vote(&old_side, &votes);
-        isa = kerf_detect_isa(&votes, CLEAR);
+        vote(&old_side, &votes[0]);
+        isa = kerf_detect_isa(&votes[0], NULL, CLEAR);
         if (isa == KERF_ISA_NONE) {
-            vote(&new_side, &votes);
-            isa = kerf_detect_isa(&votes, 1);
+            vote(&new_side, &votes[1]);
+            isa = kerf_detect_isa(&votes[0], &votes[1], 1);
         }
         isa = isa == KERF_ISA_NONE ? hinted_isa(options) : isa;
     }
@@ -477,6 +506,9 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
         }
         say(image, "nothing recognised; general model");
         return KERF_OK;
+    }
+    if (votes[0].looked_at > 0 && old_side.layout.container == NULL && !words) {
+        trim(&old_side, &new_side, isa, votes);
     }
     drop_tiny(&old_side.layout);
     drop_tiny(&new_side.layout);

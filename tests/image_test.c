@@ -92,6 +92,14 @@ static void call_mips_be(uint8_t *p, uint32_t pc, uint32_t target)
     kerf_store_be32(p, 0x0c000000 | (target >> 2 & 0x3ffffff));
 }
 
+static void call_videocore(uint8_t *p, uint32_t pc, uint32_t target)
+{
+    uint32_t d = (target - pc) >> 1;
+
+    kerf_store_le16(p, 0x9080 | (d >> 23 & 15) << 8 | (d >> 16 & 0x7f));
+    kerf_store_le16(p + 2, d & 0xffff);
+}
+
 static const struct machine machines[] = {
     {KERF_ISA_THUMB, 4, "f0b5", "00bf", call_thumb},                       /* push {r4-r7,lr}; nop */
     {KERF_ISA_A32, 4, "10402de9", "0000a0e1", call_a32},                   /* push {r4,lr}; nop */
@@ -105,6 +113,7 @@ static const struct machine machines[] = {
     {KERF_ISA_AVR, 4, "cf93df93", "0000", call_avr},                       /* push r28; push r29; nop */
     {KERF_ISA_MIPS32_LE, 4, "e8ffbd271400bfaf", "00000000", call_mips_le}, /* addiu sp,-24; sw ra,20(sp); nop */
     {KERF_ISA_MIPS32_BE, 4, "27bdffe8afbf0014", "00000000", call_mips_be},
+    {KERF_ISA_VIDEOCORE, 4, "a703", "0100", call_videocore}, /* stm r6-r13, lr, (--sp); nop */
 };
 
 static const struct machine *machine_of(unsigned isa)

@@ -314,7 +314,7 @@ class Plan:
         regions = []
         for i, j in enumerate(order):
             r = slow_decoder.Region.__new__(slow_decoder.Region)
-            r.isa = isa if rnd.random() < 0.8 else rnd.randrange(14)
+            r.isa = isa if rnd.random() < 0.8 else rnd.choice(slow_isa.SETS)
             r.kinds = rnd.choice([0xfff, 0xfff, 0x7fe, 0xffd, rnd.getrandbits(16)])
             if isa == slow_isa.MIPS_BE:
                 r.kinds |= 0x8000

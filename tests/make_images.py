@@ -12,7 +12,7 @@ import sys
 
 import slow_isa
 from slow_isa import (A32, AARCH64, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MIPS, MIPS_BE, PAIR, PAIR2, RISCV32,
-                      RISCV64, THUMB, X86, X86_64, XTENSA, XTENSA_CALL0)
+                      RAM, RISCV64, THUMB, VIDEOCORE, X86, X86_64, XTENSA, XTENSA_CALL0)
 
 # Name, set, load address, RAM, bytes of a pointer, sizes of what is no reference.
 IMAGES = [  # the name is that of kerf-diff's --isa
@@ -28,6 +28,7 @@ IMAGES = [  # the name is that of kerf-diff's --isa
     ("avr", AVR, 0, 0x800200, 2, (2,)),
     ("mips32le", MIPS, 0x80001000, 0x80100000, 4, (4,)),
     ("mips32be", MIPS_BE, 0x80001000, 0x80100000, 4, (4,)),
+    ("videocore4", VIDEOCORE, 0x0ec02800, 0x0edf0000, 4, (2, 4, 6)),
 ]
 FUNCTIONS = 70
 VARIABLES = 40
@@ -97,6 +98,9 @@ class Maker:
         """A first half and its second halves, with something between."""
         forms, reg = slow_isa.FORMS.get(self.isa, []), self.random.randrange(1, 13)
         first = [form for form in forms if form.kind == PAIR]
+        if self.isa == VIDEOCORE:
+            form = self.random.choice([form for form in forms if form.kind == RAM])
+            return [self.put(form, self.insn(form), name, "ram")]
         if not first:
             return []
         return {THUMB: self.pair_thumb, A32: self.pair_a32, AARCH64: self.pair_aarch64, RISCV32: self.pair_riscv,
@@ -178,7 +182,7 @@ class Maker:
 
 def layout(maker, functions, table, strings, variables, step):
     """The bytes: functions, padding, pointers, strings."""
-    symbols, at, placed = dict(variables), maker.base, []
+    symbols, at, placed = dict(variables, ram=variables["v0"]), maker.base, []
 
     def place(items):
         nonlocal at

@@ -4,7 +4,8 @@
 WORD, RAM, CALL, JUMP, BRANCH, BRANCH2, LITERAL, PAIR, LOW, PAIR2, WORD8 = range(1, 12)
 
 THUMB, A32, AARCH64, XTENSA_CALL0, XTENSA, RISCV32, RISCV64, X86, X86_64, AVR, MIPS, MIPS_BE = range(1, 13)
-SETS = range(14)
+VIDEOCORE = 15
+SETS = [*range(14), VIDEOCORE]
 
 
 class Ref:
@@ -226,10 +227,24 @@ def mips_forms(form):
     ]
 
 
+VIDEOCORE_FORMS = [
+    Form((0xf080, 0x9080), CALL, 4, pc_plus(0), "s 16@16>1 7@0>17 4@8>24"),
+    Form((0xff80, 0x9e00), JUMP, 4, pc_plus(0), "s 16@16>1 7@0>17"),
+    Form((0xf080, 0x9000), BRANCH, 4, pc_plus(0), "s 16@16>1 7@0>17"),
+    Form((0xf800, 0x1800), BRANCH2, 2, pc_plus(0), "s 7@0>1"),
+    Form((0xffe0, 0xbfe0), LITERAL, 4, pc_plus(0), "s 16@16>0"),
+    Form((0xffe0, 0xe500), LITERAL, 6, pc_plus(0), "u 16@16>0 16@32>16"),
+    Form((0xff20, 0xe700), LITERAL, 6, pc_plus(0), "s 16@16>0 11@32>16"),
+    Form((0xff00, 0xa800), RAM, 4, None, "s 16@16>0"),
+    Form((0xffe0, 0xb700), RAM, 4, None, "s 16@16>0"),
+    Form((0xffe0, 0xef00), RAM, 6, None, "u 16@16>0 16@32>16"),
+    Form((0xff00, 0xe600), RAM, 6, None, "s 16@16>0 11@32>16"),
+]
+
 FORMS = {
     THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: WINDOWED_FORMS,
     RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:11], AVR: AVR_FORMS, MIPS: mips_forms(Form),
-    MIPS_BE: mips_forms(BigForm),
+    MIPS_BE: mips_forms(BigForm), VIDEOCORE: VIDEOCORE_FORMS,
 }
 
 
@@ -421,7 +436,7 @@ def xtensa_padding(view, phase):
 def step_of(isa, view, pc):
     """The sweep's step, and whether anything can be found here at all."""
     first = int.from_bytes(view[:2], "little")
-    if isa in (THUMB, RISCV32, RISCV64, AVR) and pc % 2 != 0 or isa in (A32, AARCH64, MIPS, MIPS_BE) and pc % 4 != 0:
+    if isa in (THUMB, RISCV32, RISCV64, AVR, VIDEOCORE) and pc % 2 != 0 or isa in (A32, AARCH64, MIPS, MIPS_BE) and pc % 4 != 0:
         return 1, False
     if isa == THUMB:
         return 4 if first >= 0xe800 else 2, True
@@ -430,6 +445,8 @@ def step_of(isa, view, pc):
         if padding:
             return padding, False
         return 2 if 8 <= first & 15 <= 13 else 3, True
+    if isa == VIDEOCORE:
+        return 2 if first < 0x8000 else 4 if first < 0xe000 else 6 if first < 0xf800 else 10, True
     if isa in (RISCV32, RISCV64):
         return 4 if first & 3 == 3 else 2, True
     if isa == AVR:
@@ -449,7 +466,7 @@ def scan(isa, view, pc, kinds, boundary, bits):
     else:
         form = first_match(FORMS[isa], view)
         kind = form.kind if form else None
-        always = isa in (A32, AARCH64, MIPS, MIPS_BE) or isa == THUMB and form and form.length == 4
+        always = isa in (A32, AARCH64, MIPS, MIPS_BE) or isa in (THUMB, VIDEOCORE) and form and form.length >= 4
         if not boundary and not always:
             form = None
     if form is None or not kind or kind == LOW or not kinds >> kind & 1:

@@ -33,6 +33,12 @@ static uint32_t load(const struct kerf_forms *set, const uint8_t *p)
     return is_big(set) ? kerf_load_be32(p) : kerf_load_le32(p);
 }
 
+/* Where the word lies that holds the fields: the last 4 bytes of longer instructions. */
+static uint8_t *fields_at(const struct kerf_form *f, uint8_t *p)
+{
+    return KERF_ISA_HAS_VIDEOCORE && f->len > 4 ? p + f->len - 4 : p;
+}
+
 #define HAS_AFTER (KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_AVR)
 #define HAS_ROUND (KERF_ISA_HAS_RISCV || KERF_ISA_HAS_MIPS)
 
@@ -59,6 +65,7 @@ kerf_addr kerf_forms_code(const struct kerf_forms *set, unsigned form, uint8_t *
     uint32_t top = f->sign != 0 ? 1u << ((f->sign - 1u) & 31u) : 0;
     bool up_down = is_up_down(f);
     kerf_addr from = (pc + base->before) >> base->align >> base->align << base->align << base->align;
+    p = fields_at(f, p);
     uint32_t insn = load(set, p);
     uint32_t fields = move_fields(set, f, insn, false);
     uint32_t v;

@@ -13,7 +13,7 @@
 /* Is any of them in this build? */
 #define KERF_FORMS_BESIDE_THUMB                                                                                        \
     (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR ||      \
-     KERF_ISA_HAS_MIPS)
+     KERF_ISA_HAS_MIPS || KERF_ISA_HAS_VIDEOCORE)
 #define KERF_FORMS (KERF_ISA_HAS_THUMB || KERF_FORMS_BESIDE_THUMB)
 
 /* Bits [from, from + width) of the instruction are bits [to, to + width) of its value. */
@@ -32,7 +32,7 @@ struct kerf_form_base {
 struct kerf_form {
     uint16_t mask, match;  /* of the opcode (struct kerf_forms); a mask of 0 and a match of 1 is never found */
     uint8_t kind : 4;      /* enum kerf_ref_kind; KERF_REF_NONE: an instruction without a target */
-    uint8_t len : 4;       /* bytes, 1 .. 4 */
+    uint8_t len : 4;       /* bytes, 1 .. 10; of more than 4 the last 4 are the word that fields lie in */
     uint8_t base : 3;      /* index into the instruction set's bases */
     uint8_t bit_count : 5; /* fields */
     uint8_t sign;          /* n: the value has n bits, the top one its sign; 0: it has none */
@@ -78,7 +78,8 @@ struct kerf_forms {
 };
 
 extern const struct kerf_forms kerf_forms_thumb, kerf_forms_a32, kerf_forms_aarch64, kerf_forms_avr, kerf_forms_mips_le,
-    kerf_forms_mips_be, kerf_forms_riscv32, kerf_forms_riscv64, kerf_forms_xtensa_call0, kerf_forms_xtensa_windowed;
+    kerf_forms_mips_be, kerf_forms_riscv32, kerf_forms_riscv64, kerf_forms_xtensa_call0, kerf_forms_xtensa_windowed,
+    kerf_forms_videocore;
 
 /* Bytes at the view that are none of an instruction. xtensa.c */
 unsigned kerf_xtensa_padding(const struct kerf_isa_view *view);

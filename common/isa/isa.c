@@ -37,6 +37,10 @@ static const struct kerf_forms *set_of(unsigned isa)
     case KERF_ISA_AVR:
         return &kerf_forms_avr;
 #endif
+#if KERF_ISA_HAS_VIDEOCORE
+    case KERF_ISA_VIDEOCORE:
+        return &kerf_forms_videocore;
+#endif
 #if KERF_ISA_HAS_MIPS
     case KERF_ISA_MIPS32_LE:
         return &kerf_forms_mips_le;

@@ -41,6 +41,10 @@ extern "C" {
 #ifndef KERF_ISA_HAS_MIPS
 #define KERF_ISA_HAS_MIPS 1
 #endif
+/* VideoCore IV: not on devices unless they ask for it. */
+#ifndef KERF_ISA_HAS_VIDEOCORE
+#define KERF_ISA_HAS_VIDEOCORE (KERF_POS_BITS == 64)
+#endif
 /* Type records of Linux (btf.c): not on devices unless they ask for it. */
 #ifndef KERF_ISA_HAS_BTF
 #define KERF_ISA_HAS_BTF (KERF_POS_BITS == 64)
@@ -72,7 +76,8 @@ enum kerf_isa_id {
     KERF_ISA_MIPS32_BE = 12,
     KERF_ISA_BTF = 13,   /* no instructions: type records, which regions of any set may hold (KERF_REF_RECORDS) */
     KERF_ISA_WORDS = 14, /* neither: words of 8 bytes, or big-endian ones, which regions of any set may hold */
-    KERF_ISA_COUNT = 15,
+    KERF_ISA_VIDEOCORE = 15,
+    KERF_ISA_COUNT = 16,
 };
 
 /* Which of them this build decodes: bit (1 << enum kerf_isa_id). */
@@ -83,7 +88,8 @@ enum kerf_isa_id {
      KERF_ISA_HAS_RISCV * (1u << KERF_ISA_RISCV32 | 1u << KERF_ISA_RISCV64) |                                          \
      KERF_ISA_HAS_X86 * (1u << KERF_ISA_X86 | 1u << KERF_ISA_X86_64) | KERF_ISA_HAS_AVR * (1u << KERF_ISA_AVR) |       \
      KERF_ISA_HAS_MIPS * (1u << KERF_ISA_MIPS32_LE | 1u << KERF_ISA_MIPS32_BE) |                                       \
-     KERF_ISA_HAS_BTF * (1u << KERF_ISA_BTF) | KERF_ISA_HAS_WORDS * (1u << KERF_ISA_WORDS))
+     KERF_ISA_HAS_VIDEOCORE * (1u << KERF_ISA_VIDEOCORE) | KERF_ISA_HAS_BTF * (1u << KERF_ISA_BTF) |                   \
+     KERF_ISA_HAS_WORDS * (1u << KERF_ISA_WORDS))
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
@@ -143,7 +149,7 @@ struct kerf_isa_view {
 };
 
 /*
- * Looks at one position. Returns the bytes that the linear sweep moves on by if an instruction starts here (1 .. 8); when
+ * Looks at one position. Returns the bytes that the linear sweep moves on by if an instruction starts here (1 .. 10); when
  * one or more bytes here are a reference of a kind that is looked for, fills *ref, else sets ref->kind to KERF_REF_NONE. Of *ref
  * all is 0 before, but for what kerf_word_read() left.
  * The target is not checked against the image: the codec does that. `isa` must be one that kerf_isa_known() accepts.

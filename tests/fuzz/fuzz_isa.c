@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len < 7) {
         return 0;
     }
-    unsigned isa = data[0] % KERF_ISA_WORDS;
+    unsigned isa = data[0] % KERF_ISA_COUNT;
     uint16_t kinds = (uint16_t)kerf_load_le16(data + 1);
     kerf_addr pc = kerf_load_le32(data + 3);
     size_t next = 7;
