@@ -4,7 +4,7 @@
  *
  * Applies the delta to a strict model of NOR flash (flash.h). Before each operation the power is cut in every way that the model
  * knows: what is left of the operation is done, memory is lost, and the update goes on from the journal. Up to `depth` cuts
- * follow each other. The new image must be there in the end. A recovery is followed until one of these is so, each of which tells how
+ * follow each other; of three, one at most leaves weak bits (docs/DESIGN.md, "Power cuts"). The new image must be there in the end. A recovery is followed until one of these is so, each of which tells how
  * it goes on:
  *
  *   - Flash and workspace are what they were at some moment before, after which as many cuts were tried.
@@ -303,6 +303,17 @@ static void run(struct world *w, uint32_t cut_pos)
     }
 }
 
+/* Three cuts of which one left weak bits already? */
+static bool weak_before(const struct world *w)
+{
+    bool weak = false;
+
+    for (unsigned i = 0; w->depth > 2 && i < w->level; i++) {
+        weak |= w->how[i] == FLASH_CUT_WEAK;
+    }
+    return weak;
+}
+
 /* Before an operation: every cut in it. */
 static void before(void *ctx)
 {
@@ -328,6 +339,9 @@ static void before(void *ctx)
     for (int how = 0; how < FLASH_CUT_COUNT; how++) {
         size_t mark = flash_mark(f);
 
+        if (how == FLASH_CUT_WEAK && weak_before(w)) {
+            continue;
+        }
         f->erasing = op.erasing;
         f->op_pos = op.op_pos;
         f->op_len = op.op_len;
