@@ -88,6 +88,15 @@ static uint64_t take(uint64_t *left, uint64_t most)
     return taken;
 }
 
+/* Takes `all` of what is left, or nothing. */
+static bool take_all(uint64_t *left, uint64_t all)
+{
+    bool fits = *left >= all;
+
+    *left -= fits ? all : 0;
+    return fits;
+}
+
 bool kerf_budget_fits(const struct kerf_work *w, bool plans, uint64_t *needed)
 {
     uint64_t both = (uint64_t)w->old_side.len + w->new_side.len;
@@ -123,9 +132,9 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
         b->lz_window = LZ_LEAST + (size_t)(take(&left, window * LZ_BYTE) / LZ_BYTE);
     }
     /* Another set in place of the first: what is masked for it, and where it has no references. */
-    b->sets = w->image.region_count > 0 && left >= 2 * both && take(&left, 2 * both) > 0;
+    b->sets = w->image.region_count > 0 && take_all(&left, 2 * both);
     b->match_pages = (size_t)(take(&left, MATCH_BYTES * new_len) / MATCH_BYTES / KERF_MATCH_PAGE) + 1;
-    b->keep_scans = w->image.region_count == 0 || (b->sets && take(&left, SCANS * scan) == SCANS * scan);
+    b->keep_scans = w->image.region_count == 0 || (b->sets && take_all(&left, SCANS * scan));
 
     /* What one more thread takes: its scan is there; a planner, literal costs, what it learns about old. */
     uint64_t one = PLANNER + mapped + (uint64_t)b->lz_window * LZ_BYTE + new_len + old_len;
