@@ -13,7 +13,6 @@
 /* Distinct values that are kept. */
 #define VALUE_BITS 16
 #define MAX_VALUES ((size_t)1 << VALUE_BITS)
-#define SLOT(value) ((value)*0x9e3779b1u >> (31 - VALUE_BITS))
 /* Words in a stretch of 64 KiB that are enough to judge it. */
 #define MIN_PAGE_WORDS 64u
 
@@ -57,15 +56,32 @@ static const struct kerf_range avr_ranges[] = {
 
 struct values {
     size_t count;
+    unsigned bits; /* log2 of what is used of: */
     uint32_t seen[2 * MAX_VALUES];
     uint32_t words[0x10000]; /* distinct words by upper half */
     uint32_t aligned[0x10000];
     uint32_t at[MAX_VALUES];
 };
 
+static uint32_t *slot_of(struct values *v, uint32_t value)
+{
+    return &v->seen[value * 0x9e3779b1u >> (32 - v->bits)];
+}
+
+/* To touch all of the table would take longer than all else in a small image. */
+static void clear(struct values *v, size_t len)
+{
+    v->count = 0;
+    v->bits = 10;
+    while (v->bits <= VALUE_BITS && (size_t)1 << v->bits < len / 2) {
+        v->bits++;
+    }
+    memset(v->seen, 0, sizeof v->seen[0] << v->bits);
+}
+
 static void add(struct values *v, uint32_t value)
 {
-    uint32_t *seen = &v->seen[SLOT(value)];
+    uint32_t *seen = slot_of(v, value);
 
     if (value >= LOWEST && value < HIGHEST && *seen != value && v->count < MAX_VALUES) {
         *seen = value;
@@ -173,18 +189,20 @@ static void collect_words(struct values *v, const uint8_t *p, size_t len)
     size_t from;
     size_t to;
 
+    memset(v->words, 0, sizeof v->words);
+    memset(v->aligned, 0, sizeof v->aligned);
     for (unsigned i = 0; kerf_detect_window(len, i, &from, &to); i++) {
         for (size_t pos = from; pos + 4 <= to; pos += 4) {
             uint32_t word = kerf_load_le32(p + pos);
 
-            if (v->seen[SLOT(word)] != word) {
-                v->seen[SLOT(word)] = word;
+            if (*slot_of(v, word) != word) {
+                *slot_of(v, word) = word;
                 v->words[word >> 16]++;
                 v->aligned[word >> 16] += word % 4 == 0;
             }
         }
     }
-    memset(v->seen, 0, sizeof v->seen);
+    memset(v->seen, 0, sizeof v->seen[0] << v->bits);
     for (unsigned i = 0; kerf_detect_window(len, i, &from, &to); i++) {
         for (size_t pos = from; pos + 4 <= to; pos += 4) {
             uint32_t word = kerf_load_le32(p + pos);
@@ -465,11 +483,12 @@ kerf_err kerf_detect_ram(unsigned isa, const uint8_t *image, size_t len, const s
         *count = avr_ram(image, len, ranges);
         return KERF_OK;
     }
-    struct values *v = calloc(1, sizeof *v);
+    struct values *v = malloc(sizeof *v);
 
     if (v == NULL) {
         return KERF_ERR_RAM;
     }
+    clear(v, len);
     if (window_count == 0 && isa == KERF_ISA_THUMB) {
         windows = cortex_windows;
         window_count = sizeof cortex_windows / sizeof cortex_windows[0];

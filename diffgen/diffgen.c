@@ -46,6 +46,8 @@ static void side_close(struct kerf_side *side)
     side->bytes = NULL;
 }
 
+#define HASH_BESIDE (256u << 10) /* bytes of both images: to start a thread takes longer for fewer */
+
 /* The digests of both images, which nobody needs before the delta is put together. */
 struct hashing {
     struct kerf_task task;
@@ -322,7 +324,9 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
         err = side_open(&w.new_side, new_image, new_len, options->padded);
     }
     hashing.report = report;
-    if (err == KERF_OK && (options->jobs < 2 || !kerf_task_start(&hashing.task, hash_images, &hashing))) {
+    bool beside = options->jobs > 1 && (uint64_t)old_len + new_len >= HASH_BESIDE;
+
+    if (err == KERF_OK && (!beside || !kerf_task_start(&hashing.task, hash_images, &hashing))) {
         hash_images(&hashing);
     }
     /* References are for images that 32-bit addresses reach. */

@@ -235,6 +235,8 @@ static void take_hints(const struct kerf_diff_options *options, bool found[2], u
     }
 }
 
+#define BESIDE_LEN (32u << 10) /* to start a thread takes longer for fewer bytes */
+
 /* What one image's search for its address looks at. */
 struct base_task {
     struct kerf_task task;
@@ -260,7 +262,7 @@ static kerf_err find_by_words(unsigned isa, const struct side *const sides[2], b
     struct base_task tasks[2] = {{.isa = isa, .wide = wide, .side = sides[0]},
                                  {.isa = isa, .wide = wide, .side = sides[1]}};
 
-    if (!threads || !kerf_task_start(&tasks[1].task, open_base, &tasks[1])) {
+    if (!threads || sides[1]->len < BESIDE_LEN || !kerf_task_start(&tasks[1].task, open_base, &tasks[1])) {
         open_base(&tasks[1]);
     }
     open_base(&tasks[0]);
