@@ -43,11 +43,9 @@ static uint64_t least(const struct kerf_work *w, bool plans, uint64_t refs, uint
 {
     uint64_t both = (uint64_t)w->old_side.len + w->new_side.len;
     /* Segments and payloads of several plans, and what lies between them. */
-    uint64_t plan_bytes = both > KERF_LARGE_LEN ? both / 8 : 0;
+    uint64_t plan_bytes = w->large ? both / 8 : 0;
     /* For several budgets of RAM literal costs are kept twice more, and what each learns of old is its own. */
-    uint64_t budgets = both > KERF_LARGE_LEN
-                           ? 0
-                           : 2 * (uint64_t)w->new_side.len + (w->image.region_count > 0 ? w->old_side.len : 0);
+    uint64_t budgets = w->large ? 0 : 2 * (uint64_t)w->new_side.len + (w->image.region_count > 0 ? w->old_side.len : 0);
 
     return PROGRAM + scanned(w, refs) + INDEX_LEAST + w->old_side.len / 256 +
            (plans ? w->new_side.len + w->new_side.len / 32 + plan_bytes + budgets + PLANNER + MAPPED_BYTES * old_refs +
@@ -55,28 +53,35 @@ static uint64_t least(const struct kerf_work *w, bool plans, uint64_t refs, uint
                   : 0);
 }
 
-/* Of a suffix array, or of what is left of it. */
-static uint64_t suffixes(const struct kerf_work *w, unsigned step)
+/* Of a whole suffix array; of one that is packed, of one suffix of `step`. */
+static uint64_t whole(const struct kerf_work *w)
 {
-    return 4 * (uint64_t)w->old_side.len / step + SUFFIX_EXTRA;
+    return 4 * (uint64_t)w->old_side.len + SUFFIX_EXTRA;
+}
+
+static uint64_t packed(const struct kerf_work *w, unsigned step)
+{
+    return ((uint64_t)w->old_side.len / step + 1) * kerf_suffix_bits(w->old_side.len, step) / 8 + SUFFIX_EXTRA;
 }
 
 /*
- * For bsdiff's plan there is less in memory than later: then a suffix array may fit as a whole, and later one suffix of so many.
- * 0: there is no room for it. `wanted`: memory that is to be left to others, if that takes no more than STEP_MOST.
+ * What is left of the suffix array when plans are made; what it takes then. For bsdiff's plan there is less in memory than later: then
+ * there may be room for a whole one. `wanted`: what others would take. A suffix is worth more than what others can do with its memory.
  */
-static unsigned suffix_step(const struct kerf_work *w, uint64_t limit, uint64_t refs, uint64_t left, uint64_t wanted)
+static uint64_t choose_suffixes(struct kerf_work *w, uint64_t limit, uint64_t refs, uint64_t left, uint64_t wanted)
 {
-    unsigned step = 1;
+    struct kerf_budget *b = &w->budget;
 
-    if (w->old_side.len > INT32_MAX || PROGRAM + scanned(w, refs) + suffixes(w, 1) > limit ||
-        suffixes(w, STEP_MOST) > left) {
-        return 0;
+    if (w->old_side.len > INT32_MAX || PROGRAM + scanned(w, refs) + whole(w) > limit || packed(w, STEP_MOST) > left) {
+        b->step = 0;
+        return left / 4 * 3;
     }
-    while (step < STEP_MOST && suffixes(w, step) + wanted > left) {
-        step++;
+    b->step = 1;
+    b->pack = whole(w) + wanted > left;
+    while (b->pack && packed(w, b->step) > left) {
+        b->step++;
     }
-    return step;
+    return b->pack ? packed(w, b->step) : whole(w);
 }
 
 /* Takes at most `most` of what is left. */
@@ -125,8 +130,7 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
     if (w->order != NULL) {
         left = UINT64_MAX; /* in place, for small devices: everything is looked at again and again */
     }
-    b->step = suffix_step(w, limit, refs, left, wanted);
-    b->index = INDEX_LEAST + old_len / 256 + take(&left, b->step == 0 ? left / 4 * 3 : suffixes(w, b->step));
+    b->index = INDEX_LEAST + old_len / 256 + take(&left, choose_suffixes(w, limit, refs, left, wanted));
     b->lz_window = (size_t)new_len;
     if (w->order == NULL) {
         b->lz_window = LZ_LEAST + (size_t)(take(&left, window * LZ_BYTE) / LZ_BYTE);

@@ -7,10 +7,12 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "diffgen/work.h"
 
 #define COMPARE_MAX 4096u        /* bytes compared in one step of the binary search */
 #define UNKNOWN (UINT32_MAX - 1) /* not looked up yet */
+#define PACKED_PAD 8u            /* bytes behind the last one of a packed suffix array: it is read eight at a time */
 #define MATCH_MIN 4              /* bytes of a match that is worth a segment */
 #define MIN_GAIN 8               /* a new match must be better than the running one by more than this many bytes */
 
@@ -91,28 +93,59 @@ kerf_err kerf_match_prepare(struct kerf_work *w)
 
 void kerf_match_thin(struct kerf_work *w)
 {
-    size_t count = 0;
-
-    if (w->budget.step <= 1) {
+    if (w->suffixes == NULL || !w->budget.pack) {
         return;
     }
-    for (size_t i = 0; i < w->suffix_count; i++) {
-        if ((size_t)w->suffixes[i] % w->budget.step == 0) {
-            w->suffixes[count++] = w->suffixes[i];
-        }
-    }
-    int32_t *fewer = realloc(w->suffixes, (count + 1) * sizeof *w->suffixes);
+    unsigned step = w->budget.step;
+    unsigned bits = kerf_suffix_bits(w->old_side.len, step);
+    uint8_t *packed = (uint8_t *)w->suffixes; /* takes the place of what was read */
+    uint64_t waiting = 0;
+    unsigned waiting_bits = 0;
+    size_t count = 0;
+    size_t len = 0;
 
-    w->suffixes = fewer != NULL ? fewer : w->suffixes;
+    for (size_t i = 0; i < w->suffix_count; i++) {
+        uint32_t at = (uint32_t)w->suffixes[i];
+
+        if (at % step != 0) {
+            continue;
+        }
+        waiting |= (uint64_t)(at / step) << waiting_bits;
+        waiting_bits += bits;
+        for (; waiting_bits >= 8; waiting_bits -= 8) {
+            packed[len++] = (uint8_t)waiting;
+            waiting >>= 8;
+        }
+        count++;
+    }
+    packed[len++] = (uint8_t)waiting; /* there was room for one position more */
+    uint8_t *fewer = realloc(w->suffixes, len + PACKED_PAD);
+
+    w->packed = fewer != NULL ? fewer : packed;
+    w->suffixes = NULL;
     w->suffix_count = count;
-    w->suffix_step = w->budget.step;
+    w->suffix_step = step;
+    w->suffix_bits = bits;
     fill_buckets(w);
+}
+
+/* The position of the i-th suffix. */
+static inline size_t suffix_at(const struct kerf_work *w, size_t i)
+{
+    if (w->suffixes != NULL) {
+        return (size_t)w->suffixes[i];
+    }
+    uint64_t bit = (uint64_t)i * w->suffix_bits;
+    uint64_t bits = kerf_load_le64(w->packed + bit / 8) >> bit % 8;
+
+    return (size_t)(bits & ((1u << w->suffix_bits) - 1)) * w->suffix_step;
 }
 
 void kerf_match_free(struct kerf_work *w)
 {
     kerf_coarse_close(w->coarse);
     free(w->suffixes);
+    free(w->packed);
     free(w->buckets);
     for (size_t i = 0; w->matches != NULL && i < w->matches->count; i++) {
         free((void *)atomic_load_explicit(&w->matches->pages[i], memory_order_relaxed));
@@ -120,6 +153,7 @@ void kerf_match_free(struct kerf_work *w)
     free(w->matches);
     w->coarse = NULL;
     w->suffixes = NULL;
+    w->packed = NULL;
     w->buckets = NULL;
     w->matches = NULL;
 }
@@ -151,7 +185,7 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
     /* suffix[low] is not greater than p (or the first), suffix[high] is greater. */
     while (high - low >= 2) {
         size_t mid = low + (high - low) / 2;
-        size_t at = (size_t)w->suffixes[mid];
+        size_t at = suffix_at(w, mid);
         size_t n = old_len - at < p_len ? old_len - at : p_len;
         size_t most = n < COMPARE_MAX ? n : COMPARE_MAX;
         size_t len = kerf_match_common(old_bytes + at, p, low_len < high_len ? low_len : high_len, most);
@@ -165,8 +199,8 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
             high_len = len;
         }
     }
-    size_t a = (size_t)w->suffixes[low];
-    size_t b = (size_t)w->suffixes[high < w->suffix_count ? high : low];
+    size_t a = suffix_at(w, low);
+    size_t b = suffix_at(w, high < w->suffix_count ? high : low);
     size_t a_len = kerf_match_common(old_bytes + a, p, low_len, old_len - a < p_len ? old_len - a : p_len);
     size_t b_len = kerf_match_common(old_bytes + b, p, high < w->suffix_count ? high_len : low_len,
                                      old_len - b < p_len ? old_len - b : p_len);

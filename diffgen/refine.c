@@ -14,7 +14,7 @@
 /* The plan for a budget. */
 struct refinement {
     uint64_t ram;
-    const struct kerf_trial *coded;       /* the plan for the default budget, already coded; or NULL, and */
+    const struct kerf_trial *coded;       /* the plan for the search's budget, already coded; or NULL, and */
     const struct kerf_segments *segments; /* what the plan begins with */
     const uint8_t *costs_before;          /* of literals; rounds change them, in `costs` */
     uint8_t *costs;
@@ -40,7 +40,7 @@ static kerf_err refine(struct kerf_search *s, struct refinement *r)
     size_t enough = r->rival == NULL ? SIZE_MAX : r->rival_len + r->rival->payload.len / LEN_MARGIN * patience;
     kerf_err err = kerf_params_choose(s->ram, 0, s->header);
 
-    if (err == KERF_OK && r->coded != NULL && s->ram == KERF_DIFF_RAM_DEFAULT &&
+    if (err == KERF_OK && r->coded != NULL && (s->w->large || s->ram == KERF_DIFF_RAM_DEFAULT) &&
         kerf_search_same_split(s->header, &r->coded->header)) {
         err = kerf_search_copy(&r->coded->plan, plan);
     } else if (err == KERF_OK) {
@@ -169,7 +169,7 @@ kerf_err kerf_refine(struct kerf_search *s, uint64_t ram, const struct kerf_tria
     unsigned best = UINT_MAX;
     kerf_err err = KERF_OK;
 
-    if (s->large) {
+    if (s->w->large) {
         struct refinements all = {s, list, true, s->w->options};
 
         list[0].ram = ram;

@@ -236,7 +236,7 @@ kerf_err kerf_search_split(struct kerf_search *s, unsigned attempts, struct kerf
 /* Rounds in which every byte is priced as a literal too, which takes time: more where much of new has no source. */
 static unsigned measured_rounds(const struct kerf_search *s, const struct kerf_plan *plan)
 {
-    if (s->large) {
+    if (s->w->large) {
         return 0;
     }
     return s->w->old_side.len == 0 || plan->encoding.total > s->w->new_side.len * 8 * KERF_BIT / 2 ? 2 : 1;
@@ -246,7 +246,7 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
 {
     struct kerf_plan last = {0};
     unsigned rounds = s->effort->rounds;
-    unsigned most = s->large ? ROUNDS_LARGE : ROUNDS_MAX;
+    unsigned most = s->w->large ? ROUNDS_LARGE : ROUNDS_MAX;
     unsigned measured = measured_rounds(s, plan);
     kerf_err err = KERF_OK;
 
@@ -265,5 +265,5 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
     }
     kerf_plan_free(&last);
     /* Of a large image's RAM hardly anything is worth another coding of all of it. */
-    return err == KERF_OK && !s->large ? kerf_search_split(s, s->effort->last_splits, plan) : err;
+    return err == KERF_OK && !s->w->large ? kerf_search_split(s, s->effort->last_splits, plan) : err;
 }

@@ -23,7 +23,6 @@ struct kerf_search {
     const struct kerf_effort *effort;
     const struct kerf_image *all; /* with every kind that was recognised */
     unsigned jobs;                /* how many trials at a time */
-    bool large;                   /* images so long that less is tried */
 };
 
 /* A set of kinds, and the plan made with it. */

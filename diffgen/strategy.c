@@ -14,6 +14,8 @@ static const struct kerf_effort efforts[10] = {
     {2, 2, 3, 2}, {3, 2, 4, 2}, {4, 4, 6, 5}, {5, 8, 8, 5}, {8, 8, 8, 5},
 };
 
+#define LARGE_LEN (8u << 20)       /* bytes of both images: from here on less is tried, */
+#define VERY_LARGE_LEN (32u << 20) /* and from here on at the levels above the default one, too */
 #define LARGE_LEVEL 3u
 #define RAM_FLOOR 65536u /* bytes; a budget is not cut to the images below this */
 #define KINDS_MARGIN 8u  /* a set of kinds that falls behind by one in this many is given up */
@@ -91,7 +93,7 @@ static kerf_err scan_first(const struct kerf_search *s, struct kerf_trial *t)
     struct kerf_task task = {0};
     struct new_scan n = {w, KERF_OK};
 
-    if (s->large || w->options->memory != 0 || w->options->jobs < 2) {
+    if (s->w->large || w->options->memory != 0 || w->options->jobs < 2) {
         return scan(s, t, 0);
     }
     choose_regions(s, t, 0);
@@ -455,7 +457,7 @@ static kerf_err run(struct kerf_search *s, uint64_t ram, struct trials *all, str
 {
     struct kerf_trial *list = all->list;
     unsigned best = 0;
-    /* Kinds are chosen by the default budget, whatever was asked for, so that all budgets begin with the same plan. */
+    /* Kinds are chosen by the default budget, whatever was asked for, so that all budgets begin with the same plan; but of large images. */
     kerf_err err = kerf_params_choose(s->ram, 0, s->header);
 
     if (err == KERF_OK) {
@@ -475,7 +477,7 @@ static kerf_err run(struct kerf_search *s, uint64_t ram, struct trials *all, str
         err = plan_greedy(s, &list[0].plan);
     }
     if (err == KERF_OK) {
-        err = kerf_search_split(s, s->effort->first_splits, &list[0].plan);
+        err = kerf_search_split(s, s->w->large ? 0 : s->effort->first_splits, &list[0].plan);
     }
     list[0].header = *s->header;
     for (unsigned i = 1; i < CANDIDATES; i++) {
@@ -518,7 +520,8 @@ static bool choose_level(struct kerf_work *w, unsigned *level, uint64_t *memory_
     bool long_image = w->old_side.len > INT32_MAX || w->new_side.len > INT32_MAX; /* longer than plans reach */
     bool by_cost = *level > 1 && !long_image;
 
-    if (most > KERF_LARGE_LEN && *level > LARGE_LEVEL && *level < 7) {
+    w->large = most > (*level > KERF_DIFF_LEVEL_DEFAULT ? VERY_LARGE_LEN : LARGE_LEN);
+    if (w->large && *level > LARGE_LEVEL && *level <= KERF_DIFF_LEVEL_DEFAULT) {
         *level = LARGE_LEVEL;
     }
     if (by_cost && kerf_budget_fits(w, true, memory_needed)) {
@@ -557,8 +560,7 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
     if (ram > most) {
         ram = most > RAM_FLOOR ? most : ram > RAM_FLOOR ? RAM_FLOOR : ram;
     }
-    s.large = most > KERF_LARGE_LEN;
-    s.ram = s.effort->rounds > 0 ? KERF_DIFF_RAM_DEFAULT : ram;
+    s.ram = s.effort->rounds > 0 && !w->large ? KERF_DIFF_RAM_DEFAULT : ram;
     for (unsigned i = 1; i < CANDIDATES; i++) {
         list[i].w = &list[i].own;
     }

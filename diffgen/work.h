@@ -189,11 +189,10 @@ struct kerf_run_of_sectors {
 /* What a literal costs is kept in this part of a bit, and up to 255 of them. */
 #define KERF_LITERAL_BIT 16u
 
-#define KERF_LARGE_LEN (32u << 20) /* bytes of both images: from here on less is tried */
-
 /* How the host's memory is spent. budget.c */
 struct kerf_budget {
-    unsigned step;      /* one suffix of so many stays in the suffix array when plans are made; 0: there is none, */
+    bool pack;          /* the suffix array is packed when plans are made: */
+    unsigned step;      /* one suffix of so many stays in it; 0: there is none, */
     uint64_t index;     /* but a coarse index of as many bytes */
     size_t lz_window;   /* bytes of new that are looked back at */
     size_t match_pages; /* pages of matches that are remembered at most */
@@ -213,10 +212,13 @@ struct kerf_work {
     struct kerf_image image;
     struct kerf_side old_side, new_side;
     struct kerf_budget budget;
+    bool large;                 /* less is tried */
     struct kerf_coarse *coarse; /* matches by it; NULL: by the suffix array */
-    int32_t *suffixes;          /* suffix array of old_side.masked_of_all, of its positions at multiples of */
-    unsigned suffix_step;       /* this; */
-    size_t suffix_count;        /* so many */
+    int32_t *suffixes;          /* suffix array of old_side.masked_of_all; NULL: */
+    uint8_t *packed;            /* the same of its positions at multiples of */
+    unsigned suffix_step;       /* this, which they are divided by, */
+    unsigned suffix_bits;       /* in so many bits each, the lowest first, */
+    size_t suffix_count;        /* and so many */
     uint32_t *buckets;          /* where in it the suffixes of each pair of first bytes start */
     uint8_t *literal_cost; /* each byte of new as a literal, in bits / KERF_LITERAL_BIT; NULL until the plan needs it */
     struct kerf_match_memory *matches; /* what kerf_match_at() found before; NULL: it was not asked */
@@ -248,6 +250,12 @@ void kerf_scan_free(struct kerf_side *side);
 void kerf_scan_forget_nothing(struct kerf_side *side);
 /* Another side has it now: what was made of this one is not this one's any more. */
 void kerf_scan_forget(struct kerf_side *side);
+
+/* Bits for a position at a multiple of `step` in an image. */
+static inline unsigned kerf_suffix_bits(size_t len, unsigned step)
+{
+    return len / step < 2 ? 1 : 64 - (unsigned)__builtin_clzll((uint64_t)(len - 1) / step);
+}
 
 /* --- budget.c --- */
 /* Before the images are scanned: is the memory enough, as far as one can tell? *needed: bytes that would be. */
