@@ -64,8 +64,8 @@ enum place {
 
 struct books {
     struct average equal[16][2], residue, far, ref_right, ref_wrong, ram_right, ram_wrong;
-    struct average place[PLACES], jump[KERF_JUMPS]; /* without numbers */
-    kerf_cost numbers[2][2];                        /* what numbers of segments cost: by source; far and others */
+    struct average place[PLACES][KERF_BETWEEN], jump[KERF_JUMPS]; /* without numbers */
+    kerf_cost numbers[2][2]; /* what numbers of segments cost: by source; far and others */
     struct phased gap, new_len, new_len_again;
     struct histogram old_len, old_distance, new_distance[2];
     kerf_cost literal, literal_estimate;
@@ -169,9 +169,16 @@ static void close_books(const struct books *b, struct kerf_prices *p)
     for (unsigned i = 0; i < KERF_JUMPS; i++) {
         p->old_jump[i] = mean(&b->jump[i], i == 0 ? 200 : 400, 20);
     }
-    p->new_far = mean(&b->place[PLACE_FAR], 200, 20);
-    p->new_again = mean(&b->place[PLACE_AGAIN], 300, 20);
-    p->new_older = mean(&b->place[PLACE_OLDER], 500, 20);
+    uint64_t counts[PLACES] = {0};
+
+    for (unsigned i = 0; i < KERF_BETWEEN; i++) {
+        p->new_far[i] = mean(&b->place[PLACE_FAR][i], 200, 20);
+        p->new_again[i] = mean(&b->place[PLACE_AGAIN][i], 300, 20);
+        p->new_older[i] = mean(&b->place[PLACE_OLDER][i], 500, 20);
+        for (unsigned place = 0; place < PLACES; place++) {
+            counts[place] += b->place[place][i].count;
+        }
+    }
     close_phased(&b->gap, (const uint8_t[]){120, 60, 50, 40, 20, 10, 8, 4}, p->gap);
     close_histogram(&b->old_len, (const uint8_t[]){1, 4, 20, 30, 40, 40, 40, 30, 20, 10, 8, 4}, 12, p->old_len);
     close_histogram(&b->old_distance,
@@ -187,18 +194,20 @@ static void close_books(const struct books *b, struct kerf_prices *p)
     kerf_cost far = priced_phased(&b->new_len, p->new_len) + priced(&b->new_distance[0], p->new_distance[0]) +
                     priced(&b->new_distance[1], p->new_distance[1]);
     kerf_cost again = priced_phased(&b->new_len_again, p->new_len_again);
-    uint64_t again_count = b->place[PLACE_AGAIN].count + b->place[PLACE_OLDER].count;
+    uint64_t again_count = counts[PLACE_AGAIN] + counts[PLACE_OLDER];
 
-    p->new_far = less_excess(p->new_far, far, b->numbers[1][0], b->place[PLACE_FAR].count);
-    p->new_again = less_excess(p->new_again, again, b->numbers[1][1], again_count);
-    p->new_older = less_excess(p->new_older, again, b->numbers[1][1], again_count);
+    for (unsigned i = 0; i < KERF_BETWEEN; i++) {
+        p->new_far[i] = less_excess(p->new_far[i], far, b->numbers[1][0], counts[PLACE_FAR]);
+        p->new_again[i] = less_excess(p->new_again[i], again, b->numbers[1][1], again_count);
+        p->new_older[i] = less_excess(p->new_older[i], again, b->numbers[1][1], again_count);
+    }
     p->change += p->gap[0][1];
     p->ref_right = mean(&b->ref_right, 20, 50);
     p->ref_wrong = mean(&b->ref_wrong, 1400, 50);
     p->ram_right = mean(&b->ram_right, 50, 50);
     p->ram_wrong = mean(&b->ram_wrong, 1400, 50);
     /* While nothing was copied from new, literals are those that copies will replace: too cheap. */
-    p->literal_scale = b->literal_estimate == 0 || b->place[PLACE_FAR].count == 0
+    p->literal_scale = b->literal_estimate == 0 || counts[PLACE_FAR] == 0
                            ? 1100
                            : (uint32_t)((b->literal + 500 * KERF_BIT) * 1024 / (b->literal_estimate + 480 * KERF_BIT));
 }
@@ -410,11 +419,11 @@ static void note_segment(struct session *s, const struct kerf_segment *segment, 
             add(&b->far, cost);
         }
     } else if (jump == KERF_JUMP_FAR) {
-        add(&b->place[PLACE_FAR], rest);
+        add(&b->place[PLACE_FAR][s->e.run.c->between], rest);
         b->new_len.count[segment->new_pos & 3][kerf_price_symbol(segment->len)]++;
         b->new_distance[segment->len >= 4].count[bits_of(segment->new_pos - segment->src_pos)]++;
     } else {
-        add(&b->place[jump == 0 ? PLACE_AGAIN : PLACE_OLDER], rest);
+        add(&b->place[jump == 0 ? PLACE_AGAIN : PLACE_OLDER][s->e.run.c->between], rest);
         b->new_len_again.count[segment->new_pos & 3][kerf_price_symbol(segment->len)]++;
     }
 }

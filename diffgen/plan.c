@@ -247,14 +247,16 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
     const uint8_t *bytes = p->w->new_side.bytes;
     const int32_t *recent = p->nodes[best->node].recent[SOURCE_NEW];
     int32_t again[RECENTS];
+    size_t literals = best->source == SOURCE_LITERAL ? n - best->new_pos : 0;
+    unsigned between = literals < KERF_BETWEEN ? (unsigned)literals : KERF_BETWEEN - 1;
 
     memcpy(again, recent, sizeof again);
     for (unsigned i = 0; i < RECENTS; i++) {
         if (again[i] != 0 && has_source(p, n, SOURCE_NEW, again[i]) && bytes[(int64_t)n + again[i]] == bytes[n] &&
             (i == 0 || bytes[(int64_t)n + again[i] + 1] == bytes[n + 1])) {
             offer(p, n, SOURCE_NEW, again[i],
-                  best->cost +
-                      (int64_t)((i == 0 ? prices->new_again : prices->new_older) + prices->new_len_again[n & 3][1]),
+                  best->cost + (int64_t)((i == 0 ? prices->new_again : prices->new_older)[between] +
+                                         prices->new_len_again[n & 3][1]),
                   best->node, true);
         }
     }
@@ -263,7 +265,8 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
         unsigned bits = log2_of(length_of(distance));
 
         offer(p, n, SOURCE_NEW, distance,
-              best->cost + (int64_t)(prices->new_far + prices->new_len[n & 3][2] + prices->new_distance[0][bits]),
+              best->cost +
+                  (int64_t)(prices->new_far[between] + prices->new_len[n & 3][2] + prices->new_distance[0][bits]),
               best->node, false);
     }
 }
@@ -746,7 +749,7 @@ static kerf_err walk_runs(struct planner *p)
             struct state *s = &p->states[i];
             kerf_cost price = s->source == SOURCE_OLD ? p->prices->old_jump[0] + p->prices->old_len[0]
                               : s->source == SOURCE_NEW
-                                  ? p->prices->new_again + p->prices->new_len_again[run.start & 3][1]
+                                  ? p->prices->new_again[0] + p->prices->new_len_again[run.start & 3][1]
                                   : 0;
 
             settle(p, s);

@@ -86,6 +86,7 @@ struct kerf_map {
 #define KERF_JUMPS 6
 #define KERF_JUMP_MAP 1
 #define KERF_JUMP_FAR 2
+#define KERF_BETWEEN 4 /* literals before a segment from new: 0, 1, 2, more */
 
 /* Average prices from the coding of a plan; what the next plan is chosen by. */
 struct kerf_prices {
@@ -95,8 +96,8 @@ struct kerf_prices {
     kerf_cost change;       /* all that a segment from old to a new distance takes */
     /* From old, by how the source is told (docs/FORMAT.md, "Segment": j); without what follows. */
     kerf_cost old_jump[KERF_JUMPS];
-    /* From new: to a new distance, to the last one, to one of the three before; without what follows. */
-    kerf_cost new_far, new_again, new_older;
+    /* From new, by how many literals stand before: to a new distance, to the last one, to one of the three before; without what follows. */
+    kerf_cost new_far[KERF_BETWEEN], new_again[KERF_BETWEEN], new_older[KERF_BETWEEN];
     /* By new_pos modulo 4 and kerf_price_symbol(): literals in a row and 1, bytes copied from new. */
     kerf_cost gap[4][KERF_PRICE_SYMBOLS], new_len[4][KERF_PRICE_SYMBOLS], new_len_again[4][KERF_PRICE_SYMBOLS];
     /* Numbers by their length in bits: lengths; distances, in new of segments below four bytes and others. */
