@@ -68,6 +68,7 @@ struct books {
     kerf_cost numbers[2][2]; /* what numbers of segments cost: by source; far and others */
     struct phased gap, new_len, new_len_again;
     struct histogram old_len, old_distance, new_distance[2];
+    uint32_t new_low[2][4][4]; /* of the latter, what their lowest bits were by new_pos modulo 4 */
     kerf_cost literal, literal_estimate;
 };
 
@@ -154,6 +155,26 @@ static void close_phased(const struct phased *h, const uint8_t start[8], kerf_co
     }
 }
 
+/* Prices of distances' lowest bits. What all distances cost. */
+static kerf_cost close_low(const struct books *b, struct kerf_prices *p)
+{
+    kerf_cost sum = priced(&b->new_distance[0], p->new_distance[0]) + priced(&b->new_distance[1], p->new_distance[1]);
+
+    for (unsigned i = 0; i < 8; i++) {
+        const uint32_t *counts = b->new_low[i / 4][i % 4];
+        uint64_t all = 40 + (uint64_t)counts[0] + counts[1] + counts[2] + counts[3];
+
+        for (unsigned low = 0; low < 4; low++) {
+            kerf_cost *price = &p->new_low[i / 4][i % 4][low];
+
+            *price = kerf_rc_cost((uint32_t)((counts[low] + 10) * (uint64_t)65535 / all));
+            sum += counts[low] * *price;
+            sum -= counts[low] * 2 * KERF_BIT;
+        }
+    }
+    return sum;
+}
+
 static void close_books(const struct books *b, struct kerf_prices *p)
 {
     static const uint16_t equal_start[16] = {150, 100, 80, 70, 50, 40, 35, 30, 25, 20, 18, 15, 12, 10, 10, 2};
@@ -191,8 +212,7 @@ static void close_books(const struct books *b, struct kerf_prices *p)
                         (const uint8_t[]){4, 4, 10, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 10, 8}, 18,
                         p->new_distance[i]);
     }
-    kerf_cost far = priced_phased(&b->new_len, p->new_len) + priced(&b->new_distance[0], p->new_distance[0]) +
-                    priced(&b->new_distance[1], p->new_distance[1]);
+    kerf_cost far = priced_phased(&b->new_len, p->new_len) + close_low(b, p);
     kerf_cost again = priced_phased(&b->new_len_again, p->new_len_again);
     uint64_t again_count = counts[PLACE_AGAIN] + counts[PLACE_OLDER];
 
@@ -421,7 +441,11 @@ static void note_segment(struct session *s, const struct kerf_segment *segment, 
     } else if (jump == KERF_JUMP_FAR) {
         add(&b->place[PLACE_FAR][s->e.run.c->between], rest);
         b->new_len.count[segment->new_pos & 3][kerf_price_symbol(segment->len)]++;
-        b->new_distance[segment->len >= 4].count[bits_of(segment->new_pos - segment->src_pos)]++;
+        unsigned is_long = segment->len >= 4;
+        kerf_pos distance = segment->new_pos - segment->src_pos;
+
+        b->new_distance[is_long].count[bits_of(distance)]++;
+        b->new_low[is_long][segment->new_pos & 3][distance & 3] += distance >= 4;
     } else {
         add(&b->place[jump == 0 ? PLACE_AGAIN : PLACE_OLDER][s->e.run.c->between], rest);
         b->new_len_again.count[segment->new_pos & 3][kerf_price_symbol(segment->len)]++;
@@ -644,7 +668,8 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     encoding->total = err == KERF_END ? UINT64_MAX : s->e.run.k.rc.cost;
     close_books(&s->books, &encoding->prices);
     if (s->literal_cost != NULL) {
-        encoding->prices.literal_scale = 1024;
+        /* Below 1024: what is copied now the models have not learned; as literals it would cost less. */
+        encoding->prices.literal_scale = 970;
     }
     free(order);
     free(c);

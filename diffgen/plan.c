@@ -247,8 +247,7 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
     const uint8_t *bytes = p->w->new_side.bytes;
     const int32_t *recent = p->nodes[best->node].recent[SOURCE_NEW];
     int32_t again[RECENTS];
-    size_t literals = best->source == SOURCE_LITERAL ? n - best->new_pos : 0;
-    unsigned between = literals < KERF_BETWEEN ? (unsigned)literals : KERF_BETWEEN - 1;
+    unsigned between = kerf_price_between(best->source == SOURCE_LITERAL ? n - best->new_pos : 0);
 
     memcpy(again, recent, sizeof again);
     for (unsigned i = 0; i < RECENTS; i++) {
@@ -262,11 +261,10 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
     }
     for (unsigned i = 0; i < count; i++) {
         int64_t distance = (int64_t)found[i].pos - (int64_t)n;
-        unsigned bits = log2_of(length_of(distance));
 
         offer(p, n, SOURCE_NEW, distance,
-              best->cost +
-                  (int64_t)(prices->new_far[between] + prices->new_len[n & 3][2] + prices->new_distance[0][bits]),
+              best->cost + (int64_t)(prices->new_far[between] + prices->new_len[n & 3][2] +
+                                     kerf_price_distance(prices, n, length_of(distance), 0)),
               best->node, false);
     }
 }
@@ -522,9 +520,8 @@ static int64_t consume(struct planner *p, size_t n)
                 s.cost += longer_at(s.again ? prices->new_len_again : prices->new_len, &s, s.len);
             }
             if (s.len == 4 && !s.again) {
-                unsigned bits = log2_of(length_of(s.distance));
-
-                s.cost += (int64_t)prices->new_distance[1][bits] - (int64_t)prices->new_distance[0][bits];
+                s.cost += (int64_t)kerf_price_distance(prices, s.new_pos, length_of(s.distance), 1) -
+                          (int64_t)kerf_price_distance(prices, s.new_pos, length_of(s.distance), 0);
             }
         } else {
             if (!has_source(p, n, SOURCE_OLD, s.distance)) {

@@ -102,6 +102,8 @@ struct kerf_prices {
     kerf_cost gap[4][KERF_PRICE_SYMBOLS], new_len[4][KERF_PRICE_SYMBOLS], new_len_again[4][KERF_PRICE_SYMBOLS];
     /* Numbers by their length in bits: lengths; distances, in new of segments below four bytes and others. */
     kerf_cost old_len[KERF_PRICE_BITS], old_distance[KERF_PRICE_BITS], new_distance[2][KERF_PRICE_BITS];
+    /* The two lowest bits of such distances from four bytes on, by new_pos modulo 4: what they cost, from 0 to 3. */
+    kerf_cost new_low[2][4][4];
     kerf_cost ref_right, ref_wrong, ram_right, ram_wrong;
 };
 
@@ -109,6 +111,21 @@ struct kerf_prices {
 static inline unsigned kerf_price_symbol(uint64_t v)
 {
     return v < 16 ? (unsigned)v : v > UINT32_MAX ? KERF_PRICE_SYMBOLS - 1 : 75u - (unsigned)__builtin_clzll(v);
+}
+
+/* Which price of a segment from new counts, by the literals before it. */
+static inline unsigned kerf_price_between(size_t literals)
+{
+    return literals < KERF_BETWEEN ? (unsigned)literals : KERF_BETWEEN - 1;
+}
+
+/* A new distance in new, `back` bytes from new_pos, of a segment that is below four bytes long, or not. */
+static inline kerf_cost kerf_price_distance(const struct kerf_prices *prices, size_t new_pos, uint64_t back,
+                                            unsigned is_long)
+{
+    kerf_cost price = prices->new_distance[is_long][63u - (unsigned)__builtin_clzll(back | 1)];
+
+    return back < 4 ? price : price - 2 * KERF_BIT + prices->new_low[is_long][new_pos & 3][back & 3];
 }
 
 /* Bits of a jump of a segment from old: the class of its price. */
