@@ -41,31 +41,26 @@ static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYT
 {
     uint32_t table_size = kerf_table_size(run->h->model.table_code);
     uint16_t *counters[KERF_BYTE_TABLES];
+    int16_t *weights = run->weights + set * (KERF_MIX_MAX + 1);
     unsigned node = 1;
 
     while (node < 256) {
         uint16_t *table = run->bytes;
         uint32_t at = node;
-        unsigned weights = set;
-        unsigned next = 0;
+        unsigned more = 0;
 
         expected <<= 1;
         if ((expected ^ node << 9) < 0x200) { /* the bits so far are those of expected >> 9 */
-            next = (expected & 0x100) + 0x100;
-            weights += 2;
+            at |= (expected & 0x100) + 0x100; /* for the last table, which comes first */
+            more = 2 * (KERF_MIX_MAX + 1);
         }
-        for (unsigned i = 0; i < KERF_BYTE_TABLES; i++, table += table_size) {
-            if (i == KERF_BYTE_TABLES - 1) {
-                at |= next;
-            }
+        for (unsigned i = KERF_BYTE_TABLES; i-- > 0; at = node, table += table_size) {
             /* By the golden ratio neighbours lie evenly apart: few contexts, as order 0 has, hardly meet in a small table. */
             uint32_t x = (contexts[i] + at) * 0x9e3779b9u;
 
-            /* The upper bits of x, scaled to the table's size; below 2^16, whatever that is. */
-            counters[i] = table + ((x >> 16) * table_size >> 16);
+            counters[i] = table + (kerf_rc_scale(x, table_size) >> 16);
         }
-        unsigned bit = kerf_model_mix(&run->k, counters, KERF_BYTE_TABLES, run->weights + weights * (KERF_MIX_MAX + 1),
-                                      BYTE_LIMIT, value >> 7 & 1);
+        unsigned bit = kerf_model_mix(&run->k, counters, KERF_BYTE_TABLES, weights + more, BYTE_LIMIT, value >> 7 & 1);
 
         value <<= 1;
         node = node << 1 | bit;
@@ -506,6 +501,7 @@ kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost
     const kerf_pos new_pos = c->new_pos;
     const uint32_t new_tail = c->new_tail;
     const uint64_t before = rc->cost;
+    const uint32_t range = rc->s.range;
     kerf_shift *const recent = c->recent[c->from_new];
     const kerf_shift newest = recent[0];
     void (*const emit)(void *ctx, uint8_t byte) = rc->emit;
@@ -522,6 +518,7 @@ kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost
     e->run.k.frozen = false;
     *cost = rc->cost - before;
     rc->cost = before;
+    rc->s.range = range;
     recent[0] = newest;
     c->new_pos = new_pos;
     c->new_tail = new_tail;

@@ -2,59 +2,56 @@
 #include "common/model.h"
 
 #define BIAS 111 /* the constant input of a mixer, 0.43 bits */
-#define SQUASH_MAX (15 * 256)
 
 #define BIT_LIMIT 13u  /* single counters go as slow as 1/32 */
 #define BYTE_LIMIT 12u /* mixers of slower counters learn their weights twice as fast */
 
-/* 256 / (n + 1.6), then slower steps up to 1/64: how far the n-th update of a counter goes. */
-static const uint8_t rates[16] = {160, 98, 71, 56, 46, 39, 32, 26, 21, 17, 14, 12, 10, 8, 6, 4};
+/* 4096 / (n + 1.6), then slower steps up to 1/64: how far the n-th update of a counter goes, in 1/4096. */
+static const uint16_t rates[16] = {2560, 1568, 1136, 896, 736, 624, 512, 416, 336, 272, 224, 192, 160, 128, 96, 64};
 
-/* log2(x) * 256, straight lines between powers of two: as good as tables, since stretch() and squash() undo each other. */
-static int32_t log2_of(uint32_t x)
+/*
+ * log2(c / (65536 - c)) * 256 for c in 1 .. 65535; log2 are straight lines between powers of two: as good as tables, since
+ * stretch() and squash() undo each other.
+ */
+static int32_t stretch(uint32_t c)
 {
-    unsigned n = 31u - (unsigned)__builtin_clz(x);
+    uint32_t d = 65536 - c;
+    int zeros_c = __builtin_clz(c);
+    int zeros_d = __builtin_clz(d);
 
-    return (int32_t)((n << 8) + ((x << 8) >> n));
-}
-
-/* log2(p / (4096 - p)) * 256 for p in 1 .. 4095 */
-static int32_t stretch(uint32_t p)
-{
-    return log2_of(p) - log2_of(4096 - p);
+    return (int32_t)(c << zeros_c >> 23) - (int32_t)(d << zeros_d >> 23) + (zeros_d - zeros_c) * 256;
 }
 
 /* 65536 / (1 + 2^(-x / 256)), 1 .. 65535 */
 static uint32_t squash(int32_t x)
 {
-    uint32_t t = x < 0 ? (uint32_t)-x : (uint32_t)x;
+    x = x < -4096 ? -4096 : x > 4095 ? 4095 : x;
 
-    if (t > SQUASH_MAX) {
-        t = SQUASH_MAX;
-    }
-    /* 2^(-t / 256) in 1/32768, at least 1 */
-    uint32_t e = (32768 - (t & 255) * 64) >> (t >> 8);
-    uint32_t v = (e << 16) / (32768 + e);
+    /* 2^(-x / 256) in 1/32768, 0 .. 2^31 */
+    uint32_t e = (uint32_t)(512 - (x & 255)) << 22 >> ((x >> 8) + 16);
 
-    return x < 0 ? v : 65536 - v;
+    return 0x7fff0000u / (e + 0x8000u) + 1;
 }
 
-static uint32_t draw_noise(struct kerf_coder *k)
+static int16_t saturate(int32_t w)
 {
-    k->rc.s.noise = k->rc.s.noise * 1664525u + 1013904223u;
-    return k->rc.s.noise >> 16;
+#ifdef __ARM_FEATURE_SAT
+    return (int16_t)__builtin_arm_ssat(w, 16); /* gcc does not find it by itself in a loop */
+#else
+    return (int16_t)(w < INT16_MIN ? INT16_MIN : w > INT16_MAX ? INT16_MAX : w);
+#endif
 }
 
 static inline __attribute__((always_inline)) void update(uint16_t *counter, unsigned limit, unsigned bit,
                                                          uint32_t noise)
 {
-    uint32_t n = *counter & 15u;
-    int32_t p = *counter >> 4;
+    uint32_t c = *counter;
+    uint32_t n = c & 15u;
+    /* The probability goes towards 1 or 4095, never beyond: at most 5/8 of the way, rounded to one of the steps beside it. */
+    int32_t step = (((bit ? 65520 : 31) - (int32_t)c) * rates[n] + (int32_t)noise) >> 16;
 
-    /* Towards 1 or 4095, and never beyond: the step is at most 5/8 of the way, rounded to one of its neighbours. */
-    p += (((bit ? 4095 : 1) - p) * rates[n] + (int32_t)(noise >> 8)) >> 8;
-    n += n < limit;
-    *counter = (uint16_t)((uint32_t)p << 4 | n);
+    c += (n - limit) >> 31;
+    *counter = (uint16_t)(c + (uint32_t)step * 16);
 }
 
 #if KERF_ENCODER
@@ -67,8 +64,8 @@ unsigned kerf_model_bit_decode(struct kerf_coder *k, uint16_t *counter)
     unsigned bit = 0;
 #endif
 
-    bit = kerf_rc_bit(&k->rc, (uint32_t)(*counter >> 4) << 4, bit);
-    update(counter, BIT_LIMIT, bit, draw_noise(k));
+    bit = kerf_rc_bit(&k->rc, *counter, bit);
+    update(counter, BIT_LIMIT, bit, kerf_rc_noise(&k->rc));
     return bit;
 }
 
@@ -83,12 +80,17 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
 #if !KERF_ENCODER
     unsigned bit = 0;
 #endif
-    int32_t dot = 0;
     int32_t kept[KERF_MIX_MAX + 1]; /* 24 bytes of stack for 100 instructions */
+    int32_t in = BIAS;              /* the first input */
+    int32_t dot = 0;
 
-    for (unsigned i = 0; i <= n; i++) {
-        kept[i] = i < n ? stretch(*counters[i] >> 4) : BIAS; /* the last input is the bias */
-        dot += kept[i] * weights[i];
+    for (unsigned i = n;;) {
+        kept[i] = in;
+        dot += in * weights[i];
+        if (i-- == 0) {
+            break;
+        }
+        in = stretch(*counters[i]);
     }
     uint32_t p1 = squash(dot >> KERF_WEIGHT_BITS);
 
@@ -99,18 +101,17 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
     }
 #endif
 
-    int32_t err = ((bit ? 65536 : 0) - (int32_t)p1) >> (limit <= BYTE_LIMIT);
-    uint32_t noise = draw_noise(k);
+    int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (limit <= BYTE_LIMIT ? 2 : 1);
+    uint32_t noise = kerf_rc_noise(&k->rc);
 
-    for (unsigned i = 0; i <= n; i++) {
-        int32_t w = weights[i] + ((err * kept[i] + (int32_t)(noise << 1)) >> 17); /* |err * in| < 2^28 */
+    for (unsigned i = n;;) {
+        int32_t w = weights[i] + ((err * kept[i] + (int32_t)noise) >> 16); /* |err * in| < 2^28 */
 
-        if (w == (int16_t)w) {
-            weights[i] = (int16_t)w;
+        weights[i] = saturate(w);
+        if (i-- == 0) {
+            break;
         }
-        if (i < n) {
-            update(counters[i], limit, bit, noise);
-        }
+        update(counters[i], limit, bit, noise);
     }
     return bit;
 }

@@ -26,7 +26,7 @@ extern "C" {
 #define KERF_NUMBER_NODES (KERF_POS_BITS)       /* nodes of the tree of a number's length, at most */
 
 struct kerf_coder {
-    struct kerf_rc rc; /* its noise: the rounding of counters and weights is dithered, or small steps would be lost */
+    struct kerf_rc rc; /* its noise dithers the rounding of counters and weights, or small steps would be lost */
 #if KERF_ENCODER
     bool frozen; /* decisions are priced, nothing is learned */
 #endif

@@ -74,6 +74,10 @@ static void encode(struct kerf_rc *rc, uint32_t p1, uint32_t bound, unsigned bit
 {
     rc->cost += kerf_rc_cost(bit ? p1 : 65536 - p1);
     if (rc->emit == NULL) {
+        /* Nobody needs the range, but its lowest bits are noise (xorshift; G. Marsaglia, 2003). */
+        rc->s.range ^= rc->s.range << 13;
+        rc->s.range ^= rc->s.range >> 17;
+        rc->s.range ^= rc->s.range << 5;
         return;
     }
     if (bit) {
@@ -107,10 +111,10 @@ void kerf_rc_encode_end(struct kerf_rc *rc)
 }
 #endif
 
-/* range * p1 / 2^16 without 64-bit arithmetic; at least 256, since range >= 2^24 and p1 >= 1. */
+/* range * p1 / 2^16; at least 256, since range >= 2^24 and p1 >= 1. */
 static uint32_t bound_of(const struct kerf_rc *rc, uint32_t p1)
 {
-    return (rc->s.range >> 16) * p1 + (((rc->s.range & 0xffff) * p1) >> 16);
+    return kerf_rc_scale(rc->s.range, p1);
 }
 
 unsigned kerf_rc_decode(struct kerf_rc *rc, uint32_t p1)

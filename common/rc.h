@@ -24,7 +24,6 @@ struct kerf_rc_state {
     uint32_t range;   /* starts at 1: the first bytes are taken by the first decision */
     uint32_t code;    /* decoding */
     uint32_t starved; /* decoding: zero bytes made up past the end of the input */
-    uint32_t noise;   /* of model.c */
 };
 
 struct kerf_rc {
@@ -44,6 +43,22 @@ struct kerf_rc {
     void *emit_ctx;
 #endif
 };
+
+/* 16 bits as good as random, the same in both directions: the lowest of the range as a decision left it. */
+static inline uint32_t kerf_rc_noise(const struct kerf_rc *rc)
+{
+    return rc->s.range & 0xffff;
+}
+
+/* x * m / 2^16 for m below 2^16 */
+static inline uint32_t kerf_rc_scale(uint32_t x, uint32_t m)
+{
+#if defined(__ARM_ARCH) && __ARM_ARCH < 7 /* where products have 32 bits */
+    return (x >> 16) * m + ((x & 0xffff) * m >> 16);
+#else
+    return (uint32_t)((uint64_t)x * (m << 16) >> 32);
+#endif
+}
 
 /* Decodes one decision. p1: probability that it is 1, in 1/65536, 1 .. 65535. Returns the bit. */
 unsigned kerf_rc_decode(struct kerf_rc *rc, uint32_t p1);

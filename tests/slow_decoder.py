@@ -687,8 +687,7 @@ class Native:
         return node & 255
 
     def slot(self, x, node):
-        y = ((x + node) * 0x9e3779b9) & 0xffffffff
-        return ((y >> 16) * self.header.table_size & 0xffffffff) >> 16
+        return ((x + node) * 0x9e3779b9 & 0xffffffff) * self.header.table_size >> 32
 
     def old_at(self, distance):
         pos = (self.new_pos + distance) & self.mask

@@ -15,7 +15,7 @@ def signed_of(z):
     return z >> 1 if z & 1 == 0 else -(z + 1) // 2
 
 
-RATE = [160, 98, 71, 56, 46, 39, 32, 26, 21, 17, 14, 12, 10, 8, 6, 4]
+RATE = [2560, 1568, 1136, 896, 736, 624, 512, 416, 336, 272, 224, 192, 160, 128, 96, 64]
 
 
 def log2_of(x):
@@ -23,26 +23,27 @@ def log2_of(x):
     return (n << 8) + (x << 8 >> n)
 
 
-STRETCH = [0, *(log2_of(p) - log2_of(4096 - p) for p in range(1, 4096))]
+def stretch(c):
+    return log2_of(c) - log2_of(65536 - c)
 
 
 def squash(x):
-    t = min(abs(x), 3840)
-    e = (32768 - (t & 255) * 64) >> (t >> 8)
-    v = (e << 16) // (32768 + e)
-    return v if x < 0 else 65536 - v
+    x = max(-4096, min(4095, x))
+    e = (512 - (x & 255)) << 22 >> ((x >> 8) + 16)
+    return 0x7fff0000 // (e + 32768) + 1
 
 
 class Counter:
-    __slots__ = ("p", "n")
+    __slots__ = ("c",)
 
     def __init__(self):
-        self.p, self.n = 2048, 0
+        self.c = 32768
 
     def update(self, limit, bit, noise):
-        self.p += (((4095 if bit else 1) - self.p) * RATE[self.n] + (noise >> 8)) >> 8
-        if self.n < limit:
-            self.n += 1
+        n = self.c & 15
+        self.c += (((65520 if bit else 31) - self.c) * RATE[n] + noise) >> 16 << 4
+        if n < limit:
+            self.c += 1
 
 
 def counters(count):
@@ -85,17 +86,13 @@ class Decisions:
     """Range coder, and the models that stand on it."""
 
     def __init__(self, payload):
-        self.payload, self.pos, self.noise = payload, 0, 0
+        self.payload, self.pos = payload, 0
         self.range, self.code = 1, 0
 
     def next_byte(self):
         self.pos += 1
         require(self.pos <= len(self.payload) + 4, "the payload ends too early")
         return self.payload[self.pos - 1] if self.pos <= len(self.payload) else 0
-
-    def draw(self):
-        self.noise = (self.noise * 1664525 + 1013904223) & 0xffffffff
-        return self.noise >> 16
 
     def decide(self, p):
         """A decision with probability p / 65536 of a 1."""
@@ -110,20 +107,18 @@ class Decisions:
         return 0
 
     def bit(self, counter):
-        bit = self.decide(16 * counter.p)
-        counter.update(13, bit, self.draw())
+        bit = self.decide(counter.c)
+        counter.update(13, bit, self.range & 0xffff)
         return bit
 
     def mix(self, c, w, limit):
-        inputs = [STRETCH[counter.p] for counter in c] + [111]
+        inputs = [stretch(counter.c) for counter in c] + [111]
         p = squash(sum(i * weight for i, weight in zip(inputs, w)) >> 13)
-        bit, noise = self.decide(p), self.draw()
-        err = (65536 if bit else 0) - p
-        if limit <= 12:
-            err >>= 1
+        bit = self.decide(p)
+        noise = self.range & 0xffff
+        err = ((65536 if bit else 0) - p) >> (2 if limit <= 12 else 1)
         for i, value in enumerate(inputs):
-            moved = w[i] + ((err * value + 2 * noise) >> 17)
-            w[i] = moved if -32768 <= moved <= 32767 else w[i]
+            w[i] = max(-32768, min(32767, w[i] + ((err * value + noise) >> 16)))
         for counter in c:
             counter.update(limit, bit, noise)
         return bit
