@@ -28,7 +28,7 @@
 
 _Static_assert(offsetof(struct kerf_header, old_digest) + KERF_DIGEST_LEN == offsetof(struct kerf_header, new_digest),
                "take_digests()");
-_Static_assert(KERF_ISA_COUNT <= REGION_ISA + 1, "the header has four bits for an instruction set");
+_Static_assert(KERF_ISA_WORDS <= REGION_ISA + 1, "the header has four bits for an instruction set");
 
 /* Reads a header; the first thing wrong sticks, and everything read after it is 0. */
 struct cursor {

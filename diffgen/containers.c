@@ -72,6 +72,9 @@ uint8_t kerf_elf_isa(uint64_t machine, bool wide, bool big_endian)
         return KERF_ISA_X86_64;
     case 83:
         return KERF_ISA_AVR;
+    case 93:  /* ARCompact */
+    case 195: /* ARCv2 */
+        return big_endian ? KERF_ISA_NONE : KERF_ISA_ARC;
     case 137: /* "VideoCore III", and its successors */
         return big_endian ? KERF_ISA_NONE : KERF_ISA_VIDEOCORE;
     case 183:

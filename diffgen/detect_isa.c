@@ -105,6 +105,12 @@ static bool mips_starts(uint32_t w)
     return (w & 0xffff8000) == 0x27bd8000;
 }
 
+static bool arc_starts(uint32_t h)
+{
+    /* PUSH_S, ENTER_S; SUB_S SP, SP, n */
+    return (h & 0xfce0) == 0xc0e0 || (h & 0xffe0) == 0xc1a0;
+}
+
 static bool videocore_starts(uint32_t h)
 {
     /* STM of R0 or R6 and those behind, and LR, to (--SP) */
@@ -133,6 +139,8 @@ bool kerf_detect_prologue(unsigned isa, const uint8_t *p)
         return x86_64_starts(p);
     case KERF_ISA_AVR:
         return avr_starts(kerf_load_le16(p));
+    case KERF_ISA_ARC:
+        return arc_starts(kerf_load_le16(p));
     case KERF_ISA_VIDEOCORE:
         return videocore_starts(kerf_load_le16(p));
     case KERF_ISA_MIPS32_LE:
@@ -154,6 +162,7 @@ unsigned kerf_detect_alignment(unsigned isa)
     case KERF_ISA_RISCV32:
     case KERF_ISA_RISCV64:
     case KERF_ISA_AVR:
+    case KERF_ISA_ARC:
     case KERF_ISA_VIDEOCORE:
         return 2;
     default: /* Xtensa functions start at multiples of 4 */
@@ -292,6 +301,23 @@ static uint64_t vote_avr(const struct stretch *s)
     return votes;
 }
 
+/* BL and B of 25 bits: others reach what is near, and hit by chance. */
+static uint64_t vote_arc(const struct stretch *s)
+{
+    uint64_t votes = 0;
+
+    for (size_t i = s->from; i < s->to; i += 2) {
+        uint32_t w = kerf_load_le32(s->p + i);
+
+        if ((w & 0x0010f803) == 0x0802) {
+            uint32_t d = (w >> 2 & 0x1ff) | (w >> 22) << 9 | (w >> 16 & 15) << 19;
+
+            votes += hits(s, KERF_ISA_ARC, (int64_t)(i & ~(size_t)3) + 4 * sign_extend(d, 23));
+        }
+    }
+    return votes;
+}
+
 static uint64_t vote_videocore(const struct stretch *s)
 {
     uint64_t votes = 0;
@@ -356,6 +382,7 @@ static void vote_all(const struct stretch *s, struct kerf_votes *votes)
     vote_riscv(s, votes);
     votes->of[KERF_ISA_AVR] += vote_avr(s);
     vote_x86(s, votes);
+    votes->of[KERF_ISA_ARC] += vote_arc(s);
     votes->of[KERF_ISA_VIDEOCORE] += vote_videocore(s);
     vote_mips(s, votes);
 }

@@ -50,6 +50,7 @@ static const struct isa isas[KERF_ISA_COUNT] = {
     [KERF_ISA_MIPS32_LE] = {"mips32le", "MIPS32", BRANCHES | LITERALS | PAIRS, WORDS},
     [KERF_ISA_BTF] = {"btf", "data with type records", BIT(KERF_REF_RECORDS), 0},
     [KERF_ISA_MIPS32_BE] = {"mips32be", "MIPS32 (big-endian)", BRANCHES | LITERALS | PAIRS, WORDS | BIG_ENDIAN_WORDS},
+    [KERF_ISA_ARC] = {"arc", "ARC", BRANCHES | LITERALS | PAIRS, WORDS},
     [KERF_ISA_VIDEOCORE] = {"videocore4", "VideoCore IV", BRANCHES | LITERALS | BIT(KERF_REF_RAM), WORDS},
     [KERF_ISA_WORDS] = {"words", "data with big-endian pointers", 0, WORDS | BIG_ENDIAN_WORDS},
 };

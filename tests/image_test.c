@@ -92,6 +92,14 @@ static void call_mips_be(uint8_t *p, uint32_t pc, uint32_t target)
     kerf_store_be32(p, 0x0c000000 | (target >> 2 & 0x3ffffff));
 }
 
+static void call_arc(uint8_t *p, uint32_t pc, uint32_t target)
+{
+    uint32_t d = (target - (pc & ~3u)) >> 2;
+
+    kerf_store_le16(p, 0x0802 | (d & 0x1ff) << 2);
+    kerf_store_le16(p + 2, (d >> 9 & 0x3ff) << 6 | (d >> 19 & 15));
+}
+
 static void call_videocore(uint8_t *p, uint32_t pc, uint32_t target)
 {
     uint32_t d = (target - pc) >> 1;
@@ -113,6 +121,7 @@ static const struct machine machines[] = {
     {KERF_ISA_AVR, 4, "cf93df93", "0000", call_avr},                       /* push r28; push r29; nop */
     {KERF_ISA_MIPS32_LE, 4, "e8ffbd271400bfaf", "00000000", call_mips_le}, /* addiu sp,-24; sw ra,20(sp); nop */
     {KERF_ISA_MIPS32_BE, 4, "27bdffe8afbf0014", "00000000", call_mips_be},
+    {KERF_ISA_ARC, 4, "f1c0", "e078", call_arc},             /* push_s blink; nop_s */
     {KERF_ISA_VIDEOCORE, 4, "a703", "0100", call_videocore}, /* stm r6-r13, lr, (--sp); nop */
 };
 

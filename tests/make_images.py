@@ -11,7 +11,7 @@ import random
 import sys
 
 import slow_isa
-from slow_isa import (A32, AARCH64, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MIPS, MIPS_BE, PAIR, PAIR2, RISCV32,
+from slow_isa import (A32, AARCH64, ARC, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MIPS, MIPS_BE, PAIR, PAIR2, RISCV32,
                       RAM, RISCV64, THUMB, VIDEOCORE, X86, X86_64, XTENSA, XTENSA_CALL0)
 
 # Name, set, load address, RAM, bytes of a pointer, sizes of what is no reference.
@@ -28,6 +28,7 @@ IMAGES = [  # the name is that of kerf-diff's --isa
     ("avr", AVR, 0, 0x800200, 2, (2,)),
     ("mips32le", MIPS, 0x80001000, 0x80100000, 4, (4,)),
     ("mips32be", MIPS_BE, 0x80001000, 0x80100000, 4, (4,)),
+    ("arc", ARC, 0x00404000, 0x00800000, 4, (2, 2, 4)),
     ("videocore4", VIDEOCORE, 0x0ec02800, 0x0edf0000, 4, (2, 4, 6)),
 ]
 FUNCTIONS = 70
@@ -76,10 +77,10 @@ class Maker:
         r = self.random
         if self.isa in (X86, X86_64):
             return [self.x86(function, near)]
-        kinds = (CALL, JUMP, BRANCH, BRANCH2, LITERAL)
+        kinds = (CALL, JUMP, BRANCH, BRANCH2, LITERAL, PAIR2)
         form = r.choice([form for form in slow_isa.FORMS[self.isa] if form.kind in kinds])
         data = self.insn(form)
-        return [self.put(form, data, function if form.kind in (CALL, JUMP) else near)]
+        return [self.put(form, data, function if form.kind in (CALL, JUMP, PAIR2) else near)]
 
     def x86(self, function, near):
         r = self.random

@@ -4,8 +4,8 @@
 WORD, RAM, CALL, JUMP, BRANCH, BRANCH2, LITERAL, PAIR, LOW, PAIR2, WORD8 = range(1, 12)
 
 THUMB, A32, AARCH64, XTENSA_CALL0, XTENSA, RISCV32, RISCV64, X86, X86_64, AVR, MIPS, MIPS_BE = range(1, 13)
-VIDEOCORE = 15
-SETS = [*range(14), VIDEOCORE]
+ARC, VIDEOCORE = 13, 14
+SETS = range(16)
 
 
 class Ref:
@@ -227,6 +227,20 @@ def mips_forms(form):
     ]
 
 
+ARC_FORMS = [
+    Form((0xf803, 0x0802), CALL, 4, pc_plus(0, 3), "s 9@2>2 10@22>11 4@16>21"),
+    Form((0xf803, 0x0800), CALL, 4, pc_plus(0, 3), "s 9@2>2 10@22>11"),
+    Form((0xf801, 0x0001), JUMP, 4, pc_plus(0, 3), "s 10@1>1 10@22>11 4@16>21"),
+    Form((0xf801, 0x0000), BRANCH, 4, pc_plus(0, 3), "s 10@1>1 10@22>11"),
+    Form((0xf801, 0x0801), BRANCH2, 4, pc_plus(0, 3), "s 7@1>1 1@31>8"),
+    Form((0xf800, 0xf800), CALL, 2, pc_plus(0, 3), "s 11@0>2"),
+    Form((0xfe00, 0xf600), None, 2, None, None),
+    Form((0xf800, 0xf000), BRANCH2, 2, pc_plus(0, 3), "s 9@0>1"),
+    Form((0xf800, 0xe800), BRANCH2, 2, pc_plus(0, 3), "s 7@0>1"),
+    Form((0xf800, 0xd000), LITERAL, 2, pc_plus(0, 3), "u 8@0>2"),
+    Form((0xf8ff, 0x70cf), PAIR2, 6, None, "u 16@32>0 16@16>16"),
+]
+
 VIDEOCORE_FORMS = [
     Form((0xf080, 0x9080), CALL, 4, pc_plus(0), "s 16@16>1 7@0>17 4@8>24"),
     Form((0xff80, 0x9e00), JUMP, 4, pc_plus(0), "s 16@16>1 7@0>17"),
@@ -244,7 +258,7 @@ VIDEOCORE_FORMS = [
 FORMS = {
     THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: WINDOWED_FORMS,
     RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:11], AVR: AVR_FORMS, MIPS: mips_forms(Form),
-    MIPS_BE: mips_forms(BigForm), VIDEOCORE: VIDEOCORE_FORMS,
+    MIPS_BE: mips_forms(BigForm), ARC: ARC_FORMS, VIDEOCORE: VIDEOCORE_FORMS,
 }
 
 
@@ -436,7 +450,7 @@ def xtensa_padding(view, phase):
 def step_of(isa, view, pc):
     """The sweep's step, and whether anything can be found here at all."""
     first = int.from_bytes(view[:2], "little")
-    if isa in (THUMB, RISCV32, RISCV64, AVR, VIDEOCORE) and pc % 2 != 0 or isa in (A32, AARCH64, MIPS, MIPS_BE) and pc % 4 != 0:
+    if isa in (THUMB, RISCV32, RISCV64, AVR, ARC, VIDEOCORE) and pc % 2 != 0 or isa in (A32, AARCH64, MIPS, MIPS_BE) and pc % 4 != 0:
         return 1, False
     if isa == THUMB:
         return 4 if first >= 0xe800 else 2, True
@@ -445,6 +459,8 @@ def step_of(isa, view, pc):
         if padding:
             return padding, False
         return 2 if 8 <= first & 15 <= 13 else 3, True
+    if isa == ARC:
+        return 4 if first < 0x4000 else 6 if ARC_FORMS[10].matches(view) else 2, True
     if isa == VIDEOCORE:
         return 2 if first < 0x8000 else 4 if first < 0xe000 else 6 if first < 0xf800 else 10, True
     if isa in (RISCV32, RISCV64):
@@ -456,7 +472,7 @@ def step_of(isa, view, pc):
 
 def scan(isa, view, pc, kinds, boundary, bits):
     """The step of the sweep, and the reference at the view's begin or None."""
-    if isa in (0, 13):
+    if isa in (0, 15):
         return 1, None
     step, possible = step_of(isa, view, pc)
     if not possible:
@@ -466,7 +482,7 @@ def scan(isa, view, pc, kinds, boundary, bits):
     else:
         form = first_match(FORMS[isa], view)
         kind = form.kind if form else None
-        always = isa in (A32, AARCH64, MIPS, MIPS_BE) or isa in (THUMB, VIDEOCORE) and form and form.length >= 4
+        always = isa in (A32, AARCH64, MIPS, MIPS_BE) or isa in (THUMB, ARC, VIDEOCORE) and form and form.length >= 4
         if not boundary and not always:
             form = None
     if form is None or not kind or kind == LOW or not kinds >> kind & 1:

@@ -95,6 +95,7 @@ static const char *const isa_words[KERF_ISA_COUNT] = {
     [KERF_ISA_MIPS32_BE] = "mips32-be",
     [KERF_ISA_BTF] = "btf",
     [KERF_ISA_WORDS] = "words",
+    [KERF_ISA_ARC] = "arc",
     [KERF_ISA_VIDEOCORE] = "videocore4",
 };
 

@@ -36,7 +36,7 @@ static uint32_t load(const struct kerf_forms *set, const uint8_t *p)
 /* Where the word lies that holds the fields: the last 4 bytes of longer instructions. */
 static uint8_t *fields_at(const struct kerf_form *f, uint8_t *p)
 {
-    return KERF_ISA_HAS_VIDEOCORE && f->len > 4 ? p + f->len - 4 : p;
+    return (KERF_ISA_HAS_ARC || KERF_ISA_HAS_VIDEOCORE) && f->len > 4 ? p + f->len - 4 : p;
 }
 
 #define HAS_AFTER (KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_AVR)

@@ -37,6 +37,10 @@ static const struct kerf_forms *set_of(unsigned isa)
     case KERF_ISA_AVR:
         return &kerf_forms_avr;
 #endif
+#if KERF_ISA_HAS_ARC
+    case KERF_ISA_ARC:
+        return &kerf_forms_arc;
+#endif
 #if KERF_ISA_HAS_VIDEOCORE
     case KERF_ISA_VIDEOCORE:
         return &kerf_forms_videocore;

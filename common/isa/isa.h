@@ -41,7 +41,10 @@ extern "C" {
 #ifndef KERF_ISA_HAS_MIPS
 #define KERF_ISA_HAS_MIPS 1
 #endif
-/* VideoCore IV: not on devices unless they ask for it. */
+/* ARC and VideoCore IV: not on devices unless they ask for it. */
+#ifndef KERF_ISA_HAS_ARC
+#define KERF_ISA_HAS_ARC (KERF_POS_BITS == 64)
+#endif
 #ifndef KERF_ISA_HAS_VIDEOCORE
 #define KERF_ISA_HAS_VIDEOCORE (KERF_POS_BITS == 64)
 #endif
@@ -74,10 +77,12 @@ enum kerf_isa_id {
     KERF_ISA_AVR = 10,
     KERF_ISA_MIPS32_LE = 11,
     KERF_ISA_MIPS32_BE = 12,
-    KERF_ISA_BTF = 13,   /* no instructions: type records, which regions of any set may hold (KERF_REF_RECORDS) */
-    KERF_ISA_WORDS = 14, /* neither: words of 8 bytes, or big-endian ones, which regions of any set may hold */
-    KERF_ISA_VIDEOCORE = 15,
-    KERF_ISA_COUNT = 16,
+    KERF_ISA_ARC = 13,
+    KERF_ISA_VIDEOCORE = 14,
+    KERF_ISA_BTF = 15, /* no instructions: type records, which regions of any set may hold (KERF_REF_RECORDS) */
+    KERF_ISA_WORDS =
+        16, /* neither: words of 8 bytes, or big-endian ones, which regions of any set may hold; no region says 16 */
+    KERF_ISA_COUNT = 17,
 };
 
 /* Which of them this build decodes: bit (1 << enum kerf_isa_id). */
@@ -88,8 +93,8 @@ enum kerf_isa_id {
      KERF_ISA_HAS_RISCV * (1u << KERF_ISA_RISCV32 | 1u << KERF_ISA_RISCV64) |                                          \
      KERF_ISA_HAS_X86 * (1u << KERF_ISA_X86 | 1u << KERF_ISA_X86_64) | KERF_ISA_HAS_AVR * (1u << KERF_ISA_AVR) |       \
      KERF_ISA_HAS_MIPS * (1u << KERF_ISA_MIPS32_LE | 1u << KERF_ISA_MIPS32_BE) |                                       \
-     KERF_ISA_HAS_VIDEOCORE * (1u << KERF_ISA_VIDEOCORE) | KERF_ISA_HAS_BTF * (1u << KERF_ISA_BTF) |                   \
-     KERF_ISA_HAS_WORDS * (1u << KERF_ISA_WORDS))
+     KERF_ISA_HAS_ARC * (1u << KERF_ISA_ARC) | KERF_ISA_HAS_VIDEOCORE * (1u << KERF_ISA_VIDEOCORE) |                   \
+     KERF_ISA_HAS_BTF * (1u << KERF_ISA_BTF) | KERF_ISA_HAS_WORDS * (1u << KERF_ISA_WORDS))
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
