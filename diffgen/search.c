@@ -9,6 +9,8 @@
 #define ROUNDS_LARGE 2u  /* for large images, where nothing is measured: that gains nothing */
 #define SPLIT_MARGIN 32u /* a split that falls behind by one in this many is given up */
 #define SPLITS_MAX 8u
+#define ENOUGH 128u       /* a round that gains less than one in so many is the last one, */
+#define ENOUGH_SMALL 256u /* of the levels that try hardest */
 
 void kerf_plan_free(struct kerf_plan *p)
 {
@@ -248,6 +250,7 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
     unsigned rounds = s->effort->rounds;
     unsigned most = s->w->large ? ROUNDS_LARGE : ROUNDS_MAX;
     unsigned measured = measured_rounds(s, plan);
+    unsigned enough = s->effort->rounds < 4 ? ENOUGH : ENOUGH_SMALL;
     kerf_err err = KERF_OK;
 
     for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
@@ -255,7 +258,7 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
 
         kerf_search_tell(s->w, "planning", i, rounds);
         err = kerf_search_round(s, plan, &last, i < measured);
-        if ((i > 0 && plan->encoding.total > before - before / 256) || kerf_search_is_noise(s, plan)) {
+        if ((i > 0 && plan->encoding.total > before - before / enough) || kerf_search_is_noise(s, plan)) {
             break;
         }
         /* While a round gains that much, the next is worth its time. */
