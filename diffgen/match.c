@@ -15,6 +15,7 @@
 #define PACKED_PAD 8u            /* bytes behind the last one of a packed suffix array: it is read eight at a time */
 #define MATCH_MIN 4              /* bytes of a match that is worth a segment */
 #define MIN_GAIN 8               /* a new match must be better than the running one by more than this many bytes */
+#define HOLD 8                   /* quick: a match that is not better holds for one in so many of its bytes */
 
 /*
  * Plans ask where new changed, round for round the same places: pages of new, made when they are asked for. Threads that
@@ -360,7 +361,7 @@ static void share_overlap(const struct greedy *g, ptrdiff_t scan, ptrdiff_t pos,
     *backward -= best_at;
 }
 
-kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segments)
+kerf_err kerf_match_greedy(const struct kerf_work *w, bool quick, struct kerf_segments *segments)
 {
     struct greedy g = {w->old_side.masked_of_all,
                        w->new_side.masked_of_all,
@@ -376,9 +377,17 @@ kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segm
     while (scan < g.n_len) {
         ptrdiff_t old_score = 0;
         ptrdiff_t scored = scan += len;
+        ptrdiff_t held = 0;
 
         for (; scan < g.n_len; scan++) {
-            len = (ptrdiff_t)kerf_match_longest(w, (size_t)scan, &pos);
+            if (held > 0) {
+                held--;
+                len--;
+                pos++;
+            } else {
+                len = (ptrdiff_t)kerf_match_longest(w, (size_t)scan, &pos);
+                held = quick ? len / HOLD : 0;
+            }
             for (; scored < scan + len; scored++) {
                 ptrdiff_t at = scored + g.last_offset;
 

@@ -265,7 +265,7 @@ static kerf_err plan_greedy(struct kerf_search *s, struct kerf_plan *plan)
     kerf_err err = kerf_match_prepare(s->w);
 
     if (err == KERF_OK) {
-        err = kerf_match_greedy(s->w, &plan->segments);
+        err = kerf_match_greedy(s->w, s->effort->rounds == 0, &plan->segments);
         kerf_match_thin(s->w);
     }
     if (err == KERF_OK && s->effort->rounds > 0) {

@@ -323,7 +323,8 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
  * remembered, where there is memory for it; threads may ask at the same time.
  */
 uint32_t kerf_match_at(const struct kerf_work *w, size_t new_pos);
-KERF_MUST_USE kerf_err kerf_match_greedy(const struct kerf_work *w, struct kerf_segments *segments);
+/* `quick`: matches are looked for again only some bytes further on, which costs nothing where no plan by cost follows. */
+KERF_MUST_USE kerf_err kerf_match_greedy(const struct kerf_work *w, bool quick, struct kerf_segments *segments);
 KERF_MUST_USE kerf_err kerf_segments_add(struct kerf_segments *segments, const struct kerf_segment *segment);
 
 /* --- addrmap.c: the address map that serves the references of a plan best, at most `cap` entries. --- */
