@@ -230,14 +230,13 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
         kerf_addr reach = ram ? KERF_POS_MAX - 1 : word ? WORD_REACH : 0;
         struct found found = nearest_learned(run, target & ~(kerf_addr)1);
 
-        if (!ram) {
+        /* Keys are even, so that of RAM nothing is out of reach. */
+        shift = found.shift;
+        pr->slot = (uint16_t)found.slot;
+        pr->source = found.distance == 0 ? SOURCE_EXACT : found.distance <= WORD_REACH ? SOURCE_NEAR : SOURCE_NONE;
+        if (found.distance > reach) {
             pr->source = SOURCE_MAP;
             shift = map_shift(run, target);
-        }
-        if (found.distance <= reach) {
-            shift = found.shift;
-            pr->slot = (uint16_t)found.slot;
-            pr->source = found.distance == 0 ? SOURCE_EXACT : found.distance <= WORD_REACH ? SOURCE_NEAR : SOURCE_NONE;
         }
     }
     pr->target = kerf_run_addr(run, target + (kerf_addr)shift);
@@ -342,12 +341,9 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
 {
     kerf_addr at = view->pc | (anywhere ? 0 : kerf_run_new_addr(run, run->c->new_pos));
 
-#if KERF_ENCODER
-    if ((at & 3) != 0) {
-        return false; /* sooner */
-    }
-#endif
-    if (!kerf_word_read(view, ref) || (at & (ref->len - 1u)) != 0 || kerf_run_addr(run, ref->target) != ref->target) {
+    /* Of 8 bytes or of 4; that it is a multiple of 4 comes first, so that few are read. */
+    if ((at & 3) != 0 || !kerf_word_read(view, ref) || (KERF_ISA_HAS_WORDS && (at & (ref->len - 1u)) != 0) ||
+        kerf_run_addr(run, ref->target) != ref->target) {
         return false;
     }
     if (!in_image(run, ref->target)) {
