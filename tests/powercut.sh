@@ -5,7 +5,7 @@
 #                             files and block devices (tests/filecut.c)
 #
 # The pairs are releases of the demo firmware (tests/demo/firmware, over 100 KB of Thumb-2), built here: a small change and a
-# new feature; in two slots, in place, and in a slot that is larger than the images, where old bytes are kept behind them; on a
+# new feature; in two slots, in place, and in a slot that is larger than the images, where old bytes are kept behind them (the new feature, its halves swapped); on a
 # device that is new or (used) was updated before, and is cut while it forgets that. Where marks are smaller than a page, all of them are cut. It takes long, so it is done in parts, JOBS (2) at a time; what each part printed is kept in
 # BUILD/powercut, and a part that is done, with the same programs and images, is not done again: run it again to go on. Environment:
 #
@@ -27,7 +27,9 @@ for new in 2 3; do
     "$build/bin/kerf-diff" -q "$@" -o "$dir/two-$new.krf"
     "$build/bin/kerf-diff" -q --in-place sector=4096,scratch=2 "$@" -o "$dir/one-$new.krf"
 done
-"$build/bin/kerf-diff" -q --in-place sector=4096,scratch=1,slot=163840 "$@" -o "$dir/beyond-3.krf"
+# Its halves change places, so that old bytes must be kept.
+{ tail -c +61441 "$2" && head -c 61440 "$2"; } >"$dir/halves.bin"
+"$build/bin/kerf-diff" -q --in-place sector=4096,scratch=1,slot=163840 "$1" "$dir/halves.bin" -o "$dir/beyond-3.krf"
 "$build/bin/kerf-diff" info "$dir/beyond-3.krf" | grep -q 'sectors of the slot behind the images' || {
     echo "nothing is kept behind the images: this is no test of it" >&2
     exit 1
@@ -37,8 +39,10 @@ done
 flash() {
     new=$1 kind=${2#used-} used=$2
     shift 2
+    image=$dir/terminal-$new.bin
+    [ "$kind" != beyond ] || image=$dir/halves.bin
     [ "$used" = "$kind" ] || set -- "$@" "earlier=$dir/$kind-2.krf" "from=$dir/terminal-1.bin"
-    echo "$build/tests/powercut $dir/terminal-$((new - 1)).bin $dir/terminal-$new.bin $dir/$kind-$new.krf $*"
+    echo "$build/tests/powercut $dir/terminal-$((new - 1)).bin $image $dir/$kind-$new.krf $*"
 }
 
 # shellcheck disable=SC2086,SC2091 # what flash prints is what is to be run; a case is two words
