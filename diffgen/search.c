@@ -10,7 +10,9 @@
 #define SPLIT_MARGIN 32u /* a split that falls behind by one in this many is given up */
 #define SPLITS_MAX 8u
 #define ENOUGH 128u       /* a round that gains less than one in so many is the last one, */
-#define ENOUGH_SMALL 256u /* of the levels that try hardest */
+#define ENOUGH_SMALL 256u /* of the levels that try hardest, */
+#define ENOUGH_NEW 1024u  /* where much is copied from new: such plans take longer to settle, */
+#define ROUNDS_NEW 2u     /* and so many rounds more */
 
 void kerf_plan_free(struct kerf_plan *p)
 {
@@ -253,6 +255,10 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
     unsigned enough = s->effort->rounds < 4 ? ENOUGH : ENOUGH_SMALL;
     kerf_err err = KERF_OK;
 
+    if (measured > 1 && rounds > 2) {
+        rounds += ROUNDS_NEW;
+        enough = ENOUGH_NEW;
+    }
     for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
         kerf_cost before = plan->encoding.total;
 
