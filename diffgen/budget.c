@@ -9,6 +9,7 @@
 #define MIB ((uint64_t)1 << 20)
 #define PROGRAM (9 * MIB) /* the program, its libraries, and small tables */
 #define PLANNER (6 * MIB) /* a planner without what grows with the images: hash tables, nodes, segments */
+#define HALF (2 * MIB)    /* of the second planner where two make half of a plan each, without its window */
 #define SUFFIX_EXTRA (MIB / 2)
 #define LZ_BYTE 8u          /* of memory for each byte of new that is looked back at */
 #define LZ_LEAST (1u << 18) /* bytes of new that are looked back at, at least, */
@@ -38,18 +39,24 @@ static uint64_t scanned(const struct kerf_work *w, uint64_t refs)
     return both + copies + both * 5 / 16 + (w->image.region_count == 0 ? 0 : both + w->old_side.len + REF_BYTES * refs);
 }
 
+/* Memory for each byte of new that is looked back at: plans of large images are made in two halves. */
+static uint64_t window_byte(const struct kerf_work *w)
+{
+    return w->large ? 2 * LZ_BYTE : LZ_BYTE;
+}
+
 /* What there must be at least. `refs`, `old_refs`: references of both images, of old. */
 static uint64_t least(const struct kerf_work *w, bool plans, uint64_t refs, uint64_t old_refs)
 {
     uint64_t both = (uint64_t)w->old_side.len + w->new_side.len;
     /* Segments and payloads of several plans, and what lies between them. */
-    uint64_t plan_bytes = w->large ? both / 8 : 0;
+    uint64_t plan_bytes = w->large ? both / 16 : 0;
     /* For several budgets of RAM literal costs are kept twice more, and what each learns of old is its own. */
     uint64_t budgets = w->large ? 0 : 2 * (uint64_t)w->new_side.len + (w->image.region_count > 0 ? w->old_side.len : 0);
 
     return PROGRAM + scanned(w, refs) + INDEX_LEAST + w->old_side.len / 256 +
-           (plans ? w->new_side.len + w->new_side.len / 32 + plan_bytes + budgets + PLANNER + MAPPED_BYTES * old_refs +
-                        (uint64_t)LZ_LEAST * LZ_BYTE
+           (plans ? w->new_side.len + w->new_side.len / 32 + plan_bytes + budgets + PLANNER + (w->large ? HALF : 0) +
+                        MAPPED_BYTES * old_refs + (uint64_t)LZ_LEAST * window_byte(w)
                   : 0);
 }
 
@@ -122,7 +129,7 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
     uint64_t limit = limit_of(w);
     /* A window of new to look back at, and matches of one byte of new in eight, if that is not too much. */
     uint64_t window = old_len == 0 || new_len < LZ_MOST ? new_len : LZ_MOST;
-    uint64_t wanted = window * LZ_BYTE + new_len / 8 * MATCH_BYTES;
+    uint64_t wanted = window * window_byte(w) + new_len / 8 * MATCH_BYTES;
     uint64_t both = old_len + new_len;
     uint64_t scan = both + both * 5 / 16 + old_len + REF_BYTES * refs; /* of another set of kinds */
     uint64_t left = limit < fixed ? 0 : limit - fixed;
@@ -133,7 +140,7 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
     b->index = INDEX_LEAST + old_len / 256 + take(&left, choose_suffixes(w, limit, refs, left, wanted));
     b->lz_window = (size_t)new_len;
     if (w->order == NULL) {
-        b->lz_window = LZ_LEAST + (size_t)(take(&left, window * LZ_BYTE) / LZ_BYTE);
+        b->lz_window = LZ_LEAST + (size_t)(take(&left, window * window_byte(w)) / window_byte(w));
     }
     /* Another set in place of the first: what is masked for it, and where it has no references. */
     b->sets = w->image.region_count > 0 && take_all(&left, 2 * both);
@@ -141,7 +148,7 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
     b->keep_scans = w->image.region_count == 0 || (b->sets && take_all(&left, SCANS * scan));
 
     /* What one more thread takes: its scan is there; a planner, literal costs, what it learns about old. */
-    uint64_t one = PLANNER + mapped + (uint64_t)b->lz_window * LZ_BYTE + new_len + old_len;
+    uint64_t one = PLANNER + mapped + (uint64_t)b->lz_window * window_byte(w) + new_len + old_len;
 
     b->jobs = 1;
     while (b->keep_scans && b->jobs < w->options->jobs && left >= one) {

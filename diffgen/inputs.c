@@ -6,6 +6,7 @@
 
 #include "common/host/file.h"
 #include "common/isa/isa.h"
+#include "diffgen/kerf_diff.h"
 
 static kerf_err flatten(struct kerf_input *in, size_t max_len, struct kerf_why *why)
 {
@@ -103,6 +104,12 @@ static kerf_err read_input(struct kerf_input *in, size_t max_len, struct kerf_wh
     in->hint.isa = KERF_ISA_COUNT;
     if (in->path != NULL) {
         err = kerf_file_read(in->path, max_len, &in->image, &in->len, why);
+        if (err == KERF_ERR_SPACE && max_len < KERF_DIFF_IMAGE_MAX) {
+            kerf_why_set(why,
+                         "'%s' is larger than --memory, %zu bytes, and both images are held in memory: give at least a "
+                         "third more than their sizes together",
+                         in->path, max_len);
+        }
     }
     if (err == KERF_OK && in->path != NULL && in->flatten) {
         err = flatten(in, max_len, why);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "diffgen/lz.h"
-#include "diffgen/work.h"
+#include "diffgen/plan_part.h"
 
 #define STATES_MAX 40
 #define RECENT_MAX 6  /* distances of states that were dropped a while ago: worth another try */
@@ -52,8 +52,8 @@ struct node {
 struct planner {
     struct kerf_work *w;
     const struct kerf_prices *prices;
-    const uint32_t *mapped; /* for each old reference, the target that the map predicts */
-    struct kerf_map by_new; /* the map's entries in the order of new */
+    const uint32_t *mapped;        /* for each old reference, the target that the map predicts */
+    const struct kerf_map *by_new; /* the map's entries in the order of new */
     struct node *nodes;
     size_t node_count, node_cap;
     struct state states[2 * STATES_MAX + 16];
@@ -312,7 +312,7 @@ static void offer_old(struct planner *p, size_t n, const struct state *best)
     struct kerf_work *w = p->w;
     const struct node *node = &p->nodes[best->node];
     int64_t by_map = 0;
-    bool mapped = kerf_addrmap_distance(w, &p->by_new, n, &by_map);
+    bool mapped = kerf_addrmap_distance(w, p->by_new, n, &by_map);
 
     uint32_t match = kerf_match_at(w, n);
 
@@ -651,22 +651,24 @@ static kerf_err collect(struct planner *p, struct kerf_segments *segments)
     return err;
 }
 
-static kerf_err open_tables(struct planner *p, const struct kerf_map *map, const struct kerf_segments *before,
-                            uint32_t **mapped)
+static kerf_err open_lz(struct planner *p, size_t start)
 {
     struct kerf_work *w = p->w;
-    size_t new_len = w->new_side.len;
+    size_t window = w->budget.lz_window;
+    struct kerf_lz_match found[KERF_LZ_FOUND];
 
-    *mapped = malloc((w->old_side.ref_count + 1) * sizeof **mapped);
+    if (w->options->no_new) {
+        return KERF_OK;
+    }
     /* In place new is not made from its start to its end, so nothing may be forgotten. */
-    p->lz = w->options->no_new ? NULL : kerf_lz_open(w->new_side.bytes, new_len, w->budget.lz_window);
-    if (*mapped == NULL || (p->lz == NULL && !w->options->no_new)) {
+    p->lz = kerf_lz_open(w->new_side.bytes, w->new_side.len, window);
+    if (p->lz == NULL) {
         return KERF_ERR_RAM;
     }
-    kerf_err err = kerf_addrmap_targets(w, map, before, *mapped);
-
-    p->mapped = *mapped;
-    return err == KERF_OK ? kerf_addrmap_sort(w, map, &p->by_new) : err;
+    for (size_t n = start > window ? start - window : 0; n < start; n += SURE_STEP) {
+        (void)kerf_lz_find(p->lz, n, found);
+    }
+    return KERF_OK;
 }
 
 /* Is the source that surely goes on still among the states? It may have become too dear: its references are all wrong. */
@@ -764,35 +766,28 @@ static kerf_err walk_runs(struct planner *p)
     return err;
 }
 
-kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices, const struct kerf_map *map,
-                           const struct kerf_segments *before, struct kerf_segments *segments)
+kerf_err kerf_plan_part(const struct kerf_plan_part *part, struct kerf_segments *segments)
 {
     struct planner *p = calloc(1, sizeof *p);
-    uint32_t *mapped = NULL;
 
     if (p == NULL) {
         return KERF_ERR_RAM;
     }
-    p->w = w;
-    p->prices = prices;
-    p->run_end = w->new_side.len;
-    kerf_err err = open_tables(p, map, before, &mapped);
+    p->w = part->w;
+    p->prices = part->prices;
+    p->mapped = part->mapped;
+    p->by_new = part->by_new;
+    p->run_end = part->end;
+    p->states[0] = (struct state){.node = NO_NODE, .new_pos = (uint32_t)part->start, .source = SOURCE_LITERAL};
+    p->state_count = 1;
+    kerf_err err = open_lz(p, part->start);
 
     if (err == KERF_OK) {
-        p->states[0] = (struct state){.node = NO_NODE, .source = SOURCE_LITERAL};
-        p->state_count = 1;
-        err = p->no_memory ? KERF_ERR_RAM : KERF_OK;
-    }
-    if (err == KERF_OK && w->order != NULL) {
-        err = walk_runs(p);
-    } else if (err == KERF_OK) {
-        err = walk(p, 0);
+        err = p->w->order != NULL ? walk_runs(p) : walk(p, part->start);
     }
     if (err == KERF_OK) {
         err = collect(p, segments);
     }
-    free(mapped);
-    free(p->by_new.list);
     kerf_lz_close(p->lz);
     free(p->nodes);
     free(p);

@@ -6,7 +6,8 @@
 #include "diffgen/tasks.h"
 
 #define ROUNDS_MAX 12u
-#define ROUNDS_LARGE 2u  /* for large images, where nothing is measured: that gains nothing */
+#define ROUNDS_LARGE                                                                                                   \
+    2u /* for large images, where nothing is measured: that gains nothing, and where one tells little */
 #define SPLIT_MARGIN 32u /* a split that falls behind by one in this many is given up */
 #define SPLITS_MAX 8u
 #define ENOUGH 128u       /* a round that gains less than one in so many is the last one, */
@@ -249,8 +250,8 @@ static unsigned measured_rounds(const struct kerf_search *s, const struct kerf_p
 kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
 {
     struct kerf_plan last = {0};
-    unsigned rounds = s->effort->rounds;
     unsigned most = s->w->large ? ROUNDS_LARGE : ROUNDS_MAX;
+    unsigned rounds = s->w->large ? ROUNDS_LARGE : s->effort->rounds;
     unsigned measured = measured_rounds(s, plan);
     unsigned enough = s->effort->rounds < 4 ? ENOUGH : ENOUGH_SMALL;
     kerf_err err = KERF_OK;

@@ -344,7 +344,7 @@ KERF_MUST_USE kerf_err kerf_addrmap_sort(const struct kerf_work *w, const struct
 /* The distance old position - new position that the map gives for new_pos; false: none. */
 bool kerf_addrmap_distance(const struct kerf_work *w, const struct kerf_map *sorted, size_t new_pos, int64_t *distance);
 
-/* --- plan.c: segments by estimated cost; `before`: those that the prices and the map come from. --- */
+/* --- plan_parts.c, plan.c: segments by estimated cost; `before`: those that the prices and the map come from. --- */
 KERF_MUST_USE kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices,
                                          const struct kerf_map *map, const struct kerf_segments *before,
                                          struct kerf_segments *segments);

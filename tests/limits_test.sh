@@ -83,6 +83,23 @@ mv delta delta.1
 "$diff" -q old new -o delta.2 --memory 28M -2 -j 4
 cmp -s delta.1 delta.2 || complain "--memory 28M: -j changes the delta"
 
+# Images that are planned in two halves.
+mv old half.old
+mv new half.new
+cat half.old half.new >old
+cat half.new half.old >new
+for jobs in 1 3; do
+    peak -j $jobs
+    checks=$((checks + 1))
+    [ "$plain" -gt 12000000 ] || [ "$bytes" -le $((5 * ($(size old) + $(size new)) + 64000000)) ] ||
+        complain "two halves: $bytes bytes of memory by default"
+    mv delta delta.$jobs
+done
+checks=$((checks + 1))
+cmp -s delta.1 delta.3 || complain "two halves: -j changes the delta"
+mv half.old old
+mv half.new new
+
 # Too little is said, with what would do; and that does.
 checks=$((checks + 1))
 "$diff" -q old new -o delta --memory 8M 2>err

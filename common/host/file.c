@@ -22,6 +22,13 @@ static kerf_err no_memory(struct kerf_why *why)
     return KERF_ERR_RAM;
 }
 
+static kerf_err too_large(const char *path, size_t max_len, struct kerf_why *why)
+{
+    kerf_why_set(why, "'%s' is larger than %zu bytes, the most this can be: check that it is the right file", path,
+                 max_len);
+    return KERF_ERR_SPACE;
+}
+
 /* Reads fd to its end, with `hint` bytes expected. */
 static kerf_err read_all(int fd, const char *path, size_t hint, size_t max_len, uint8_t **data, size_t *len,
                          struct kerf_why *why)
@@ -59,10 +66,8 @@ static kerf_err read_all(int fd, const char *path, size_t hint, size_t max_len, 
         }
         n += (size_t)got;
         if (n > max_len) {
-            kerf_why_set(why, "'%s' is larger than %zu bytes, the most this can be: check that it is the right file",
-                         path, max_len);
             free(buf);
-            return KERF_ERR_SPACE;
+            return too_large(path, max_len, why);
         }
     }
     memset(buf + n, 0, KERF_FILE_PAD);
@@ -88,7 +93,7 @@ kerf_err kerf_file_read(const char *path, size_t max_len, uint8_t **data, size_t
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
         hint = (uint64_t)st.st_size < SIZE_MAX / 2 ? (size_t)st.st_size : 0;
     }
-    err = read_all(fd, path, hint, max_len, data, len, why);
+    err = hint > max_len ? too_large(path, max_len, why) : read_all(fd, path, hint, max_len, data, len, why);
     (void)close(fd);
     return err;
 }

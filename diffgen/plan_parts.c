@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plans of large images are made in two halves, which two threads may do at the same time. The halves meet inside of a long copy
+ * from old, so that hardly anything is lost; where they meet depends on the images alone.
+ */
+#include <string.h>
+
+#include "diffgen/plan_part.h"
+#include "diffgen/tasks.h"
+
+#define PARTS 2
+#define CUT_LEN 1024u /* bytes of a segment that may be cut, */
+#define CUT_TRIES 256 /* one of so many */
+#define CUT_EQUAL 64u /* bytes that are as in old on both sides of the cut */
+#define CUT_STEP 16u  /* places that are looked at are that far apart */
+
+/* The work of planning, roughly: literals and the ends of segments take it, not what goes on. */
+static uint64_t work_of(const struct kerf_segment *s, kerf_pos end)
+{
+    return s->new_pos - end + 48 + s->len / 16;
+}
+
+/* A place inside of the segment; 0: none. */
+static size_t cut_in(const struct kerf_work *w, const struct kerf_segment *s)
+{
+    for (size_t at = s->len / 2; at + CUT_EQUAL < s->len; at += CUT_STEP) {
+        size_t n = (size_t)s->new_pos + at;
+        size_t o = (size_t)s->src_pos + at;
+
+        if (!kerf_side_inside(&w->new_side, n) && !kerf_side_inside(&w->old_side, o) &&
+            memcmp(w->new_side.masked + n - CUT_EQUAL, w->old_side.masked + o - CUT_EQUAL, (size_t)2 * CUT_EQUAL) ==
+                0) {
+            return n;
+        }
+    }
+    return 0;
+}
+
+/* Where the halves meet; 0: there is one part. */
+static size_t cut(const struct kerf_work *w, const struct kerf_segments *before)
+{
+    uint64_t all = 0;
+    uint64_t sum = 0;
+    kerf_pos end = 0;
+    unsigned tries = 0;
+
+    if (!w->large || w->order != NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i < before->count; i++) {
+        all += work_of(&before->list[i], end);
+        end = before->list[i].new_pos + before->list[i].len;
+    }
+    end = 0;
+    for (size_t i = 0; i < before->count && tries < CUT_TRIES; i++) {
+        const struct kerf_segment *s = &before->list[i];
+
+        sum += work_of(s, end);
+        end = s->new_pos + s->len;
+        if (sum < all / 2) {
+            continue;
+        }
+        size_t at = s->from_new || s->len < CUT_LEN ? 0 : cut_in(w, s);
+
+        if (at > 0) {
+            return at;
+        }
+        tries++;
+    }
+    return 0;
+}
+
+struct parts {
+    struct kerf_plan_part list[PARTS];
+    struct kerf_segments segments[PARTS];
+    kerf_err err[PARTS];
+};
+
+static void plan_one(void *ctx, unsigned index)
+{
+    struct parts *p = ctx;
+
+    p->err[index] = kerf_plan_part(&p->list[index], &p->segments[index]);
+}
+
+/* Adds to the plan what the next part has. */
+static kerf_err join(const struct kerf_segments *part, struct kerf_segments *segments)
+{
+    kerf_err err = KERF_OK;
+
+    for (size_t i = 0; err == KERF_OK && i < part->count; i++) {
+        const struct kerf_segment *s = &part->list[i];
+        struct kerf_segment *last = segments->count > 0 ? &segments->list[segments->count - 1] : NULL;
+
+        if (last != NULL && last->from_new == s->from_new && last->new_pos + last->len == s->new_pos &&
+            last->src_pos + last->len == s->src_pos) {
+            last->len += s->len;
+        } else {
+            err = kerf_segments_add(segments, s);
+        }
+    }
+    return err;
+}
+
+kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices, const struct kerf_map *map,
+                           const struct kerf_segments *before, struct kerf_segments *segments)
+{
+    uint32_t *mapped = malloc((w->old_side.ref_count + 1) * sizeof *mapped);
+    struct kerf_map by_new = {0};
+    struct parts p = {0};
+    size_t at = cut(w, before);
+    kerf_err err = mapped == NULL ? KERF_ERR_RAM : kerf_addrmap_targets(w, map, before, mapped);
+
+    if (err == KERF_OK) {
+        err = kerf_addrmap_sort(w, map, &by_new);
+    }
+    for (unsigned i = 0; i < PARTS; i++) {
+        p.list[i] = (struct kerf_plan_part){w,       prices,          mapped,
+                                            &by_new, i == 0 ? 0 : at, i == 0 && at > 0 ? at : w->new_side.len};
+    }
+    if (err == KERF_OK) {
+        kerf_tasks_run(w->options->jobs, at > 0 ? PARTS : 1, plan_one, &p);
+        err = p.err[0] != KERF_OK ? p.err[0] : p.err[1];
+    }
+    segments->count = 0;
+    for (unsigned i = 0; err == KERF_OK && i < PARTS; i++) {
+        err = join(&p.segments[i], segments);
+        free(p.segments[i].list);
+        p.segments[i].list = NULL;
+    }
+    for (unsigned i = 0; i < PARTS; i++) {
+        free(p.segments[i].list);
+    }
+    free(mapped);
+    free(by_new.list);
+    return err;
+}
