@@ -291,6 +291,28 @@ static void mark_likely(const struct source *s, struct tables *t)
     }
 }
 
+/* Forgets the words that no image that begins in a likely page reaches. */
+static void drop_unlikely(const struct source *s, struct tables *t)
+{
+    size_t reach = (s->len >> PAGE_BITS) + 2;
+    size_t last = SIZE_MAX; /* likely page */
+    size_t kept = 0;
+
+    if (s->wide) {
+        return;
+    }
+    for (size_t p = 0; p < PAGES; p++) {
+        last = (t->likely[p / 64] >> (p % 64) & 1) != 0 ? p : last;
+        t->counts[p] = last != SIZE_MAX && p - last < reach;
+    }
+    for (size_t i = 0; i < t->word_count; i++) {
+        if (t->counts[t->words[i] >> PAGE_BITS] != 0) {
+            t->words[kept++] = t->words[i];
+        }
+    }
+    t->word_count = kept;
+}
+
 /* Is an address, of a word less a start, one to count? */
 static bool is_likely(const struct tables *t, uint64_t base)
 {
@@ -377,16 +399,19 @@ static void collect(const struct source *s, struct tables *t, const struct rules
 static void elect(const struct source *s, struct tables *t, const struct rules *rules, struct candidate best[2])
 {
     size_t starts = t->start_count;
-    size_t words = t->word_count;
     uint32_t top[TOP] = {0};
 
     best[0] = best[1] = (struct candidate){0, 0};
     if (starts == 0) {
         return;
     }
+    mark_likely(s, t);
+    drop_unlikely(s, t);
+
+    size_t words = t->word_count;
+
     group(t->starts, starts, rules->granule, t->scratch, t->start_first);
     group(t->words, words, rules->granule, t->scratch, t->word_first);
-    mark_likely(s, t);
     t->count_bits = table_bits(4 * (uint64_t)words * starts / rules->granule, MAX_COUNT_BITS);
     memset(t->counts, 0, sizeof t->counts[0] << t->count_bits);
     count_pairs(t, rules->granule);
