@@ -244,7 +244,7 @@ static unsigned measured_rounds(const struct kerf_search *s, const struct kerf_p
     if (s->w->large) {
         return 0;
     }
-    return s->w->old_side.len == 0 || plan->encoding.total > s->w->new_side.len * 8 * KERF_BIT / 2 ? 2 : 1;
+    return s->w->old_side.len == 0 || plan->encoding.total > s->w->new_side.len * 8 * KERF_BIT / 2 ? 3 : 1;
 }
 
 kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
@@ -265,7 +265,9 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
 
         kerf_search_tell(s->w, "planning", i, rounds);
         err = kerf_search_round(s, plan, &last, i < measured);
-        if ((i > 0 && plan->encoding.total > before - before / enough) || kerf_search_is_noise(s, plan)) {
+        /* What was measured in a round is known to the next alone. */
+        if ((i > 0 && i >= measured && plan->encoding.total > before - before / enough) ||
+            kerf_search_is_noise(s, plan)) {
             break;
         }
         /* While a round gains that much, the next is worth its time. */
