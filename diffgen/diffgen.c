@@ -67,13 +67,20 @@ static void hash_images(void *ctx)
     }
 }
 
+static uint8_t wide_flag(const struct kerf_work *w)
+{
+    bool wide = w->options->wide || w->old_side.len > UINT32_MAX || w->new_side.len > UINT32_MAX;
+
+    return wide ? KERF_FLAG_WIDE : 0;
+}
+
 static kerf_err fill_header(const struct kerf_work *w, uint64_t ram, struct kerf_header *header)
 {
     memset(header, 0, sizeof *header);
     header->codec = KERF_CODEC_NATIVE;
     header->old_size = w->old_side.len;
     header->new_size = w->new_side.len;
-    header->flags = (uint8_t)(w->options->no_new ? 0 : KERF_FLAG_READS_NEW);
+    header->flags = (uint8_t)(wide_flag(w) | (w->options->no_new ? 0 : KERF_FLAG_READS_NEW));
     if (w->options->in_place) {
         header->flags |= KERF_FLAG_IN_PLACE;
         header->scratch = w->options->scratch;
@@ -246,7 +253,7 @@ static kerf_err make_lzma2(struct kerf_work *w, uint64_t ram, struct hashing *ha
     uint64_t most = ram - (uint64_t)(kerf_header_workspace(header) - kerf_codec_workspace(header) - header->chunk_size);
 
     header->codec = KERF_CODEC_LZMA2;
-    header->flags = 0;
+    header->flags = wide_flag(w);
     header->chunk_size = kerf_chunk_size_floor((uint32_t)(most < KERF_CHUNK_MAX ? most : KERF_CHUNK_MAX));
     memset(&header->model, 0, sizeof header->model);
     if (err == KERF_OK) {

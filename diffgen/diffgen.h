@@ -40,6 +40,7 @@ struct kerf_diff_options {
     uint16_t scratch, group; /* sectors of scratch, and of a checkpoint group (1 .. scratch; 0: whatever is best) */
     uint64_t slot;           /* bytes of the slot; 0: not known */
     bool no_new;             /* true: the decoder must not read back new */
+    bool wide;               /* positions have 64 bits, where 32 would do, too: for tests */
     const char *isa; /* hint: name of the ISA (kerf_isa_name); NULL: found from the images. "none": no references */
     bool base_known; /* hint: both images are loaded at `base` */
     uint64_t base;

@@ -203,10 +203,37 @@ static void any_edit_can_be_made_in_one_slot(void **state)
     free(edited);
 }
 
+/* As images over 4 GiB have. */
+static void positions_of_64_bits(void **state)
+{
+    uint8_t *edited = malloc(LEN_CAP);
+
+    (void)state;
+    assert_non_null(edited);
+    for (uint32_t seed = 1; seed <= 12; seed++) {
+        struct kerf_diff_options options = {.codec = -1, .wide = true};
+        struct kerf_header h;
+        uint8_t *made;
+        size_t made_len;
+        size_t edited_len = edit(edited, old_image, 8000, seed);
+
+        options.level = seed % 4 == 0 ? 1 : 6;
+        options.ram = (uint64_t)KERF_DIFF_RAM_MIN << seed % 6;
+        assert_int_equal(
+            kerf_diff_create(old_image, seed % 3 == 0 ? 0 : 8000, edited, edited_len, &options, &made, &made_len, NULL),
+            KERF_OK);
+        assert_int_equal(kerf_header_parse(made, made_len, &h), KERF_OK);
+        assert_true((h.flags & KERF_FLAG_WIDE) != 0);
+        free(made);
+    }
+    free(edited);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_edit_can_be_made_in_one_slot),
+        cmocka_unit_test(positions_of_64_bits),
         cmocka_unit_test(any_pieces_and_pages_give_the_new_image),
         cmocka_unit_test(a_delta_for_2_kib_fits_into_2_kib),
         cmocka_unit_test(every_flipped_bit_is_survived_by_the_decoder),
