@@ -148,14 +148,9 @@ enum {
     OPT_FULL = 256,
     OPT_PROFILE,
     OPT_CODEC,
-    OPT_ISA,
-    OPT_BASE,
     OPT_ELF_OLD,
     OPT_ELF_NEW,
     OPT_FLATTEN,
-    OPT_IN_PLACE,
-    OPT_NO_NEW,
-    OPT_MEMORY,
     OPT_JSON,
     OPT_VERSION
 };
@@ -171,7 +166,7 @@ static int parse_option(void *ctx, int c)
         return -1;
     case 'r':
         o->by_work = false;
-        return kerf_diff_parse_ram(&o->diff, optarg);
+        return kerf_diff_take(&o->diff, c, optarg);
     case OPT_PROFILE:
         return kerf_diff_parse_profile(&o->diff, &o->by_work, optarg);
     case OPT_FULL:
@@ -183,12 +178,6 @@ static int parse_option(void *ctx, int c)
         }
         o->diff.codec = strcmp(optarg, "lzma2") == 0 ? KERF_CODEC_LZMA2 : KERF_CODEC_NATIVE;
         return -1;
-    case OPT_ISA:
-        return kerf_diff_parse_isa(&o->diff, optarg);
-    case OPT_BASE:
-        return kerf_diff_parse_base(&o->diff, optarg);
-    case OPT_IN_PLACE:
-        return kerf_diff_parse_in_place(&o->diff, optarg);
     case OPT_ELF_OLD:
         o->old_elf_path = optarg;
         return -1;
@@ -198,13 +187,6 @@ static int parse_option(void *ctx, int c)
     case OPT_FLATTEN:
         o->flatten = true;
         return -1;
-    case OPT_NO_NEW:
-        o->diff.no_new = true;
-        return -1;
-    case OPT_MEMORY:
-        return kerf_diff_parse_memory(&o->diff, optarg);
-    case 'j':
-        return kerf_diff_parse_jobs(&o->diff, optarg);
     case OPT_JSON:
         o->json = true;
         return -1;
@@ -221,8 +203,7 @@ static int parse_option(void *ctx, int c)
         (void)printf("format %d\n", KERF_FORMAT_VERSION);
         return KERF_EXIT_OK;
     default:
-        o->diff.level = c - '0';
-        return -1;
+        return kerf_diff_take(&o->diff, c, optarg);
     }
 }
 
@@ -230,19 +211,13 @@ static int parse_options(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
         {"output", required_argument, NULL, 'o'},
-        {"ram", required_argument, NULL, 'r'},
         {"profile", required_argument, NULL, OPT_PROFILE},
         {"full", no_argument, NULL, OPT_FULL},
         {"codec", required_argument, NULL, OPT_CODEC},
-        {"isa", required_argument, NULL, OPT_ISA},
-        {"base", required_argument, NULL, OPT_BASE},
-        {"in-place", required_argument, NULL, OPT_IN_PLACE},
         {"elf-old", required_argument, NULL, OPT_ELF_OLD},
         {"elf-new", required_argument, NULL, OPT_ELF_NEW},
         {"flatten", no_argument, NULL, OPT_FLATTEN},
-        {"no-new", no_argument, NULL, OPT_NO_NEW},
-        {"memory", required_argument, NULL, OPT_MEMORY},
-        {"jobs", required_argument, NULL, 'j'},
+        KERF_DIFF_OPTIONS,
         {"json", no_argument, NULL, OPT_JSON},
         {"quiet", no_argument, NULL, 'q'},
         {"verbose", no_argument, NULL, 'v'},
@@ -250,7 +225,7 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int code = kerf_cli_options(argc, argv, ":o:r:j:qvh123456789", longs, parse_option, o);
+    int code = kerf_cli_options(argc, argv, ":o:qvh" KERF_DIFF_SHORTS, longs, parse_option, o);
 
     return code < 0 ? parse_paths(o, argc, argv) : code;
 }

@@ -31,14 +31,33 @@ struct kerf_diff_result {
     struct kerf_diff_report report;
 };
 
-/* options.c: what more than one command takes. Each sets its field and returns -1, or says what is wrong: an exit code. */
-int kerf_diff_parse_ram(struct kerf_diff_options *diff, const char *text);
-/* --profile: a name of kerf_diff_profiles[], or auto: *by_work, and the images' sizes decide. */
+/*
+ * options.c: the options that kerf-diff and kerf-diff report both take, those of making a delta: a part of the table and of the string
+ * that getopt is given. What it answers for them kerf_diff_take() takes.
+ */
+enum kerf_diff_option {
+    KERF_DIFF_OPT_ISA = 512,
+    KERF_DIFF_OPT_BASE,
+    KERF_DIFF_OPT_IN_PLACE,
+    KERF_DIFF_OPT_NO_NEW,
+    KERF_DIFF_OPT_MEMORY,
+};
+#define KERF_DIFF_SHORTS "r:j:123456789"
+#define KERF_DIFF_OPTIONS                                                                                              \
+    {"ram", required_argument, NULL, 'r'}, {"isa", required_argument, NULL, KERF_DIFF_OPT_ISA},                        \
+        {"base", required_argument, NULL, KERF_DIFF_OPT_BASE},                                                         \
+        {"in-place", required_argument, NULL, KERF_DIFF_OPT_IN_PLACE},                                                 \
+        {"no-new", no_argument, NULL, KERF_DIFF_OPT_NO_NEW},                                                           \
+        {"memory", required_argument, NULL, KERF_DIFF_OPT_MEMORY},                                                     \
+    {                                                                                                                  \
+        "jobs", required_argument, NULL, 'j'                                                                           \
+    }
+/* Takes one of them, with the argument `text`. Sets its field and returns -1, or says what is wrong: an exit code. */
+int kerf_diff_take(struct kerf_diff_options *diff, int option, const char *text);
+/* --profile: a name of kerf_diff_profiles[], or auto: *by_work, and the images' sizes decide. Returns as kerf_diff_take(). */
 int kerf_diff_parse_profile(struct kerf_diff_options *diff, bool *by_work, const char *text);
 /* RAM, and the codec if none was asked for, by what there is to decode: no clock is asked, the same images give the same delta. */
 void kerf_diff_profile_by_work(struct kerf_diff_options *diff, uint64_t old_len, uint64_t new_len);
-int kerf_diff_parse_memory(struct kerf_diff_options *diff, const char *text);
-int kerf_diff_parse_jobs(struct kerf_diff_options *diff, const char *text);
 /* Bytes of an image that is worth reading: one longer than all the memory is not. */
 size_t kerf_diff_image_max(const struct kerf_diff_options *diff);
 /* Processors of this machine, 1 .. KERF_DIFF_JOBS_MAX: what --jobs is by default. */
@@ -49,9 +68,6 @@ void kerf_diff_explain_in_place(struct kerf_why *why, const struct kerf_diff_opt
 /* The line for KERF_ERR_SPACE, where it is not. */
 void kerf_diff_explain_memory(struct kerf_why *why, const struct kerf_diff_options *diff,
                               const struct kerf_diff_report *report);
-int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text);
-int kerf_diff_parse_base(struct kerf_diff_options *diff, const char *text);
-int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text);
 /* Do both paths name one file that is there? NULL names none. options.c */
 bool kerf_diff_same_file(const char *a_path, const char *b_path);
 

@@ -25,7 +25,7 @@ const struct kerf_diff_profile kerf_diff_profiles[] = {
 #define AUTO_DECISIONS (1u << 27)
 #define DECISIONS_PER_BYTE 8u
 
-int kerf_diff_parse_ram(struct kerf_diff_options *diff, const char *text)
+static int parse_ram(struct kerf_diff_options *diff, const char *text)
 {
     for (size_t i = 0; kerf_diff_profiles[i].name != NULL; i++) {
         if (strcmp(text, kerf_diff_profiles[i].name) == 0) {
@@ -65,7 +65,7 @@ void kerf_diff_profile_by_work(struct kerf_diff_options *diff, uint64_t old_len,
     }
 }
 
-int kerf_diff_parse_memory(struct kerf_diff_options *diff, const char *text)
+static int parse_memory(struct kerf_diff_options *diff, const char *text)
 {
     if (kerf_cli_parse_size(text, &diff->memory) != KERF_OK || diff->memory == 0) {
         return kerf_cli_usage("--memory takes a size such as 256M, not '%s'", text);
@@ -73,7 +73,7 @@ int kerf_diff_parse_memory(struct kerf_diff_options *diff, const char *text)
     return -1;
 }
 
-int kerf_diff_parse_jobs(struct kerf_diff_options *diff, const char *text)
+static int parse_jobs(struct kerf_diff_options *diff, const char *text)
 {
     char *end;
     unsigned long jobs = strtoul(text, &end, 10);
@@ -104,7 +104,7 @@ void kerf_diff_explain_memory(struct kerf_why *why, const struct kerf_diff_optio
                  diff->memory, (report->memory_needed + (1u << 20) - 1) >> 20);
 }
 
-int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text)
+static int parse_isa(struct kerf_diff_options *diff, const char *text)
 {
     for (unsigned isa = 0; kerf_isa_name(isa) != NULL; isa++) {
         if (strcmp(text, kerf_isa_name(isa)) == 0) {
@@ -115,7 +115,7 @@ int kerf_diff_parse_isa(struct kerf_diff_options *diff, const char *text)
     return kerf_cli_usage("--isa: no instruction set '%s'", text);
 }
 
-int kerf_diff_parse_base(struct kerf_diff_options *diff, const char *text)
+static int parse_base(struct kerf_diff_options *diff, const char *text)
 {
     char *end;
 
@@ -168,7 +168,7 @@ static bool take_in_place(struct kerf_diff_options *diff, const char *text, cons
     return false;
 }
 
-int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text)
+static int parse_in_place(struct kerf_diff_options *diff, const char *text)
 {
     const char *at = text;
     bool good = true;
@@ -188,6 +188,30 @@ int kerf_diff_parse_in_place(struct kerf_diff_options *diff, const char *text)
             text);
     }
     return -1;
+}
+
+int kerf_diff_take(struct kerf_diff_options *diff, int option, const char *text)
+{
+    switch (option) {
+    case 'r':
+        return parse_ram(diff, text);
+    case KERF_DIFF_OPT_ISA:
+        return parse_isa(diff, text);
+    case KERF_DIFF_OPT_BASE:
+        return parse_base(diff, text);
+    case KERF_DIFF_OPT_IN_PLACE:
+        return parse_in_place(diff, text);
+    case KERF_DIFF_OPT_NO_NEW:
+        diff->no_new = true;
+        return -1;
+    case KERF_DIFF_OPT_MEMORY:
+        return parse_memory(diff, text);
+    case 'j':
+        return parse_jobs(diff, text);
+    default:
+        diff->level = option - '0';
+        return -1;
+    }
 }
 
 void kerf_diff_explain_in_place(struct kerf_why *why, const struct kerf_diff_options *diff, size_t old_len,

@@ -95,11 +95,6 @@ enum {
     OPT_FLATTEN,
     OPT_TOP,
     OPT_NO_PROFILES,
-    OPT_ISA,
-    OPT_BASE,
-    OPT_IN_PLACE,
-    OPT_NO_NEW,
-    OPT_MEMORY,
     OPT_JSON,
 };
 
@@ -125,21 +120,6 @@ static int parse_option(void *ctx, int c)
     case OPT_NO_PROFILES:
         o->no_profiles = true;
         return -1;
-    case 'r':
-        return kerf_diff_parse_ram(&o->diff, optarg);
-    case OPT_ISA:
-        return kerf_diff_parse_isa(&o->diff, optarg);
-    case OPT_BASE:
-        return kerf_diff_parse_base(&o->diff, optarg);
-    case OPT_IN_PLACE:
-        return kerf_diff_parse_in_place(&o->diff, optarg);
-    case OPT_NO_NEW:
-        o->diff.no_new = true;
-        return -1;
-    case OPT_MEMORY:
-        return kerf_diff_parse_memory(&o->diff, optarg);
-    case 'j':
-        return kerf_diff_parse_jobs(&o->diff, optarg);
     case OPT_JSON:
         o->json = true;
         return -1;
@@ -149,8 +129,7 @@ static int parse_option(void *ctx, int c)
     case 'h':
         return help();
     default:
-        o->diff.level = c - '0';
-        return -1;
+        return kerf_diff_take(&o->diff, c, optarg);
     }
 }
 
@@ -194,19 +173,13 @@ static int parse_options(struct options *o, int argc, char **argv)
         {"flatten", no_argument, NULL, OPT_FLATTEN},
         {"top", required_argument, NULL, OPT_TOP},
         {"no-profiles", no_argument, NULL, OPT_NO_PROFILES},
-        {"ram", required_argument, NULL, 'r'},
-        {"isa", required_argument, NULL, OPT_ISA},
-        {"base", required_argument, NULL, OPT_BASE},
-        {"in-place", required_argument, NULL, OPT_IN_PLACE},
-        {"no-new", no_argument, NULL, OPT_NO_NEW},
-        {"memory", required_argument, NULL, OPT_MEMORY},
-        {"jobs", required_argument, NULL, 'j'},
+        KERF_DIFF_OPTIONS,
         {"json", no_argument, NULL, OPT_JSON},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int code = kerf_cli_options(argc, argv, ":o:r:j:qh123456789", longs, parse_option, o);
+    int code = kerf_cli_options(argc, argv, ":o:qh" KERF_DIFF_SHORTS, longs, parse_option, o);
 
     return code < 0 ? parse_paths(o, argc, argv) : code;
 }
