@@ -69,6 +69,8 @@ parts() {
             echo "$name-unit8-again-$part $(flash $case depth="${DEPTH:-2}" sample=64 sample2=4 unit=8 page=64 part=$part parts=4)"
             echo "$name-marks-$part $(flash $case depth=3 sample=1024 sample2=16 unit=16 part=$part parts=4)"
         done
+        # At units of 256 bytes the earlier update's journal is larger than the device that powercut makes for the later one.
+        [ "${case#* used-}" = "$case" ] || continue
         for part in 00 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15; do
             echo "$name-depth${DEPTH:-2}-$part $(flash $case depth="${DEPTH:-2}" part=$part parts=16)"
         done
