@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sha256.h - SHA-256 (FIPS 180-4), small, for ports that have no hash of their own. Host programs use host/hash.h.
+ * sha256.h - SHA-256 (FIPS 180-4), small, for ports that have no hash of their own. Host programs use OpenSSL.
  * State: 112 bytes; stack: under 128 bytes beside it. Reentrant.
  */
 #ifndef KERF_COMMON_SHA256_H
@@ -18,8 +18,6 @@ struct kerf_sha256 {
     uint64_t total_len; /* bytes added so far */
     uint8_t block[64];  /* the block in progress, total_len % 64 bytes of it used */
 };
-
-extern const uint32_t kerf_sha256_rounds[64]; /* its constants */
 
 void kerf_sha256_init(struct kerf_sha256 *s);
 void kerf_sha256_add(struct kerf_sha256 *s, const uint8_t *data, size_t len);

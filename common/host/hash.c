@@ -9,48 +9,28 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/host/sha256_fast.h"
-#include "common/sha256.h"
+/* EVP_sha256() loads providers and a configuration first, which takes longer than a small delta. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #define FILE_PIECE 65536
-
-static void add(struct kerf_sha256 *s, const uint8_t *data, size_t len)
-{
-    size_t first = (size_t)(-s->total_len & 63); /* up to the next block */
-    size_t blocks = first < len ? (len - first) / 64 : 0;
-
-    if (blocks > 0 && kerf_sha256_is_fast()) {
-        kerf_sha256_add(s, data, first);
-        kerf_sha256_fast(s->h, data + first, blocks);
-        s->total_len += blocks * 64;
-        data += first + blocks * 64;
-        len -= first + blocks * 64;
-    }
-    kerf_sha256_add(s, data, len);
-}
 
 kerf_err kerf_hash_begin(struct kerf_hash *hash)
 {
     if (hash->state == NULL) {
-        hash->state = malloc(sizeof(struct kerf_sha256));
+        hash->state = malloc(sizeof(SHA256_CTX));
     }
-    if (hash->state == NULL) {
-        return KERF_ERR_RAM;
-    }
-    kerf_sha256_init(hash->state);
-    return KERF_OK;
+    return hash->state != NULL && SHA256_Init(hash->state) == 1 ? KERF_OK : KERF_ERR_RAM;
 }
 
 kerf_err kerf_hash_add(struct kerf_hash *hash, const uint8_t *data, size_t len)
 {
-    add(hash->state, data, len);
-    return KERF_OK;
+    return SHA256_Update(hash->state, data, len) == 1 ? KERF_OK : KERF_ERR_RAM;
 }
 
 kerf_err kerf_hash_end(struct kerf_hash *hash, struct kerf_sha256_digest *digest)
 {
-    kerf_sha256_end(hash->state, digest);
-    return KERF_OK;
+    return SHA256_Final(digest->b, hash->state) == 1 ? KERF_OK : KERF_ERR_RAM;
 }
 
 void kerf_hash_free(struct kerf_hash *hash)
@@ -61,12 +41,10 @@ void kerf_hash_free(struct kerf_hash *hash)
 
 kerf_err kerf_hash_bytes(const uint8_t *data, size_t len, struct kerf_sha256_digest *digest)
 {
-    struct kerf_sha256 s;
+    SHA256_CTX s;
 
-    kerf_sha256_init(&s);
-    add(&s, data, len);
-    kerf_sha256_end(&s, digest);
-    return KERF_OK;
+    return SHA256_Init(&s) == 1 && SHA256_Update(&s, data, len) == 1 && SHA256_Final(digest->b, &s) == 1 ? KERF_OK
+                                                                                                         : KERF_ERR_RAM;
 }
 
 static kerf_err hash_descriptor(int fd, const char *path, struct kerf_hash *hash, uint64_t *size, struct kerf_why *why)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hash.h - SHA-256 on hosts, by the processor's instructions where it has any (sha256_fast.h). Not by OpenSSL: to load that takes
- * longer than a small delta.
+ * hash.h - SHA-256 on hosts, by OpenSSL (which takes the processor's instructions where there are any).
  * Errors: KERF_ERR_RAM where there is no memory; nothing else can fail except reading a file.
  */
 #ifndef KERF_COMMON_HOST_HASH_H
@@ -17,7 +16,7 @@ extern "C" {
 
 /* One hash in progress. Set it to {NULL} before first use. */
 struct kerf_hash {
-    void *state; /* struct kerf_sha256, or NULL */
+    void *state; /* SHA256_CTX, or NULL */
 };
 
 /* Begins; a hash that was in progress is dropped. */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "common/container.h"
 #include "common/host/cli.h"
 #include "common/host/hash.h"
@@ -65,9 +67,9 @@ static int version(void)
     int code = kerf_cli_version();
 
     if (kerf_hash_bytes((const uint8_t *)"abc", 3, &digest) != KERF_OK || memcmp(digest.b, abc_start, 4) != 0) {
-        return kerf_cli_fail(KERF_EXIT_INTERNAL, "SHA-256 gives wrong results: check this build, and the machine");
+        return kerf_cli_fail(KERF_EXIT_INTERNAL, "SHA-256 of OpenSSL gives wrong results: check its installation");
     }
-    (void)printf("format %d (SHA-256 self-test passed)\n", KERF_FORMAT_VERSION);
+    (void)printf("format %d, %s (SHA-256 self-test passed)\n", KERF_FORMAT_VERSION, OpenSSL_version(OPENSSL_VERSION));
     return code;
 }
 
