@@ -108,7 +108,6 @@ void kerf_run_keep_regions(struct kerf_run *run)
 
 uint16_t *kerf_run_open(struct kerf_run *run)
 {
-    /* cppcheck-suppress ctuuninitvar; callers set run->c and run->h */
     const struct kerf_header *h = run->h;
     size_t pair = is_wide(h) ? 16 : 8;
     size_t numbers = kerf_flag_class(h) == 0 ? 4 : KERF_NUM_COUNT;
@@ -152,7 +151,6 @@ size_t kerf_codec_workspace(const struct kerf_header *header)
 
 void kerf_run_reset(struct kerf_run *run, const uint16_t *end)
 {
-    /* cppcheck-suppress ctuuninitvar; kerf_run_open() sets it */
     for (uint16_t *t = (uint16_t *)(void *)run->weights; t < end; t++) {
         *t = t < run->counters ? KERF_WEIGHT_ONE * 7 / 20 : KERF_COUNTER_INIT;
     }

@@ -115,6 +115,20 @@ static void vote(const struct side *side, struct kerf_votes *votes)
     }
 }
 
+/* What the votes of old say, and where those are not clear, those of new added. */
+static unsigned voted_isa(const struct side *old_side, const struct side *new_side, struct kerf_votes votes[2])
+{
+    vote(old_side, &votes[0]);
+
+    unsigned isa = kerf_detect_isa(&votes[0], NULL, CLEAR);
+
+    if (isa == KERF_ISA_NONE) {
+        vote(new_side, &votes[1]);
+        isa = kerf_detect_isa(&votes[0], &votes[1], 1);
+    }
+    return isa;
+}
+
 /* Drops what is too short for a region, unless nothing would be left. */
 static void drop_tiny(struct kerf_layout *layout)
 {
@@ -290,7 +304,7 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
     uint64_t base[2] = {0, 0};
     bool found[2];
     bool wide = (isas[isa].words & WORDS8) != 0;
-    struct kerf_base by_votes[2];
+    struct kerf_base by_votes[2] = {{0}};
     const struct side *const looked_at[2] = {old_side, new_side};
     kerf_err err = find_by_words(isa, looked_at, options->jobs > 1, by_votes);
 
@@ -484,12 +498,7 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
         isa = old_side.layout.isa;
     }
     if (isa == KERF_ISA_COUNT) {
-        vote(&old_side, &votes[0]);
-        isa = kerf_detect_isa(&votes[0], NULL, CLEAR);
-        if (isa == KERF_ISA_NONE) {
-            vote(&new_side, &votes[1]);
-            isa = kerf_detect_isa(&votes[0], &votes[1], 1);
-        }
+        isa = voted_isa(&old_side, &new_side, votes);
         isa = isa == KERF_ISA_NONE ? hinted_isa(options) : isa;
     }
     if (!old_side.layout.addressed && !options->base_known) {

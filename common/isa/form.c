@@ -33,10 +33,12 @@ static uint32_t load(const struct kerf_forms *set, const uint8_t *p)
     return is_big(set) ? kerf_load_be32(p) : kerf_load_le32(p);
 }
 
+#define HAS_LONG (KERF_ISA_HAS_ARC || KERF_ISA_HAS_VIDEOCORE)
+
 /* Where the word lies that holds the fields: the last 4 bytes of longer instructions. */
 static uint8_t *fields_at(const struct kerf_form *f, uint8_t *p)
 {
-    return (KERF_ISA_HAS_ARC || KERF_ISA_HAS_VIDEOCORE) && f->len > 4 ? p + f->len - 4 : p;
+    return HAS_LONG && f->len > 4 ? p + f->len - 4 : p;
 }
 
 #define HAS_AFTER (KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_AVR)
