@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         }
         unsigned step = kerf_isa_scan(isa, &view, &ref);
 
-        require(step <= 8 && (step >= 1 || !view.boundary));
+        require(step <= 10 && (step >= 1 || !view.boundary));
         if (ref.kind != KERF_REF_NONE) {
             check(isa, &view, &ref);
         }
