@@ -58,7 +58,7 @@ static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYT
             /* By the golden ratio neighbours lie evenly apart: few contexts, as order 0 has, hardly meet in a small table. */
             uint32_t x = (contexts[i] + at) * 0x9e3779b9u;
 
-            counters[i] = table + (kerf_rc_scale(x, table_size) >> 16);
+            counters[i] = table + kerf_rc_part(x, table_size);
         }
         unsigned bit = kerf_model_mix(&run->k, counters, KERF_BYTE_TABLES, weights + more, BYTE_LIMIT, value >> 7 & 1);
 

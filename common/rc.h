@@ -60,6 +60,16 @@ static inline uint32_t kerf_rc_scale(uint32_t x, uint32_t m)
 #endif
 }
 
+/* x * m / 2^32 for m up to 2^16 */
+static inline uint32_t kerf_rc_part(uint32_t x, uint32_t m)
+{
+#if defined(__ARM_ARCH) && __ARM_ARCH < 7
+    return kerf_rc_scale(x, m) >> 16;
+#else
+    return (uint32_t)((uint64_t)x * m >> 32);
+#endif
+}
+
 /* Decodes one decision. p1: probability that it is 1, in 1/65536, 1 .. 65535. Returns the bit. */
 unsigned kerf_rc_decode(struct kerf_rc *rc, uint32_t p1);
 
