@@ -123,12 +123,8 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
         err = p.err[0] != KERF_OK ? p.err[0] : p.err[1];
     }
     segments->count = 0;
-    for (unsigned i = 0; err == KERF_OK && i < PARTS; i++) {
-        err = join(&p.segments[i], segments);
-        free(p.segments[i].list);
-        p.segments[i].list = NULL;
-    }
     for (unsigned i = 0; i < PARTS; i++) {
+        err = err == KERF_OK ? join(&p.segments[i], segments) : err;
         free(p.segments[i].list);
     }
     free(mapped);

@@ -16,26 +16,27 @@ struct memory_port {
     struct kerf_lzma2 lzma2;
 };
 
+kerf_err kerf_selfcheck_read(const uint8_t *image, size_t image_len, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    if (pos > image_len || len > image_len - pos) {
+        return KERF_ERR_STATE;
+    }
+    memcpy(buf, image + pos, len);
+    return KERF_OK;
+}
+
 static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     const struct memory_port *m = ctx;
 
-    if (pos > m->old_len || len > m->old_len - pos) {
-        return KERF_ERR_STATE;
-    }
-    memcpy(buf, m->old_image + pos, len);
-    return KERF_OK;
+    return kerf_selfcheck_read(m->old_image, m->old_len, pos, buf, len);
 }
 
 static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     const struct memory_port *m = ctx;
 
-    if (pos > m->written || len > m->written - pos) {
-        return KERF_ERR_STATE;
-    }
-    memcpy(buf, m->new_image + pos, len);
-    return KERF_OK;
+    return kerf_selfcheck_read(m->new_image, (size_t)m->written, pos, buf, len);
 }
 
 static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len)

@@ -59,22 +59,14 @@ static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     const struct kerf_side *old_side = &((const struct kerf_beside *)ctx)->w->old_side;
 
-    if (pos > old_side->len || len > old_side->len - pos) {
-        return KERF_ERR_STATE;
-    }
-    memcpy(buf, old_side->bytes + pos, len);
-    return KERF_OK;
+    return kerf_selfcheck_read(old_side->bytes, old_side->len, pos, buf, len);
 }
 
 static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     const struct kerf_beside *b = ctx;
 
-    if (pos > b->written || len > b->written - pos) {
-        return KERF_ERR_STATE;
-    }
-    memcpy(buf, b->w->new_side.bytes + pos, len);
-    return KERF_OK;
+    return kerf_selfcheck_read(b->w->new_side.bytes, b->written, pos, buf, len);
 }
 
 /*

@@ -475,6 +475,9 @@ struct kerf_patcher;
 struct kerf_port;
 KERF_MUST_USE kerf_err kerf_selfcheck_feed(struct kerf_patcher *patcher, const struct kerf_port *port,
                                            const uint8_t *delta, size_t len);
+/* Copies image[pos .. pos + len) for a callback of the decoder; KERF_ERR_STATE: that is not all inside. */
+KERF_MUST_USE kerf_err kerf_selfcheck_read(const uint8_t *image, size_t image_len, kerf_pos pos, uint8_t *buf,
+                                           size_t len);
 /* --- selfcheck_in_place.c: the same on one slot, no sector of which may be erased more than twice (KERF_ERR_STATE). --- */
 KERF_MUST_USE kerf_err kerf_selfcheck_in_place(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
                                                size_t new_len, const uint8_t *delta, size_t delta_len,
