@@ -37,6 +37,10 @@
 #define MAX_STRING 200u
 /* Smaller words are numbers. */
 #define MIN_POINTER 0x400u
+/* How far a vector table is looked for behind the beginning of an image, and how many of its vectors must be set. */
+#define MAX_HEADER 0x10000u
+#define VECTORS 16u
+#define MIN_VECTORS 5u
 #define AARCH64_NOPS 0xd503201fd503201fu /* two of them */
 
 /* What is sampled and what convinces. */
@@ -576,7 +580,53 @@ static bool find_by_reset(const struct source *s, struct tables *t, struct kerf_
     return base->votes > 0;
 }
 
+/*
+ * A vector table of a Cortex-M with little that it could be mistaken for: the first stack pointer in RAM, and handlers that lie no
+ * further apart than the image is long. Reserved vectors, which hold anything, do not count.
+ */
+static bool is_vector_table(const uint8_t *p, size_t len)
+{
+    uint32_t stack = kerf_load_le32(p);
+    uint32_t reset = kerf_load_le32(p + 4);
+    unsigned set = 0;
+
+    if (stack % 4 != 0 || stack >> 28 < 1 || stack >> 28 > 3 || reset % 2 == 0) {
+        return false;
+    }
+    for (unsigned i = 1; i < VECTORS; i++) {
+        uint32_t v = kerf_load_le32(p + (size_t)4 * i);
+
+        if ((i >= 7 && i <= 10) || i == 13 || v == 0) {
+            continue;
+        }
+        if (v % 2 == 0 || (v > reset ? v - reset : reset - v) >= len) {
+            return false;
+        }
+        set++;
+    }
+    return set >= MIN_VECTORS;
+}
+
+/* Bytes in front of an image of a Cortex-M, a header or a small program, if its vector table is found behind them. */
+static size_t header_len(unsigned isa, const uint8_t *p, size_t len)
+{
+    size_t end = len < 4 * VECTORS ? 0 : len - 4 * VECTORS;
+
+    if (isa != KERF_ISA_THUMB || end == 0 || is_vector_table(p, len)) {
+        return 0;
+    }
+    end = end < len / 4 ? end : len / 4;
+    end = end < MAX_HEADER ? end : MAX_HEADER;
+    for (size_t i = 4; i <= end; i += 4) {
+        if (is_vector_table(p + i, len)) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 struct kerf_base_search {
+    size_t skip; /* bytes of the image in front of what is looked at */
     struct source source;
     const struct rules *rules;
     struct tables tables;
@@ -592,7 +642,8 @@ kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, const uint8_t 
         if (b == NULL) {
             return KERF_ERR_RAM;
         }
-        b->source = (struct source){p, len, isa, wide, big_endian, false};
+        b->skip = header_len(isa, p, len);
+        b->source = (struct source){p + b->skip, len - b->skip, isa, wide, big_endian, false};
         b->rules = isa == KERF_ISA_NONE ? &blind : &coarse;
         collect(&b->source, &b->tables, b->rules);
     }
@@ -600,14 +651,10 @@ kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, const uint8_t 
     return KERF_OK;
 }
 
-void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *other, struct kerf_base *base)
+/* What kerf_base_find() does, for the address of what is behind a header. */
+static void find(struct kerf_base_search *search, const struct kerf_base *other, struct kerf_base *base)
 {
     struct candidate best[2];
-
-    *base = (struct kerf_base){0, 0, false};
-    if (search == NULL) {
-        return;
-    }
     const struct source *s = &search->source;
     const struct rules *rules = search->rules;
     struct tables *t = &search->tables;
@@ -634,6 +681,24 @@ void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *oth
         if (convinces(&fine, best)) {
             *base = (struct kerf_base){best[0].base, best[0].votes, false};
         }
+    }
+}
+
+void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *other, struct kerf_base *base)
+{
+    struct kerf_base behind = {0, 0, false};
+
+    *base = (struct kerf_base){0, 0, false};
+    if (search == NULL) {
+        return;
+    }
+    if (other != NULL) {
+        behind = *other;
+        behind.addr += search->skip;
+    }
+    find(search, other != NULL ? &behind : NULL, base);
+    if (base->votes > 0) {
+        base->addr -= search->skip;
     }
 }
 

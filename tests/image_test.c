@@ -358,13 +358,10 @@ static void ram_is_where_literals_cluster(void **state)
     assert_non_null(strstr(image.recognised, "Thumb-2 at 0x08000000, RAM 0x20003000+0x2000"));
 }
 
-static void a_small_thumb_image_is_placed_by_its_vectors(void **state)
+/* Little code, linked for 0x08004000, with a vector table in front. */
+static void make_small(uint8_t *p, size_t len)
 {
-    static uint8_t p[2048];
-    struct kerf_image image;
-
-    (void)state;
-    test_noise(p, sizeof(p), 9);
+    test_noise(p, len, 9);
     kerf_store_le32(p, 0x20002000);
     for (uint32_t f = 0; f < 12; f++) {
         uint32_t at = 0x100 + function_at(f);
@@ -374,12 +371,43 @@ static void a_small_thumb_image_is_placed_by_its_vectors(void **state)
             call_thumb(p + at + k, at + k, 0x100 + function_at((f * 5 + k) % 12));
         }
     }
-    for (uint32_t f = 0; f < 5; f++) {
-        kerf_store_le32(p + 4 + 4 * f, 0x08000101 + function_at(f));
+    for (uint32_t f = 0; f < 15; f++) {
+        kerf_store_le32(p + 4 + 4 * (size_t)f, 0x08004101 + function_at(f % 5));
     }
+}
+
+static void a_small_thumb_image_is_placed_by_its_vectors(void **state)
+{
+    static uint8_t p[2048];
+    struct kerf_image image;
+
+    (void)state;
+    make_small(p, sizeof(p));
     recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
     assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
-    assert_int_equal(image.regions[0].old_addr, 0x08000000);
+    assert_int_equal(image.regions[0].old_addr, 0x08004000);
+}
+
+/* A header of 4 bytes more in new: its program has not moved. */
+static void vectors_are_found_behind_a_header(void **state)
+{
+    static uint8_t old_image[60 + 2048];
+    static uint8_t new_image[64 + 2048];
+    struct kerf_image image;
+
+    (void)state;
+    test_noise(old_image, 60, 1);
+    test_noise(new_image, 64, 2);
+    make_small(old_image + 60, 2048);
+    make_small(new_image + 64, 2048);
+    recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
+    assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
+    assert_int_equal(image.regions[0].old_addr, 0x08004000 - 60);
+    assert_int_equal(image.regions[0].new_addr, 0x08004000 - 64);
+    kerf_store_le32(old_image + 60 + 8, 0x08014101); /* points past the end: no vector table */
+    kerf_store_le32(new_image + 64 + 8, 0x08014101);
+    recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
+    assert_int_equal(image.regions[0].old_addr, 0);
 }
 
 /* --- Containers. --- */
@@ -702,6 +730,7 @@ int main(void)
         cmocka_unit_test(type_records_are_looked_for_where_both_images_have_some),
         cmocka_unit_test(ram_is_where_literals_cluster),
         cmocka_unit_test(a_small_thumb_image_is_placed_by_its_vectors),
+        cmocka_unit_test(vectors_are_found_behind_a_header),
         cmocka_unit_test(elf_segments_are_regions),
         cmocka_unit_test(elf_headers_that_lie_are_survived),
         cmocka_unit_test(esp32_segments_are_regions_also_behind_a_boot_loader),
