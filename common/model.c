@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/model.h"
 
+#if KERF_ENCODER && defined(__SSE2__)
+#include <emmintrin.h>
+#include <string.h>
+#endif
+
 #define BIAS 111 /* the constant input of a mixer, 0.43 bits */
 
 #define BIT_LIMIT 13u  /* single counters go as slow as 1/32 */
@@ -116,13 +121,98 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
     return bit;
 }
 
+#if KERF_ENCODER && defined(__SSE2__)
+/* stretch() of four: the upper bits of a number as a float are its logarithm in straight lines. */
+static inline __m128i stretch_four(__m128i c)
+{
+    __m128i d = _mm_sub_epi32(_mm_set1_epi32(65536), c);
+
+    return _mm_sub_epi32(_mm_srli_epi32(_mm_castps_si128(_mm_cvtepi32_ps(c)), 15),
+                         _mm_srli_epi32(_mm_castps_si128(_mm_cvtepi32_ps(d)), 15));
+}
+
+/* rates[] twice as large, and as they are in the upper half */
+#define RATE(r) (2u * (r) | (uint32_t)(r) << 16)
+static const uint32_t rate_pairs[16] = {RATE(2560), RATE(1568), RATE(1136), RATE(896), RATE(736), RATE(624),
+                                        RATE(512),  RATE(416),  RATE(336),  RATE(272), RATE(224), RATE(192),
+                                        RATE(160),  RATE(128),  RATE(96),   RATE(64)};
+
+/* update() of four counters, which were c. */
+static inline __attribute__((always_inline)) void update_four(uint16_t *const *counters, __m128i c, unsigned limit,
+                                                              unsigned bit, uint32_t noise)
+{
+    __m128i rate = _mm_setr_epi32((int)rate_pairs[*counters[0] & 15u], (int)rate_pairs[*counters[1] & 15u],
+                                  (int)rate_pairs[*counters[2] & 15u], (int)rate_pairs[*counters[3] & 15u]);
+    /* The way to go takes 17 bits: its half, and above that its last bit. */
+    __m128i way = _mm_sub_epi32(_mm_set1_epi32(bit ? 65520 : 31), c);
+    __m128i halves = _mm_or_si128(_mm_and_si128(_mm_srai_epi32(way, 1), _mm_set1_epi32(0xffff)),
+                                  _mm_slli_epi32(_mm_and_si128(way, _mm_set1_epi32(1)), 16));
+    __m128i step = _mm_srai_epi32(_mm_add_epi32(_mm_madd_epi16(halves, rate), _mm_set1_epi32((int)noise)), 16);
+    __m128i more = _mm_cmplt_epi32(_mm_and_si128(c, _mm_set1_epi32(15)), _mm_set1_epi32((int)limit));
+
+    c = _mm_add_epi32(_mm_sub_epi32(c, more), _mm_slli_epi32(step, 4));
+    *counters[0] = (uint16_t)_mm_extract_epi16(c, 0);
+    *counters[1] = (uint16_t)_mm_extract_epi16(c, 2);
+    *counters[2] = (uint16_t)_mm_extract_epi16(c, 4);
+    *counters[3] = (uint16_t)_mm_extract_epi16(c, 6);
+}
+
+/* mix() of n = 4 or 5, with the inputs side by side: the same to the bit. */
+static inline __attribute__((always_inline)) unsigned mix_beside(struct kerf_coder *k, uint16_t *const *counters,
+                                                                 unsigned n, int16_t *weights, unsigned limit,
+                                                                 unsigned bit)
+{
+    const __m128i zero = _mm_setzero_si128();
+    __m128i c = _mm_setr_epi32(*counters[0], *counters[1], *counters[2], *counters[3]);
+    __m128i in = stretch_four(c);
+    __m128i w = _mm_loadl_epi64((const __m128i *)(const void *)weights);
+    uint32_t rest = 0; /* one or two weights more */
+
+    memcpy(&rest, weights + 4, (n - 3) * sizeof *weights);
+    w = _mm_unpacklo_epi64(w, _mm_cvtsi32_si128((int)rest));
+    in = _mm_packs_epi32(in, n == 5 ? stretch_four(_mm_setr_epi32(*counters[n - 1], 0x8000, 0x8000, 0x8000)) : zero);
+    in = n == 5 ? _mm_insert_epi16(in, BIAS, 5) : _mm_insert_epi16(in, BIAS, 4);
+
+    __m128i dot = _mm_madd_epi16(in, w);
+
+    dot = _mm_add_epi32(dot, _mm_unpackhi_epi64(dot, dot));
+    dot = _mm_add_epi32(dot, _mm_shuffle_epi32(dot, 1));
+    uint32_t p1 = squash(_mm_cvtsi128_si32(dot) >> KERF_WEIGHT_BITS);
+
+    bit = kerf_rc_bit(&k->rc, p1, bit);
+    if (k->frozen) {
+        return bit;
+    }
+    int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (limit <= BYTE_LIMIT ? 2 : 1);
+    uint32_t noise = kerf_rc_noise(&k->rc);
+    __m128i e = _mm_set1_epi16((int16_t)err); /* |err| <= 2^15 */
+    __m128i low = _mm_mullo_epi16(in, e);
+    /* The upper half of the product, and one more where noise carries into it. */
+    __m128i sum = _mm_add_epi16(low, _mm_set1_epi16((int16_t)(uint16_t)noise));
+    __m128i sign = _mm_set1_epi16(INT16_MIN);
+    __m128i carry = _mm_cmpgt_epi16(_mm_xor_si128(low, sign), _mm_xor_si128(sum, sign));
+
+    w = _mm_adds_epi16(w, _mm_sub_epi16(_mm_mulhi_epi16(in, e), carry));
+    _mm_storel_epi64((__m128i *)(void *)weights, w);
+    rest = (uint32_t)_mm_cvtsi128_si32(_mm_unpackhi_epi64(w, w));
+    memcpy(weights + 4, &rest, (n - 3) * sizeof *weights);
+    update_four(counters, c, limit, bit, noise);
+    if (n == 5) {
+        update(counters[4], limit, bit, noise);
+    }
+    return bit;
+}
+#else
+#define mix_beside mix
+#endif
+
 #if KERF_ENCODER
 unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights, unsigned limit,
                         unsigned bit)
 {
     /* Code of its own for each usual number of inputs is quicker. */
-    return n == KERF_MIX_MAX ? mix(k, counters, KERF_MIX_MAX, weights, limit, bit)
-           : n == 4          ? mix(k, counters, 4, weights, limit, bit)
+    return n == KERF_MIX_MAX ? mix_beside(k, counters, KERF_MIX_MAX, weights, limit, bit)
+           : n == 4          ? mix_beside(k, counters, 4, weights, limit, bit)
                              : mix(k, counters, n, weights, limit, bit);
 }
 #endif

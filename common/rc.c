@@ -29,12 +29,9 @@ static const uint32_t log2_table[129] = {
 
 uint32_t kerf_rc_cost(uint32_t p)
 {
-    uint32_t shift = 0;
+    uint32_t shift = (uint32_t)__builtin_clz(p) - 16;
 
-    while (p < 0x8000) {
-        p <<= 1;
-        shift++;
-    }
+    p <<= shift;
     /* p is in [2^15, 2^16): seven index bits, eight bits between two entries. */
     uint32_t i = (p >> 8) - 128;
     uint32_t low = log2_table[i];
