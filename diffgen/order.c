@@ -154,6 +154,30 @@ void kerf_order_set(struct kerf_order *o, bool downwards)
     }
 }
 
+void kerf_order_move(size_t *line, const size_t *block, size_t from, size_t to, size_t len)
+{
+    if (to > from) {
+        memmove(line + from, line + from + len, (to - from) * sizeof *line);
+    } else {
+        memmove(line + to + len, line + to, (from - to) * sizeof *line);
+    }
+    memcpy(line + to, block, len * sizeof *line);
+}
+
+kerf_cost *kerf_order_literal_sum(const struct kerf_work *w)
+{
+    size_t len = w->new_side.len;
+    kerf_cost *sum = malloc((len + 1) * sizeof *sum);
+
+    if (sum != NULL) {
+        sum[0] = 0;
+        for (size_t i = 0; i < len; i++) {
+            sum[i + 1] = sum[i] + (w->literal_cost != NULL ? kerf_literal_cost(w, i) : 4 * KERF_BIT);
+        }
+    }
+    return sum;
+}
+
 kerf_err kerf_order_open(struct kerf_order *o, const struct kerf_header *header)
 {
     memset(o, 0, sizeof *o);

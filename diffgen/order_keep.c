@@ -34,12 +34,7 @@ static void shuffle(struct kerf_keeper *k, uint32_t *random)
     from = random_below(random, k->count - len + 1);
     to = random_below(random, k->count - len + 1);
     memcpy(k->backup, k->line, k->count * sizeof *k->line);
-    if (to > from) {
-        memmove(k->line + from, k->line + from + len, (to - from) * sizeof *k->line);
-    } else {
-        memmove(k->line + to + len, k->line + to, (from - to) * sizeof *k->line);
-    }
-    memcpy(k->line + to, k->backup + from, len * sizeof *k->line);
+    kerf_order_move(k->line, k->backup + from, from, to, len);
 }
 
 /* Begins with the order in hand. The best of the orders tried is left in `best`. */

@@ -66,7 +66,7 @@ struct kerf_keeper {
     uint32_t *moving;     /* indices of atoms, ascending */
     size_t *moving_to;    /* where each goes, as was found last */
     struct kerf_keep_hole *holes;
-    kerf_cost *literal_sum; /* for each position of new, what the bytes before it cost as literals */
+    kerf_cost *literal_sum; /* kerf_order_literal_sum() */
 };
 
 /* --- order_keep_needs.c --- */

@@ -41,7 +41,7 @@ static kerf_err make_atoms(struct kerf_keeper *k, const struct kerf_segments *se
     for (unsigned pass = 0; pass < 2; pass++) {
         if (pass == 1) {
             ends = malloc((count + 1) * sizeof *ends);
-            k->atoms = malloc((count + 1) * sizeof *k->atoms);
+            k->atoms = calloc(count + 1, sizeof *k->atoms);
             if (ends == NULL || k->atoms == NULL || count >= KERF_NOWHERE) {
                 free(ends);
                 return KERF_ERR_RAM;
@@ -165,17 +165,13 @@ kerf_err kerf_keeper_open(struct kerf_keeper *k, const struct kerf_work *w, cons
     k->line = malloc((k->count + 1) * sizeof *k->line);
     k->place = calloc(k->count + 1, sizeof *k->place);
     k->backup = malloc((k->count + 1) * sizeof *k->backup);
-    k->literal_sum = malloc((o->new_len + 1) * sizeof *k->literal_sum);
+    k->literal_sum = kerf_order_literal_sum(w);
     kerf_err err = k->first == NULL || k->sectors == NULL || k->line == NULL || k->place == NULL || k->backup == NULL ||
                            k->literal_sum == NULL
                        ? KERF_ERR_RAM
                        : make_atoms(k, segments);
 
     if (err == KERF_OK) {
-        k->literal_sum[0] = 0;
-        for (size_t i = 0; i < o->new_len; i++) {
-            k->literal_sum[i + 1] = k->literal_sum[i] + kerf_literal_cost(w, i);
-        }
         err = make_uses(k, segments);
     }
     k->moving = malloc((k->atom_count + 1) * sizeof *k->moving);

@@ -16,6 +16,7 @@
 #define MOVE_ROUNDS 6
 #define MOVE_EDGES 400 /* edges of a round for which other places are tried */
 #define LOSS_MIN 160   /* bits, with those for runs; a plan that loses less is as good as one that loses nothing */
+#define EDGES_START 1024u
 #define NONE SIZE_MAX
 
 /* `from` needs bytes of `to`. */
@@ -47,7 +48,7 @@ static int compare_edges(const void *a, const void *b)
 static kerf_err add_edge(struct graph *g, const struct edge *edge)
 {
     if (g->edge_count == g->edge_cap) {
-        size_t cap = g->edge_cap == 0 ? 1024 : g->edge_cap * 2;
+        size_t cap = g->edge_cap * 2;
         struct edge *grown = realloc(g->edges, cap * sizeof *grown);
 
         if (grown == NULL) {
@@ -138,13 +139,12 @@ static kerf_err open_graph(struct graph *g, const struct kerf_work *w, const str
     g->in = calloc(o->count + 2, sizeof *g->in);
     g->line = calloc(o->count + 1, sizeof *g->line);
     g->place = calloc(o->count + 1, sizeof *g->place);
-    g->literal_sum = malloc((o->new_len + 1) * sizeof *g->literal_sum);
-    if (g->out == NULL || g->in == NULL || g->line == NULL || g->place == NULL || g->literal_sum == NULL) {
+    g->edge_cap = EDGES_START;
+    g->edges = malloc(g->edge_cap * sizeof *g->edges);
+    g->literal_sum = kerf_order_literal_sum(w);
+    if (g->edges == NULL || g->out == NULL || g->in == NULL || g->line == NULL || g->place == NULL ||
+        g->literal_sum == NULL) {
         return KERF_ERR_RAM;
-    }
-    g->literal_sum[0] = 0;
-    for (size_t i = 0; i < o->new_len; i++) {
-        g->literal_sum[i + 1] = g->literal_sum[i] + (w->literal_cost != NULL ? kerf_literal_cost(w, i) : 4 * KERF_BIT);
     }
     for (size_t i = 0; err == KERF_OK && i < segments->count; i++) {
         if (!segments->list[i].from_new) {
@@ -436,12 +436,7 @@ static void move_block(struct kerf_order *o, size_t from, size_t to, size_t len)
     size_t block[2];
 
     memcpy(block, o->sector + from, len * sizeof block[0]);
-    if (to > from) {
-        memmove(o->sector + from, o->sector + from + len, (to - from) * sizeof block[0]);
-    } else {
-        memmove(o->sector + to + len, o->sector + to, (from - to) * sizeof block[0]);
-    }
-    memcpy(o->sector + to, block, len * sizeof block[0]);
+    kerf_order_move(o->sector, block, from, to, len);
     for (size_t r = from < to ? from : to; r < (from < to ? to : from) + len; r++) {
         o->rank[o->sector[r]] = r;
     }

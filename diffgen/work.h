@@ -371,6 +371,10 @@ void kerf_slot_close(struct kerf_slot *slot);
 KERF_MUST_USE kerf_err kerf_order_open(struct kerf_order *o, const struct kerf_header *header);
 /* All upwards, or downwards by groups. */
 void kerf_order_set(struct kerf_order *o, bool downwards);
+/* Moves the len entries at `from`, of which `block` is a copy, so that they begin at `to` of the line without them. */
+void kerf_order_move(size_t *line, const size_t *block, size_t from, size_t to, size_t len);
+/* For each position of new, and its end, what the bytes before it cost as literals; the caller frees it. NULL: no memory. */
+KERF_MUST_USE kerf_cost *kerf_order_literal_sum(const struct kerf_work *w);
 /* A good order for a plan of two slots: w->order. *lossy: much of what the plan needs is gone too early. order_search.c */
 KERF_MUST_USE kerf_err kerf_order_choose(struct kerf_work *w, const struct kerf_segments *segments, bool *lossy);
 /*
