@@ -8,8 +8,8 @@
 
 #include "diffgen/lz.h"
 #include "diffgen/plan_part.h"
+#include "diffgen/plan_path.h"
 
-#define STATES_MAX 40
 #define RECENT_MAX 6  /* distances of states that were dropped a while ago: worth another try */
 #define SLACK_BITS 10 /* a state may be this much worse than the best one plus the price of a segment */
 #define SURE_LEN 48   /* the best state goes on for that long at least: nothing else is looked for */
@@ -17,47 +17,13 @@
 #define SURE_END 48
 #define SURE_STEP 32 /* one place in so many is noted there */
 #define SURE_SKIP 32 /* literals that go on: so many bytes, since a copy of them may be cheaper */
-#define RECENTS 4
-#define NO_NODE UINT32_MAX
-#define NODES_START 4096u
-
-enum source {
-    SOURCE_OLD,
-    SOURCE_NEW,
-    SOURCE_LITERAL
-};
-
-struct state {
-    int64_t cost;
-    int64_t distance; /* source position - new position */
-    uint32_t node;    /* its own, or as long as nothing goes on from it the one that it came from */
-    uint32_t new_pos; /* where it began */
-    bool settled;     /* has a node of its own */
-    uint8_t source;
-    uint8_t gap;  /* class of bytes since the last mismatch, 0 .. 15 */
-    bool again;   /* from new at a recent distance */
-    uint32_t len; /* bytes so far */
-};
-
-/* Where a path changed its source. */
-struct node {
-    uint32_t new_pos, run_end; /* run_end: it ends there at the latest */
-    uint32_t parent;
-    int32_t distance;
-    int32_t recent[2][RECENTS]; /* distances of the last segments from old and from new, newest first */
-    uint32_t old_end;           /* where in old the last segment before this ended */
-    uint8_t source;
-};
 
 struct planner {
     struct kerf_work *w;
     const struct kerf_prices *prices;
     const uint32_t *mapped;        /* for each old reference, the target that the map predicts */
     const struct kerf_map *by_new; /* the map's entries in the order of new */
-    struct node *nodes;
-    size_t node_count, node_cap;
-    struct state states[2 * STATES_MAX + 16];
-    unsigned state_count;
+    struct kerf_plan_paths paths;
     int64_t recent[RECENT_MAX];
     unsigned recent_count;
     struct kerf_lz *lz;
@@ -65,125 +31,32 @@ struct planner {
     uint8_t sure_source; /* this source goes on */
     int64_t sure_distance;
     size_t run_end; /* of new, in place of the run of sectors */
-    bool no_memory;
 };
 
-/*
- * Keeps the nodes that a state's path goes through, the others make room. A parent stands before its children, so that what is
- * kept moves down in one pass.
- */
-static bool sweep_nodes(struct planner *p)
-{
-    uint32_t *moved = calloc(p->node_count, sizeof *moved); /* where a node that is kept goes, and 1 */
-    uint32_t count = 0;
-
-    if (moved == NULL) {
-        return false;
-    }
-    for (unsigned i = 0; i < p->state_count; i++) {
-        for (uint32_t n = p->states[i].node; n != NO_NODE && moved[n] == 0; n = p->nodes[n].parent) {
-            moved[n] = 1;
-        }
-    }
-    for (uint32_t n = 0; n < p->node_count; n++) {
-        if (moved[n] != 0) {
-            moved[n] = count + 1;
-            p->nodes[count] = p->nodes[n];
-            if (p->nodes[count].parent != NO_NODE) {
-                p->nodes[count].parent = moved[p->nodes[count].parent] - 1;
-            }
-            count++;
-        }
-    }
-    for (unsigned i = 0; i < p->state_count; i++) {
-        if (p->states[i].node != NO_NODE) {
-            p->states[i].node = moved[p->states[i].node] - 1;
-        }
-    }
-    p->node_count = count;
-    free(moved);
-    return true;
-}
-
-/* Room for one more node. The indices of nodes change, those in states too. */
-static bool make_room(struct planner *p)
-{
-    if (p->node_count < p->node_cap || (p->node_cap > 0 && sweep_nodes(p) && p->node_count < p->node_cap / 2)) {
-        return true;
-    }
-    size_t cap = p->node_cap == 0 ? NODES_START : p->node_cap * 2;
-    struct node *grown = cap > NO_NODE ? NULL : realloc(p->nodes, cap * sizeof *grown);
-
-    if (grown == NULL) {
-        p->no_memory = true;
-        return false;
-    }
-    p->nodes = grown;
-    p->node_cap = cap;
-    return true;
-}
-
-static uint32_t add_node(struct planner *p, size_t new_pos, unsigned source, int64_t distance, uint32_t parent)
-{
-    struct node *node = &p->nodes[p->node_count];
-
-    *node = (struct node){.new_pos = (uint32_t)new_pos,
-                          .run_end = (uint32_t)p->run_end,
-                          .parent = parent,
-                          .distance = (int32_t)distance,
-                          .source = (uint8_t)source};
-    if (parent != NO_NODE) {
-        const struct node *before = &p->nodes[parent];
-
-        int64_t end = before->run_end == p->run_end ? (int64_t)new_pos : (int64_t)before->run_end;
-
-        memcpy(node->recent, before->recent, sizeof node->recent);
-        node->old_end = before->source == SOURCE_OLD ? (uint32_t)(end + before->distance) : before->old_end;
-    }
-    if (source != SOURCE_LITERAL) {
-        int32_t *recent = node->recent[source];
-        unsigned i = 0;
-
-        while (i < RECENTS - 1 && recent[i] != distance) {
-            i++;
-        }
-        memmove(recent + 1, recent, i * sizeof recent[0]);
-        recent[0] = (int32_t)distance;
-    }
-    return (uint32_t)p->node_count++;
-}
-
-/* Most states end without a successor: a node is made for those that have one. */
-static void settle(struct planner *p, struct state *s)
-{
-    if (!s->settled && make_room(p)) {
-        s->node = add_node(p, s->new_pos, s->source, s->distance, s->node);
-        s->settled = true;
-    }
-}
-
 /* The cheapest state; NULL: all copy from old, and `old_too` is false. */
-static struct state *best_of(struct planner *p, bool old_too)
+static struct kerf_plan_state *best_of(struct planner *p, bool old_too)
 {
-    struct state *best = NULL;
+    struct kerf_plan_state *best = NULL;
 
-    for (unsigned i = 0; i < p->state_count; i++) {
-        if ((old_too || p->states[i].source != SOURCE_OLD) && (best == NULL || p->states[i].cost < best->cost)) {
-            best = &p->states[i];
+    for (unsigned i = 0; i < p->paths.state_count; i++) {
+        if ((old_too || p->paths.states[i].source != KERF_PLAN_OLD) &&
+            (best == NULL || p->paths.states[i].cost < best->cost)) {
+            best = &p->paths.states[i];
         }
     }
     return best;
 }
 
 /* Offers a change from the best state to another source at `cost` in all. */
-static void offer(struct planner *p, size_t new_pos, enum source source, int64_t distance, int64_t cost,
+static void offer(struct planner *p, size_t new_pos, enum kerf_plan_source source, int64_t distance, int64_t cost,
                   uint32_t parent, bool again)
 {
-    struct state *s = NULL;
+    struct kerf_plan_state *s = NULL;
 
-    for (unsigned i = 0; i < p->state_count; i++) {
-        if (p->states[i].source == source && (source == SOURCE_LITERAL || p->states[i].distance == distance)) {
-            s = &p->states[i];
+    for (unsigned i = 0; i < p->paths.state_count; i++) {
+        if (p->paths.states[i].source == source &&
+            (source == KERF_PLAN_LITERAL || p->paths.states[i].distance == distance)) {
+            s = &p->paths.states[i];
             break;
         }
     }
@@ -191,37 +64,37 @@ static void offer(struct planner *p, size_t new_pos, enum source source, int64_t
         return;
     }
     if (s == NULL) {
-        if (p->state_count == sizeof p->states / sizeof p->states[0]) {
+        if (p->paths.state_count == sizeof p->paths.states / sizeof p->paths.states[0]) {
             return;
         }
-        s = &p->states[p->state_count++];
+        s = &p->paths.states[p->paths.state_count++];
     }
-    *s = (struct state){.cost = cost,
-                        .distance = distance,
-                        .node = parent,
-                        .new_pos = (uint32_t)new_pos,
-                        .source = (uint8_t)source,
-                        .gap = 8,
-                        .again = again};
+    *s = (struct kerf_plan_state){.cost = cost,
+                                  .distance = distance,
+                                  .node = parent,
+                                  .new_pos = (uint32_t)new_pos,
+                                  .source = (uint8_t)source,
+                                  .gap = 8,
+                                  .again = again};
 }
 
 /* Has a source its byte for new_pos? */
-static bool has_source(const struct planner *p, size_t new_pos, enum source source, int64_t distance)
+static bool has_source(const struct planner *p, size_t new_pos, enum kerf_plan_source source, int64_t distance)
 {
     const struct kerf_work *w = p->w;
     int64_t at = (int64_t)new_pos + distance;
 
-    if (source == SOURCE_LITERAL) {
+    if (source == KERF_PLAN_LITERAL) {
         return true;
     }
-    if (at < 0 || at >= (int64_t)(source == SOURCE_OLD ? w->old_side.len : w->new_side.len)) {
+    if (at < 0 || at >= (int64_t)(source == KERF_PLAN_OLD ? w->old_side.len : w->new_side.len)) {
         return false;
     }
     if (w->order == NULL) {
         return true;
     }
-    return source == SOURCE_OLD ? kerf_order_has_old(w->order, new_pos >> w->order->sector_log2, (size_t)at)
-                                : kerf_order_has_new(w->order, new_pos, (size_t)at);
+    return source == KERF_PLAN_OLD ? kerf_order_has_old(w->order, new_pos >> w->order->sector_log2, (size_t)at)
+                                   : kerf_order_has_new(w->order, new_pos, (size_t)at);
 }
 
 static uint64_t length_of(int64_t distance)
@@ -240,20 +113,20 @@ static unsigned log2_of(uint64_t v)
     return n;
 }
 
-static void offer_new(struct planner *p, size_t n, const struct state *best, const struct kerf_lz_match *found,
-                      unsigned count)
+static void offer_new(struct planner *p, size_t n, const struct kerf_plan_state *best,
+                      const struct kerf_lz_match *found, unsigned count)
 {
     const struct kerf_prices *prices = p->prices;
     const uint8_t *bytes = p->w->new_side.bytes;
-    const int32_t *recent = p->nodes[best->node].recent[SOURCE_NEW];
-    int32_t again[RECENTS];
-    unsigned between = kerf_price_between(best->source == SOURCE_LITERAL ? n - best->new_pos : 0);
+    const int32_t *recent = p->paths.nodes[best->node].recent[KERF_PLAN_NEW];
+    int32_t again[KERF_PLAN_RECENTS];
+    unsigned between = kerf_price_between(best->source == KERF_PLAN_LITERAL ? n - best->new_pos : 0);
 
     memcpy(again, recent, sizeof again);
-    for (unsigned i = 0; i < RECENTS; i++) {
-        if (again[i] != 0 && has_source(p, n, SOURCE_NEW, again[i]) && bytes[(int64_t)n + again[i]] == bytes[n] &&
+    for (unsigned i = 0; i < KERF_PLAN_RECENTS; i++) {
+        if (again[i] != 0 && has_source(p, n, KERF_PLAN_NEW, again[i]) && bytes[(int64_t)n + again[i]] == bytes[n] &&
             (i == 0 || bytes[(int64_t)n + again[i] + 1] == bytes[n + 1])) {
-            offer(p, n, SOURCE_NEW, again[i],
+            offer(p, n, KERF_PLAN_NEW, again[i],
                   best->cost + (int64_t)((i == 0 ? prices->new_again : prices->new_older)[between] +
                                          prices->new_len_again[n & 3][1]),
                   best->node, true);
@@ -262,7 +135,7 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
     for (unsigned i = 0; i < count; i++) {
         int64_t distance = (int64_t)found[i].pos - (int64_t)n;
 
-        offer(p, n, SOURCE_NEW, distance,
+        offer(p, n, KERF_PLAN_NEW, distance,
               best->cost + (int64_t)(prices->new_far[between] + prices->new_len[n & 3][2] +
                                      kerf_price_distance(prices, n, length_of(distance), 0)),
               best->node, false);
@@ -270,23 +143,23 @@ static void offer_new(struct planner *p, size_t n, const struct state *best, con
 }
 
 /* What it takes to change from the best state to old at a distance. */
-static int64_t price_change(const struct planner *p, size_t n, const struct state *best, bool mapped, int64_t by_map,
-                            int64_t distance)
+static int64_t price_change(const struct planner *p, size_t n, const struct kerf_plan_state *best, bool mapped,
+                            int64_t by_map, int64_t distance)
 {
     const struct kerf_prices *prices = p->prices;
-    const struct node *node = &p->nodes[best->node];
-    int64_t end = best->source == SOURCE_OLD ? (int64_t)n + best->distance : (int64_t)node->old_end;
+    const struct kerf_plan_node *node = &p->paths.nodes[best->node];
+    int64_t end = best->source == KERF_PLAN_OLD ? (int64_t)n + best->distance : (int64_t)node->old_end;
     int64_t jump = (int64_t)n + distance - end;
     int64_t price = (int64_t)prices->old_len[0];
 
-    if (distance == node->recent[SOURCE_OLD][0]) {
+    if (distance == node->recent[KERF_PLAN_OLD][0]) {
         return price + (int64_t)prices->old_jump[0];
     }
     if (mapped && distance == by_map) {
         return price + (int64_t)prices->old_jump[KERF_JUMP_MAP];
     }
-    for (unsigned i = 1; i < RECENTS; i++) {
-        if (distance == node->recent[SOURCE_OLD][i]) {
+    for (unsigned i = 1; i < KERF_PLAN_RECENTS; i++) {
+        if (distance == node->recent[KERF_PLAN_OLD][i]) {
             return price + (int64_t)prices->old_jump[KERF_JUMP_FAR + i];
         }
     }
@@ -294,7 +167,7 @@ static int64_t price_change(const struct planner *p, size_t n, const struct stat
 }
 
 /* Offers old at a distance, if `least` bytes are as there. */
-static void offer_at(struct planner *p, size_t n, const struct state *best, bool mapped, int64_t by_map,
+static void offer_at(struct planner *p, size_t n, const struct kerf_plan_state *best, bool mapped, int64_t by_map,
                      int64_t distance, unsigned least)
 {
     const struct kerf_work *w = p->w;
@@ -302,15 +175,15 @@ static void offer_at(struct planner *p, size_t n, const struct state *best, bool
 
     if (at >= 0 && at + least <= (int64_t)w->old_side.len &&
         memcmp(w->old_side.masked + at, w->new_side.masked + n, least) == 0) {
-        offer(p, n, SOURCE_OLD, distance, best->cost + price_change(p, n, best, mapped, by_map, distance), best->node,
-              false);
+        offer(p, n, KERF_PLAN_OLD, distance, best->cost + price_change(p, n, best, mapped, by_map, distance),
+              best->node, false);
     }
 }
 
-static void offer_old(struct planner *p, size_t n, const struct state *best)
+static void offer_old(struct planner *p, size_t n, const struct kerf_plan_state *best)
 {
     struct kerf_work *w = p->w;
-    const struct node *node = &p->nodes[best->node];
+    const struct kerf_plan_node *node = &p->paths.nodes[best->node];
     int64_t by_map = 0;
     bool mapped = kerf_addrmap_distance(w, p->by_new, n, &by_map);
 
@@ -322,13 +195,13 @@ static void offer_old(struct planner *p, size_t n, const struct state *best)
     for (unsigned i = 0; i < p->recent_count; i++) {
         offer_at(p, n, best, mapped, by_map, p->recent[i], 2);
     }
-    for (unsigned i = best->source == SOURCE_OLD; i < RECENTS; i++) {
-        offer_at(p, n, best, mapped, by_map, node->recent[SOURCE_OLD][i], i == 0 ? 1 : 2);
+    for (unsigned i = best->source == KERF_PLAN_OLD; i < KERF_PLAN_RECENTS; i++) {
+        offer_at(p, n, best, mapped, by_map, node->recent[KERF_PLAN_OLD][i], i == 0 ? 1 : 2);
     }
     if (mapped) {
         offer_at(p, n, best, mapped, by_map, by_map, 2);
     }
-    if (best->source != SOURCE_OLD) {
+    if (best->source != KERF_PLAN_OLD) {
         offer_at(p, n, best, mapped, by_map, (int64_t)node->old_end - (int64_t)n, 2);
     }
 }
@@ -337,25 +210,25 @@ static void offer_old(struct planner *p, size_t n, const struct state *best)
  * How many bytes the best state surely goes on for; 0: fewer than SURE_LEN. Looking for another is a waste there, and in long runs
  * of one byte a slow one.
  */
-static size_t goes_on(const struct planner *p, size_t n, const struct state *best)
+static size_t goes_on(const struct planner *p, size_t n, const struct kerf_plan_state *best)
 {
     const struct kerf_work *w = p->w;
-    enum source kind = (enum source)best->source;
+    enum kerf_plan_source kind = (enum kerf_plan_source)best->source;
     size_t most = p->run_end - n < SURE_MAX ? p->run_end - n : SURE_MAX;
 
     if (most < SURE_LEN || !has_source(p, n, kind, best->distance) ||
         !has_source(p, n + SURE_LEN - 1, kind, best->distance)) {
         return 0;
     }
-    if (kind == SOURCE_LITERAL) {
+    if (kind == KERF_PLAN_LITERAL) {
         const uint8_t *bytes = w->new_side.bytes + n;
 
         return n > 0 && w->literal_cost[n] < KERF_LITERAL_BIT / 8 && memcmp(bytes - 1, bytes, SURE_LEN) == 0 ? SURE_LEN
                                                                                                              : 0;
     }
-    const uint8_t *target = kind == SOURCE_OLD ? w->new_side.masked + n : w->new_side.bytes + n;
-    const uint8_t *source = kind == SOURCE_OLD ? w->old_side.masked + (int64_t)n + best->distance
-                                               : target + best->distance;
+    const uint8_t *target = kind == KERF_PLAN_OLD ? w->new_side.masked + n : w->new_side.bytes + n;
+    const uint8_t *source = kind == KERF_PLAN_OLD ? w->old_side.masked + (int64_t)n + best->distance
+                                                  : target + best->distance;
 
     if (memcmp(source, target, SURE_LEN) != 0) {
         return 0;
@@ -363,7 +236,7 @@ static size_t goes_on(const struct planner *p, size_t n, const struct state *bes
     /* In place what lies behind may not be there. */
     if (w->order != NULL) {
         most = SURE_LEN;
-    } else if (kind == SOURCE_OLD && (int64_t)w->old_side.len - best->distance < (int64_t)(n + most)) {
+    } else if (kind == KERF_PLAN_OLD && (int64_t)w->old_side.len - best->distance < (int64_t)(n + most)) {
         most = (size_t)((int64_t)w->old_side.len - best->distance) - n;
     }
     return kerf_match_common(source, target, SURE_LEN, most);
@@ -379,23 +252,23 @@ static void offer_all(struct planner *p, size_t n)
     bool inside = kerf_side_inside(&w->new_side, n);
     struct kerf_lz_match found[KERF_LZ_FOUND];
     unsigned count = p->lz != NULL && n >= p->search_from ? kerf_lz_find(p->lz, n, found) : 0;
-    struct state *from = best_of(p, !inside);
+    struct kerf_plan_state *from = best_of(p, !inside);
 
     if (from == NULL) {
         from = best_of(p, true);
-        if (has_source(p, n, SOURCE_OLD, from->distance)) {
+        if (has_source(p, n, KERF_PLAN_OLD, from->distance)) {
             return;
         }
     }
-    settle(p, from);
-    if (p->no_memory) {
+    kerf_plan_path_settle(&p->paths, from, p->run_end);
+    if (p->paths.no_memory) {
         return;
     }
-    struct state best = *from;
+    struct kerf_plan_state best = *from;
 
-    best.cost += best.source == SOURCE_LITERAL ? 0 : (int64_t)p->prices->gap[n & 3][1];
+    best.cost += best.source == KERF_PLAN_LITERAL ? 0 : (int64_t)p->prices->gap[n & 3][1];
 
-    offer(p, n, SOURCE_LITERAL, 0, best.cost, best.node, false);
+    offer(p, n, KERF_PLAN_LITERAL, 0, best.cost, best.node, false);
     if (n < p->search_from) {
         return;
     }
@@ -403,7 +276,7 @@ static void offer_all(struct planner *p, size_t n)
     size_t sure = goes_on(p, n, &best);
 
     if (sure > 0) {
-        p->search_from = n + (best.source == SOURCE_LITERAL ? SURE_SKIP : sure - SURE_END);
+        p->search_from = n + (best.source == KERF_PLAN_LITERAL ? SURE_SKIP : sure - SURE_END);
         p->sure_source = best.source;
         p->sure_distance = best.distance;
         return;
@@ -419,8 +292,8 @@ static void offer_all(struct planner *p, size_t n)
 #define AHEAD 4096 /* bytes that a segment is taken to go on for, as long as its end isn't known */
 
 /* What a reference costs that a state copies from x, at old position o, to y. */
-static int64_t price_ref(const struct planner *p, const struct state *s, size_t o, const struct kerf_scanned *x,
-                         const struct kerf_scanned *y)
+static int64_t price_ref(const struct planner *p, const struct kerf_plan_state *s, size_t o,
+                         const struct kerf_scanned *x, const struct kerf_scanned *y)
 {
     const struct kerf_prices *prices = p->prices;
     const struct kerf_work *w = p->w;
@@ -445,7 +318,7 @@ static int64_t price_ref(const struct planner *p, const struct state *s, size_t 
 }
 
 /* What byte n costs a state that copies from old position o, and whether it counts as equal. */
-static int64_t price_old(const struct planner *p, const struct state *s, size_t n, size_t o, bool *equal)
+static int64_t price_old(const struct planner *p, const struct kerf_plan_state *s, size_t n, size_t o, bool *equal)
 {
     const struct kerf_work *w = p->w;
     if (kerf_side_bit(w->old_side.covered, o) && kerf_side_bit(w->new_side.covered, n)) {
@@ -467,7 +340,7 @@ static int64_t price_old(const struct planner *p, const struct state *s, size_t 
 }
 
 /* What byte n costs such a state in all, but for the segment's length. */
-static int64_t price_copy(const struct planner *p, struct state *s, size_t n, size_t o)
+static int64_t price_copy(const struct planner *p, struct kerf_plan_state *s, size_t n, size_t o)
 {
     const struct kerf_prices *prices = p->prices;
     bool equal;
@@ -491,7 +364,7 @@ static int64_t longer(const kerf_cost prices[KERF_PRICE_BITS], uint32_t v)
 }
 
 /* The same of a number that is priced by where it stands. */
-static int64_t longer_at(const kerf_cost prices[4][KERF_PRICE_SYMBOLS], const struct state *s, uint32_t v)
+static int64_t longer_at(const kerf_cost prices[4][KERF_PRICE_SYMBOLS], const struct kerf_plan_state *s, uint32_t v)
 {
     return (int64_t)(prices[s->new_pos & 3][kerf_price_symbol(v)] - prices[s->new_pos & 3][kerf_price_symbol(v - 1)]);
 }
@@ -505,14 +378,14 @@ static int64_t consume(struct planner *p, size_t n)
     int64_t lowest = INT64_MAX;
     unsigned kept = 0;
 
-    for (unsigned i = 0; i < p->state_count; i++) {
-        struct state s = p->states[i];
+    for (unsigned i = 0; i < p->paths.state_count; i++) {
+        struct kerf_plan_state s = p->paths.states[i];
 
         s.len++;
-        if (s.source == SOURCE_LITERAL) {
+        if (s.source == KERF_PLAN_LITERAL) {
             s.cost += literal * (int64_t)prices->literal_scale / 1024 + longer_at(prices->gap, &s, s.len + 1);
-        } else if (s.source == SOURCE_NEW) {
-            if ((w->order != NULL && !has_source(p, n, SOURCE_NEW, s.distance)) ||
+        } else if (s.source == KERF_PLAN_NEW) {
+            if ((w->order != NULL && !has_source(p, n, KERF_PLAN_NEW, s.distance)) ||
                 w->new_side.bytes[(int64_t)n + s.distance] != w->new_side.bytes[n]) {
                 continue;
             }
@@ -524,7 +397,7 @@ static int64_t consume(struct planner *p, size_t n)
                           (int64_t)kerf_price_distance(prices, s.new_pos, length_of(s.distance), 0);
             }
         } else {
-            if (!has_source(p, n, SOURCE_OLD, s.distance)) {
+            if (!has_source(p, n, KERF_PLAN_OLD, s.distance)) {
                 continue;
             }
             s.cost += price_copy(p, &s, n, (size_t)((int64_t)n + s.distance));
@@ -533,9 +406,9 @@ static int64_t consume(struct planner *p, size_t n)
         if (s.cost < lowest) {
             lowest = s.cost;
         }
-        p->states[kept++] = s;
+        p->paths.states[kept++] = s;
     }
-    p->state_count = kept;
+    p->paths.state_count = kept;
     return lowest;
 }
 
@@ -553,102 +426,30 @@ static void remember(struct planner *p, int64_t distance)
     p->recent[0] = distance;
 }
 
-/* Drops states above the limit, then the worst ones beyond STATES_MAX. */
+/* Drops states above the limit, then the worst ones beyond KERF_PLAN_STATES_MAX. */
 static void prune(struct planner *p, int64_t lowest)
 {
     int64_t limit = lowest + (int64_t)p->prices->change + SLACK_BITS * (int64_t)KERF_BIT;
     unsigned kept = 0;
 
-    for (unsigned i = 0; i < p->state_count; i++) {
-        if (p->states[i].cost <= limit) {
-            p->states[kept++] = p->states[i];
-        } else if (p->states[i].source == SOURCE_OLD) {
-            remember(p, p->states[i].distance);
+    for (unsigned i = 0; i < p->paths.state_count; i++) {
+        if (p->paths.states[i].cost <= limit) {
+            p->paths.states[kept++] = p->paths.states[i];
+        } else if (p->paths.states[i].source == KERF_PLAN_OLD) {
+            remember(p, p->paths.states[i].distance);
         }
     }
-    p->state_count = kept;
-    while (p->state_count > STATES_MAX) {
+    p->paths.state_count = kept;
+    while (p->paths.state_count > KERF_PLAN_STATES_MAX) {
         unsigned worst = 0;
 
-        for (unsigned i = 1; i < p->state_count; i++) {
-            if (p->states[i].cost > p->states[worst].cost) {
+        for (unsigned i = 1; i < p->paths.state_count; i++) {
+            if (p->paths.states[i].cost > p->paths.states[worst].cost) {
                 worst = i;
             }
         }
-        p->states[worst] = p->states[--p->state_count];
+        p->paths.states[worst] = p->paths.states[--p->paths.state_count];
     }
-}
-
-/* A segment's ends that don't match are cheaper as literals. */
-static void trim(const struct kerf_work *w, struct kerf_segment *s)
-{
-    const uint8_t *source = s->from_new ? w->new_side.bytes : w->old_side.masked;
-    const uint8_t *target = s->from_new ? w->new_side.bytes : w->new_side.masked;
-
-    while (s->len > 0 && source[s->src_pos + s->len - 1] != target[s->new_pos + s->len - 1]) {
-        s->len--;
-    }
-    while (s->len > 0 && source[s->src_pos] != target[s->new_pos]) {
-        s->src_pos++;
-        s->new_pos++;
-        s->len--;
-    }
-}
-
-static int compare_new_pos(const void *a, const void *b)
-{
-    kerf_pos x = ((const struct kerf_segment *)a)->new_pos;
-    kerf_pos y = ((const struct kerf_segment *)b)->new_pos;
-
-    return (x > y) - (x < y);
-}
-
-static kerf_err collect(struct planner *p, struct kerf_segments *segments)
-{
-    const struct kerf_work *w = p->w;
-    size_t next_pos = 0; /* of the node that follows, */
-    size_t next_end = 0; /* and the end of its run */
-    size_t count = 0;
-    kerf_err err = KERF_OK;
-
-    segments->count = 0;
-    settle(p, best_of(p, true));
-    if (p->no_memory) {
-        return KERF_ERR_RAM;
-    }
-    for (uint32_t i = best_of(p, true)->node; err == KERF_OK && i != NO_NODE; i = p->nodes[i].parent) {
-        const struct node *node = &p->nodes[i];
-        size_t end = node->run_end == next_end ? next_pos : node->run_end;
-
-        next_pos = node->new_pos;
-        next_end = node->run_end;
-        if (node->source != SOURCE_LITERAL && end > node->new_pos) {
-            struct kerf_segment s = {node->new_pos, (kerf_pos)((int64_t)node->new_pos + node->distance),
-                                     end - node->new_pos, node->source == SOURCE_NEW};
-
-            trim(w, &s);
-            if (s.len > 0) {
-                err = kerf_segments_add(segments, &s);
-            }
-        }
-    }
-    /* They came last first, or in place in any order. Neighbours that go on at the same distance become one. */
-    if (segments->count > 0) {
-        qsort(segments->list, segments->count, sizeof segments->list[0], compare_new_pos);
-    }
-    for (size_t i = 0; i < segments->count; i++) {
-        const struct kerf_segment *s = &segments->list[i];
-        struct kerf_segment *q = count > 0 ? &segments->list[count - 1] : NULL;
-
-        if (q != NULL && q->from_new == s->from_new && q->new_pos + q->len == s->new_pos &&
-            q->src_pos + q->len == s->src_pos) {
-            q->len += s->len;
-        } else {
-            segments->list[count++] = *s;
-        }
-    }
-    segments->count = count;
-    return err;
 }
 
 static kerf_err open_lz(struct planner *p, size_t start)
@@ -674,10 +475,10 @@ static kerf_err open_lz(struct planner *p, size_t start)
 /* Is the source that surely goes on still among the states? It may have become too dear: its references are all wrong. */
 static bool is_sure(const struct planner *p)
 {
-    for (unsigned i = 0; i < p->state_count; i++) {
-        const struct state *s = &p->states[i];
+    for (unsigned i = 0; i < p->paths.state_count; i++) {
+        const struct kerf_plan_state *s = &p->paths.states[i];
 
-        if (s->source == p->sure_source && (s->source == SOURCE_LITERAL || s->distance == p->sure_distance)) {
+        if (s->source == p->sure_source && (s->source == KERF_PLAN_LITERAL || s->distance == p->sure_distance)) {
             return true;
         }
     }
@@ -691,7 +492,7 @@ static size_t coast(struct planner *p, size_t n)
     const int64_t equal_price = (int64_t)p->prices->equal[15][0];
     size_t step = n - n % SURE_STEP + SURE_STEP;
     size_t end = step < p->search_from ? step : p->search_from;
-    struct state s = p->states[0];
+    struct kerf_plan_state s = p->paths.states[0];
 
     for (; n < end; n++) {
         size_t from = (size_t)((int64_t)n + s.distance);
@@ -704,7 +505,7 @@ static size_t coast(struct planner *p, size_t n)
         }
         s.cost += longer(p->prices->old_len, s.len);
     }
-    p->states[0] = s;
+    p->paths.states[0] = s;
     return n;
 }
 
@@ -713,12 +514,13 @@ static kerf_err walk(struct planner *p, size_t n)
 {
     struct kerf_lz_match found[KERF_LZ_FOUND];
 
-    while (n < p->run_end && !p->no_memory) {
+    while (n < p->run_end && !p->paths.no_memory) {
         /* These places are noted for copies from new. */
         if (n < p->search_from && n % SURE_STEP == 0 && p->lz != NULL && p->w->order == NULL) {
             (void)kerf_lz_find(p->lz, n, found);
         }
-        if (n < p->search_from && p->state_count == 1 && p->states[0].source == SOURCE_OLD && p->w->order == NULL) {
+        if (n < p->search_from && p->paths.state_count == 1 && p->paths.states[0].source == KERF_PLAN_OLD &&
+            p->w->order == NULL) {
             n = coast(p, n);
             continue;
         }
@@ -732,7 +534,7 @@ static kerf_err walk(struct planner *p, size_t n)
             p->search_from = n;
         }
     }
-    return p->no_memory ? KERF_ERR_RAM : KERF_OK;
+    return p->paths.no_memory ? KERF_ERR_RAM : KERF_OK;
 }
 
 /* In place: run by run. What copies goes on behind the end of a run, as a segment of its own. */
@@ -744,14 +546,14 @@ static kerf_err walk_runs(struct planner *p)
 
     for (size_t rank = 0; err == KERF_OK && rank < o->count; rank += run.len) {
         run = kerf_order_run(o, rank);
-        for (unsigned i = 0; i < p->state_count; i++) {
-            struct state *s = &p->states[i];
-            kerf_cost price = s->source == SOURCE_OLD ? p->prices->old_jump[0] + p->prices->old_len[0]
-                              : s->source == SOURCE_NEW
+        for (unsigned i = 0; i < p->paths.state_count; i++) {
+            struct kerf_plan_state *s = &p->paths.states[i];
+            kerf_cost price = s->source == KERF_PLAN_OLD ? p->prices->old_jump[0] + p->prices->old_len[0]
+                              : s->source == KERF_PLAN_NEW
                                   ? p->prices->new_again[0] + p->prices->new_len_again[run.start & 3][1]
                                   : 0;
 
-            settle(p, s);
+            kerf_plan_path_settle(&p->paths, s, p->run_end);
             s->settled = false;
             s->new_pos = (uint32_t)run.start;
             s->cost += (int64_t)(price + p->prices->gap[run.start & 3][1]);
@@ -778,18 +580,22 @@ kerf_err kerf_plan_part(const struct kerf_plan_part *part, struct kerf_segments 
     p->mapped = part->mapped;
     p->by_new = part->by_new;
     p->run_end = part->end;
-    p->states[0] = (struct state){.node = NO_NODE, .new_pos = (uint32_t)part->start, .source = SOURCE_LITERAL};
-    p->state_count = 1;
+    p->paths.states[0] = (struct kerf_plan_state){
+        .node = KERF_PLAN_NO_NODE, .new_pos = (uint32_t)part->start, .source = KERF_PLAN_LITERAL};
+    p->paths.state_count = 1;
     kerf_err err = open_lz(p, part->start);
 
     if (err == KERF_OK) {
         err = p->w->order != NULL ? walk_runs(p) : walk(p, part->start);
     }
     if (err == KERF_OK) {
-        err = collect(p, segments);
+        struct kerf_plan_state *best = best_of(p, true);
+
+        kerf_plan_path_settle(&p->paths, best, p->run_end);
+        err = p->paths.no_memory ? KERF_ERR_RAM : kerf_plan_path_collect(p->w, &p->paths, best->node, segments);
     }
     kerf_lz_close(p->lz);
-    free(p->nodes);
+    free(p->paths.nodes);
     free(p);
     return err;
 }
