@@ -36,8 +36,8 @@ static void produced(struct kerf_run *run, const uint8_t *bytes, size_t len)
  * `contexts`: numbers to which those of the nodes, below 2^10, are added. `expected`: 256 + a byte; as long as all bits so far are its
  * own, the last table's context is its next bit, and the weights are those of the set behind the next. 0: none.
  */
-static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYTE_TABLES], unsigned expected,
-                          unsigned set, unsigned value)
+KERF_AS_WRITTEN static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYTE_TABLES],
+                                          unsigned expected, unsigned set, unsigned value)
 {
     uint32_t table_size = kerf_table_size(run->h->model.table_code);
     uint16_t *counters[KERF_BYTE_TABLES];
@@ -309,17 +309,16 @@ static bool decode_step(struct kerf_run *run)
 {
     struct kerf_codec *c = run->c;
 
-    if (c->map_len < run->h->model.map_cap) {
-        code_map(run, 0, 0);
-#if KERF_IN_PLACE
-    } else if (c->left > 0 && c->keeping) {
-        return kerf_run_keep(run, run->out + (c->new_pos - run->out_pos)) > 0;
-#endif
-    } else if (c->left > 0) {
+    if (c->left > 0) { /* the first, as it is so most of the time */
         struct kerf_ref ref;
         uint8_t *out = run->out + (c->new_pos - run->out_pos);
         unsigned len = 1;
 
+#if KERF_IN_PLACE
+        if (c->keeping) {
+            return kerf_run_keep(run, out) > 0;
+        }
+#endif
         out[0] = 0;
         if (c->copying) {
             len = code_copy(run, out, &ref);
@@ -328,6 +327,9 @@ static bool decode_step(struct kerf_run *run)
         }
         produced(run, out, len);
         return len > 0;
+    }
+    if (c->map_len < run->h->model.map_cap) {
+        code_map(run, 0, 0);
 #if KERF_IN_PLACE
     } else if (c->new_pos == c->new_end) {
         kerf_run_sectors(run, 0, 1);

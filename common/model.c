@@ -78,8 +78,8 @@ unsigned kerf_model_bit_decode(struct kerf_coder *k, uint16_t *counter)
 static inline __attribute__((always_inline)) unsigned mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n,
                                                           int16_t *weights, unsigned limit, unsigned bit)
 #else
-unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights,
-                               unsigned limit)
+KERF_AS_WRITTEN unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, unsigned n,
+                                               int16_t *weights, unsigned limit)
 #endif
 {
 #if !KERF_ENCODER
@@ -88,15 +88,15 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
     int32_t kept[KERF_MIX_MAX + 1]; /* 24 bytes of stack for 100 instructions */
     int32_t in = BIAS;              /* the first input */
     int32_t dot = 0;
+    unsigned i = n;
 
-    for (unsigned i = n;;) {
+    goto bias; /* it has no counter. Both loops have one branch for each input that way. */
+    do {
+        in = stretch(*counters[i]);
+    bias:
         kept[i] = in;
         dot += in * weights[i];
-        if (i-- == 0) {
-            break;
-        }
-        in = stretch(*counters[i]);
-    }
+    } while (i-- > 0);
     uint32_t p1 = squash(dot >> KERF_WEIGHT_BITS);
 
     bit = kerf_rc_bit(&k->rc, p1, bit);
@@ -109,15 +109,14 @@ unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *const *counters, 
     int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (limit <= BYTE_LIMIT ? 2 : 1);
     uint32_t noise = kerf_rc_noise(&k->rc);
 
-    for (unsigned i = n;;) {
-        int32_t w = weights[i] + ((err * kept[i] + (int32_t)noise) >> 16); /* |err * in| < 2^28 */
-
-        weights[i] = saturate(w);
-        if (i-- == 0) {
-            break;
-        }
+    i = n;
+    goto bias_again;
+    do {
+        i--;
         update(counters[i], limit, bit, noise);
-    }
+    bias_again:
+        weights[i] = saturate(weights[i] + ((err * kept[i] + (int32_t)noise) >> 16)); /* |err * in| < 2^28 */
+    } while (i != 0);
     return bit;
 }
 

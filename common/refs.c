@@ -48,24 +48,34 @@ struct found {
 };
 
 /*
- * The entry with the highest key up to `key`, the last one of several; where there is none, one of key and shift 0. `moved`: the
- * key of an entry is its own plus its shift.
+ * The entry with the highest key up to `key`, the last one of several; where there is none, one of key and shift 0. `moved`, 1: the
+ * key of an entry is its own plus its shift; else 0.
  */
-__attribute__((noinline)) static struct found nearest(const struct kerf_run *run, const uint8_t *table, unsigned len,
-                                                      kerf_addr key, bool moved)
+KERF_AS_WRITTEN __attribute__((noinline)) static struct found nearest(const struct kerf_run *run, const uint8_t *table,
+                                                                      unsigned len, kerf_addr key, unsigned moved)
 {
     struct found best = {key, 0, 0};
+    size_t bytes = kerf_run_pair_bytes(run);
+    const uint8_t *end = table + len * bytes;
+    const uint8_t *found = NULL;
 
-    for (unsigned i = 0; i < len; i++) {
+    for (const uint8_t *at = table; at != end; at += bytes) {
         kerf_addr start;
         kerf_shift shift;
 
-        kerf_run_pair_get(run, table, i, &start, &shift);
-        kerf_addr distance = kerf_run_addr(run, key - start - (moved ? (kerf_addr)shift : 0));
+        kerf_run_pair_get(run, at, 0, &start, &shift);
+        kerf_addr distance = kerf_run_addr(run, key - start - (kerf_addr)shift * moved);
 
         if (distance <= best.distance) {
-            best = (struct found){distance, i, shift};
+            best.distance = distance;
+            found = at;
         }
+    }
+    if (found != NULL) {
+        kerf_addr start;
+
+        best.slot = (unsigned)((size_t)(found - table) / bytes);
+        kerf_run_pair_get(run, found, 0, &start, &best.shift);
     }
     return best;
 }
@@ -165,7 +175,7 @@ static struct found nearest_learned(const struct kerf_run *run, kerf_addr key)
         return found;
     }
 #endif
-    return nearest(run, run->learned, run->c->learned_len, key, false);
+    return nearest(run, run->learned, run->c->learned_len, key, 0);
 }
 
 /* The shift that the map has for an old address. */
@@ -194,7 +204,7 @@ static kerf_shift map_shift(const struct kerf_run *run, kerf_addr addr)
     }
     return shift;
 #else
-    return nearest(run, run->map, run->c->map_len, addr, false).shift;
+    return nearest(run, run->map, run->c->map_len, addr, 0).shift;
 #endif
 }
 
@@ -202,7 +212,7 @@ kerf_shift kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos)
 {
     kerf_addr addr = kerf_run_new_addr(run, new_pos);
 
-    addr -= (kerf_addr)nearest(run, run->map, run->c->map_len, addr, true).shift;
+    addr -= (kerf_addr)nearest(run, run->map, run->c->map_len, addr, 1).shift;
 
     const struct kerf_region *r = kerf_run_region(run, KERF_OLD_ADDR, addr);
 
@@ -339,9 +349,12 @@ void kerf_ref_expect(struct kerf_run *run, const struct kerf_ref *ref)
 /* A word that points somewhere and would not come to lie unaligned (`anywhere`: or would). */
 static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *view, bool anywhere, struct kerf_ref *ref)
 {
+    /* Of 8 bytes or of 4; that it is a multiple of 4 comes first, so that few are read. */
+    if ((view->pc & 3) != 0) {
+        return false;
+    }
     kerf_addr at = view->pc | (anywhere ? 0 : kerf_run_new_addr(run, run->c->new_pos));
 
-    /* Of 8 bytes or of 4; that it is a multiple of 4 comes first, so that few are read. */
     if ((at & 3) != 0 || !kerf_word_read(view, ref) || (KERF_ISA_HAS_WORDS && (at & (ref->len - 1u)) != 0) ||
         kerf_run_addr(run, ref->target) != ref->target) {
         return false;
@@ -414,7 +427,10 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 {
     struct kerf_codec *c = run->c;
 
-    memset(ref, 0, sizeof *ref);
+    ref->kind = KERF_REF_NONE;
+    ref->scale = 0;
+    ref->low_count = 0;
+    ref->anywhere = false;
 #if KERF_ENCODER
     unsigned known_step;
 
@@ -467,9 +483,11 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 #endif
     if (!pair && record == 0 && !word_find(run, &view, false, ref)) {
         step = kerf_isa_scan(r->isa, &view, ref);
-        ref->target = kerf_run_addr(run, ref->target);
-        if (!ref->anywhere && !in_image(run, ref->target)) {
-            ref->kind = KERF_REF_NONE;
+        if (ref->kind != KERF_REF_NONE) {
+            ref->target = kerf_run_addr(run, ref->target);
+            if (!ref->anywhere && !in_image(run, ref->target)) {
+                ref->kind = KERF_REF_NONE;
+            }
         }
 #if KERF_ENCODER
         struct kerf_ref word; /* one that does not lie well here may do so elsewhere */

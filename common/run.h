@@ -196,6 +196,13 @@ static inline unsigned kerf_run_flag(struct kerf_run *run, const unsigned *conte
 }
 #endif
 
+/* Bytes of an entry of a table of pairs. */
+static inline size_t kerf_run_pair_bytes(const struct kerf_run *run)
+{
+    (void)run;
+    return KERF_POS_BITS == 64 && (run->h->flags & KERF_FLAG_WIDE) != 0 ? 16 : 8;
+}
+
 /* Entry i of a table of pairs: 4-byte fields, or 8-byte ones in wide containers. */
 static inline void kerf_run_pair_get(const struct kerf_run *run, const uint8_t *table, unsigned i, kerf_addr *key,
                                      kerf_shift *shift)

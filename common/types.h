@@ -30,6 +30,13 @@ extern "C" {
 #define KERF_IN_PLACE 1
 #endif
 
+/* For a function with hot loops: gcc -Os would move their bodies to where each turn takes two branches. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define KERF_AS_WRITTEN __attribute__((optimize("no-reorder-blocks")))
+#else
+#define KERF_AS_WRITTEN
+#endif
+
 #if KERF_POS_BITS == 32
 typedef uint32_t kerf_pos;  /* a byte position in an image, or a length of bytes in it */
 typedef int32_t kerf_shift; /* a signed difference of two positions or addresses, modulo 2^32 */

@@ -179,9 +179,6 @@ unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_vie
     unsigned kinds = view->kinds & ~(1u << KERF_REF_NONE | 1u << KERF_REF_LOW);
     unsigned padding = KERF_ISA_HAS_XTENSA && set->padded ? kerf_xtensa_padding(view) : 0;
 
-    if ((view->pc & set->align) != 0) {
-        return 1;
-    }
     if (padding != 0) {
         return padding;
     }

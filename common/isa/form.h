@@ -84,7 +84,7 @@ extern const struct kerf_forms kerf_forms_thumb, kerf_forms_a32, kerf_forms_aarc
 /* Bytes at the view that are none of an instruction. xtensa.c */
 unsigned kerf_xtensa_padding(const struct kerf_isa_view *view);
 
-/* As in isa.h. */
+/* As in isa.h, where pc is a multiple of what the set asks. */
 #if KERF_FORMS
 unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref);
 kerf_addr kerf_forms_code(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc,

@@ -66,7 +66,7 @@ unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct ke
 #endif
     const struct kerf_forms *set = set_of(isa);
 
-    return set == NULL ? 1 : kerf_forms_scan(set, view, ref);
+    return set == NULL || (view->pc & set->align) != 0 ? 1 : kerf_forms_scan(set, view, ref);
 }
 
 #if KERF_ENCODER
