@@ -580,9 +580,14 @@ static bool find_by_reset(const struct source *s, struct tables *t, struct kerf_
     return base->votes > 0;
 }
 
+static bool is_near(uint32_t a, uint32_t b, size_t len)
+{
+    return (a > b ? a - b : b - a) < len;
+}
+
 /*
- * A vector table of a Cortex-M with little that it could be mistaken for: the first stack pointer in RAM, and handlers that lie no
- * further apart than the image is long. Reserved vectors, which hold anything, do not count.
+ * A vector table of a Cortex-M with little that it could be mistaken for: handlers that lie no further apart than the image is long,
+ * and the first stack pointer away from them, in RAM. Reserved vectors, which hold anything, do not count.
  */
 static bool is_vector_table(const uint8_t *p, size_t len)
 {
@@ -590,7 +595,7 @@ static bool is_vector_table(const uint8_t *p, size_t len)
     uint32_t reset = kerf_load_le32(p + 4);
     unsigned set = 0;
 
-    if (stack % 4 != 0 || stack >> 28 < 1 || stack >> 28 > 3 || reset % 2 == 0) {
+    if (stack % 4 != 0 || stack < MIN_POINTER || stack >> 30 != 0 || reset % 2 == 0 || is_near(stack, reset, len)) {
         return false;
     }
     for (unsigned i = 1; i < VECTORS; i++) {
@@ -599,7 +604,7 @@ static bool is_vector_table(const uint8_t *p, size_t len)
         if ((i >= 7 && i <= 10) || i == 13 || v == 0) {
             continue;
         }
-        if (v % 2 == 0 || (v > reset ? v - reset : reset - v) >= len) {
+        if (v % 2 == 0 || !is_near(v, reset, len)) {
             return false;
         }
         set++;
@@ -617,7 +622,7 @@ static size_t header_len(unsigned isa, const uint8_t *p, size_t len)
     }
     end = end < len / 4 ? end : len / 4;
     end = end < MAX_HEADER ? end : MAX_HEADER;
-    for (size_t i = 4; i <= end; i += 4) {
+    for (size_t i = 2; i <= end; i += 2) {
         if (is_vector_table(p + i, len)) {
             return i;
         }

@@ -39,12 +39,13 @@
 /* The reach of a second half of a pair, in bytes. */
 #define PAIR_REACH 16u
 
-/* SRAM of Cortex-M parts: CCM or SRAM of some; nearly everyone's, a part of it below 0x20000000; banks of large STM32s. */
+/*
+ * SRAM of Cortex-M parts: NXP's with a radio, and LPC55; CCM or SRAM of some; nearly everyone's, a part of it below 0x20000000; of a
+ * radio's own processor; Renesas RA8; banks of large STM32s; secure SRAM, of STM32N6 last.
+ */
 static const struct kerf_range cortex_windows[] = {
-    {0x10000000, 0x100000},
-    {0x1ffe0000, 0x420000},
-    {0x24000000, 0x100000},
-    {0x30000000, 0x80000},
+    {0x04000000, 0x100000}, {0x10000000, 0x100000}, {0x1ffe0000, 0x420000}, {0x21000000, 0x100000},
+    {0x22000000, 0x200000}, {0x24000000, 0x100000}, {0x30000000, 0x100000}, {0x34000000, 0x400000},
 };
 static const struct kerf_range all_addresses = {LOWEST, HIGHEST - LOWEST};
 
@@ -267,11 +268,12 @@ static void collect_mips(struct values *v, const uint8_t *p, size_t from, size_t
 
 static void collect(struct values *v, unsigned isa, const uint8_t *p, const struct kerf_span *span)
 {
-    size_t len = (size_t)span->len;
+    size_t skip = (size_t)(0 - span->addr) & 3; /* words lie where addresses are multiples of 4 */
+    size_t len = span->len > skip ? (size_t)span->len - skip : 0;
     size_t from;
     size_t to;
 
-    p += span->pos;
+    p += span->pos + skip;
     for (unsigned i = 0; kerf_detect_window(len, i, &from, &to); i++) {
         switch (isa) {
         case KERF_ISA_THUMB:
@@ -289,7 +291,7 @@ static void collect(struct values *v, unsigned isa, const uint8_t *p, const stru
             break;
         case KERF_ISA_RISCV32:
         case KERF_ISA_RISCV64:
-            collect_riscv(v, p, from, to, (uint32_t)span->addr);
+            collect_riscv(v, p, from, to, (uint32_t)(span->addr + skip));
             break;
         case KERF_ISA_MIPS32_LE:
         case KERF_ISA_MIPS32_BE:

@@ -293,6 +293,18 @@ static kerf_err find_by_words(unsigned isa, const struct side *const sides[2], b
     return tasks[0].err != KERF_OK ? tasks[0].err : tasks[1].err;
 }
 
+/* Of an image that lies at 0, behind a header that then has no address: the header does not belong to it. */
+static void cut_header(struct kerf_span *span)
+{
+    uint64_t header = 0 - span->addr;
+
+    if (span->addr >> 63 != 0 && header < span->len) {
+        span->pos += header;
+        span->len -= header;
+        span->addr = 0;
+    }
+}
+
 /*
  * Finds the load addresses of images without a header that says them; a hint of an image knows better. *known: found for one of them
  * at least.
@@ -320,6 +332,7 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
     *known = found[0] || found[1] || (wide && isa != KERF_ISA_NONE);
     for (unsigned i = 0; i < 2; i++) {
         sides[i]->layout.spans[0].addr = found[i] || !found[1 - i] ? base[i] : base[1 - i];
+        cut_header(&sides[i]->layout.spans[0]);
     }
     return KERF_OK;
 }

@@ -336,33 +336,56 @@ static void type_records_are_looked_for_where_both_images_have_some(void **state
     assert_int_equal(image.region_count, 0);
 }
 
-static void ram_is_where_literals_cluster(void **state)
+/* A Thumb program for 0x08000000 whose functions load addresses of variables from `ram` on. */
+static void make_program_with_ram(uint32_t ram, uint8_t *p)
 {
-    static uint8_t p[PROGRAM_LEN];
-    struct kerf_image image;
     uint32_t seed = 3;
 
-    (void)state;
     make_program(KERF_ISA_THUMB, 0x08000000, 1, p);
     for (uint32_t f = 0; f < FUNCTIONS; f++) {
         uint8_t *end = p + (f + 1) * FUNCTION_LEN;
 
         kerf_store_le16(end - 8, 0x4800); /* LDR R0, [PC, #0]: the word 4 bytes on */
         kerf_store_le16(end - 6, 0xbd10); /* POP {R4, PC} */
-        kerf_store_le32(end - 4, f == 0 ? 0x1fffffff : 0x20003000 + next_random(&seed) % 0x600 * 4);
+        kerf_store_le32(end - 4, f == 0 ? ram - 1 : ram + next_random(&seed) % 0x600 * 4);
     }
+}
+
+static void ram_is_where_literals_cluster(void **state)
+{
+    static uint8_t p[PROGRAM_LEN];
+    struct kerf_image image;
+
+    (void)state;
+    make_program_with_ram(0x20003000, p);
     recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
     assert_int_equal(image.range_count, 1);
     assert_int_equal(image.ranges[0].start, 0x20003000);
     assert_int_equal(image.ranges[0].len, 0x2000);
     assert_non_null(strstr(image.recognised, "Thumb-2 at 0x08000000, RAM 0x20003000+0x2000"));
+    make_program_with_ram(0x04008000, p); /* of some parts of NXP's */
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_equal(image.range_count, 1);
+    assert_int_equal(image.ranges[0].start, 0x04008000);
+    make_program_with_ram(0x05008000, p); /* of nobody's */
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_equal(image.range_count, 0);
 }
 
-/* Little code, linked for 0x08004000, with a vector table in front. */
-static void make_small(uint8_t *p, size_t len)
+/* A vector table: a stack pointer, and handlers, of which five differ. */
+static void put_vectors(uint8_t *p, uint32_t base, uint32_t first)
+{
+    kerf_store_le32(p, 0x20002000);
+    for (uint32_t f = 0; f < 15; f++) {
+        kerf_store_le32(p + 4 + 4 * (size_t)f, base + first + 1 + function_at(f % 5));
+    }
+}
+
+/* Little code, linked for `base`, with a vector table in front. */
+static void make_small(uint32_t base, uint8_t *p, size_t len)
 {
     test_noise(p, len, 9);
-    kerf_store_le32(p, 0x20002000);
+    put_vectors(p, base, 0x100);
     for (uint32_t f = 0; f < 12; f++) {
         uint32_t at = 0x100 + function_at(f);
 
@@ -370,9 +393,6 @@ static void make_small(uint8_t *p, size_t len)
         for (uint32_t k = 4; k < 20; k += 4) {
             call_thumb(p + at + k, at + k, 0x100 + function_at((f * 5 + k) % 12));
         }
-    }
-    for (uint32_t f = 0; f < 15; f++) {
-        kerf_store_le32(p + 4 + 4 * (size_t)f, 0x08004101 + function_at(f % 5));
     }
 }
 
@@ -382,7 +402,7 @@ static void a_small_thumb_image_is_placed_by_its_vectors(void **state)
     struct kerf_image image;
 
     (void)state;
-    make_small(p, sizeof(p));
+    make_small(0x08004000, p, sizeof(p));
     recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
     assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
     assert_int_equal(image.regions[0].old_addr, 0x08004000);
@@ -398,8 +418,8 @@ static void vectors_are_found_behind_a_header(void **state)
     (void)state;
     test_noise(old_image, 60, 1);
     test_noise(new_image, 64, 2);
-    make_small(old_image + 60, 2048);
-    make_small(new_image + 64, 2048);
+    make_small(0x08004000, old_image + 60, 2048);
+    make_small(0x08004000, new_image + 64, 2048);
     recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
     assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
     assert_int_equal(image.regions[0].old_addr, 0x08004000 - 60);
@@ -408,6 +428,30 @@ static void vectors_are_found_behind_a_header(void **state)
     kerf_store_le32(new_image + 64 + 8, 0x08014101);
     recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
     assert_int_equal(image.regions[0].old_addr, 0);
+}
+
+/* 62 bytes, as in front of a Zigbee update: no word behind them is at a multiple of 4. */
+static void words_are_found_behind_an_odd_header(void **state)
+{
+    static uint8_t p[62 + PROGRAM_LEN];
+    struct kerf_image image;
+
+    (void)state;
+    test_noise(p, 62, 1);
+    make_program_with_ram(0x20003000, p + 62);
+    put_vectors(p + 62, 0x08000000, FUNCTION_LEN);
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_equal(image.regions[0].old_addr, 0x08000000 - 62);
+    assert_int_equal(image.range_count, 1);
+    assert_int_equal(image.ranges[0].start, 0x20003000);
+    make_program(KERF_ISA_THUMB, 0, 1,
+                 p + 62); /* the header would lie at the end of the address space: it is left out */
+    put_vectors(p + 62, 0, FUNCTION_LEN);
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_equal(image.regions[0].old_pos, 62);
+    assert_int_equal(image.regions[0].new_len, PROGRAM_LEN);
+    assert_int_equal(image.regions[0].old_addr, 0);
+    assert_int_not_equal(image.regions[0].kinds & 1u << KERF_REF_WORD, 0);
 }
 
 /* --- Containers. --- */
@@ -731,6 +775,7 @@ int main(void)
         cmocka_unit_test(ram_is_where_literals_cluster),
         cmocka_unit_test(a_small_thumb_image_is_placed_by_its_vectors),
         cmocka_unit_test(vectors_are_found_behind_a_header),
+        cmocka_unit_test(words_are_found_behind_an_odd_header),
         cmocka_unit_test(elf_segments_are_regions),
         cmocka_unit_test(elf_headers_that_lie_are_survived),
         cmocka_unit_test(esp32_segments_are_regions_also_behind_a_boot_loader),
