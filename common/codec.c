@@ -304,7 +304,7 @@ static bool complete(const struct kerf_codec *c)
     return c->new_pos == c->new_end && c->sectors_left == 0;
 }
 
-/* One decoding step: true if it wrote something, KERF_STEP_OUT bytes at most. */
+/* One decoding step, which writes KERF_STEP_OUT bytes at most: true if a sector ends with them. */
 static bool decode_step(struct kerf_run *run)
 {
     struct kerf_codec *c = run->c;
@@ -314,19 +314,21 @@ static bool decode_step(struct kerf_run *run)
         uint8_t *out = run->out + (c->new_pos - run->out_pos);
         unsigned len = 1;
 
-#if KERF_IN_PLACE
-        if (c->keeping) {
-            return kerf_run_keep(run, out) > 0;
-        }
-#endif
-        out[0] = 0;
-        if (c->copying) {
-            len = code_copy(run, out, &ref);
+        if (KERF_IN_PLACE && c->keeping) {
+            len = kerf_run_keep(run, out);
         } else {
-            out[0] = code_literal(run, 0);
+            if (KERF_ENCODER) {
+                out[0] = 0;
+            }
+            if (c->copying) {
+                len = code_copy(run, out, &ref);
+            } else {
+                out[0] = code_literal(run, 0);
+            }
+            produced(run, out, len);
         }
-        produced(run, out, len);
-        return len > 0;
+        /* In place: does a sector end where something was written, or all that is to be produced for now? */
+        return kerf_run_in_place(run) && len > 0 && (c->new_pos == c->new_end || kerf_run_sector_rest(run) == 0);
     }
     if (c->map_len < run->h->model.map_cap) {
         code_map(run, 0, 0);
@@ -368,8 +370,7 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
 #endif
     while (run.err == KERF_OK && !complete(c) && out_cap - (size_t)(c->new_pos - run.out_pos) >= KERF_STEP_OUT &&
            in_len - run.k.rc.in_pos >= least) {
-        if (decode_step(&run) && kerf_run_in_place(&run) &&
-            (c->new_pos == c->new_end || kerf_run_sector_rest(&run) == 0) && !complete(c)) {
+        if (decode_step(&run) && !complete(c)) {
             kerf_run_fail(&run, KERF_SECTOR);
         }
     }

@@ -106,7 +106,7 @@ KERF_AS_WRITTEN unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *c
     }
 #endif
 
-    int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (limit <= BYTE_LIMIT ? 2 : 1);
+    int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (2 - (limit >> 2 & 1)); /* 2 of bytes */
     uint32_t noise = kerf_rc_noise(&k->rc);
 
     i = n;
@@ -182,7 +182,7 @@ static inline __attribute__((always_inline)) unsigned mix_beside(struct kerf_cod
     if (k->frozen) {
         return bit;
     }
-    int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (limit <= BYTE_LIMIT ? 2 : 1);
+    int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (2 - (limit >> 2 & 1)); /* 2 of bytes */
     uint32_t noise = kerf_rc_noise(&k->rc);
     __m128i e = _mm_set1_epi16((int16_t)err); /* |err| <= 2^15 */
     __m128i low = _mm_mullo_epi16(in, e);

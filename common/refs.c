@@ -204,7 +204,16 @@ static kerf_shift map_shift(const struct kerf_run *run, kerf_addr addr)
     }
     return shift;
 #else
-    return nearest(run, run->map, run->c->map_len, addr, 0).shift;
+    for (unsigned i = run->c->map_len; i-- > 0;) {
+        kerf_addr start;
+        kerf_shift shift;
+
+        kerf_run_pair_get(run, run->map, i, &start, &shift);
+        if (start <= addr) {
+            return shift;
+        }
+    }
+    return 0;
 #endif
 }
 

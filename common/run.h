@@ -124,17 +124,18 @@ void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t 
 void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len);
 /* Codes which bytes of old come next into a sector that holds such. */
 void kerf_run_move(struct kerf_run *run, kerf_pos old_pos, kerf_pos len);
-/*
- * The next bytes of a sector that is to hold old, at most KERF_STEP_OUT: of a move (c->copying), which counts from its last byte on,
- * or those that are there already and stay. Returns how many.
- */
-unsigned kerf_run_keep(struct kerf_run *run, uint8_t *out);
 #else
 static inline void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)
 {
     kerf_run_fail(run, run->io->read_old(run->io->ctx, pos, buf, len));
 }
 #endif
+
+/*
+ * The next bytes of a sector that is to hold old, at most KERF_STEP_OUT: of a move (c->copying), which counts from its last byte on,
+ * or those that are there already and stay. Returns how many.
+ */
+unsigned kerf_run_keep(struct kerf_run *run, uint8_t *out);
 
 /* Says where the tables of run->c are, by run->h. Returns their end. */
 uint16_t *kerf_run_open(struct kerf_run *run);

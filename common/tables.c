@@ -185,7 +185,7 @@ kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which)
 #if KERF_ENCODER
 unsigned kerf_run_flag(struct kerf_run *run, const unsigned *contexts, unsigned n, unsigned bit)
 #else
-unsigned kerf_run_flag_decode(struct kerf_run *run, const unsigned *contexts, unsigned n)
+KERF_AS_WRITTEN unsigned kerf_run_flag_decode(struct kerf_run *run, const unsigned *contexts, unsigned n)
 #endif
 {
 #if !KERF_ENCODER
@@ -206,8 +206,9 @@ unsigned kerf_run_flag_decode(struct kerf_run *run, const unsigned *contexts, un
 
 const struct kerf_region *kerf_run_region(const struct kerf_run *run, enum kerf_place place, kerf_pos at)
 {
-    for (unsigned i = 0; i < run->h->region_count; i++) {
-        const struct kerf_region *r = &run->regions[i];
+    const struct kerf_region *r = run->regions;
+
+    for (unsigned left = run->h->region_count; left > 0; left--, r++) {
         kerf_pos start = place == KERF_OLD_POS ? r->old_pos : place == KERF_NEW_POS ? r->new_pos : r->old_addr;
 
         if (kerf_run_addr(run, at - start) < (place == KERF_NEW_POS ? r->new_len : r->old_len)) {

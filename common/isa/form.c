@@ -102,7 +102,7 @@ static kerf_addr target_of(const struct kerf_forms *set, unsigned form, const ui
     return kerf_forms_code(set, form, (uint8_t *)(uintptr_t)p, pc, NULL);
 }
 
-static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
+KERF_AS_WRITTEN static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
 {
     uint32_t insn = load(set, p);
     const struct kerf_form *f = set->forms;
