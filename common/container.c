@@ -15,8 +15,8 @@
 /* The first byte: the codec in bits 0 and 1, the flags above. */
 #define FORM_CODEC 3u
 #define FORM_FLAGS_AT 2
-/* A region's first number: the instruction set in bits 0 to 3, the kinds above. */
-#define REGION_ISA 15u
+/* A region's first number: the instruction set in bits 0 to 4, the kinds from bit 4 on; of these bit 0 is none (isa/isa.h). */
+#define REGION_ISA 31u
 #define REGION_KINDS_AT 4
 /* Positions stay below 2^63 on hosts, so that sums of two never overflow. */
 #define POSITION_MAX ((kerf_pos)(KERF_POS_MAX == UINT32_MAX ? UINT32_MAX : INT64_MAX))

@@ -63,6 +63,9 @@ uint8_t kerf_elf_isa(uint64_t machine, bool wide, bool big_endian)
     switch (machine) {
     case 8:
         return wide ? KERF_ISA_NONE : big_endian ? KERF_ISA_MIPS32_BE : KERF_ISA_MIPS32_LE;
+    case 20: /* 32 bits, 64 */
+    case 21:
+        return big_endian ? KERF_ISA_POWERPC_BE : KERF_ISA_POWERPC_LE;
     case 40: /* ARM: A32, Thumb or both */
     case 94: /* Xtensa: of either ABI */
         return big_endian ? KERF_ISA_NONE : KERF_ISA_COUNT;

@@ -186,6 +186,10 @@ static bool is_function(const struct source *s, size_t i)
     if (s->isa == KERF_ISA_AARCH64 && i + 16 <= s->len && kerf_load_le64(s->p + i) == AARCH64_NOPS) {
         i += 8; /* a tracer's place is in front of the prologue, and that is what pointers point to */
     }
+    if ((s->isa == KERF_ISA_POWERPC_BE || s->isa == KERF_ISA_POWERPC_LE) && i >= 4 &&
+        kerf_detect_prologue(s->isa, s->p + i - 4)) {
+        return false; /* saving LR and moving R1 come in either order */
+    }
     return kerf_detect_prologue(s->isa, s->p + i);
 }
 

@@ -105,6 +105,13 @@ static bool mips_starts(uint32_t w)
     return (w & 0xffff8000) == 0x27bd8000;
 }
 
+static bool powerpc_starts(uint32_t w)
+{
+    /* STWU R1, -n(R1); STDU; MFLR R0; ADDIS R2, R12, n; STD Rs, -n(R1) */
+    return (w & 0xffff8000) == 0x94218000 || (w & 0xffff8003) == 0xf8218001 || w == 0x7c0802a6 ||
+           (w & 0xffff0000) == 0x3c4c0000 || (w & 0xfc1f8003) == 0xf8018000;
+}
+
 static bool arc_starts(uint32_t h)
 {
     /* PUSH_S, ENTER_S; SUB_S SP, SP, n */
@@ -143,6 +150,10 @@ bool kerf_detect_prologue(unsigned isa, const uint8_t *p)
         return arc_starts(kerf_load_le16(p));
     case KERF_ISA_VIDEOCORE:
         return videocore_starts(kerf_load_le16(p));
+    case KERF_ISA_POWERPC_BE:
+        return powerpc_starts(kerf_load_be32(p));
+    case KERF_ISA_POWERPC_LE:
+        return powerpc_starts(kerf_load_le32(p));
     case KERF_ISA_MIPS32_LE:
         return mips_starts(kerf_load_le32(p));
     case KERF_ISA_MIPS32_BE:
@@ -354,6 +365,23 @@ static void vote_x86(const struct stretch *s, struct kerf_votes *votes)
     votes->of[long_mode * 4 > common ? KERF_ISA_X86_64 : KERF_ISA_X86] += common + long_mode;
 }
 
+/* BL, of either byte order. */
+static void vote_powerpc(const struct stretch *s, struct kerf_votes *votes)
+{
+    for (size_t i = s->from; i < s->to; i += 4) {
+        uint32_t le = kerf_load_le32(s->p + i);
+        uint32_t be = kerf_load_be32(s->p + i);
+
+        if ((be & 0xfc000003) == 0x48000001) {
+            votes->of[KERF_ISA_POWERPC_BE] += hits(s, KERF_ISA_POWERPC_BE,
+                                                   (int64_t)i + sign_extend(be & 0x3fffffc, 26));
+        } else if ((le & 0xfc000003) == 0x48000001) {
+            votes->of[KERF_ISA_POWERPC_LE] += hits(s, KERF_ISA_POWERPC_LE,
+                                                   (int64_t)i + sign_extend(le & 0x3fffffc, 26));
+        }
+    }
+}
+
 /* Functions that save RA soon after they have moved SP: jumps hold no distance, and MIPS has few other direct calls. */
 static void vote_mips(const struct stretch *s, struct kerf_votes *votes)
 {
@@ -384,6 +412,7 @@ static void vote_all(const struct stretch *s, struct kerf_votes *votes)
     vote_x86(s, votes);
     votes->of[KERF_ISA_ARC] += vote_arc(s);
     votes->of[KERF_ISA_VIDEOCORE] += vote_videocore(s);
+    vote_powerpc(s, votes);
     vote_mips(s, votes);
 }
 

@@ -246,19 +246,23 @@ static void collect_riscv(struct values *v, const uint8_t *p, size_t from, size_
     }
 }
 
-/* LUI with ADDIU, a load or a store. */
-static void collect_mips(struct values *v, const uint8_t *p, size_t from, size_t to, bool big_endian)
+/* MIPS: LUI with ADDIU, a load or a store; PowerPC: LIS with ADDI, a load or a store. */
+static void collect_upper(struct values *v, bool powerpc, const uint8_t *p, size_t from, size_t to, bool big_endian)
 {
+    const unsigned upper = powerpc ? 21 : 16; /* where the register is that the first one writes, */
+    const unsigned lower = powerpc ? 16 : 21; /* and that the second one reads */
+
     for (size_t i = from; i + 4 <= to; i += 4) {
         uint32_t w = big_endian ? kerf_load_be32(p + i) : kerf_load_le32(p + i);
 
-        if ((w & 0xffe00000) != 0x3c000000) {
+        if ((w >> 26) != 15 || (w >> lower & 31) != 0) {
             continue;
         }
         for (size_t k = i + 4; k <= i + PAIR_REACH && k + 4 <= to; k += 4) {
             uint32_t low = big_endian ? kerf_load_be32(p + k) : kerf_load_le32(p + k);
 
-            if ((low >> 26 == 9 || low >> 29 >= 4) && (low >> 21 & 31) == (w >> 16 & 31)) {
+            if ((low >> 26 == (powerpc ? 14 : 9) || (low >> 29 >= 4 && (!powerpc || low >> 26 < 56))) &&
+                (low >> lower & 31) == (w >> upper & 31)) {
                 add(v, (w << 16) + (low & 0xffff) - ((low & 0x8000) << 1));
                 break;
             }
@@ -295,7 +299,10 @@ static void collect(struct values *v, unsigned isa, const uint8_t *p, const stru
             break;
         case KERF_ISA_MIPS32_LE:
         case KERF_ISA_MIPS32_BE:
-            collect_mips(v, p, from, to, isa == KERF_ISA_MIPS32_BE);
+            collect_upper(v, false, p, from, to, isa == KERF_ISA_MIPS32_BE);
+            break;
+        case KERF_ISA_POWERPC_BE:
+            collect_upper(v, true, p, from, to, true);
             break;
         default:
             return;

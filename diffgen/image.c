@@ -52,6 +52,8 @@ static const struct isa isas[KERF_ISA_COUNT] = {
     [KERF_ISA_MIPS32_BE] = {"mips32be", "MIPS32 (big-endian)", BRANCHES | LITERALS | PAIRS, WORDS | BIG_ENDIAN_WORDS},
     [KERF_ISA_ARC] = {"arc", "ARC", BRANCHES | LITERALS | PAIRS, WORDS},
     [KERF_ISA_VIDEOCORE] = {"videocore4", "VideoCore IV", BRANCHES | LITERALS | BIT(KERF_REF_RAM), WORDS},
+    [KERF_ISA_POWERPC_BE] = {"powerpc", "PowerPC", BRANCHES | PAIRS, WORDS | BIG_ENDIAN_WORDS},
+    [KERF_ISA_POWERPC_LE] = {"powerpc64le", "PowerPC 64 (little-endian)", BRANCHES | PAIRS, WORDS8},
     [KERF_ISA_WORDS] = {"words", "data with big-endian pointers", 0, WORDS | BIG_ENDIAN_WORDS},
 };
 
@@ -395,7 +397,7 @@ static void make_regions(struct kerf_image *image, const struct pairs *pairs, un
         r->new_len = (kerf_pos)pair->new_span.len;
         r->new_addr = address(pair->new_span.addr, wide);
         r->isa = (uint8_t)(code ? isa : KERF_ISA_NONE);
-        r->kinds = (uint16_t)kinds;
+        r->kinds = kerf_isa_kinds(r->isa, kinds);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/bytes.h"
+#include "tests/direct_calls.h"
 #include "tests/pack.h"
 
 #define FUNCTION_LEN 64u
@@ -28,86 +29,6 @@ struct machine {
     void (*call)(uint8_t *p, uint32_t pc, uint32_t target);
 };
 
-/* --- Direct calls, from the manuals. --- */
-
-static void call_thumb(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    uint32_t d = target - pc - 4;
-    uint32_t s = d >> 24 & 1;
-
-    kerf_store_le16(p, 0xf000 | s << 10 | (d >> 12 & 0x3ff));
-    kerf_store_le16(p + 2, 0xd000 | ((d >> 23 ^ s ^ 1) & 1) << 13 | ((d >> 22 ^ s ^ 1) & 1) << 11 | (d >> 1 & 0x7ff));
-}
-
-static void call_a32(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    kerf_store_le32(p, 0xeb000000 | ((target - pc - 8) >> 2 & 0xffffff));
-}
-
-static void call_aarch64(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    kerf_store_le32(p, 0x94000000 | ((target - pc) >> 2 & 0x3ffffff));
-}
-
-static void call0(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    kerf_store_le24(p, 0x05 | ((target - (pc & ~3u) - 4) >> 2 & 0x3ffff) << 6);
-}
-
-static void call8(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    kerf_store_le24(p, 0x25 | ((target - (pc & ~3u) - 4) >> 2 & 0x3ffff) << 6);
-}
-
-static void call_riscv(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    uint32_t d = target - pc;
-
-    kerf_store_le32(p,
-                    0xef | (d >> 20 & 1) << 31 | (d >> 1 & 0x3ff) << 21 | (d >> 11 & 1) << 20 | (d >> 12 & 0xff) << 12);
-}
-
-static void call_x86(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    p[0] = 0xe8;
-    kerf_store_le32(p + 1, target - pc - 5);
-}
-
-static void call_avr(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    (void)pc;
-    kerf_store_le16(p, 0x940e | (target >> 18 & 31) << 4 | (target >> 17 & 1));
-    kerf_store_le16(p + 2, target >> 1);
-}
-
-static void call_mips_le(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    (void)pc;
-    kerf_store_le32(p, 0x0c000000 | (target >> 2 & 0x3ffffff));
-}
-
-static void call_mips_be(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    (void)pc;
-    kerf_store_be32(p, 0x0c000000 | (target >> 2 & 0x3ffffff));
-}
-
-static void call_arc(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    uint32_t d = (target - (pc & ~3u)) >> 2;
-
-    kerf_store_le16(p, 0x0802 | (d & 0x1ff) << 2);
-    kerf_store_le16(p + 2, (d >> 9 & 0x3ff) << 6 | (d >> 19 & 15));
-}
-
-static void call_videocore(uint8_t *p, uint32_t pc, uint32_t target)
-{
-    uint32_t d = (target - pc) >> 1;
-
-    kerf_store_le16(p, 0x9080 | (d >> 23 & 15) << 8 | (d >> 16 & 0x7f));
-    kerf_store_le16(p + 2, d & 0xffff);
-}
-
 static const struct machine machines[] = {
     {KERF_ISA_THUMB, 4, "f0b5", "00bf", call_thumb},                       /* push {r4-r7,lr}; nop */
     {KERF_ISA_A32, 4, "10402de9", "0000a0e1", call_a32},                   /* push {r4,lr}; nop */
@@ -121,8 +42,10 @@ static const struct machine machines[] = {
     {KERF_ISA_AVR, 4, "cf93df93", "0000", call_avr},                       /* push r28; push r29; nop */
     {KERF_ISA_MIPS32_LE, 4, "e8ffbd271400bfaf", "00000000", call_mips_le}, /* addiu sp,-24; sw ra,20(sp); nop */
     {KERF_ISA_MIPS32_BE, 4, "27bdffe8afbf0014", "00000000", call_mips_be},
-    {KERF_ISA_ARC, 4, "f1c0", "e078", call_arc},             /* push_s blink; nop_s */
-    {KERF_ISA_VIDEOCORE, 4, "a703", "0100", call_videocore}, /* stm r6-r13, lr, (--sp); nop */
+    {KERF_ISA_ARC, 4, "f1c0", "e078", call_arc},                               /* push_s blink; nop_s */
+    {KERF_ISA_POWERPC_BE, 4, "9421ffe07c0802a6", "60000000", call_powerpc_be}, /* stwu r1,-32(r1); mflr r0; nop */
+    {KERF_ISA_POWERPC_LE, 8, "a602087ce1ff21f8", "00000060", call_powerpc_le}, /* mflr r0; stdu r1,-32(r1); nop */
+    {KERF_ISA_VIDEOCORE, 4, "a703", "0100", call_videocore},                   /* stm r6-r13, lr, (--sp); nop */
 };
 
 static const struct machine *machine_of(unsigned isa)
@@ -150,7 +73,7 @@ static size_t put_hex(uint8_t *p, const char *hex)
 
 static void put_pointer(const struct machine *m, uint8_t *p, uint32_t v)
 {
-    if (m->isa == KERF_ISA_MIPS32_BE) {
+    if (m->isa == KERF_ISA_MIPS32_BE || m->isa == KERF_ISA_POWERPC_BE) {
         kerf_store_be32(p, v);
     } else if (m->pointer_len == 4) {
         kerf_store_le32(p, v);
@@ -243,7 +166,9 @@ static void raw_programs_of_every_isa_are_told_apart(void **state)
 
                 assert_int_not_equal(image.regions[0].kinds & 1u << word, 0);
             }
-            assert_int_equal(image.regions[0].kinds >> KERF_REF_BIG_ENDIAN & 1, machines[i].isa == KERF_ISA_MIPS32_BE);
+            assert_int_equal(image.regions[0].kinds >> KERF_REF_BIG_ENDIAN & 1,
+                             machines[i].isa == KERF_ISA_MIPS32_BE || machines[i].isa == KERF_ISA_POWERPC_BE);
+            assert_int_equal(image.regions[0].kinds & 1, machines[i].isa >> 4);
         }
     }
 }

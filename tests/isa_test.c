@@ -135,6 +135,22 @@ static const struct sample samples[] = {
     {KERF_ISA_VIDEOCORE, KERF_REF_RAM, 6, 0x100000, 0x0d0bb4, "0defb40b0d00", ALONE},
     {KERF_ISA_VIDEOCORE, KERF_REF_RAM, 6, 0x100000, 0x054558, "07e6584505c0", ALONE},
 
+    {KERF_ISA_POWERPC_BE, KERF_REF_CALL, 4, 0x100, 0xc0, "4bffffc1", ALONE},              /* bl */
+    {KERF_ISA_POWERPC_BE, KERF_REF_CALL, 4, 0x110, 0x123564, "48123455", ALONE},          /* bl */
+    {KERF_ISA_POWERPC_LE, KERF_REF_CALL, 4, 0x110, 0x123564, "55341248", ALONE},          /* bl */
+    {KERF_ISA_POWERPC_BE, KERF_REF_JUMP, 4, 0x104, 0x2104, "48002000", ALONE},            /* b */
+    {KERF_ISA_POWERPC_BE, KERF_REF_BRANCH, 4, 0x108, 0xe8, "4182ffe0", ALONE},            /* beq */
+    {KERF_ISA_POWERPC_LE, KERF_REF_BRANCH, 4, 0x10c, 0x710c, "00700042", ALONE},          /* bdnz */
+    {KERF_ISA_POWERPC_BE, KERF_REF_BRANCH, 4, 0x144, 0x148, "429f0005", ALONE},           /* bcl 20,31 */
+    /* lis r9; lwz r3, -32752(r9), stw r3, -32748(r9), addi r9; a store of r9 behind it is another's */
+    {KERF_ISA_POWERPC_BE, KERF_REF_PAIR, 4, 0x114, 0x12348010,
+     "3d2012358069801090698014392980189929ffff", 3, {4, 8, 12}, {0, 4, 8}},
+    {KERF_ISA_POWERPC_LE, KERF_REF_PAIR, 4, 0x124, 0x118008, "12004c3c088062e8", 1, {4}, {0}},      /* addis r2, r12; ld r3 */
+    {KERF_ISA_POWERPC_BE, KERF_REF_PAIR, 4, 0x124, 0x120010, "3c4c0012c8220010", 1, {4}, {0}},      /* lfd f1 */
+    {KERF_ISA_POWERPC_BE, KERF_REF_PAIR, 4, 0x124, 0x120008, "3c4c0012f8820008", 1, {4}, {0}},      /* std r4 */
+    {KERF_ISA_POWERPC_BE, KERF_REF_PAIR, 4, 0x148, 0x1234ffff,
+     "3d20123560000000600000009869ffff", 1, {12}, {0}}, /* lis r9; nop; nop; stb r3, -1(r9) */
+
     {KERF_ISA_AVR, KERF_REF_CALL, 4, 0x100, 0x40, "0e942000", ALONE},           /* call */
     {KERF_ISA_AVR, KERF_REF_CALL, 4, 0x108, 0x7ffffe, "ff95ffff", ALONE},       /* call, the highest */
     {KERF_ISA_AVR, KERF_REF_JUMP, 4, 0x104, 0x1fffe, "0c94ffff", ALONE},        /* jmp */
@@ -381,8 +397,9 @@ static void second_halves_are_looked_for_in_the_view_only(void **state)
 
 static void odd_and_unaligned_positions_hold_no_aligned_instructions(void **state)
 {
-    static const uint8_t aligned[] = {KERF_ISA_A32,   KERF_ISA_AARCH64, KERF_ISA_MIPS32_LE, KERF_ISA_MIPS32_BE,
-                                      KERF_ISA_THUMB, KERF_ISA_RISCV32, KERF_ISA_RISCV64,   KERF_ISA_AVR};
+    static const uint8_t aligned[] = {KERF_ISA_A32,        KERF_ISA_AARCH64,    KERF_ISA_MIPS32_LE, KERF_ISA_MIPS32_BE,
+                                      KERF_ISA_POWERPC_BE, KERF_ISA_POWERPC_LE, KERF_ISA_THUMB,     KERF_ISA_RISCV32,
+                                      KERF_ISA_RISCV64,    KERF_ISA_AVR};
     struct kerf_ref ref;
 
     (void)state;

@@ -316,8 +316,9 @@ class Plan:
             r = slow_decoder.Region.__new__(slow_decoder.Region)
             r.isa = isa if rnd.random() < 0.8 else rnd.choice(slow_isa.SETS)
             r.kinds = rnd.choice([0xfff, 0xfff, 0x7fe, 0xffd, rnd.getrandbits(16)])
-            if isa == slow_isa.MIPS_BE:
+            if isa in (slow_isa.MIPS_BE, slow_isa.POWERPC):
                 r.kinds |= 0x8000
+            r.kinds = r.kinds & ~1 | r.isa >> 4
             r.old_pos, r.old_end = old_cuts[2 * i], old_cuts[2 * i + 1]
             r.new_pos, r.new_end = new_cuts[2 * j], new_cuts[2 * j + 1]
             r.old_len, r.new_len = r.old_end - r.old_pos, r.new_end - r.new_pos

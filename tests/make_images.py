@@ -11,8 +11,8 @@ import random
 import sys
 
 import slow_isa
-from slow_isa import (A32, AARCH64, ARC, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MIPS, MIPS_BE, PAIR, PAIR2, RISCV32,
-                      RAM, RISCV64, THUMB, VIDEOCORE, X86, X86_64, XTENSA, XTENSA_CALL0)
+from slow_isa import (A32, AARCH64, ARC, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MIPS, MIPS_BE, PAIR, PAIR2, POWERPC,
+                      POWERPC_LE, RISCV32, RAM, RISCV64, THUMB, VIDEOCORE, X86, X86_64, XTENSA, XTENSA_CALL0)
 
 # Name, set, load address, RAM, bytes of a pointer, sizes of what is no reference.
 IMAGES = [  # the name is that of kerf-diff's --isa
@@ -28,6 +28,8 @@ IMAGES = [  # the name is that of kerf-diff's --isa
     ("avr", AVR, 0, 0x800200, 2, (2,)),
     ("mips32le", MIPS, 0x80001000, 0x80100000, 4, (4,)),
     ("mips32be", MIPS_BE, 0x80001000, 0x80100000, 4, (4,)),
+    ("powerpc", POWERPC, 0xfff00000, 0x00100000, 4, (4,)),
+    ("powerpc64le", POWERPC_LE, 0x20000000, 0x20100000, 8, (4,)),
     ("arc", ARC, 0x00404000, 0x00800000, 4, (2, 2, 4)),
     ("videocore4", VIDEOCORE, 0x0ec02800, 0x0edf0000, 4, (2, 4, 6)),
 ]
@@ -49,7 +51,7 @@ class Maker:
     def __init__(self, name, isa, base, pointer, sizes):
         self.isa, self.base, self.pointer = isa, base, pointer
         self.random = random.Random(name)
-        self.order = "big" if isa == MIPS_BE else "little"
+        self.order = "big" if isa in (MIPS_BE, POWERPC) else "little"
         self.words = [self.random.randbytes(self.random.choice(sizes)) for _ in range(40)]
 
     def plain(self):
@@ -106,7 +108,7 @@ class Maker:
             return []
         return {THUMB: self.pair_thumb, A32: self.pair_a32, AARCH64: self.pair_aarch64, RISCV32: self.pair_riscv,
                 RISCV64: self.pair_riscv, AVR: self.pair_avr, MIPS: self.pair_mips,
-                MIPS_BE: self.pair_mips}[self.isa](name, forms, reg)
+                MIPS_BE: self.pair_mips, POWERPC: self.pair_powerpc, POWERPC_LE: self.pair_powerpc}[self.isa](name, forms, reg)
 
     def between(self):
         return [self.plain()] if self.random.random() < 0.4 else []
@@ -156,6 +158,15 @@ class Maker:
         load = self.put(forms[6], self.whole(35 << 26 | reg << 21 | 14 << 16), name)
         seconds = self.random.choice([[add], [load], [load, *self.between(), add]])
         return [self.put(forms[0], self.whole(15 << 26 | reg << 16), name), *self.between(), *seconds]
+
+    def pair_powerpc(self, name, forms, reg):
+        add = self.put(forms[4], self.whole(14 << 26 | reg << 21 | reg << 16), name)
+        load = self.put(forms[5], self.whole(32 << 26 | 14 << 21 | reg << 16), name)
+        float_load = self.put(forms[6], self.whole(50 << 26 | 14 << 21 | reg << 16), name)
+        long_load = self.put(forms[7], self.whole(58 << 26 | 14 << 21 | reg << 16), name)
+        seconds = self.random.choice([[add], [load], [float_load, *self.between(), add], [long_load]])
+        upper = self.random.choice([0, 0, 2]) << 16
+        return [self.put(forms[3], self.whole(15 << 26 | reg << 21 | upper), name), *self.between(), *seconds]
 
     def pointer_to(self, name):
         length = self.pointer
@@ -223,7 +234,7 @@ def changed(maker, functions):
 
 def make(name, isa, base, ram, pointer, sizes):
     maker = Maker(name, isa, base, pointer, sizes)
-    step = 4 if isa in (A32, AARCH64, MIPS, MIPS_BE, XTENSA, XTENSA_CALL0) else 2 if min(sizes) == 2 else 1
+    step = 4 if isa in (*slow_isa.WORDS_OF_4, XTENSA, XTENSA_CALL0) else 2 if min(sizes) == 2 else 1
     functions = [(f"f{i}", maker.function(f"f{i}")) for i in range(FUNCTIONS)]
     pick = maker.random.randrange
     table = [maker.pointer_to(f"f{pick(FUNCTIONS)}" if pick(3) else f"v{pick(VARIABLES)}") for _ in range(96)]

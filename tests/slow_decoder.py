@@ -64,7 +64,7 @@ class Reader:
 class Region:
     def __init__(self, reader, header, old_end, new_end):
         what = reader.varint()
-        self.isa, self.kinds = what & 15, what >> 4
+        self.isa, self.kinds = what & 31, what >> 4
         require(self.kinds < 1 << 16, "unknown kinds of reference")
         self.old_pos = old_end + reader.varint()
         old_rest = reader.varint()

@@ -5,7 +5,9 @@ WORD, RAM, CALL, JUMP, BRANCH, BRANCH2, LITERAL, PAIR, LOW, PAIR2, WORD8 = range
 
 THUMB, A32, AARCH64, XTENSA_CALL0, XTENSA, RISCV32, RISCV64, X86, X86_64, AVR, MIPS, MIPS_BE = range(1, 13)
 ARC, VIDEOCORE = 13, 14
-SETS = range(16)
+POWERPC, POWERPC_LE = 17, 18
+WORDS_OF_4 = (A32, AARCH64, MIPS, MIPS_BE, POWERPC, POWERPC_LE)  # instructions are words of 4 bytes
+SETS = range(19)
 
 
 class Ref:
@@ -255,10 +257,25 @@ VIDEOCORE_FORMS = [
     Form((0xff00, 0xe600), RAM, 6, None, "s 16@16>0 11@32>16"),
 ]
 
+
+def powerpc_forms(form):
+    return [
+        form((0xfc000003, 0x48000001), CALL, 4, pc_plus(0), "s 24@2>2"),
+        form((0xfc000003, 0x48000000), JUMP, 4, pc_plus(0), "s 24@2>2"),
+        form((0xfc000002, 0x40000000), BRANCH, 4, pc_plus(0), "s 14@2>2"),
+        form((0xfc000000, 0x3c000000), PAIR, 4, None, "u 16@0>16", after=-0x8000),
+        form((0xfc000000, 0x38000000), LOW, 4, None, "s 16@0>0"),
+        form((0xc0000000, 0x80000000), LOW, 4, None, "s 16@0>0"),
+        form((0xe0000000, 0xc0000000), LOW, 4, None, "s 16@0>0"),
+        form((0xec000000, 0xe8000000), LOW, 4, None, "s 14@2>2"),
+    ]
+
+
 FORMS = {
     THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: WINDOWED_FORMS,
     RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:11], AVR: AVR_FORMS, MIPS: mips_forms(Form),
     MIPS_BE: mips_forms(BigForm), ARC: ARC_FORMS, VIDEOCORE: VIDEOCORE_FORMS,
+    POWERPC: powerpc_forms(BigForm), POWERPC_LE: powerpc_forms(Form),
 }
 
 
@@ -329,6 +346,8 @@ def pair_of(isa, form, view, pc):
         return table_pair(isa, form, view, pc, (0, 5, 0))
     if isa in (RISCV32, RISCV64):
         return table_pair(isa, form, view, pc, (7, 15, 7), 0x800)
+    if isa in (POWERPC, POWERPC_LE):
+        return table_pair(isa, form, view, pc, (21, 16, 21), 0x8000)
     return table_pair(isa, form, view, pc, (16, 21, 16), 0x8000)
 
 
@@ -450,7 +469,7 @@ def xtensa_padding(view, phase):
 def step_of(isa, view, pc):
     """The sweep's step, and whether anything can be found here at all."""
     first = int.from_bytes(view[:2], "little")
-    if isa in (THUMB, RISCV32, RISCV64, AVR, ARC, VIDEOCORE) and pc % 2 != 0 or isa in (A32, AARCH64, MIPS, MIPS_BE) and pc % 4 != 0:
+    if isa in (THUMB, RISCV32, RISCV64, AVR, ARC, VIDEOCORE) and pc % 2 != 0 or isa in WORDS_OF_4 and pc % 4 != 0:
         return 1, False
     if isa == THUMB:
         return 4 if first >= 0xe800 else 2, True
@@ -472,7 +491,7 @@ def step_of(isa, view, pc):
 
 def scan(isa, view, pc, kinds, boundary, bits):
     """The step of the sweep, and the reference at the view's begin or None."""
-    if isa in (0, 15):
+    if isa in (0, 15, 16):
         return 1, None
     step, possible = step_of(isa, view, pc)
     if not possible:
@@ -482,7 +501,7 @@ def scan(isa, view, pc, kinds, boundary, bits):
     else:
         form = first_match(FORMS[isa], view)
         kind = form.kind if form else None
-        always = isa in (A32, AARCH64, MIPS, MIPS_BE) or isa in (THUMB, ARC, VIDEOCORE) and form and form.length >= 4
+        always = isa in WORDS_OF_4 or isa in (THUMB, ARC, VIDEOCORE) and form and form.length >= 4
         if not boundary and not always:
             form = None
     if form is None or not kind or kind == LOW or not kinds >> kind & 1:

@@ -97,6 +97,8 @@ static const char *const isa_words[KERF_ISA_COUNT] = {
     [KERF_ISA_WORDS] = "words",
     [KERF_ISA_ARC] = "arc",
     [KERF_ISA_VIDEOCORE] = "videocore4",
+    [KERF_ISA_POWERPC_BE] = "powerpc-be",
+    [KERF_ISA_POWERPC_LE] = "powerpc-le",
 };
 
 void kerf_features_set(struct kerf_client_info *client, uint32_t mask)

@@ -12,7 +12,7 @@
 /* What none of the sets in this build has takes no code. */
 static bool is_big(const struct kerf_forms *set)
 {
-    return KERF_ISA_HAS_MIPS && set->big;
+    return (KERF_ISA_HAS_MIPS || KERF_ISA_HAS_POWERPC) && set->big;
 }
 
 static bool is_up_down(const struct kerf_form *f)
@@ -24,6 +24,9 @@ static uint32_t opcode_of(const struct kerf_forms *set, uint32_t insn)
 {
     if (KERF_ISA_HAS_THUMB && (!KERF_FORMS_BESIDE_THUMB || set->opcode == KERF_FORMS_UPPER)) {
         return (insn & 0xff00) | insn >> 24;
+    }
+    if (KERF_ISA_HAS_POWERPC) {
+        return insn >> set->opcode | insn << (-set->opcode & 31);
     }
     return KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_MIPS ? insn >> set->opcode : insn;
 }
@@ -42,7 +45,7 @@ static uint8_t *fields_at(const struct kerf_form *f, uint8_t *p)
 }
 
 #define HAS_AFTER (KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_AVR)
-#define HAS_ROUND (KERF_ISA_HAS_RISCV || KERF_ISA_HAS_MIPS)
+#define HAS_ROUND (KERF_ISA_HAS_RISCV || KERF_ISA_HAS_MIPS || KERF_ISA_HAS_POWERPC)
 
 /* Moves the fields of a form from where they lie in an instruction to where they lie in its value, or (`back`) the other way. */
 __attribute__((noinline)) static uint32_t move_fields(const struct kerf_forms *set, const struct kerf_form *f,

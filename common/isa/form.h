@@ -13,7 +13,7 @@
 /* Is any of them in this build? */
 #define KERF_FORMS_BESIDE_THUMB                                                                                        \
     (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR ||      \
-     KERF_ISA_HAS_MIPS || KERF_ISA_HAS_ARC || KERF_ISA_HAS_VIDEOCORE)
+     KERF_ISA_HAS_MIPS || KERF_ISA_HAS_ARC || KERF_ISA_HAS_VIDEOCORE || KERF_ISA_HAS_POWERPC)
 #define KERF_FORMS (KERF_ISA_HAS_THUMB || KERF_FORMS_BESIDE_THUMB)
 
 /* Bits [from, from + width) of the instruction are bits [to, to + width) of its value. */
@@ -70,7 +70,7 @@ struct kerf_forms {
     struct kerf_form_pairs pairs;
     uint8_t align; /* the lowest bits of the pc, 0 where instructions start */
     uint8_t
-        opcode; /* 0: the opcode is bits 0-15, 16: bits 16-31, KERF_FORMS_UPPER: bits 24-31 and, above them, bits 8-15 */
+        opcode; /* the opcode is the 16 bits from this one on, 0 behind 31; KERF_FORMS_UPPER: bits 24-31 and, above them, bits 8-15 */
     uint8_t swept; /* instructions of at most so many bytes are taken only where the sweep says that one starts */
     bool big;      /* instructions are big-endian words of 4 bytes */
     bool padded;   /* kerf_xtensa_padding() is asked */
@@ -79,7 +79,7 @@ struct kerf_forms {
 
 extern const struct kerf_forms kerf_forms_thumb, kerf_forms_a32, kerf_forms_aarch64, kerf_forms_avr, kerf_forms_mips_le,
     kerf_forms_mips_be, kerf_forms_riscv32, kerf_forms_riscv64, kerf_forms_xtensa_call0, kerf_forms_xtensa_windowed,
-    kerf_forms_arc, kerf_forms_videocore;
+    kerf_forms_arc, kerf_forms_videocore, kerf_forms_powerpc_be, kerf_forms_powerpc_le;
 
 /* Bytes at the view that are none of an instruction. xtensa.c */
 unsigned kerf_xtensa_padding(const struct kerf_isa_view *view);

@@ -45,6 +45,12 @@ static const struct kerf_forms *set_of(unsigned isa)
     case KERF_ISA_VIDEOCORE:
         return &kerf_forms_videocore;
 #endif
+#if KERF_ISA_HAS_POWERPC
+    case KERF_ISA_POWERPC_BE:
+        return &kerf_forms_powerpc_be;
+    case KERF_ISA_POWERPC_LE:
+        return &kerf_forms_powerpc_le;
+#endif
 #if KERF_ISA_HAS_MIPS
     case KERF_ISA_MIPS32_LE:
         return &kerf_forms_mips_le;

@@ -41,9 +41,12 @@ extern "C" {
 #ifndef KERF_ISA_HAS_MIPS
 #define KERF_ISA_HAS_MIPS 1
 #endif
-/* ARC and VideoCore IV: not on devices unless they ask for it. */
+/* ARC, PowerPC and VideoCore IV: not on devices unless they ask for it. */
 #ifndef KERF_ISA_HAS_ARC
 #define KERF_ISA_HAS_ARC (KERF_POS_BITS == 64)
+#endif
+#ifndef KERF_ISA_HAS_POWERPC
+#define KERF_ISA_HAS_POWERPC (KERF_POS_BITS == 64)
 #endif
 #ifndef KERF_ISA_HAS_VIDEOCORE
 #define KERF_ISA_HAS_VIDEOCORE (KERF_POS_BITS == 64)
@@ -60,7 +63,8 @@ extern "C" {
 
 /* Do any of them have references of two halves? Those of Thumb are left to the plain bytes. */
 #define KERF_PAIRS_IN_BUILD                                                                                            \
-    (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR || KERF_ISA_HAS_MIPS)
+    (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR || KERF_ISA_HAS_MIPS ||        \
+     KERF_ISA_HAS_POWERPC)
 
 /* Numbers in the format; never reused. */
 enum kerf_isa_id {
@@ -82,7 +86,9 @@ enum kerf_isa_id {
     KERF_ISA_BTF = 15, /* no instructions: type records, which regions of any set may hold (KERF_REF_RECORDS) */
     KERF_ISA_WORDS =
         16, /* neither: words of 8 bytes, or big-endian ones, which regions of any set may hold; no region says 16 */
-    KERF_ISA_COUNT = 17,
+    KERF_ISA_POWERPC_BE = 17,
+    KERF_ISA_POWERPC_LE = 18,
+    KERF_ISA_COUNT = 19,
 };
 
 /* Which of them this build decodes: bit (1 << enum kerf_isa_id). */
@@ -94,11 +100,12 @@ enum kerf_isa_id {
      KERF_ISA_HAS_X86 * (1u << KERF_ISA_X86 | 1u << KERF_ISA_X86_64) | KERF_ISA_HAS_AVR * (1u << KERF_ISA_AVR) |       \
      KERF_ISA_HAS_MIPS * (1u << KERF_ISA_MIPS32_LE | 1u << KERF_ISA_MIPS32_BE) |                                       \
      KERF_ISA_HAS_ARC * (1u << KERF_ISA_ARC) | KERF_ISA_HAS_VIDEOCORE * (1u << KERF_ISA_VIDEOCORE) |                   \
-     KERF_ISA_HAS_BTF * (1u << KERF_ISA_BTF) | KERF_ISA_HAS_WORDS * (1u << KERF_ISA_WORDS))
+     KERF_ISA_HAS_BTF * (1u << KERF_ISA_BTF) | KERF_ISA_HAS_WORDS * (1u << KERF_ISA_WORDS) |                           \
+     KERF_ISA_HAS_POWERPC * (1u << KERF_ISA_POWERPC_BE | 1u << KERF_ISA_POWERPC_LE))
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
- * Kind 0 is no reference.
+ * Kind 0 is no reference; bit 0 is bit 4 of the instruction set's number, as the header has it (kerf_isa_kinds()).
  */
 enum kerf_ref_kind {
     KERF_REF_NONE = 0,
@@ -193,6 +200,12 @@ bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, 
 static inline bool kerf_isa_known(unsigned isa)
 {
     return isa < KERF_ISA_COUNT && (KERF_ISAS_KNOWN >> isa & 1) != 0;
+}
+
+/* What a region's `kinds` are where these are looked for. */
+static inline uint16_t kerf_isa_kinds(unsigned isa, unsigned kinds)
+{
+    return (uint16_t)((kinds & ~1u) | isa >> 4);
 }
 
 /*
