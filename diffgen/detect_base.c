@@ -32,6 +32,8 @@
 #define ROUND_MOST 28u
 #define MIN_ROUND 24u
 #define CHANCES 4u
+#define MIN_AT_ZERO 6u
+#define CHANCES_AT_ZERO 8u
 /* Printable characters of what is taken for a string. */
 #define MIN_STRING 5u
 #define MAX_STRING 200u
@@ -553,6 +555,27 @@ static bool is_others(const struct source *s, struct tables *t, const struct rul
 }
 
 /*
+ * Much firmware lies at 0, where small numbers look like pointers. Few that point to functions and strings are enough for that one
+ * address, if by chance there were next to none.
+ */
+static bool is_at_zero(const struct source *s, struct tables *t, struct kerf_base *base)
+{
+    if (s->wide || t->start_count == 0) {
+        return false;
+    }
+    unsigned bits;
+    size_t words;
+    size_t mask = index_starts(t, &bits);
+    size_t votes = count_votes(t, mask, bits, 0, s->len, &words);
+
+    if (votes < MIN_AT_ZERO || (uint64_t)votes * s->len < (uint64_t)words * t->start_count * CHANCES_AT_ZERO) {
+        return false;
+    }
+    *base = (struct kerf_base){0, votes, true};
+    return true;
+}
+
+/*
  * Firmware of a Cortex-M mostly lies at a round address, which then is that of its reset vector without some of the lower bits. One
  * that far more words agree with than do by chance needs no election.
  */
@@ -684,7 +707,9 @@ static void find(struct kerf_base_search *search, const struct kerf_base *other,
         *base = (struct kerf_base){c->base, c->votes, true};
     } else if (s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE) {
         base->votes = find_by_jumps(*s, t, &base->addr);
-    } else if (s->isa != KERF_ISA_NONE && (other == NULL || other->votes > 0)) {
+    } else if (s->isa == KERF_ISA_NONE || is_at_zero(s, t, base)) {
+        return;
+    } else if (other == NULL || other->votes > 0) {
         collect(s, t, &fine);
         elect(s, t, &fine, best);
         if (convinces(&fine, best)) {

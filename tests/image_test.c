@@ -321,20 +321,8 @@ static void make_small(uint32_t base, uint8_t *p, size_t len)
     }
 }
 
+/* Without a header; behind one, of 4 bytes more in new: its program has not moved. */
 static void a_small_thumb_image_is_placed_by_its_vectors(void **state)
-{
-    static uint8_t p[2048];
-    struct kerf_image image;
-
-    (void)state;
-    make_small(0x08004000, p, sizeof(p));
-    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
-    assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
-    assert_int_equal(image.regions[0].old_addr, 0x08004000);
-}
-
-/* A header of 4 bytes more in new: its program has not moved. */
-static void vectors_are_found_behind_a_header(void **state)
 {
     static uint8_t old_image[60 + 2048];
     static uint8_t new_image[64 + 2048];
@@ -344,6 +332,9 @@ static void vectors_are_found_behind_a_header(void **state)
     test_noise(old_image, 60, 1);
     test_noise(new_image, 64, 2);
     make_small(0x08004000, old_image + 60, 2048);
+    recognise(old_image + 60, 2048, old_image + 60, 2048, NULL, &image);
+    assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
+    assert_int_equal(image.regions[0].old_addr, 0x08004000);
     make_small(0x08004000, new_image + 64, 2048);
     recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
     assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
@@ -353,6 +344,21 @@ static void vectors_are_found_behind_a_header(void **state)
     kerf_store_le32(new_image + 64 + 8, 0x08014101);
     recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
     assert_int_equal(image.regions[0].old_addr, 0);
+}
+
+static void few_pointers_are_enough_at_address_0(void **state)
+{
+    static uint8_t p[PROGRAM_LEN];
+    struct kerf_image image;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        make_program(KERF_ISA_RISCV32, i * 0x80000000u, 1, p);
+        memset(p + CODE_LEN, 0, 40); /* all pointers but seven */
+        memset(p + CODE_LEN + 96, 0, FUNCTIONS * 16 - 96);
+        recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+        assert_int_equal(image.regions[0].kinds >> KERF_REF_WORD & 1, i == 0);
+    }
 }
 
 /* 62 bytes, as in front of a Zigbee update: no word behind them is at a multiple of 4. */
@@ -699,7 +705,7 @@ int main(void)
         cmocka_unit_test(type_records_are_looked_for_where_both_images_have_some),
         cmocka_unit_test(ram_is_where_literals_cluster),
         cmocka_unit_test(a_small_thumb_image_is_placed_by_its_vectors),
-        cmocka_unit_test(vectors_are_found_behind_a_header),
+        cmocka_unit_test(few_pointers_are_enough_at_address_0),
         cmocka_unit_test(words_are_found_behind_an_odd_header),
         cmocka_unit_test(elf_segments_are_regions),
         cmocka_unit_test(elf_headers_that_lie_are_survived),
