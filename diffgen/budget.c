@@ -138,6 +138,7 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
         left = UINT64_MAX; /* in place, for small devices: everything is looked at again and again */
     }
     b->index = INDEX_LEAST + old_len / 256 + take(&left, choose_suffixes(w, limit, refs, left, wanted));
+    b->chains = !plans && b->step == 1 && !b->pack && take_all(&left, kerf_chains_memory(w->old_side.len));
     b->lz_window = (size_t)new_len;
     if (w->order == NULL) {
         b->lz_window = LZ_LEAST + (size_t)(take(&left, window * window_byte(w)) / window_byte(w));

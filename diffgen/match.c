@@ -52,10 +52,13 @@ static void fill_buckets(struct kerf_work *w)
     w->buckets[65536] = start;
 }
 
-kerf_err kerf_match_sort(struct kerf_work *w)
+kerf_err kerf_match_sort(struct kerf_work *w, bool chains)
 {
     size_t len = w->old_side.len;
 
+    if (chains) {
+        return kerf_chains_open(&w->old_side, w->new_side.len, &w->chains);
+    }
     w->suffixes = malloc((len + 1) * sizeof *w->suffixes);
     if (w->suffixes == NULL || (len > 0 && divsufsort(w->old_side.masked_of_all, w->suffixes, (saidx_t)len) != 0)) {
         return KERF_ERR_RAM;
@@ -81,11 +84,14 @@ kerf_err kerf_match_prepare(struct kerf_work *w)
         w->suffixes = NULL;
         return kerf_coarse_open(&w->old_side, w->budget.index, &w->coarse);
     }
-    if (w->suffixes == NULL) {
-        err = kerf_match_sort(w);
+    if (w->suffixes == NULL && w->chains == NULL) {
+        err = kerf_match_sort(w, w->budget.chains);
+    }
+    if (err != KERF_OK || w->chains != NULL) {
+        return err;
     }
     w->buckets = malloc(65537 * sizeof *w->buckets);
-    if (err != KERF_OK || w->buckets == NULL) {
+    if (w->buckets == NULL) {
         return KERF_ERR_RAM;
     }
     fill_buckets(w);
@@ -144,6 +150,7 @@ static inline size_t suffix_at(const struct kerf_work *w, size_t i)
 
 void kerf_match_free(struct kerf_work *w)
 {
+    kerf_chains_close(w->chains);
     kerf_coarse_close(w->coarse);
     free(w->suffixes);
     free(w->packed);
@@ -152,6 +159,7 @@ void kerf_match_free(struct kerf_work *w)
         free((void *)atomic_load_explicit(&w->matches->pages[i], memory_order_relaxed));
     }
     free(w->matches);
+    w->chains = NULL;
     w->coarse = NULL;
     w->suffixes = NULL;
     w->packed = NULL;
@@ -361,6 +369,16 @@ static void share_overlap(const struct greedy *g, ptrdiff_t scan, ptrdiff_t pos,
     *backward -= best_at;
 }
 
+/* The longest match at `scan`. */
+static ptrdiff_t longest(const struct kerf_work *w, const struct greedy *g, ptrdiff_t scan, size_t *pos)
+{
+    size_t new_pos = (size_t)scan;
+
+    return (ptrdiff_t)(w->chains != NULL ? kerf_chains_longest(w->chains, &w->old_side, &w->new_side, new_pos,
+                                                               (size_t)(scan + g->last_offset), pos)
+                                         : kerf_match_longest(w, new_pos, pos));
+}
+
 kerf_err kerf_match_greedy(const struct kerf_work *w, bool quick, struct kerf_segments *segments)
 {
     struct greedy g = {w->old_side.masked_of_all,
@@ -385,7 +403,7 @@ kerf_err kerf_match_greedy(const struct kerf_work *w, bool quick, struct kerf_se
                 len--;
                 pos++;
             } else {
-                len = (ptrdiff_t)kerf_match_longest(w, (size_t)scan, &pos);
+                len = longest(w, &g, scan, &pos);
                 held = quick ? len / HOLD : 0;
             }
             for (; scored < scan + len; scored++) {

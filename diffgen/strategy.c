@@ -84,8 +84,8 @@ static void scan_new(void *ctx)
 }
 
 /*
- * Scans both sides for all kinds: at the same time, and while new takes longer old is sorted, where there are threads, and memory for
- * all of it without counting.
+ * Scans both sides for all kinds: at the same time, and while new takes longer old is sorted or chained, where there are threads, and memory
+ * for all of it without counting.
  */
 static kerf_err scan_first(const struct kerf_search *s, struct kerf_trial *t)
 {
@@ -103,7 +103,7 @@ static kerf_err scan_first(const struct kerf_search *s, struct kerf_trial *t)
     kerf_err err = kerf_scan_side(&w->old_side, &w->image, false, true);
 
     if (err == KERF_OK) {
-        err = kerf_match_sort(w);
+        err = kerf_match_sort(w, s->effort->rounds == 0);
     }
     kerf_task_wait(&task);
     return err == KERF_OK ? n.err : err;

@@ -211,6 +211,7 @@ struct kerf_run_of_sectors {
 struct kerf_budget {
     bool pack;          /* the suffix array is packed when plans are made: */
     unsigned step;      /* one suffix of so many stays in it; 0: there is none, */
+    bool chains;        /* nor one here: places of old are chained, */
     uint64_t index;     /* but a coarse index of as many bytes */
     size_t lz_window;   /* bytes of new that are looked back at */
     size_t match_pages; /* pages of matches that are remembered at most */
@@ -231,7 +232,8 @@ struct kerf_work {
     struct kerf_side old_side, new_side;
     struct kerf_budget budget;
     bool large;                 /* less is tried */
-    struct kerf_coarse *coarse; /* matches by it; NULL: by the suffix array */
+    struct kerf_chains *chains; /* matches by them; NULL: */
+    struct kerf_coarse *coarse; /* by it; NULL: by the suffix array */
     int32_t *suffixes;          /* suffix array of old_side.masked_of_all; NULL: */
     uint8_t *packed;            /* the same of its positions at multiples of */
     unsigned suffix_step;       /* this, which they are divided by, */
@@ -309,9 +311,18 @@ size_t kerf_coarse_longest(const struct kerf_coarse *coarse, const struct kerf_s
                            const struct kerf_side *new_side, size_t new_pos, size_t *old_pos);
 void kerf_coarse_close(struct kerf_coarse *coarse);
 
+/* --- chains.c: matches for one plan. --- */
+KERF_MUST_USE kerf_err kerf_chains_open(const struct kerf_side *old_side, size_t new_len, struct kerf_chains **chains);
+/* Bytes that chains of an old image take. */
+uint64_t kerf_chains_memory(size_t old_len);
+/* About as kerf_match_longest(). hint: the place in old that a match in progress would go on with. */
+size_t kerf_chains_longest(struct kerf_chains *chains, const struct kerf_side *old_side,
+                           const struct kerf_side *new_side, size_t new_pos, size_t hint, size_t *old_pos);
+void kerf_chains_close(struct kerf_chains *chains);
+
 /* --- match.c: suffix array of old, longest matches, bsdiff's choice of segments. --- */
-/* The suffix array alone, once old was scanned; kerf_match_prepare() does it otherwise. */
-KERF_MUST_USE kerf_err kerf_match_sort(struct kerf_work *w);
+/* The suffix array alone, or chains, once old was scanned; kerf_match_prepare() does it otherwise. */
+KERF_MUST_USE kerf_err kerf_match_sort(struct kerf_work *w, bool chains);
 KERF_MUST_USE kerf_err kerf_match_prepare(struct kerf_work *w);
 /* Leaves of the suffix array what the budget has memory for from now on. Before the first kerf_match_at(). */
 void kerf_match_thin(struct kerf_work *w);

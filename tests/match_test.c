@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matches by a suffix array that was thinned, beside those by the whole one. */
+/* Matches by a suffix array that was thinned, beside those by the whole one; matches by chains, beside the longest there are. */
 #include "diffgen/work.h"
 
 #include <malloc.h>
@@ -187,12 +187,94 @@ static void thinned_array_takes_less_memory(void **state)
     kerf_match_free(&w);
 }
 
+#define CHAINED_MIN 6u    /* as chains.c has them: bytes of a match that it finds, */
+#define CHAINED_MOST 512u /* and as long as this is as good as any longer one */
+
+static struct kerf_chains *open_chains(struct kerf_work *w)
+{
+    memset(w, 0, sizeof *w);
+    w->old_side = (struct kerf_side){.bytes = old_image, .len = OLD_LEN, .masked_of_all = old_image};
+    w->new_side = (struct kerf_side){.bytes = new_image, .len = NEW_LEN, .masked_of_all = new_image};
+    assert_int_equal(kerf_chains_open(&w->old_side, NEW_LEN, &w->chains), KERF_OK);
+    return w->chains;
+}
+
+static void chains_find_the_longest_match(void **state)
+{
+    struct kerf_work w;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++) {
+        makers[i]();
+        (void)open_chains(&w);
+        for (size_t new_pos = 0; new_pos < NEW_LEN; new_pos += 97) {
+            size_t at;
+            size_t hint = new_pos + OLD_LEN / 2; /* often behind old's end */
+            size_t len = kerf_chains_longest(w.chains, &w.old_side, &w.new_side, new_pos, hint, &at);
+
+            assert_true(len == 0 || (len >= CHAINED_MIN && len == common(at, new_pos)));
+            if (len < CHAINED_MOST) {
+                size_t best = longest_of_all(new_pos, 1);
+
+                assert_int_equal(len, best < CHAINED_MIN ? 0 : best);
+            }
+        }
+        kerf_match_free(&w);
+    }
+}
+
+static void of_matches_alike_chains_find_that_where_old_goes_on(void **state)
+{
+    struct kerf_work w;
+    size_t at;
+
+    (void)state;
+    make_noise();
+    old_image[100] = 7;
+    for (size_t i = 1; i < 5; i++) {
+        memcpy(old_image + i * 4000, old_image, 101);
+    }
+    memcpy(new_image + 50, old_image, 100);
+    new_image[150] = 8;
+    (void)open_chains(&w);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(kerf_chains_longest(w.chains, &w.old_side, &w.new_side, 50, i * 4000 + 700, &at), 100);
+        assert_int_equal(at, i * 4000);
+    }
+    kerf_match_free(&w);
+}
+
+/* Old in which every place begins with the same bytes takes a bounded time, and what is found is a match all the same. */
+static void chains_of_few_patterns_end(void **state)
+{
+    struct kerf_work w;
+    size_t at;
+
+    (void)state;
+    for (size_t i = 0; i < OLD_LEN; i++) {
+        old_image[i] = (uint8_t)(i % 2);
+    }
+    for (size_t i = 0; i < NEW_LEN; i++) {
+        new_image[i] = (uint8_t)(i / 100 % 2 != 0 ? i % 2 : i % 3);
+    }
+    (void)open_chains(&w);
+    for (size_t new_pos = 0; new_pos < NEW_LEN; new_pos++) {
+        size_t len = kerf_chains_longest(w.chains, &w.old_side, &w.new_side, new_pos, SIZE_MAX, &at);
+
+        assert_int_equal(len, len == 0 ? 0 : common(at, new_pos));
+    }
+    kerf_match_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(longest_match_is_found_among_what_is_left),
         cmocka_unit_test(thinned_array_finds_what_the_whole_one_does),
         cmocka_unit_test(thinned_array_takes_less_memory),
+        cmocka_unit_test(chains_find_the_longest_match),
+        cmocka_unit_test(of_matches_alike_chains_find_that_where_old_goes_on),
+        cmocka_unit_test(chains_of_few_patterns_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
