@@ -16,7 +16,8 @@ import slow_decoder
 import slow_isa
 from slow_decoder import DIGEST, NATIVE, Decisions, Native
 
-COUNT = 60
+COUNT = 62
+TABLE_CODES = {60: 48, 61: 63}  # of deltas with larger byte tables than others: of 65536 counters, and the largest
 
 
 def fold(d):
@@ -240,7 +241,7 @@ class Plan:
 
     codec = NATIVE
 
-    def __init__(self, rnd):
+    def __init__(self, rnd, table_code):
         name, isa, base, ram, _, _ = rnd.choice(make_images.IMAGES)
         self.old = make_images.make(*next(i for i in make_images.IMAGES if i[0] == name))[0]
         if rnd.random() < 0.1:
@@ -256,6 +257,7 @@ class Plan:
         self.moves_cap, self.beyond = rnd.choice([1, 7, 30]), rnd.randrange(3)
         self.chunk_size = (16 + rnd.randrange(16)) << rnd.randrange(4, 9)
         self.flag_class, self.table_code = rnd.randrange(3), rnd.randrange(30)
+        self.table_code = self.table_code if table_code is None else table_code
         self.literal_phases, self.length_phases = rnd.randrange(4), rnd.choice([0, 0, 1, 2, 3])
         self.table_size = (4 + (self.table_code & 3)) << ((self.table_code >> 2) + 2)
         self.map_cap = rnd.choice([0, 0, 1, 5, 20])
@@ -393,7 +395,7 @@ def seal(header, payload, chunk_size, chunk0_len):
 def make(number):
     """Old image, delta, new image."""
     rnd = random.Random(f"delta {number}")
-    plan = Plan(rnd)
+    plan = Plan(rnd, TABLE_CODES.get(number))
     composer = Composer(plan, plan.old, rnd)
     new = composer.run()
     payload = composer.dec.finish()
