@@ -10,7 +10,7 @@ pack=$KERF_BUILD/tests/pack_tool
 
 # device NAME BYTES: sets $NAME to a loop device of so many bytes, full of noise.
 device() {
-    head -c "$2" /dev/urandom >"$1.disk"
+    noise 1 "$2" >"$1.disk"
     device=$(losetup --find --show "$1.disk" 2>losetup.log) || {
         echo "SKIPPED: no loop device: $(cat losetup.log)"
         exit 77

@@ -51,8 +51,8 @@ printf a >one
 printf b >two
 printf '\377\377' >pair
 head -c 30000 /dev/zero >zeros
-head -c 30000 /dev/urandom >noise
-head -c 100000 /dev/urandom >noise2
+noise 1 30000 >noise
+noise 2 100000 >noise2
 
 # --- Images of every size turn into each other.
 for a in empty one pair zeros noise; do

@@ -23,6 +23,12 @@ complain() {
     failures=$((failures + 1))
 }
 
+# noise SEED BYTES: bytes that nothing predicts, the same in every run.
+noise() {
+    python3 -c 'import random, sys
+sys.stdout.buffer.write(random.Random(int(sys.argv[1])).randbytes(int(sys.argv[2])))' "$1" "$2"
+}
+
 # same A B [WHEN]: the two files are equal.
 same() {
     cmp -s "$1" "$2" || complain "$1 is not $2${3:+: $3}"

@@ -67,8 +67,8 @@ expect 0 'fresh for 30 days' publish R --fresh 30
 # Incompressible changes: a delta that isn't worth it is dropped.
 expect 0 '' init S
 expect 0 '' keygen S --keys K
-head -c 4000 /dev/urandom >r1
-head -c 4000 /dev/urandom >r2
+noise 1 4000 >r1
+noise 2 4000 >r2
 expect 0 '' add-release S T2 1 r1
 expect 0 'dropped' add-release S T2 2 r2
 expect 0 'Published 2' publish S --keys K

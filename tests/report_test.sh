@@ -23,7 +23,7 @@ seq 1 4000 >old
 seq 500 6000 >new
 : >empty
 printf a >one
-head -c 20000 /dev/urandom >noise
+noise 1 20000 >noise
 
 # --- Images without names, of every kind.
 for image in empty one old noise; do
@@ -38,7 +38,7 @@ page '' noise empty --no-profiles
 page '' noise noise --no-profiles
 page '' noise new --no-profiles
 grep -q 'A full payload is as good' page.html || complain "no advice where a full payload is as good"
-head -c 60000 /dev/urandom >noise2
+noise 2 60000 >noise2
 { cat old; cat noise; cat new; } >packed1
 { cat old; head -c 20000 noise2; cat new; } >packed2
 page '' packed1 packed2 --no-profiles

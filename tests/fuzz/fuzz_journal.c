@@ -3,13 +3,14 @@
  * Resumes from whatever is in the journal: a device that stopped in the middle of an update (two slots or in place), whose journal
  * was then changed. It resumes or starts anew, and in the end there is the new image or an error.
  *
- *     input: which device (bit 0), whether bytes are put there (bit 1) or flipped; then: position (2 bytes), length, bytes
+ *     input: which device (bit 0), whether bytes are put there (bit 1) or flipped; then changes (changes.h)
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "diffgen/diffgen.h"
 #include "tests/flash_port.h"
+#include "tests/fuzz/changes.h"
 #include "tests/pack.h"
 
 #define OLD_LEN 3000u
@@ -82,24 +83,15 @@ static void set_up(struct device *d, bool in_place)
 
 static void change(struct device *d, const uint8_t *data, size_t len, bool put)
 {
-    uint32_t size = d->port.port.journal_size;
+    struct fuzz_change c;
 
-    while (len >= 3) {
-        uint32_t pos = ((uint32_t)data[0] | (uint32_t)data[1] << 8) % size;
-        size_t n = data[2];
-
-        data += 3;
-        len -= 3;
-        n = n < len ? n : len;
-        n = n < size - pos ? n : size - pos;
-        for (size_t i = 0; i < n; i++) {
-            uint32_t at = d->port.slot_len + pos + (uint32_t)i;
-            uint8_t byte = put ? data[i] : d->flash.bytes[at] ^ data[i];
+    while (fuzz_change_next(&data, &len, d->port.port.journal_size, &c)) {
+        for (size_t i = 0; i < c.len; i++) {
+            uint32_t at = d->port.slot_len + (uint32_t)(c.pos + i);
+            uint8_t byte = put ? c.bytes[i] : d->flash.bytes[at] ^ c.bytes[i];
 
             flash_preset(&d->flash, at, &byte, 1);
         }
-        data += n;
-        len -= n;
     }
 }
 

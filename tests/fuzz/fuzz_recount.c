@@ -4,7 +4,7 @@
  * digests that are right again, that of new too where there is such an image. Unchanged it must be counted; else there may be an
  * error, but of the file, not of the caller's.
  *
- *     input: which delta; then: position in the container (2 bytes), length, bytes that are xored there
+ *     input: which delta; then changes to the container (changes.h), bytes that are xored there
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "diffgen/kerf_diff.h"
 #include "diffgen/work.h"
 #include "tests/fuzz/agree_port.h"
+#include "tests/fuzz/changes.h"
 #include "tests/pack.h"
 
 #define LEN 640u
@@ -66,19 +67,12 @@ static void set_up(struct base *bases)
 
 static void change(uint8_t *delta, size_t delta_len, const uint8_t *data, size_t len)
 {
-    while (len >= 3) {
-        size_t pos = ((size_t)data[0] | (size_t)data[1] << 8) % delta_len;
-        size_t n = data[2];
+    struct fuzz_change c;
 
-        data += 3;
-        len -= 3;
-        n = n < len ? n : len;
-        n = n < delta_len - pos ? n : delta_len - pos;
-        for (size_t i = 0; i < n; i++) {
-            delta[pos + i] ^= data[i];
+    while (fuzz_change_next(&data, &len, delta_len, &c)) {
+        for (size_t i = 0; i < c.len; i++) {
+            delta[c.pos + i] ^= c.bytes[i];
         }
-        data += n;
-        len -= n;
     }
 }
 
