@@ -58,7 +58,10 @@ answers kerf-patch 2 'use --in-place' "$patch" "$slot" delta -o "$slot"
 starts_with "$slot" old 'nothing was written'
 answers kerf-patch 7 '' "$patch" old delta -o "$tiny"
 answers kerf-patch 7 'needed to keep the state' "$patch" old delta -o "$slot" --state "$tiny"
-answers kerf-patch 2 'say with --state' "$patch" --in-place "$slot" delta
+"$KERF_BIN/kerf-diff" -q -1 --in-place sector=4096,scratch=2 old target -o one || exit 1
+answers kerf-patch 2 'say with --state' "$patch" --in-place "$slot" one
+answers kerf-patch 2 'not for an update in place' "$patch" --in-place "$slot" delta --state state
+starts_with "$slot" old 'nothing was written'
 answers kerf-patch 2 'give the state another' "$patch" old delta -o "$slot" --state "$slot"
 
 # In use by somebody, and devices of other kinds.

@@ -85,6 +85,28 @@ cp delta new-delta
 expect 2 'is the delta' "$patch" old new-delta -o new-delta
 same new-delta delta
 
+# --- A delta for two slots, and one for an update in place: each is refused where it would do harm or nothing, and nothing is left.
+"$KERF_BIN/kerf-diff" -q -1 old target -o two || exit 1
+"$KERF_BIN/kerf-diff" -q -1 --in-place sector=1024,scratch=2 old target -o one || exit 1
+cp old image
+expect 2 'not for an update in place' "$patch" --in-place image two
+same image old 'a delta for two slots in place'
+expect 2 'for an update in place' "$patch" old one -o new
+expect 2 'for an update in place' "$patch" -n old one
+expect 2 'for an update in place' "$patch" old one -o new --state state
+expect 2 'nothing to go on with' "$patch" old two -o new --state state --from 5
+expect 3 'ends after 0' "$patch" --in-place image empty
+expect 3 'not a Kerf' "$patch" --in-place image target
+same image old 'nothing was begun'
+for left in state new.kerf-partial image.kerf-state; do
+    [ ! -e $left ] || complain "$left is left where nothing was begun"
+done
+expect 0 'bytes from' "$patch" --in-place image one
+same image target
+cp old image
+expect 0 'bytes from' "$patch" --in-place image full
+same image target 'a full payload in place'
+
 # --- A delta that is damaged, or none.
 expect 3 'not a Kerf' "$patch" old target -o new
 expect 3 'ends after 0' "$patch" old empty -o new

@@ -190,15 +190,27 @@ kerf_err kerf_patch_files_skip(struct kerf_patch_work *r, uint64_t pos)
     return err;
 }
 
+/* A file that a later run would find nothing in to go on with. */
+static void drop_empty(int fd, const char *path)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 && st.st_nlink > 0) {
+        (void)unlink(path);
+    }
+}
+
 void kerf_patch_files_close(struct kerf_patch_work *r)
 {
     if (r->partial_path != NULL && r->writer.fd >= 0) { /* for the next run */
+        drop_empty(r->writer.fd, r->partial_path);
         (void)close(r->writer.fd);
         free(r->writer.path);
     } else {
         kerf_file_writer_abort(&r->writer);
     }
     if (r->state_fd >= 0) {
+        drop_empty(r->state_fd, r->state_path);
         (void)close(r->state_fd);
     }
     free(r->state_path);

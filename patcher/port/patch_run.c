@@ -145,6 +145,27 @@ static uint64_t slot_len(struct kerf_patch_work *r)
                : 0;
 }
 
+/* A delta for two slots would read from the file in place what it has overwritten; one for a single slot is of no use beside it. */
+static kerf_err check_slots(struct kerf_patch_work *r)
+{
+    const struct kerf_patch_options *o = r->options;
+    bool one_slot = (r->header.flags & KERF_FLAG_IN_PLACE) != 0;
+
+    if (o->in_place && !one_slot && r->header.old_size > 0) {
+        kerf_why_set(
+            &r->why,
+            "'%s' is not for an update in place: use it without --in-place, or one made by kerf-diff --in-place",
+            o->delta_path);
+        return KERF_ERR_ARGUMENT;
+    }
+    if (!o->in_place && one_slot) {
+        kerf_why_set(&r->why, "'%s' is for an update in place: copy the old image, and use it on that with --in-place",
+                     o->delta_path);
+        return KERF_ERR_ARGUMENT;
+    }
+    return KERF_OK;
+}
+
 static kerf_err begin(struct kerf_patch_work *r, struct kerf_patcher_expect *expect)
 {
     const struct kerf_patch_options *o = r->options;
@@ -153,6 +174,7 @@ static kerf_err begin(struct kerf_patch_work *r, struct kerf_patcher_expect *exp
     r->whole = o->from == 0;
     if (r->whole) {
         err = peek(r);
+        err = err == KERF_OK ? check_slots(r) : err;
     }
     if ((err == KERF_OK || err == KERF_NONE) && (o->state_path != NULL || o->in_place)) {
         err = kerf_patch_state_open(r);
