@@ -81,6 +81,8 @@ expect 2 'expect' "$patch" old delta -o new --expect "${digest%?}g"
 expect 2 'old image' "$patch" delta -o new
 expect 2 'pipe' "$patch" - delta -o new
 expect 2 'pipe' "$patch" old delta -o -
+"$patch" old - -o new <&- 2>err
+[ $? -eq 5 ] && grep -q "can't read" err || complain "standard input is closed: $(cat err)"
 cp delta new-delta
 expect 2 'is the delta' "$patch" old new-delta -o new-delta
 same new-delta delta

@@ -3,6 +3,7 @@
 #include "common/host/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *program_name = "kerf";
 static volatile sig_atomic_t caught_signal;
@@ -45,6 +47,12 @@ void kerf_cli_begin(const char *program)
 {
     program_name = program;
     (void)signal(SIGPIPE, SIG_IGN);
+    /* Else the next file that is opened would be standard input, or messages would go into it. It can't be read, or written. */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
 }
 
 int kerf_cli_end(int code)

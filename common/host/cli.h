@@ -22,7 +22,10 @@ extern "C" {
 /* The version of every program of this tree. */
 #define KERF_VERSION "0.1.0-dev"
 
-/* `program` is the name in messages (a literal, e.g. "kerf-patch"). Makes a closed pipe an error, not a death. */
+/*
+ * `program` is the name in messages (a literal, e.g. "kerf-patch"). Makes a closed pipe an error, not a death, and
+ * keeps standard input, output and error that were closed from becoming other files.
+ */
 void kerf_cli_begin(const char *program);
 
 /* What main() returns: `code`, or KERF_EXIT_IO (with a message) where standard output could not be written. */
