@@ -43,6 +43,10 @@
 #define MAX_HEADER 0x10000u
 #define VECTORS 16u
 #define MIN_VECTORS 5u
+/* What MIPS jumps reach: their targets are known modulo this. */
+#define REGION_LEN 0x10000000u
+/* One start of so many, where they are called, convinces, too: parts of an image may be loaded at addresses of their own. */
+#define STARTS_PER_VOTE 8u
 #define AARCH64_NOPS 0xd503201fd503201fu /* two of them */
 
 /* What is sampled and what convinces. */
@@ -84,7 +88,7 @@ struct source {
     size_t len;
     unsigned isa;
     bool wide, big_endian;
-    bool calls; /* the words are the targets of MIPS jumps, modulo 2^28 */
+    bool calls; /* the words are the targets of MIPS jumps, 2^28 to 2^29: the image may begin below its first address */
 };
 
 static uint32_t hash(uint64_t v, unsigned bits)
@@ -115,10 +119,16 @@ static bool word_at(const struct source *s, size_t i, uint64_t *word)
     } else {
         *word = s->big_endian ? kerf_load_be32(s->p + i) : kerf_load_le32(s->p + i);
     }
+    if (s->calls && s->isa == KERF_ISA_MIPS16) {
+        bool jal = (*word & 0xfc00) == 0x1800;
+
+        *word = REGION_LEN + ((*word >> 14 & 0x3fffc) | (*word & 0x3e0) << 13 | (*word & 31) << 23);
+        return jal;
+    }
     if (s->calls) {
         bool jal = *word >> 26 == 3;
 
-        *word = (*word & 0x3ffffff) << 2;
+        *word = REGION_LEN + ((*word & 0x3ffffff) << 2);
         return jal;
     }
     return *word >= MIN_POINTER;
@@ -127,7 +137,8 @@ static bool word_at(const struct source *s, size_t i, uint64_t *word)
 /* Takes one word of `rate`, chosen by value: all copies of a word or none, wherever they are. */
 static void collect_words(const struct source *s, struct tables *t, size_t max)
 {
-    size_t step = s->wide ? 8 : 4;
+    size_t width = s->wide ? 8 : 4;
+    size_t step = s->calls && s->isa == KERF_ISA_MIPS16 ? 2 : width;
     size_t from;
     size_t to;
     uint64_t word;
@@ -135,7 +146,7 @@ static void collect_words(const struct source *s, struct tables *t, size_t max)
     size_t count = 0;
 
     for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
-        for (size_t i = from; i + step <= to; i += step) {
+        for (size_t i = from; i + width <= to; i += step) {
             total += word_at(s, i, &word);
         }
     }
@@ -145,7 +156,7 @@ static void collect_words(const struct source *s, struct tables *t, size_t max)
 
     memset(t->seen, 0, sizeof t->seen[0] << bits);
     for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
-        for (size_t i = from; i + step <= to; i += step) {
+        for (size_t i = from; i + width <= to; i += step) {
             if (!word_at(s, i, &word) || (rate > 1 && hash(word ^ word >> 32, 32) % rate != 0)) {
                 continue;
             }
@@ -228,8 +239,8 @@ static size_t find_starts(const struct source *s, bool strings, size_t rate, uin
 /* Half of the starts are functions, half are strings, each thinned evenly. */
 static void collect_starts(const struct source *s, struct tables *t, size_t max)
 {
-    /* Pointers to Thumb code have bit 0 set. */
-    uint64_t add[2] = {s->isa == KERF_ISA_THUMB, 0};
+    /* Pointers to Thumb and MIPS16e code have bit 0 set. */
+    uint64_t add[2] = {s->isa == KERF_ISA_THUMB || (s->isa == KERF_ISA_MIPS16 && !s->calls), 0};
     size_t count = 0;
 
     /* The data of a 64-bit program are often elsewhere than its code, which then is not where its strings say. */
@@ -460,38 +471,49 @@ static bool convinces(const struct rules *rules, const struct candidate best[2])
     return best[0].votes >= rules->min_votes && 2 * best[0].votes >= rules->lead * best[1].votes;
 }
 
+static bool elect_by_jumps(const struct source *s, struct tables *t, const struct rules *rules, uint64_t *base)
+{
+    struct candidate best[2];
+
+    collect(s, t, rules);
+    elect(s, t, rules, best);
+    *base = best[0].base;
+    return convinces(rules, best) ||
+           (best[0].votes >= rules->min_votes && best[0].votes * STARTS_PER_VOTE >= t->start_count);
+}
+
 /*
  * MIPS jumps hold 28 bits of their target: votes for those of the load address. The other four are those of most LUI whose
  * upper half of an address is near the image, or 0 where there are none.
  */
 static bool find_by_jumps(struct source s, struct tables *t, uint64_t *base)
 {
-    struct candidate best[2];
     size_t segments[16] = {0};
+    uint64_t best;
     unsigned most = 0;
     size_t from;
     size_t to;
 
     s.calls = true;
-    collect(&s, t, &coarse);
-    elect(&s, t, &coarse, best);
-    if (!convinces(&coarse, best)) {
+    if (!elect_by_jumps(&s, t, &coarse, &best) && !elect_by_jumps(&s, t, &fine, &best)) {
         return false;
     }
-    *base = best[0].base;
-    for (unsigned w = 0; kerf_detect_window(s.len, w, &from, &to); w++) {
+    *base = best % REGION_LEN;
+    for (unsigned w = 0; s.isa != KERF_ISA_MIPS16 && kerf_detect_window(s.len, w, &from, &to); w++) {
         for (size_t i = from; i + 4 <= to; i += 4) {
             uint32_t insn = s.big_endian ? kerf_load_be32(s.p + i) : kerf_load_le32(s.p + i);
             uint64_t upper = (insn & 0xfff) << 16;
 
-            segments[insn >> 12 & 15] += (insn & 0xffe00000) == 0x3c000000 && upper + 0x10000 > *base &&
-                                         upper < *base + s.len;
+            segments[insn >> 12 & 15] += (insn & 0xffe00000) == 0x3c000000 &&
+                                         (upper + 0xffff - *base) % REGION_LEN < s.len + 0xffff;
         }
     }
     for (unsigned i = 1; i < 16; i++) {
         most = segments[i] > segments[most] ? i : most;
     }
-    *base |= (uint64_t)most << 28;
+    /* Some of the image may lie below the first address of the code. */
+    most -= most > 0 && *base + s.len > REGION_LEN;
+    *base += (uint64_t)most * REGION_LEN;
     return true;
 }
 
@@ -705,7 +727,7 @@ static void find(struct kerf_base_search *search, const struct kerf_base *other,
         const struct candidate *c = &best[by_vectors && !has_vectors(s, &best[0])];
 
         *base = (struct kerf_base){c->base, c->votes, true};
-    } else if (s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE) {
+    } else if (s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE || s->isa == KERF_ISA_MIPS16) {
         base->votes = find_by_jumps(*s, t, &base->addr);
     } else if (s->isa == KERF_ISA_NONE || is_at_zero(s, t, base)) {
         return;

@@ -112,6 +112,18 @@ static bool powerpc_starts(uint32_t w)
            (w & 0xffff0000) == 0x3c4c0000 || (w & 0xfc1f8003) == 0xf8018000;
 }
 
+static bool nds32_starts(uint32_t w)
+{
+    /* PUSH25; SMW.ADM of some registers to (SP) */
+    return (w & 0xff800000) == 0xfc000000 || (w & 0xfe0f803f) == 0x3a0f803c;
+}
+
+static bool mips16_starts(uint32_t w)
+{
+    /* ADDIU SP, -n; SW RA, n(SP) */
+    return (w & 0xff00ff80) == 0x62006380;
+}
+
 static bool arc_starts(uint32_t h)
 {
     /* PUSH_S, ENTER_S; SUB_S SP, SP, n */
@@ -150,6 +162,10 @@ bool kerf_detect_prologue(unsigned isa, const uint8_t *p)
         return arc_starts(kerf_load_le16(p));
     case KERF_ISA_VIDEOCORE:
         return videocore_starts(kerf_load_le16(p));
+    case KERF_ISA_NDS32:
+        return nds32_starts(kerf_load_be32(p));
+    case KERF_ISA_MIPS16:
+        return mips16_starts(kerf_load_le32(p));
     case KERF_ISA_POWERPC_BE:
         return powerpc_starts(kerf_load_be32(p));
     case KERF_ISA_POWERPC_LE:
@@ -174,6 +190,7 @@ unsigned kerf_detect_alignment(unsigned isa)
     case KERF_ISA_RISCV64:
     case KERF_ISA_AVR:
     case KERF_ISA_ARC:
+    case KERF_ISA_NDS32:
     case KERF_ISA_VIDEOCORE:
         return 2;
     default: /* Xtensa functions start at multiples of 4 */
@@ -402,6 +419,30 @@ static void vote_mips(const struct stretch *s, struct kerf_votes *votes)
     }
 }
 
+/* JAL. */
+static uint64_t vote_nds32(const struct stretch *s)
+{
+    uint64_t votes = 0;
+
+    for (size_t i = s->from; i < s->to; i += 2) {
+        if (s->p[i] == 0x49) {
+            votes += hits(s, KERF_ISA_NDS32, (int64_t)i + 2 * sign_extend(kerf_load_be32(s->p + i) & 0xffffff, 24));
+        }
+    }
+    return votes;
+}
+
+/* Functions that save RA as they move SP: as with MIPS32, jumps hold no distance. */
+static uint64_t vote_mips16(const struct stretch *s)
+{
+    uint64_t votes = 0;
+
+    for (size_t i = s->from; i < s->to; i += 4) {
+        votes += kerf_detect_prologue(KERF_ISA_MIPS16, s->p + i);
+    }
+    return votes;
+}
+
 static void vote_all(const struct stretch *s, struct kerf_votes *votes)
 {
     votes->of[KERF_ISA_THUMB] += vote_thumb(s);
@@ -414,6 +455,8 @@ static void vote_all(const struct stretch *s, struct kerf_votes *votes)
     votes->of[KERF_ISA_VIDEOCORE] += vote_videocore(s);
     vote_powerpc(s, votes);
     vote_mips(s, votes);
+    votes->of[KERF_ISA_NDS32] += vote_nds32(s);
+    votes->of[KERF_ISA_MIPS16] += vote_mips16(s);
 }
 
 /* The length of the parts that votes are counted by, the last one's aside. */

@@ -270,6 +270,28 @@ static void collect_upper(struct values *v, bool powerpc, const uint8_t *p, size
     }
 }
 
+/* NDS32: SETHI with ORI, ADDI, a load or a store. */
+static void collect_nds32(struct values *v, const uint8_t *p, size_t from, size_t to)
+{
+    for (size_t i = from; i + 4 <= to; i += 2) {
+        uint32_t w = kerf_load_be32(p + i);
+
+        if (w >> 25 != 0x23) {
+            continue;
+        }
+        for (size_t k = i + 4; k <= i + PAIR_REACH && k + 4 <= to; k += p[k] >= 0x80 ? 2 : 4) {
+            uint32_t low = kerf_load_be32(p + k);
+            unsigned what = low >> 25; /* the access has 1 << (what & 3) bytes */
+
+            if ((low >> 15 & 31) == (w >> 20 & 31) &&
+                (what == 0x28 || what == 0x2c || (what < 0x14 && (what & 7) < 3))) {
+                add(v, (w << 12) + (what < 0x14 ? (low << (what & 3) & 0xfff) : low & 0xfff));
+                break;
+            }
+        }
+    }
+}
+
 static void collect(struct values *v, unsigned isa, const uint8_t *p, const struct kerf_span *span)
 {
     size_t skip = (size_t)(0 - span->addr) & 3; /* words lie where addresses are multiples of 4 */
@@ -300,6 +322,9 @@ static void collect(struct values *v, unsigned isa, const uint8_t *p, const stru
         case KERF_ISA_MIPS32_LE:
         case KERF_ISA_MIPS32_BE:
             collect_upper(v, false, p, from, to, isa == KERF_ISA_MIPS32_BE);
+            break;
+        case KERF_ISA_NDS32:
+            collect_nds32(v, p, from, to);
             break;
         case KERF_ISA_POWERPC_BE:
             collect_upper(v, true, p, from, to, true);

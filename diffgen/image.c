@@ -54,6 +54,8 @@ static const struct isa isas[KERF_ISA_COUNT] = {
     [KERF_ISA_VIDEOCORE] = {"videocore4", "VideoCore IV", BRANCHES | LITERALS | BIT(KERF_REF_RAM), WORDS},
     [KERF_ISA_POWERPC_BE] = {"powerpc", "PowerPC", BRANCHES | PAIRS, WORDS | BIG_ENDIAN_WORDS},
     [KERF_ISA_POWERPC_LE] = {"powerpc64le", "PowerPC 64 (little-endian)", BRANCHES | PAIRS, WORDS8},
+    [KERF_ISA_NDS32] = {"nds32", "Andes NDS32", BRANCHES | PAIRS, WORDS},
+    [KERF_ISA_MIPS16] = {"mips16", "MIPS16e", BRANCHES | LITERALS, WORDS},
     [KERF_ISA_WORDS] = {"words", "data with big-endian pointers", 0, WORDS | BIG_ENDIAN_WORDS},
 };
 

@@ -17,7 +17,7 @@ core() {
     cmake --build "$build/cross-$kind" -j 2
 }
 
-core pos32 -DKERF_POS_BITS=32 "-DCMAKE_C_FLAGS=-DKERF_ISA_HAS_BTF=1 -DKERF_ISA_HAS_ARC=1 -DKERF_ISA_HAS_POWERPC=1 -DKERF_ISA_HAS_VIDEOCORE=1"
+core pos32 -DKERF_POS_BITS=32 "-DCMAKE_C_FLAGS=-DKERF_ISA_HAS_BTF=1 -DKERF_ISA_HAS_ARC=1 -DKERF_ISA_HAS_MIPS16=1 -DKERF_ISA_HAS_NDS32=1 -DKERF_ISA_HAS_POWERPC=1 -DKERF_ISA_HAS_VIDEOCORE=1"
 core i686 -DCMAKE_TOOLCHAIN_FILE="$src/cmake/i686.cmake"
 core mips -DCMAKE_TOOLCHAIN_FILE="$src/cmake/mips.cmake"
 # What can be left out is left out; nothing runs.

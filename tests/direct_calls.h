@@ -93,4 +93,16 @@ static inline void call_powerpc_le(uint8_t *p, uint32_t pc, uint32_t target)
     kerf_store_le32(p, 0x48000001 | ((target - pc) & 0x3fffffc));
 }
 
+static inline void call_nds32(uint8_t *p, uint32_t pc, uint32_t target)
+{
+    kerf_store_be32(p, 0x49000000 | ((target - pc) >> 1 & 0xffffff));
+}
+
+static inline void call_mips16(uint8_t *p, uint32_t pc, uint32_t target)
+{
+    (void)pc;
+    kerf_store_le16(p, 0x1800 | (target >> 18 & 31) << 5 | (target >> 23 & 31));
+    kerf_store_le16(p + 2, target >> 2);
+}
+
 #endif

@@ -45,6 +45,8 @@ static const struct machine machines[] = {
     {KERF_ISA_ARC, 4, "f1c0", "e078", call_arc},                               /* push_s blink; nop_s */
     {KERF_ISA_POWERPC_BE, 4, "9421ffe07c0802a6", "60000000", call_powerpc_be}, /* stwu r1,-32(r1); mflr r0; nop */
     {KERF_ISA_POWERPC_LE, 8, "a602087ce1ff21f8", "00000060", call_powerpc_le}, /* mflr r0; stdu r1,-32(r1); nop */
+    {KERF_ISA_NDS32, 4, "fc00", "9200", call_nds32},                           /* push25; nop16 */
+    {KERF_ISA_MIPS16, 4, "f0630362", "0065", call_mips16},                     /* addiu sp,-128; sw ra,12(sp); nop */
     {KERF_ISA_VIDEOCORE, 4, "a703", "0100", call_videocore},                   /* stm r6-r13, lr, (--sp); nop */
 };
 
@@ -119,7 +121,8 @@ static void make_program(unsigned isa, uint32_t base, uint32_t seed, uint8_t *p)
                 at += (uint32_t)put_hex(p + at, m->filler);
             }
         }
-        put_pointer(m, p + pointers + f * 8u, base + function_at(f * 7u % FUNCTIONS) + (isa == KERF_ISA_THUMB));
+        put_pointer(m, p + pointers + f * 8u,
+                    base + function_at(f * 7u % FUNCTIONS) + (isa == KERF_ISA_THUMB || isa == KERF_ISA_MIPS16));
         put_pointer(m, p + pointers + FUNCTIONS * 8u + f * 8u, base + string_at(f));
         memcpy(p + string_at(f), "text of nr. ", 12);
         p[string_at(f) + 12] = (uint8_t)('A' + f % 26);

@@ -151,6 +151,30 @@ static const struct sample samples[] = {
     {KERF_ISA_POWERPC_BE, KERF_REF_PAIR, 4, 0x148, 0x1234ffff,
      "3d20123560000000600000009869ffff", 1, {12}, {0}}, /* lis r9; nop; nop; stb r3, -1(r9) */
 
+    {KERF_ISA_NDS32, KERF_REF_CALL, 4, 0x100000, 0x0fffc0, "49ffffe0", ALONE},                /* jal */
+    {KERF_ISA_NDS32, KERF_REF_JUMP, 4, 0x100002, 0x102002, "48001000", ALONE},                /* j */
+    {KERF_ISA_NDS32, KERF_REF_BRANCH, 4, 0x100000, 0x0ffffc, "4e42fffe", ALONE},              /* beqz r4 */
+    {KERF_ISA_NDS32, KERF_REF_BRANCH2, 4, 0x100000, 0x100010, "4c114008", ALONE},             /* bne r1, r2 */
+    {KERF_ISA_NDS32, KERF_REF_BRANCH2, 2, 0x100002, 0x10000e, "c006", ALONE},                 /* beqz38 r0 */
+    {KERF_ISA_NDS32, KERF_REF_BRANCH2, 2, 0x100002, 0x0ffffe, "e9fe", ALONE},                 /* bnezs8 */
+    {KERF_ISA_NDS32, KERF_REF_PAIR, 4, 0, 0x12345678, "46012345920058000678", 1, {6}, {0}}, /* sethi; nop16; ori */
+    /* sethi r1; lwi r2, [r1 + 16], sbi r2, [r1 + 3], addi r1, 8; an ori of r1 behind it is another's */
+    {KERF_ISA_NDS32, KERF_REF_PAIR, 4, 0, 0x12345010,
+     "4611234504208004102080035010800858108010", 3, {4, 8, 12}, {0, -13, -8}},
+    {KERF_ISA_NDS32, KERF_REF_PAIR, 4, 0, 0x12345ffe, "461123452220ffff", 1, {4}, {0}}, /* lhsi r2, [r1 - 2] */
+
+    {KERF_ISA_MIPS16, KERF_REF_CALL, 4, 0x80100000, 0x80123458, "8018168d", ALONE},           /* jal */
+    {KERF_ISA_MIPS16, KERF_REF_JUMP, 4, 0x100000, 0x0ffffe, "fff71d10", ALONE},               /* b, extended */
+    {KERF_ISA_MIPS16, KERF_REF_BRANCH, 4, 0x100000, 0x100104, "80f00022", ALONE},             /* beqz v0, extended */
+    {KERF_ISA_MIPS16, KERF_REF_BRANCH, 4, 0x100000, 0x100144, "a0f00061", ALONE},             /* btnez, extended */
+    {KERF_ISA_MIPS16, KERF_REF_LITERAL, 4, 0x100002, 0x100424, "20f404b2", ALONE},            /* lw v0, of pc, extended */
+    {KERF_ISA_MIPS16, KERF_REF_LITERAL, 4, 0x100000, 0x100021, "20f0010a", ALONE},            /* la v0, extended */
+    {KERF_ISA_MIPS16, KERF_REF_BRANCH2, 2, 0x100000, 0x0ffffe, "fe17", ALONE},                /* b */
+    {KERF_ISA_MIPS16, KERF_REF_BRANCH2, 2, 0x100002, 0x100014, "082a", ALONE},                /* bnez v0 */
+    {KERF_ISA_MIPS16, KERF_REF_BRANCH2, 2, 0x100002, 0x100008, "0260", ALONE},                /* bteqz */
+    {KERF_ISA_MIPS16, KERF_REF_LITERAL, 2, 0x100002, 0x1003fc, "ffb2", ALONE},                /* lw v0, of pc */
+    {KERF_ISA_MIPS16, KERF_REF_LITERAL, 2, 0x100002, 0x100008, "020a", ALONE},                /* la v0 */
+
     {KERF_ISA_AVR, KERF_REF_CALL, 4, 0x100, 0x40, "0e942000", ALONE},           /* call */
     {KERF_ISA_AVR, KERF_REF_CALL, 4, 0x108, 0x7ffffe, "ff95ffff", ALONE},       /* call, the highest */
     {KERF_ISA_AVR, KERF_REF_JUMP, 4, 0x104, 0x1fffe, "0c94ffff", ALONE},        /* jmp */
@@ -399,7 +423,7 @@ static void odd_and_unaligned_positions_hold_no_aligned_instructions(void **stat
 {
     static const uint8_t aligned[] = {KERF_ISA_A32,        KERF_ISA_AARCH64,    KERF_ISA_MIPS32_LE, KERF_ISA_MIPS32_BE,
                                       KERF_ISA_POWERPC_BE, KERF_ISA_POWERPC_LE, KERF_ISA_THUMB,     KERF_ISA_RISCV32,
-                                      KERF_ISA_RISCV64,    KERF_ISA_AVR};
+                                      KERF_ISA_RISCV64,    KERF_ISA_AVR,        KERF_ISA_NDS32,     KERF_ISA_MIPS16};
     struct kerf_ref ref;
 
     (void)state;

@@ -11,7 +11,7 @@ import random
 import sys
 
 import slow_isa
-from slow_isa import (A32, AARCH64, ARC, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MIPS, MIPS_BE, PAIR, PAIR2, POWERPC,
+from slow_isa import (A32, AARCH64, ARC, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MIPS, MIPS16, MIPS_BE, NDS32, PAIR, PAIR2, POWERPC,
                       POWERPC_LE, RISCV32, RAM, RISCV64, THUMB, VIDEOCORE, X86, X86_64, XTENSA, XTENSA_CALL0)
 
 # Name, set, load address, RAM, bytes of a pointer, sizes of what is no reference.
@@ -30,6 +30,8 @@ IMAGES = [  # the name is that of kerf-diff's --isa
     ("mips32be", MIPS_BE, 0x80001000, 0x80100000, 4, (4,)),
     ("powerpc", POWERPC, 0xfff00000, 0x00100000, 4, (4,)),
     ("powerpc64le", POWERPC_LE, 0x20000000, 0x20100000, 8, (4,)),
+    ("nds32", NDS32, 0xe0008000, 0x02000000, 4, (2, 4)),
+    ("mips16", MIPS16, 0x80004000, 0x80080000, 4, (2, 2, 4)),
     ("arc", ARC, 0x00404000, 0x00800000, 4, (2, 2, 4)),
     ("videocore4", VIDEOCORE, 0x0ec02800, 0x0edf0000, 4, (2, 4, 6)),
 ]
@@ -52,6 +54,7 @@ class Maker:
         self.isa, self.base, self.pointer = isa, base, pointer
         self.random = random.Random(name)
         self.order = "big" if isa in (MIPS_BE, POWERPC) else "little"
+        self.code_order = "big" if isa == NDS32 else self.order
         self.words = [self.random.randbytes(self.random.choice(sizes)) for _ in range(40)]
 
     def plain(self):
@@ -65,7 +68,7 @@ class Maker:
             number = number & ~form.mask | form.match
         if form.also is not None and not form.also(number):
             number &= ~0xfc0  # conditions: EQ
-        return (number & (1 << 8 * form.length) - 1).to_bytes(form.length, self.order)
+        return (number & (1 << 8 * form.length) - 1).to_bytes(form.length, self.code_order)
 
     def put(self, form, data, name, minus=None):
         """An item: data with the address of `name` written into it, less that of the symbol `minus`."""
@@ -108,13 +111,14 @@ class Maker:
             return []
         return {THUMB: self.pair_thumb, A32: self.pair_a32, AARCH64: self.pair_aarch64, RISCV32: self.pair_riscv,
                 RISCV64: self.pair_riscv, AVR: self.pair_avr, MIPS: self.pair_mips,
-                MIPS_BE: self.pair_mips, POWERPC: self.pair_powerpc, POWERPC_LE: self.pair_powerpc}[self.isa](name, forms, reg)
+                MIPS_BE: self.pair_mips, POWERPC: self.pair_powerpc, POWERPC_LE: self.pair_powerpc,
+                NDS32: self.pair_nds32}[self.isa](name, forms, reg)
 
     def between(self):
         return [self.plain()] if self.random.random() < 0.4 else []
 
     def whole(self, number):
-        return number.to_bytes(4, self.order)
+        return number.to_bytes(4, self.code_order)
 
     def pair_thumb(self, name, forms, reg):
         first = self.put(forms[8], self.whole(0xf240 | reg << 24), name)
@@ -168,9 +172,17 @@ class Maker:
         upper = self.random.choice([0, 0, 2]) << 16
         return [self.put(forms[3], self.whole(15 << 26 | reg << 21 | upper), name), *self.between(), *seconds]
 
+    def pair_nds32(self, name, forms, reg):
+        low, load = self.random.choice([(7, 0x58), (8, 0x50)]), self.random.choice([(12, 0x00), (12, 0x10), (13, 0x20)])
+        add = self.put(forms[low[0]], self.whole(low[1] << 24 | reg << 20 | reg << 15), name)
+        byte = self.put(forms[load[0]], self.whole(load[1] << 24 | 14 << 20 | reg << 15), name)
+        word = self.put(forms[9], self.whole(0x04 << 24 | 14 << 20 | reg << 15), name)
+        seconds = self.random.choice([[add], [byte], [byte, *self.between(), add], [word]])
+        return [self.put(forms[6], self.whole(0x46 << 24 | reg << 20), name), *self.between(), *seconds]
+
     def pointer_to(self, name):
         length = self.pointer
-        odd = 1 if self.isa == THUMB and name.startswith("f") else 0
+        odd = 1 if self.isa in (THUMB, MIPS16) and name.startswith("f") else 0
         shift = 1 if self.isa == AVR else 0
 
         def make(symbols, at):

@@ -7,7 +7,9 @@ THUMB, A32, AARCH64, XTENSA_CALL0, XTENSA, RISCV32, RISCV64, X86, X86_64, AVR, M
 ARC, VIDEOCORE = 13, 14
 POWERPC, POWERPC_LE = 17, 18
 WORDS_OF_4 = (A32, AARCH64, MIPS, MIPS_BE, POWERPC, POWERPC_LE)  # instructions are words of 4 bytes
-SETS = range(19)
+NDS32, MIPS16 = 19, 20
+HALFWORDS = (THUMB, RISCV32, RISCV64, AVR, ARC, VIDEOCORE, NDS32, MIPS16)  # at even addresses
+SETS = range(21)
 
 
 class Ref:
@@ -105,6 +107,11 @@ class Form:
 
 class BigForm(Form):
     order = "big"
+
+
+class NdsForm(BigForm):
+    def matches(self, data):
+        return self.number(data, self.length) & self.mask == self.match
 
 
 class X86Form:
@@ -271,11 +278,44 @@ def powerpc_forms(form):
     ]
 
 
+NDS32_FORMS = [
+    NdsForm((0xff000000, 0x49000000), CALL, 4, pc_plus(0), "s 24@0>1"),
+    NdsForm((0xff000000, 0x48000000), JUMP, 4, pc_plus(0), "s 24@0>1"),
+    NdsForm((0xfe000000, 0x4e000000), BRANCH, 4, pc_plus(0), "s 16@0>1"),
+    NdsForm((0xfe000000, 0x4c000000), BRANCH2, 4, pc_plus(0), "s 14@0>1"),
+    NdsForm((0xe000, 0xc000), BRANCH2, 2, pc_plus(0), "s 8@0>1"),
+    NdsForm((0xfe00, 0xe800), BRANCH2, 2, pc_plus(0), "s 8@0>1"),
+    NdsForm((0xfe000000, 0x46000000), PAIR, 4, None, "u 20@0>12"),
+    NdsForm((0xfe000000, 0x58000000), LOW, 4, None, "u 12@0>0"),
+    NdsForm((0xfe000000, 0x50000000), LOW, 4, None, "u 12@0>0"),
+    NdsForm((0xee000000, 0x04000000), LOW, 4, None, "u 10@0>2"),
+    NdsForm((0xee000000, 0x02000000), LOW, 4, None, "u 11@0>1"),
+    NdsForm((0xfe000000, 0x22000000), LOW, 4, None, "u 11@0>1"),
+    NdsForm((0xee000000, 0x00000000), LOW, 4, None, "u 12@0>0"),
+    NdsForm((0xfe000000, 0x20000000), LOW, 4, None, "u 12@0>0"),
+]
+
+MIPS16_FORMS = [
+    Form((0xf800, 0x1800), CALL, 4, pc_plus(2, 0x0fffffff), "u 16@16>2 5@5>18 5@0>23"),
+    Form((0xf800f800, 0x1000f000), JUMP, 4, pc_plus(4), "s 5@16>1 6@5>6 5@0>12"),
+    Form((0xf000f800, 0x2000f000), BRANCH, 4, pc_plus(4), "s 5@16>1 6@5>6 5@0>12"),
+    Form((0xfe00f800, 0x6000f000), BRANCH, 4, pc_plus(4), "s 5@16>1 6@5>6 5@0>12"),
+    Form((0xf800f800, 0xb000f000), LITERAL, 4, pc_plus(0, 3), "s 5@16>0 6@5>5 5@0>11"),
+    Form((0xf800f800, 0x0800f000), LITERAL, 4, pc_plus(0, 3), "s 5@16>0 6@5>5 5@0>11"),
+    Form((0xf800, 0xf000), None, 4, None, None),
+    Form((0xf800, 0x1000), BRANCH2, 2, pc_plus(2), "s 11@0>1"),
+    Form((0xf000, 0x2000), BRANCH2, 2, pc_plus(2), "s 8@0>1"),
+    Form((0xfe00, 0x6000), BRANCH2, 2, pc_plus(2), "s 8@0>1"),
+    Form((0xf800, 0xb000), LITERAL, 2, pc_plus(0, 3), "u 8@0>2"),
+    Form((0xf800, 0x0800), LITERAL, 2, pc_plus(0, 3), "u 8@0>2"),
+]
+
 FORMS = {
     THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: WINDOWED_FORMS,
     RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:11], AVR: AVR_FORMS, MIPS: mips_forms(Form),
     MIPS_BE: mips_forms(BigForm), ARC: ARC_FORMS, VIDEOCORE: VIDEOCORE_FORMS,
     POWERPC: powerpc_forms(BigForm), POWERPC_LE: powerpc_forms(Form),
+    NDS32: NDS32_FORMS, MIPS16: MIPS16_FORMS,
 }
 
 
@@ -348,6 +388,8 @@ def pair_of(isa, form, view, pc):
         return table_pair(isa, form, view, pc, (7, 15, 7), 0x800)
     if isa in (POWERPC, POWERPC_LE):
         return table_pair(isa, form, view, pc, (21, 16, 21), 0x8000)
+    if isa == NDS32:
+        return table_pair(isa, form, view, pc, (20, 15, 20))
     return table_pair(isa, form, view, pc, (16, 21, 16), 0x8000)
 
 
@@ -469,7 +511,7 @@ def xtensa_padding(view, phase):
 def step_of(isa, view, pc):
     """The sweep's step, and whether anything can be found here at all."""
     first = int.from_bytes(view[:2], "little")
-    if isa in (THUMB, RISCV32, RISCV64, AVR, ARC, VIDEOCORE) and pc % 2 != 0 or isa in WORDS_OF_4 and pc % 4 != 0:
+    if isa in HALFWORDS and pc % 2 != 0 or isa in WORDS_OF_4 and pc % 4 != 0:
         return 1, False
     if isa == THUMB:
         return 4 if first >= 0xe800 else 2, True
@@ -478,6 +520,10 @@ def step_of(isa, view, pc):
         if padding:
             return padding, False
         return 2 if 8 <= first & 15 <= 13 else 3, True
+    if isa == NDS32:
+        return 2 if view[0] >= 0x80 else 4, True
+    if isa == MIPS16:
+        return 4 if first >> 11 in (3, 30) else 2, True
     if isa == ARC:
         return 4 if first < 0x4000 else 6 if ARC_FORMS[10].matches(view) else 2, True
     if isa == VIDEOCORE:
@@ -501,7 +547,7 @@ def scan(isa, view, pc, kinds, boundary, bits):
     else:
         form = first_match(FORMS[isa], view)
         kind = form.kind if form else None
-        always = isa in WORDS_OF_4 or isa in (THUMB, ARC, VIDEOCORE) and form and form.length >= 4
+        always = isa in WORDS_OF_4 or isa in (THUMB, ARC, VIDEOCORE, NDS32, MIPS16) and form and form.length >= 4
         if not boundary and not always:
             form = None
     if form is None or not kind or kind == LOW or not kinds >> kind & 1:

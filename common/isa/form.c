@@ -12,7 +12,7 @@
 /* What none of the sets in this build has takes no code. */
 static bool is_big(const struct kerf_forms *set)
 {
-    return (KERF_ISA_HAS_MIPS || KERF_ISA_HAS_POWERPC) && set->big;
+    return (KERF_ISA_HAS_MIPS || KERF_ISA_HAS_POWERPC || KERF_ISA_HAS_NDS32) && set->big;
 }
 
 static bool is_up_down(const struct kerf_form *f)
@@ -22,13 +22,14 @@ static bool is_up_down(const struct kerf_form *f)
 
 static uint32_t opcode_of(const struct kerf_forms *set, uint32_t insn)
 {
-    if (KERF_ISA_HAS_THUMB && (!KERF_FORMS_BESIDE_THUMB || set->opcode == KERF_FORMS_UPPER)) {
+    if ((KERF_ISA_HAS_THUMB || KERF_ISA_HAS_MIPS16) && (!KERF_FORMS_BESIDE_THUMB || set->opcode == KERF_FORMS_UPPER)) {
         return (insn & 0xff00) | insn >> 24;
     }
     if (KERF_ISA_HAS_POWERPC) {
         return insn >> set->opcode | insn << (-set->opcode & 31);
     }
-    return KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_MIPS ? insn >> set->opcode : insn;
+    return KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_MIPS || KERF_ISA_HAS_NDS32 ? insn >> set->opcode
+                                                                                               : insn;
 }
 
 static uint32_t load(const struct kerf_forms *set, const uint8_t *p)

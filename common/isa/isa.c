@@ -45,6 +45,14 @@ static const struct kerf_forms *set_of(unsigned isa)
     case KERF_ISA_VIDEOCORE:
         return &kerf_forms_videocore;
 #endif
+#if KERF_ISA_HAS_NDS32
+    case KERF_ISA_NDS32:
+        return &kerf_forms_nds32;
+#endif
+#if KERF_ISA_HAS_MIPS16
+    case KERF_ISA_MIPS16:
+        return &kerf_forms_mips16;
+#endif
 #if KERF_ISA_HAS_POWERPC
     case KERF_ISA_POWERPC_BE:
         return &kerf_forms_powerpc_be;

@@ -41,9 +41,15 @@ extern "C" {
 #ifndef KERF_ISA_HAS_MIPS
 #define KERF_ISA_HAS_MIPS 1
 #endif
-/* ARC, PowerPC and VideoCore IV: not on devices unless they ask for it. */
+/* These: not on devices unless they ask for it. */
 #ifndef KERF_ISA_HAS_ARC
 #define KERF_ISA_HAS_ARC (KERF_POS_BITS == 64)
+#endif
+#ifndef KERF_ISA_HAS_MIPS16
+#define KERF_ISA_HAS_MIPS16 (KERF_POS_BITS == 64)
+#endif
+#ifndef KERF_ISA_HAS_NDS32
+#define KERF_ISA_HAS_NDS32 (KERF_POS_BITS == 64)
 #endif
 #ifndef KERF_ISA_HAS_POWERPC
 #define KERF_ISA_HAS_POWERPC (KERF_POS_BITS == 64)
@@ -64,7 +70,7 @@ extern "C" {
 /* Do any of them have references of two halves? Those of Thumb are left to the plain bytes. */
 #define KERF_PAIRS_IN_BUILD                                                                                            \
     (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR || KERF_ISA_HAS_MIPS ||        \
-     KERF_ISA_HAS_POWERPC)
+     KERF_ISA_HAS_POWERPC || KERF_ISA_HAS_NDS32)
 
 /* Numbers in the format; never reused. */
 enum kerf_isa_id {
@@ -88,7 +94,9 @@ enum kerf_isa_id {
         16, /* neither: words of 8 bytes, or big-endian ones, which regions of any set may hold; no region says 16 */
     KERF_ISA_POWERPC_BE = 17,
     KERF_ISA_POWERPC_LE = 18,
-    KERF_ISA_COUNT = 19,
+    KERF_ISA_NDS32 = 19,
+    KERF_ISA_MIPS16 = 20,
+    KERF_ISA_COUNT = 21,
 };
 
 /* Which of them this build decodes: bit (1 << enum kerf_isa_id). */
@@ -101,7 +109,8 @@ enum kerf_isa_id {
      KERF_ISA_HAS_MIPS * (1u << KERF_ISA_MIPS32_LE | 1u << KERF_ISA_MIPS32_BE) |                                       \
      KERF_ISA_HAS_ARC * (1u << KERF_ISA_ARC) | KERF_ISA_HAS_VIDEOCORE * (1u << KERF_ISA_VIDEOCORE) |                   \
      KERF_ISA_HAS_BTF * (1u << KERF_ISA_BTF) | KERF_ISA_HAS_WORDS * (1u << KERF_ISA_WORDS) |                           \
-     KERF_ISA_HAS_POWERPC * (1u << KERF_ISA_POWERPC_BE | 1u << KERF_ISA_POWERPC_LE))
+     KERF_ISA_HAS_POWERPC * (1u << KERF_ISA_POWERPC_BE | 1u << KERF_ISA_POWERPC_LE) |                                  \
+     KERF_ISA_HAS_NDS32 * (1u << KERF_ISA_NDS32) | KERF_ISA_HAS_MIPS16 * (1u << KERF_ISA_MIPS16))
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
