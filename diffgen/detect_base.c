@@ -410,6 +410,7 @@ static int compare(const void *a, const void *b)
 static void collect(const struct source *s, struct tables *t, const struct rules *rules)
 {
     t->word_count = 0;
+    t->start_count = 0;
     collect_starts(s, t, rules->starts);
     if (t->start_count > 0) {
         collect_words(s, t, rules->words);
