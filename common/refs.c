@@ -430,6 +430,22 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
     }
     return n;
 }
+
+/* Neither an instruction nor a word begins here: the same as kerf_ref_find() finds, sooner. */
+static bool is_between(struct kerf_run *run, const struct kerf_region *r, struct kerf_ref *ref)
+{
+    struct kerf_codec *c = run->c;
+    kerf_addr at = r->old_addr + (c->src_pos - r->old_pos);
+    bool starts = c->src_pos >= c->insn_end;
+
+    if ((at & kerf_isa_align(r->isa)) == 0 || (r->kinds >> KERF_REF_RECORDS & 1) != 0 || pair_find(run, ref)) {
+        return false;
+    }
+    remember_nothing(run, starts, 1);
+    c->insn_end = starts ? c->src_pos + 1 : c->insn_end;
+    c->record = 0;
+    return true;
+}
 #endif
 
 const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref)
@@ -456,15 +472,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
         return r;
     }
 #if KERF_ENCODER
-    kerf_addr at = r->old_addr + (c->src_pos - r->old_pos);
-
-    /* Neither an instruction nor a word: the same as below, sooner. */
-    if ((at & kerf_isa_align(r->isa)) != 0 && (r->kinds >> KERF_REF_RECORDS & 1) == 0 && !pair_find(run, ref)) {
-        bool starts = c->src_pos >= c->insn_end;
-
-        remember_nothing(run, starts, 1);
-        c->insn_end = starts ? c->src_pos + 1 : c->insn_end;
-        c->record = 0;
+    if (is_between(run, r, ref)) {
         return r;
     }
 #endif
