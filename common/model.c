@@ -8,8 +8,7 @@
 
 #define BIAS 111 /* the constant input of a mixer, 0.43 bits */
 
-#define BIT_LIMIT 13u  /* single counters go as slow as 1/32 */
-#define BYTE_LIMIT 12u /* mixers of slower counters learn their weights twice as fast */
+#define BIT_LIMIT 13u /* single counters go as slow as 1/32 */
 
 /* 4096 / (n + 1.6), then slower steps up to 1/64: how far the n-th update of a counter goes, in 1/4096. */
 static const uint16_t rates[16] = {2560, 1568, 1136, 896, 736, 624, 512, 416, 336, 272, 224, 192, 160, 128, 96, 64};
@@ -106,7 +105,7 @@ KERF_AS_WRITTEN unsigned kerf_model_mix_decode(struct kerf_coder *k, uint16_t *c
     }
 #endif
 
-    int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (2 - (limit >> 2 & 1)); /* 2 of bytes */
+    int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (2 - (limit >> 2 & 1)); /* 2 of bytes, whose limit is 10 */
     uint32_t noise = kerf_rc_noise(&k->rc);
 
     i = n;
@@ -182,7 +181,7 @@ static inline __attribute__((always_inline)) unsigned mix_beside(struct kerf_cod
     if (k->frozen) {
         return bit;
     }
-    int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (2 - (limit >> 2 & 1)); /* 2 of bytes */
+    int32_t err = ((int32_t)(bit << 16) - (int32_t)p1) >> (2 - (limit >> 2 & 1)); /* 2 of bytes, whose limit is 10 */
     uint32_t noise = kerf_rc_noise(&k->rc);
     __m128i e = _mm_set1_epi16((int16_t)err); /* |err| <= 2^15 */
     __m128i low = _mm_mullo_epi16(in, e);

@@ -448,14 +448,29 @@ static bool is_between(struct kerf_run *run, const struct kerf_region *r, struct
 }
 #endif
 
-const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref)
+/* What not everything that finds a reference sets. */
+static void clear(struct kerf_ref *ref)
 {
-    struct kerf_codec *c = run->c;
-
     ref->kind = KERF_REF_NONE;
     ref->scale = 0;
     ref->low_count = 0;
     ref->anywhere = false;
+}
+
+/* An instruction that points nowhere is no reference. */
+static void check_target(const struct kerf_run *run, struct kerf_ref *ref)
+{
+    ref->target = kerf_run_addr(run, ref->target);
+    if (!ref->anywhere && !in_image(run, ref->target)) {
+        ref->kind = KERF_REF_NONE;
+    }
+}
+
+const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref)
+{
+    struct kerf_codec *c = run->c;
+
+    clear(ref);
 #if KERF_ENCODER
     unsigned known_step;
 
@@ -501,10 +516,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
     if (!pair && record == 0 && !word_find(run, &view, false, ref)) {
         step = kerf_isa_scan(r->isa, &view, ref);
         if (ref->kind != KERF_REF_NONE) {
-            ref->target = kerf_run_addr(run, ref->target);
-            if (!ref->anywhere && !in_image(run, ref->target)) {
-                ref->kind = KERF_REF_NONE;
-            }
+            check_target(run, ref);
         }
 #if KERF_ENCODER
         struct kerf_ref word; /* one that does not lie well here may do so elsewhere */
