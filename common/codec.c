@@ -14,20 +14,20 @@
 
 #define BYTE_LIMIT 10u /* how slow counters of bytes may become (model.c): 1/18 */
 
-static void produced(struct kerf_run *run, const uint8_t *bytes, size_t len)
+/* Goes on by bytes of new. In place: does a sector end with them, or all that is to be produced for now? */
+static bool produced(struct kerf_run *run, const uint8_t *bytes, size_t len)
 {
     struct kerf_codec *c = run->c;
 
-    for (size_t i = 0; i < len; i++) {
-        c->new_tail = c->new_tail << 8 | bytes[i];
-    }
-    c->new_pos += (kerf_pos)len;
+    kerf_run_pass(run, bytes, len);
     c->src_pos += (kerf_pos)len;
     c->left -= (kerf_pos)len;
-    if (kerf_run_in_place(run) && kerf_run_sector_rest(run) == 0) {
-        c->window_len = 0; /* the slot may change here: */
-        c->stretch = 0;    /* the encoder can't know yet what it will hold */
+    if (!kerf_run_in_place(run) || kerf_run_sector_rest(run) != 0) {
+        return kerf_run_in_place(run) && c->new_pos == c->new_end;
     }
+    c->window_len = 0; /* the slot may change here: */
+    c->stretch = 0;    /* the encoder can't know yet what it will hold */
+    return true;
 }
 
 /* --- Bytes by mixed contexts --- */
@@ -74,7 +74,7 @@ static uint8_t code_literal(struct kerf_run *run, uint8_t byte)
     struct kerf_codec *c = run->c;
     /* Small tables have no room for whole bytes. */
     uint32_t tail = c->new_tail & (run->h->model.table_code > 20 ? 0xffffu : 0xf0e0u);
-    uint32_t phase = (uint32_t)c->new_pos & kerf_literal_phases(run->h);
+    uint32_t phase = kerf_run_place(run) & kerf_literal_phases(run->h);
     uint8_t expected = kerf_run_byte(run, c->from_new, c->new_pos + (kerf_pos)c->recent[c->from_new][0]);
     const uint32_t contexts[KERF_BYTE_TABLES] = {
         phase << 8,
@@ -315,20 +315,17 @@ static bool decode_step(struct kerf_run *run)
         unsigned len = 1;
 
         if (KERF_IN_PLACE && c->keeping) {
-            len = kerf_run_keep(run, out);
-        } else {
-            if (KERF_ENCODER) {
-                out[0] = 0;
-            }
-            if (c->copying) {
-                len = code_copy(run, out, &ref);
-            } else {
-                out[0] = code_literal(run, 0);
-            }
-            produced(run, out, len);
+            return kerf_run_keep(run, out) > 0 && (c->new_pos == c->new_end || kerf_run_sector_rest(run) == 0);
         }
-        /* In place: does a sector end where something was written, or all that is to be produced for now? */
-        return kerf_run_in_place(run) && len > 0 && (c->new_pos == c->new_end || kerf_run_sector_rest(run) == 0);
+        if (KERF_ENCODER) {
+            out[0] = 0;
+        }
+        if (c->copying) {
+            len = code_copy(run, out, &ref);
+        } else {
+            out[0] = code_literal(run, 0);
+        }
+        return produced(run, out, len);
     }
     if (c->map_len < run->h->model.map_cap) {
         code_map(run, 0, 0);
@@ -469,7 +466,7 @@ kerf_err kerf_encode_literal(struct kerf_encoder *e)
         const uint8_t *byte = e->run.new_image + e->run.c->new_pos;
 
         (void)code_literal(&e->run, *byte);
-        produced(&e->run, byte, 1);
+        (void)produced(&e->run, byte, 1);
     }
     return e->run.err;
 }
@@ -492,7 +489,7 @@ kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *w
 
         *len = code_copy(&e->run, out, ref);
         *what = e->run.what;
-        produced(&e->run, out, *len);
+        (void)produced(&e->run, out, *len);
     }
     return e->run.err;
 }
@@ -503,6 +500,7 @@ kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost
     struct kerf_rc *rc = &e->run.k.rc;
     const kerf_pos new_pos = c->new_pos;
     const uint32_t new_tail = c->new_tail;
+    const uint8_t slip = c->slip;
     const uint64_t before = rc->cost;
     const uint32_t range = rc->s.range;
     kerf_shift *const recent = c->recent[c->from_new];
@@ -512,7 +510,7 @@ kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost
     /* Were it a literal, the copy in progress would not be the last one. */
     recent[0] = recent[1];
     for (kerf_pos i = 0; i < ahead; i++) {
-        c->new_tail = c->new_tail << 8 | e->run.new_image[c->new_pos++];
+        kerf_run_pass(&e->run, e->run.new_image + c->new_pos, 1);
     }
     e->run.k.frozen = true;
     rc->emit = NULL;
@@ -525,6 +523,7 @@ kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost
     recent[0] = newest;
     c->new_pos = new_pos;
     c->new_tail = new_tail;
+    c->slip = slip;
     return e->run.err;
 }
 #endif

@@ -102,6 +102,7 @@ struct kerf_codec {
     uint8_t keeping;   /* in place: the sector in progress is to hold old */
     uint8_t tail_gone; /* in place: of old, nothing is left behind new's end */
     uint8_t pair_next;
+    uint8_t slip;                       /* how far phases are from new_pos, by the header's rule */
     uint16_t map_len;                   /* map entries known so far */
     uint16_t learned_len, learned_next; /* learned targets; where the next one goes */
     uint16_t moves_len;                 /* stretches of old that moved */

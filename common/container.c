@@ -9,7 +9,7 @@
 
 #define CHUNK_CODE_MAX 0x80u /* 65536 bytes */
 #define MODEL_CLASSES 3u
-#define TABLES_MAX 0xfffu /* bits of table_code, flag_class and phases */
+#define TABLES_MAX 0x3fffu /* bits of table_code, flag_class and phases */
 #define SECTOR_LOG2_MIN 4u
 #define SECTOR_LOG2_MAX 24u
 /* The first byte: the codec in bits 0 and 1, the flags above. */

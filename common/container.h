@@ -97,12 +97,20 @@ static inline uint32_t kerf_table_size(unsigned table_code)
     return (4u + (table_code & 3u)) << ((table_code >> 2) + 2);
 }
 
+/* What says where bytes of new stand: their position, or the instructions of two or more bytes that those before make. */
+enum kerf_phase_rule {
+    KERF_PHASE_POSITION,
+    KERF_PHASE_THUMB,
+    KERF_PHASE_RISCV,
+    KERF_PHASE_XTENSA,
+};
+
 /*
- * flag_class: size class of the flag and number models, 0 tiny, 1 small, 2 large. Phases, 0 .. 3: bits of new_pos that are a context of
- * literals, and of gaps and lengths; 0 stands for 1 of literals, and for none.
+ * flag_class: size class of the flag and number models, 0 tiny, 1 small, 2 large. Phases, 0 .. 3: bits of that place which are a context of
+ * literals, and of gaps and lengths; 0 stands for 1 of literals, and for none. rule: enum kerf_phase_rule.
  */
-#define KERF_CLASSES(flag_class, literal_phases, length_phases)                                                        \
-    ((flag_class) | ((literal_phases) ^ 1u) << 2 | (length_phases) << 4)
+#define KERF_CLASSES(flag_class, literal_phases, length_phases, rule)                                                  \
+    ((flag_class) | ((literal_phases) ^ 1u) << 2 | (length_phases) << 4 | (unsigned)(rule) << 6)
 
 static inline unsigned kerf_flag_class(const struct kerf_header *h)
 {
@@ -116,7 +124,12 @@ static inline unsigned kerf_literal_phases(const struct kerf_header *h)
 
 static inline unsigned kerf_length_phases(const struct kerf_header *h)
 {
-    return h->model.classes >> 4;
+    return h->model.classes >> 4 & 3u;
+}
+
+static inline unsigned kerf_phase_rule(const struct kerf_header *h)
+{
+    return h->model.classes >> 6;
 }
 
 /* In place: sectors of the slot that are used. */

@@ -419,7 +419,7 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
         if (step != 0 && c->src_pos >= c->insn_end) {
             c->insn_end = c->src_pos + step;
         }
-        c->new_tail = c->new_tail << 8 | run->new_image[c->new_pos++];
+        kerf_run_pass(run, run->new_image + c->new_pos, 1);
         c->src_pos++;
     }
     if (n > 0) {

@@ -100,6 +100,38 @@ static inline void kerf_run_note(struct kerf_run *run, enum kerf_step what)
 #endif
 }
 
+/* Where new's next byte stands; the lowest two bits count. */
+static inline unsigned kerf_run_place(const struct kerf_run *run)
+{
+    return (unsigned)run->c->new_pos + run->c->slip;
+}
+
+/* Goes on by bytes of new. */
+static inline void kerf_run_pass(struct kerf_run *run, const uint8_t *bytes, size_t len)
+{
+    struct kerf_codec *c = run->c;
+    unsigned rule = kerf_phase_rule(run->h);
+
+    for (; len > 0; len--) {
+        uint8_t byte = *bytes++;
+
+        c->new_pos++;
+        c->new_tail = c->new_tail << 8 | byte;
+        if (rule != KERF_PHASE_POSITION) {
+            unsigned place = kerf_run_place(run) & 3;
+
+            if (place == 3 && rule == KERF_PHASE_XTENSA) {
+                c->slip = (uint8_t)(c->slip + 1); /* no fourth byte; of two bytes the second is 3: */
+            }
+            if (rule == KERF_PHASE_XTENSA
+                    ? place == 1 && (byte & 8) != 0
+                    : place == 2 && (rule == KERF_PHASE_THUMB ? byte < 0xe8 : (~c->new_tail & 0x300) != 0)) {
+                c->slip = (uint8_t)(c->slip + 2); /* two bytes, not three or four */
+            }
+        }
+    }
+}
+
 /* The first error stays. run.c */
 void kerf_run_fail(struct kerf_run *run, kerf_err err);
 

@@ -167,10 +167,11 @@ kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which)
 #endif
     unsigned phases = number_phases(run->h);
     unsigned nodes = number_nodes(run->h);
-    unsigned phase = (which & 2u) != 0 ? 0 : (unsigned)run->c->new_pos & kerf_length_phases(run->h);
+    unsigned place = kerf_run_place(run);
+    unsigned phase = (which & 2u) != 0 ? 0 : place & kerf_length_phases(run->h);
     unsigned n = phases == 1 ? which & 3u : which;
     uint16_t *tree = run->counters + KERF_SYM_COUNT - 1 + n * number_size(run->h); /* from 1 on */
-    uint16_t *low = tree + nodes + 3 * (run->c->new_pos & (phases - 1));
+    uint16_t *low = tree + nodes + 3 * (place & (phases - 1));
 
 #if KERF_ENCODER
     run->k.rc.mark -= run->k.rc.cost;

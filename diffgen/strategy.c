@@ -260,17 +260,23 @@ static bool is_noise(const struct kerf_work *w, const struct kerf_segments *segm
 }
 
 /* Where much of new is not in old, numbers of segments from new are many enough to be told apart by position. */
-static void choose_phases(struct kerf_search *s, const struct kerf_segments *segments)
+static kerf_err choose_phases(struct kerf_search *s, const struct kerf_segments *segments)
 {
     size_t copied = 0;
 
     for (size_t i = 0; i < segments->count; i++) {
         copied += segments->list[i].len;
     }
-    if (copied < s->w->new_side.len / 4 * 3) {
-        s->header->model.classes = (uint8_t)KERF_CLASSES(kerf_flag_class(s->header), kerf_literal_phases(s->header),
-                                                         kerf_literal_phases(s->header));
+    if (copied < s->w->new_side.len / 2) {
+        unsigned classes = 0;
+        kerf_err err = kerf_literals_phases(s->w, &classes);
+
+        if (err != KERF_OK) {
+            return err;
+        }
+        s->header->model.classes = (uint8_t)(classes | kerf_flag_class(s->header));
     }
+    return KERF_OK;
 }
 
 /* bsdiff's plan with all kinds. */
@@ -281,10 +287,10 @@ static kerf_err plan_greedy(struct kerf_search *s, struct kerf_plan *plan)
     if (err == KERF_OK) {
         err = kerf_match_greedy(s->w, s->effort->rounds == 0, &plan->segments);
         kerf_match_thin(s->w);
-        choose_phases(s, &plan->segments);
+        err = err == KERF_OK ? choose_phases(s, &plan->segments) : err;
     }
     if (err == KERF_OK && s->effort->rounds > 0) {
-        err = kerf_encode_literal_costs(s->w, &plan->segments);
+        err = kerf_literals_price(s->w, &plan->segments);
     }
     if (err == KERF_OK && s->w->order != NULL) {
         err = choose_order(s, plan);
@@ -570,7 +576,7 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
         return KERF_ERR_SPACE;
     }
     *memory_needed = 0;
-    header->model.classes = (uint8_t)KERF_CLASSES(0, phases, 0);
+    header->model.classes = (uint8_t)KERF_CLASSES(0, phases, 0, KERF_PHASE_POSITION);
     /* No more than the images could fill. */
     if (ram > most) {
         ram = most > RAM_FLOOR ? most : ram > RAM_FLOOR ? RAM_FLOOR : ram;

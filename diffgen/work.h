@@ -428,11 +428,15 @@ KERF_MUST_USE kerf_err kerf_encode_race(const struct kerf_work *w, struct kerf_h
 KERF_MUST_USE kerf_err kerf_encode_measure(struct kerf_work *w, struct kerf_header *header,
                                            const struct kerf_segments *segments, const struct kerf_map *map,
                                            struct kerf_bytes *payload, struct kerf_encoding *encoding);
+
+/* --- literals.c: literals before there is a plan. --- */
 /*
- * A first estimate of the same, by small tables: larger ones find cheap what copies will replace. Rough where the segments
+ * Fills in w->literal_cost, by small tables: larger ones find cheap what copies will replace. Rough where the segments
  * give long stretches that equal old.
  */
-KERF_MUST_USE kerf_err kerf_encode_literal_costs(struct kerf_work *w, const struct kerf_segments *segments);
+KERF_MUST_USE kerf_err kerf_literals_price(struct kerf_work *w, const struct kerf_segments *segments);
+/* Chooses the phases by which a sample of new's bytes costs least: *classes, of flag class 0 (KERF_CLASSES()). */
+KERF_MUST_USE kerf_err kerf_literals_phases(const struct kerf_work *w, unsigned *classes);
 
 /* --- strategy.c: the best plan, and the header's tables for it. --- */
 /* A plan and what became of it. */

@@ -324,7 +324,7 @@ expect 0 'all of it' "$diff" info big --expect "$digest"
 expect 0 'decodes from old to the new image' "$diff" info big --old old
 "$diff" -q old new -o small || complain "a delta of one chunk"
 cp small bad
-printf 'XYZ' | dd of=bad bs=1 seek=$(($(size small) - 9)) conv=notrunc 2>/dev/null
+printf 'XYZ' | dd of=bad bs=1 seek=$(($(size small) - 12)) conv=notrunc 2>/dev/null
 expect 0 'no digest vouches for the payload: give --expect (or --old)' "$diff" info bad
 expect 0 '"first_chunk":false,"other_chunks":false,"decodes":false' "$diff" info --json bad
 digest=$("$diff" info small | sed -n 's/^--expect: *//p')

@@ -155,7 +155,7 @@ class Composer(Native):
             value = dec.signed()
         else:
             value = self.distances.pop(0)
-        said = dec.say(self.tables.numbers[context], self.new_pos, self.phase(context), value)
+        said = dec.say(self.tables.numbers[context], self.place(), self.phase(context), value)
         dec.forced, self.after_number = self.after_number, []
         return said
 
@@ -259,6 +259,7 @@ class Plan:
         self.flag_class, self.table_code = rnd.randrange(3), rnd.randrange(30)
         self.table_code = self.table_code if table_code is None else table_code
         self.literal_phases, self.length_phases = rnd.randrange(4), rnd.choice([0, 0, 1, 2, 3])
+        self.phase_rule = rnd.choice([0, 0, 0, 1, 2, 3])
         self.table_size = (4 + (self.table_code & 3)) << ((self.table_code >> 2) + 2)
         self.map_cap = rnd.choice([0, 0, 1, 5, 20])
         self.learned_cap = rnd.choice([0, 1, 8, 40])
@@ -350,7 +351,8 @@ class Plan:
             if self.kept > 0:
                 w.varint(self.moves_cap)
                 w.varint(self.beyond)
-        w.varint(self.table_code | self.flag_class << 6 | (self.literal_phases ^ 1) << 8 | self.length_phases << 10)
+        w.varint(self.table_code | self.flag_class << 6 | (self.literal_phases ^ 1) << 8 | self.length_phases << 10
+                 | self.phase_rule << 12)
         w.varint(self.map_cap)
         w.varint(self.learned_cap)
         w.varint(len(self.regions) | len(self.ranges) << 4)

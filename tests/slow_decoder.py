@@ -20,6 +20,7 @@ from slow_isa import LOW, PAIR, RAM, WORD, WORD8
 from slow_models import BY_PHASE, Decisions, Refused, Tables, require, signed_of
 
 STORED, NATIVE, LZMA2 = range(3)
+THUMB_PHASES, RISCV_PHASES, XTENSA_PHASES = 1, 2, 3
 DIGEST = 16
 
 
@@ -132,9 +133,10 @@ class Header:
 
     def read_native(self, reader):
         tables = reader.varint()
-        require(tables <= 0xfff, "bad sizes of tables")
+        require(tables <= 0x3fff, "bad sizes of tables")
         c, self.flag_class = tables & 63, tables >> 6 & 3
-        self.literal_phases, self.length_phases = tables >> 8 & 3 ^ 1, tables >> 10
+        self.literal_phases, self.length_phases = tables >> 8 & 3 ^ 1, tables >> 10 & 3
+        self.phase_rule = tables >> 12
         self.table_size = (4 + (c & 3)) << ((c >> 2) + 2)
         require(self.flag_class <= 2, "bad sizes of tables")
         self.map_cap, self.learned_cap = reader.varint(), reader.varint()
@@ -377,7 +379,8 @@ class References:
 
     def correct(self, ref, t, old_bytes, new_pos, new_pc):
         """The target (None: not known) and the bytes (None: given up) of a reference that was predicted wrong."""
-        z = 0 if ref.kind == LOW else self.dec.number(self.tables.numbers["fix"], new_pos, new_pos & self.header.length_phases)
+        place = new_pos + self.native.slip & 3
+        z = 0 if ref.kind == LOW else self.dec.number(self.tables.numbers["fix"], place, place & self.header.length_phases)
         if z == 0:
             return None, None
         if z == 1:
@@ -409,11 +412,13 @@ class Native:
         self.header, self.old, self.new = header, bytearray(old), bytearray(header.new_size)
         self.new_pos, self.new_end = 0, header.new_size
         self.newest = [0, 0]
+        self.slip = 0
         self.tables = Tables(header.flag_class, header.table_size, header.old_size == 0, header.bits)
         self.dec = Decisions(payload)
         self.mask = (1 << header.bits) - 1
         self.map = []
         self.refs = References(header, self.old, self.dec, self.tables, self.map)
+        self.refs.native = self
         self.recent = [[0, 0, 0, 0], [0, 0, 0, 0]]  # of segments from old, from new
         self.old_end, self.last_from_new, self.last_residue, self.flags = 0, 0, 0, 0
         self.run_start = 0  # bytes
@@ -454,14 +459,28 @@ class Native:
             self.new[self.new_pos] = byte
             self.new_pos += 1
             self.newest = [byte, self.newest[0]]
+            self.slip += self.slips(byte)
             if self.header.in_place and self.sector_rest() == 0:
                 self.end_sector()
 
+    def place(self):
+        return (self.new_pos + self.slip) & 3
+
+    def slips(self, byte):
+        """How far the phase moves behind a byte that was produced."""
+        rule, place, first = self.header.phase_rule, self.place(), self.newest[1]
+        if rule == XTENSA_PHASES:
+            return 1 if place == 3 else 2 if place == 1 and byte & 8 else 0
+        if rule == 0 or place != 2:
+            return 0
+        is_long = byte >= 0xe8 if rule == THUMB_PHASES else first & 3 == 3
+        return 0 if is_long else 2
+
     def phase(self, context):
-        return self.new_pos & self.header.length_phases if context in BY_PHASE else 0
+        return self.place() & self.header.length_phases if context in BY_PHASE else 0
 
     def number(self, context):
-        return self.dec.number(self.tables.numbers[context], self.new_pos, self.phase(context))
+        return self.dec.number(self.tables.numbers[context], self.place(), self.phase(context))
 
     def length(self, context, which, least):
         rest = self.new_end - self.new_pos
@@ -694,7 +713,7 @@ class Native:
         return self.old[pos] if pos < len(self.old) else 0
 
     def literal(self):
-        a = self.new_pos & self.header.literal_phases
+        a = self.place() & self.header.literal_phases
         w1, w2 = self.newest
         if self.header.table_size <= 512:
             w1, w2 = w1 & 0xe0, w2 & 0xf0

@@ -143,7 +143,8 @@ def diff_jobs(folder):
         if old.stat().st_size > 0:
             yield f"{name} in place", old, new, ["--ram", "2K", "--in-place", "sector=16,scratch=2"]
     yield "text --full", None, folder / "text.new", ["--full"]
-    yield "thumb --full", None, folder / "thumb.new", ["--full", "--ram", "4K"]
+    for name in ("thumb", "riscv32", "xtensa"):
+        yield f"{name} --full", None, folder / f"{name}.new", ["--full", "--ram", "4K"]
     if shutil.which("arm-none-eabi-gcc"):
         run(pathlib.Path(__file__).parent / "demo" / "firmware" / "build.sh", folder)
         for release, ram in ((1, "4K"), (2, "8K")):

@@ -9,10 +9,12 @@
 
 #if KERF_FORMS
 
+#define HAS_BIG (KERF_ISA_HAS_MIPS || KERF_ISA_HAS_POWERPC || KERF_ISA_HAS_NDS32)
+
 /* What none of the sets in this build has takes no code. */
 static bool is_big(const struct kerf_forms *set)
 {
-    return (KERF_ISA_HAS_MIPS || KERF_ISA_HAS_POWERPC || KERF_ISA_HAS_NDS32) && set->big;
+    return HAS_BIG && set->big;
 }
 
 static bool is_up_down(const struct kerf_form *f)
