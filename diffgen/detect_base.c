@@ -560,6 +560,12 @@ static size_t count_votes(const struct tables *t, size_t mask, unsigned bits, ui
     return votes;
 }
 
+/* Are there `times` the votes that so many words get by chance? */
+static bool beats_chance(const struct source *s, const struct tables *t, size_t votes, size_t words, unsigned times)
+{
+    return (uint64_t)votes * s->len >= (uint64_t)words * t->start_count * times;
+}
+
 /* Is the other image's address this one's too? */
 static bool is_others(const struct source *s, struct tables *t, const struct rules *rules,
                       const struct kerf_base *other, struct kerf_base *base)
@@ -591,7 +597,7 @@ static bool is_at_zero(const struct source *s, struct tables *t, struct kerf_bas
     size_t mask = index_starts(t, &bits);
     size_t votes = count_votes(t, mask, bits, 0, s->len, &words);
 
-    if (votes < MIN_AT_ZERO || (uint64_t)votes * s->len < (uint64_t)words * t->start_count * CHANCES_AT_ZERO) {
+    if (votes < MIN_AT_ZERO || !beats_chance(s, t, votes, words, CHANCES_AT_ZERO)) {
         return false;
     }
     *base = (struct kerf_base){0, votes, true};
@@ -622,8 +628,7 @@ static bool find_by_reset(const struct source *s, struct tables *t, struct kerf_
         }
         size_t votes = count_votes(t, mask, bits, addr, s->len, &words);
 
-        if (votes >= MIN_ROUND && (uint64_t)votes * s->len >= (uint64_t)words * t->start_count * CHANCES &&
-            votes > base->votes) {
+        if (votes >= MIN_ROUND && beats_chance(s, t, votes, words, CHANCES) && votes > base->votes) {
             *base = (struct kerf_base){addr, votes, true};
         }
     }

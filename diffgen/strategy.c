@@ -259,7 +259,7 @@ static bool is_noise(const struct kerf_work *w, const struct kerf_segments *segm
     return noise;
 }
 
-/* Where much of new is not in old, numbers of segments from new are many enough to be told apart by position. */
+/* Where most of new is not in old, its literals, gaps and lengths are many enough to be told apart by where they stand. */
 static kerf_err choose_phases(struct kerf_search *s, const struct kerf_segments *segments)
 {
     size_t copied = 0;
