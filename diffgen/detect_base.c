@@ -239,8 +239,9 @@ static size_t find_starts(const struct source *s, bool strings, size_t rate, uin
 /* Half of the starts are functions, half are strings, each thinned evenly. */
 static void collect_starts(const struct source *s, struct tables *t, size_t max)
 {
-    /* Pointers to Thumb and MIPS16e code have bit 0 set. */
-    uint64_t add[2] = {s->isa == KERF_ISA_THUMB || (s->isa == KERF_ISA_MIPS16 && !s->calls), 0};
+    /* Pointers to Thumb, TC32 and MIPS16e code have bit 0 set. */
+    uint64_t add[2] = {s->isa == KERF_ISA_THUMB || s->isa == KERF_ISA_TC32 || (s->isa == KERF_ISA_MIPS16 && !s->calls),
+                       0};
     size_t count = 0;
 
     /* The data of a 64-bit program are often elsewhere than its code, which then is not where its strings say. */
@@ -667,18 +668,24 @@ static bool is_vector_table(const uint8_t *p, size_t len)
     return set >= MIN_VECTORS;
 }
 
-/* Bytes in front of an image of a Cortex-M, a header or a small program, if its vector table is found behind them. */
+/* What tells the beginning of an image behind a header: the vector table of a Cortex-M, or the mark of Telink's boot loader. */
+static bool begins(unsigned isa, const uint8_t *p, size_t len)
+{
+    return isa == KERF_ISA_TC32 ? memcmp(p + 8, "KNLT", 4) == 0 : is_vector_table(p, len);
+}
+
+/* Bytes in front of an image, a header or a small program, if its beginning is found behind them. */
 static size_t header_len(unsigned isa, const uint8_t *p, size_t len)
 {
     size_t end = len < 4 * VECTORS ? 0 : len - 4 * VECTORS;
 
-    if (isa != KERF_ISA_THUMB || end == 0 || is_vector_table(p, len)) {
+    if ((isa != KERF_ISA_THUMB && isa != KERF_ISA_TC32) || end == 0 || begins(isa, p, len)) {
         return 0;
     }
     end = end < len / 4 ? end : len / 4;
     end = end < MAX_HEADER ? end : MAX_HEADER;
     for (size_t i = 2; i <= end; i += 2) {
-        if (is_vector_table(p + i, len)) {
+        if (begins(isa, p + i, len)) {
             return i;
         }
     }

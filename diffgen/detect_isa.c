@@ -124,6 +124,12 @@ static bool mips16_starts(uint32_t w)
     return (w & 0xff00ff80) == 0x62006380;
 }
 
+static bool tc32_starts(uint32_t h)
+{
+    /* TPUSH {.., LR} */
+    return (h & 0xff00) == 0x6500;
+}
+
 static bool arc_starts(uint32_t h)
 {
     /* PUSH_S, ENTER_S; SUB_S SP, SP, n */
@@ -166,6 +172,8 @@ bool kerf_detect_prologue(unsigned isa, const uint8_t *p)
         return nds32_starts(kerf_load_be32(p));
     case KERF_ISA_MIPS16:
         return mips16_starts(kerf_load_le32(p));
+    case KERF_ISA_TC32:
+        return tc32_starts(kerf_load_le16(p));
     case KERF_ISA_POWERPC_BE:
         return powerpc_starts(kerf_load_be32(p));
     case KERF_ISA_POWERPC_LE:
@@ -192,6 +200,7 @@ unsigned kerf_detect_alignment(unsigned isa)
     case KERF_ISA_ARC:
     case KERF_ISA_NDS32:
     case KERF_ISA_VIDEOCORE:
+    case KERF_ISA_TC32:
         return 2;
     default: /* Xtensa functions start at multiples of 4 */
         return 4;
@@ -443,6 +452,22 @@ static uint64_t vote_mips16(const struct stretch *s)
     return votes;
 }
 
+/* TJL. */
+static uint64_t vote_tc32(const struct stretch *s)
+{
+    uint64_t votes = 0;
+
+    for (size_t i = s->from; i < s->to; i += 2) {
+        uint32_t w = kerf_load_le32(s->p + i);
+
+        if ((w & 0xf800f800) == 0x98009000) {
+            votes += hits(s, KERF_ISA_TC32,
+                          (int64_t)i + 4 + 2 * sign_extend((w & 0x7ff) << 11 | (w >> 16 & 0x7ff), 22));
+        }
+    }
+    return votes;
+}
+
 static void vote_all(const struct stretch *s, struct kerf_votes *votes)
 {
     votes->of[KERF_ISA_THUMB] += vote_thumb(s);
@@ -457,6 +482,7 @@ static void vote_all(const struct stretch *s, struct kerf_votes *votes)
     vote_mips(s, votes);
     votes->of[KERF_ISA_NDS32] += vote_nds32(s);
     votes->of[KERF_ISA_MIPS16] += vote_mips16(s);
+    votes->of[KERF_ISA_TC32] += vote_tc32(s);
 }
 
 /* The length of the parts that votes are counted by, the last one's aside. */

@@ -127,6 +127,18 @@ static void collect_thumb(struct values *v, const uint8_t *p, size_t from, size_
     }
 }
 
+/* TLOADR of the pc. */
+static void collect_tc32(struct values *v, const uint8_t *p, size_t from, size_t to, size_t len)
+{
+    for (size_t i = from; i + 2 <= to; i += 2) {
+        uint32_t h = kerf_load_le16(p + i);
+
+        if ((h & 0xf800) == 0x0800) {
+            add_word(v, p, len, (i & ~(size_t)3) + 4 + (h & 0xff) * 4);
+        }
+    }
+}
+
 static void collect_a32(struct values *v, const uint8_t *p, size_t from, size_t to, size_t len)
 {
     for (size_t i = from; i + 4 <= to; i += 4) {
@@ -304,6 +316,9 @@ static void collect(struct values *v, unsigned isa, const uint8_t *p, const stru
         switch (isa) {
         case KERF_ISA_THUMB:
             collect_thumb(v, p, from, to, len);
+            break;
+        case KERF_ISA_TC32:
+            collect_tc32(v, p, from, to, len);
             break;
         case KERF_ISA_A32:
             collect_a32(v, p, from, to, len);

@@ -56,6 +56,7 @@ static const struct isa isas[KERF_ISA_COUNT] = {
     [KERF_ISA_POWERPC_LE] = {"powerpc64le", "PowerPC 64 (little-endian)", BRANCHES | PAIRS, WORDS8},
     [KERF_ISA_NDS32] = {"nds32", "Andes NDS32", BRANCHES | PAIRS, WORDS},
     [KERF_ISA_MIPS16] = {"mips16", "MIPS16e", BRANCHES | LITERALS, WORDS},
+    [KERF_ISA_TC32] = {"tc32", "Telink TC32", BRANCHES | LITERALS, WORDS},
     [KERF_ISA_WORDS] = {"words", "data with big-endian pointers", 0, WORDS | BIG_ENDIAN_WORDS},
 };
 

@@ -98,6 +98,14 @@ static inline void call_nds32(uint8_t *p, uint32_t pc, uint32_t target)
     kerf_store_be32(p, 0x49000000 | ((target - pc) >> 1 & 0xffffff));
 }
 
+static inline void call_tc32(uint8_t *p, uint32_t pc, uint32_t target)
+{
+    uint32_t d = (target - pc - 4) >> 1;
+
+    kerf_store_le16(p, 0x9000 | (d >> 11 & 0x7ff));
+    kerf_store_le16(p + 2, 0x9800 | (d & 0x7ff));
+}
+
 static inline void call_mips16(uint8_t *p, uint32_t pc, uint32_t target)
 {
     (void)pc;

@@ -47,6 +47,7 @@ static const struct machine machines[] = {
     {KERF_ISA_POWERPC_LE, 8, "a602087ce1ff21f8", "00000060", call_powerpc_le}, /* mflr r0; stdu r1,-32(r1); nop */
     {KERF_ISA_NDS32, 4, "fc00", "9200", call_nds32},                           /* push25; nop16 */
     {KERF_ISA_MIPS16, 4, "f0630362", "0065", call_mips16},                     /* addiu sp,-128; sw ra,12(sp); nop */
+    {KERF_ISA_TC32, 4, "7065", "c006", call_tc32},                             /* tpush {r4-r6,lr}; nop */
     {KERF_ISA_VIDEOCORE, 4, "a703", "0100", call_videocore},                   /* stm r6-r13, lr, (--sp); nop */
 };
 
@@ -122,7 +123,8 @@ static void make_program(unsigned isa, uint32_t base, uint32_t seed, uint8_t *p)
             }
         }
         put_pointer(m, p + pointers + f * 8u,
-                    base + function_at(f * 7u % FUNCTIONS) + (isa == KERF_ISA_THUMB || isa == KERF_ISA_MIPS16));
+                    base + function_at(f * 7u % FUNCTIONS) +
+                        (isa == KERF_ISA_THUMB || isa == KERF_ISA_MIPS16 || isa == KERF_ISA_TC32));
         put_pointer(m, p + pointers + FUNCTIONS * 8u + f * 8u, base + string_at(f));
         memcpy(p + string_at(f), "text of nr. ", 12);
         p[string_at(f) + 12] = (uint8_t)('A' + f % 26);
@@ -386,6 +388,23 @@ static void words_are_found_behind_an_odd_header(void **state)
     assert_int_equal(image.regions[0].new_len, PROGRAM_LEN);
     assert_int_equal(image.regions[0].old_addr, 0);
     assert_int_not_equal(image.regions[0].kinds & 1u << KERF_REF_WORD, 0);
+}
+
+/* Of Telink: the mark that its boot loader looks for tells where the image begins. */
+static void a_mark_tells_where_an_image_of_tc32_begins(void **state)
+{
+    static uint8_t p[62 + PROGRAM_LEN];
+    struct kerf_image image;
+
+    (void)state;
+    test_noise(p, 62, 1);
+    make_program(KERF_ISA_TC32, 0x8000, 1, p + 62);
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_equal(image.regions[0].isa, KERF_ISA_TC32);
+    assert_int_not_equal(image.regions[0].old_addr, 0x8000 - 62);
+    memcpy(p + 62 + 8, "KNLT", 4);
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_equal(image.regions[0].old_addr, 0x8000 - 62);
 }
 
 /* --- Containers. --- */
@@ -710,6 +729,7 @@ int main(void)
         cmocka_unit_test(a_small_thumb_image_is_placed_by_its_vectors),
         cmocka_unit_test(few_pointers_are_enough_at_address_0),
         cmocka_unit_test(words_are_found_behind_an_odd_header),
+        cmocka_unit_test(a_mark_tells_where_an_image_of_tc32_begins),
         cmocka_unit_test(elf_segments_are_regions),
         cmocka_unit_test(elf_headers_that_lie_are_survived),
         cmocka_unit_test(esp32_segments_are_regions_also_behind_a_boot_loader),

@@ -175,6 +175,12 @@ static const struct sample samples[] = {
     {KERF_ISA_MIPS16, KERF_REF_LITERAL, 2, 0x100002, 0x1003fc, "ffb2", ALONE},                /* lw v0, of pc */
     {KERF_ISA_MIPS16, KERF_REF_LITERAL, 2, 0x100002, 0x100008, "020a", ALONE},                /* la v0 */
 
+    {KERF_ISA_TC32, KERF_REF_CALL, 4, 0x1000, 0x0ffe, "ff97fd9f", ALONE},    /* tjl */
+    {KERF_ISA_TC32, KERF_REF_CALL, 4, 0x1002, 0x12808, "1190019c", ALONE},   /* tjl, ahead */
+    {KERF_ISA_TC32, KERF_REF_BRANCH, 2, 0x1000, 0x1000, "fe87", ALONE},      /* tj . */
+    {KERF_ISA_TC32, KERF_REF_BRANCH, 2, 0x1002, 0x100a, "02c1", ALONE},      /* tjne */
+    {KERF_ISA_TC32, KERF_REF_LITERAL, 2, 0x1002, 0x1014, "0408", ALONE},     /* tloadr r0, [pc, #16] */
+
     {KERF_ISA_AVR, KERF_REF_CALL, 4, 0x100, 0x40, "0e942000", ALONE},           /* call */
     {KERF_ISA_AVR, KERF_REF_CALL, 4, 0x108, 0x7ffffe, "ff95ffff", ALONE},       /* call, the highest */
     {KERF_ISA_AVR, KERF_REF_JUMP, 4, 0x104, 0x1fffe, "0c94ffff", ALONE},        /* jmp */
@@ -423,7 +429,8 @@ static void odd_and_unaligned_positions_hold_no_aligned_instructions(void **stat
 {
     static const uint8_t aligned[] = {KERF_ISA_A32,        KERF_ISA_AARCH64,    KERF_ISA_MIPS32_LE, KERF_ISA_MIPS32_BE,
                                       KERF_ISA_POWERPC_BE, KERF_ISA_POWERPC_LE, KERF_ISA_THUMB,     KERF_ISA_RISCV32,
-                                      KERF_ISA_RISCV64,    KERF_ISA_AVR,        KERF_ISA_NDS32,     KERF_ISA_MIPS16};
+                                      KERF_ISA_RISCV64,    KERF_ISA_AVR,        KERF_ISA_NDS32,     KERF_ISA_MIPS16,
+                                      KERF_ISA_TC32};
     struct kerf_ref ref;
 
     (void)state;

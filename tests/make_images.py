@@ -12,7 +12,7 @@ import sys
 
 import slow_isa
 from slow_isa import (A32, AARCH64, ARC, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MIPS, MIPS16, MIPS_BE, NDS32, PAIR, PAIR2, POWERPC,
-                      POWERPC_LE, RISCV32, RAM, RISCV64, THUMB, VIDEOCORE, X86, X86_64, XTENSA, XTENSA_CALL0)
+                      POWERPC_LE, RISCV32, RAM, RISCV64, TC32, THUMB, VIDEOCORE, X86, X86_64, XTENSA, XTENSA_CALL0)
 
 # Name, set, load address, RAM, bytes of a pointer, sizes of what is no reference.
 IMAGES = [  # the name is that of kerf-diff's --isa
@@ -32,6 +32,7 @@ IMAGES = [  # the name is that of kerf-diff's --isa
     ("powerpc64le", POWERPC_LE, 0x20000000, 0x20100000, 8, (4,)),
     ("nds32", NDS32, 0xe0008000, 0x02000000, 4, (2, 4)),
     ("mips16", MIPS16, 0x80004000, 0x80080000, 4, (2, 2, 4)),
+    ("tc32", TC32, 0x00008000, 0x00840000, 4, (2, 2, 2, 4)),
     ("arc", ARC, 0x00404000, 0x00800000, 4, (2, 2, 4)),
     ("videocore4", VIDEOCORE, 0x0ec02800, 0x0edf0000, 4, (2, 4, 6)),
 ]
@@ -182,7 +183,7 @@ class Maker:
 
     def pointer_to(self, name):
         length = self.pointer
-        odd = 1 if self.isa in (THUMB, MIPS16) and name.startswith("f") else 0
+        odd = 1 if self.isa in (THUMB, MIPS16, TC32) and name.startswith("f") else 0
         shift = 1 if self.isa == AVR else 0
 
         def make(symbols, at):

@@ -7,9 +7,9 @@ THUMB, A32, AARCH64, XTENSA_CALL0, XTENSA, RISCV32, RISCV64, X86, X86_64, AVR, M
 ARC, VIDEOCORE = 13, 14
 POWERPC, POWERPC_LE = 17, 18
 WORDS_OF_4 = (A32, AARCH64, MIPS, MIPS_BE, POWERPC, POWERPC_LE)  # instructions are words of 4 bytes
-NDS32, MIPS16 = 19, 20
-HALFWORDS = (THUMB, RISCV32, RISCV64, AVR, ARC, VIDEOCORE, NDS32, MIPS16)  # at even addresses
-SETS = range(21)
+NDS32, MIPS16, TC32 = 19, 20, 21
+HALFWORDS = (THUMB, RISCV32, RISCV64, AVR, ARC, VIDEOCORE, NDS32, MIPS16, TC32)  # at even addresses
+SETS = range(22)
 
 
 class Ref:
@@ -310,12 +310,20 @@ MIPS16_FORMS = [
     Form((0xf800, 0x0800), LITERAL, 2, pc_plus(0, 3), "u 8@0>2"),
 ]
 
+TC32_FORMS = [
+    Form((0xf800f800, 0x98009000), CALL, 4, pc_plus(4), BL_VALUE),
+    Form((0xf800, 0x8000), BRANCH, 2, pc_plus(4), "s 11@0>1"),
+    Form((0xfe00, 0xce00), None, 2, None, None),
+    Form((0xf000, 0xc000), BRANCH, 2, pc_plus(4), "s 8@0>1"),
+    Form((0xf800, 0x0800), LITERAL, 2, pc_plus(4, 3), "u 8@0>2"),
+]
+
 FORMS = {
     THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: WINDOWED_FORMS,
     RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:11], AVR: AVR_FORMS, MIPS: mips_forms(Form),
     MIPS_BE: mips_forms(BigForm), ARC: ARC_FORMS, VIDEOCORE: VIDEOCORE_FORMS,
     POWERPC: powerpc_forms(BigForm), POWERPC_LE: powerpc_forms(Form),
-    NDS32: NDS32_FORMS, MIPS16: MIPS16_FORMS,
+    NDS32: NDS32_FORMS, MIPS16: MIPS16_FORMS, TC32: TC32_FORMS,
 }
 
 
@@ -524,6 +532,8 @@ def step_of(isa, view, pc):
         return 2 if view[0] >= 0x80 else 4, True
     if isa == MIPS16:
         return 4 if first >> 11 in (3, 30) else 2, True
+    if isa == TC32:
+        return 4 if TC32_FORMS[0].matches(view) else 2, True
     if isa == ARC:
         return 4 if first < 0x4000 else 6 if ARC_FORMS[10].matches(view) else 2, True
     if isa == VIDEOCORE:
@@ -547,7 +557,7 @@ def scan(isa, view, pc, kinds, boundary, bits):
     else:
         form = first_match(FORMS[isa], view)
         kind = form.kind if form else None
-        always = isa in WORDS_OF_4 or isa in (THUMB, ARC, VIDEOCORE, NDS32, MIPS16) and form and form.length >= 4
+        always = isa in WORDS_OF_4 or isa in (THUMB, ARC, VIDEOCORE, NDS32, MIPS16, TC32) and form and form.length >= 4
         if not boundary and not always:
             form = None
     if form is None or not kind or kind == LOW or not kinds >> kind & 1:

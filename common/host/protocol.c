@@ -101,6 +101,7 @@ static const char *const isa_words[KERF_ISA_COUNT] = {
     [KERF_ISA_POWERPC_LE] = "powerpc-le",
     [KERF_ISA_NDS32] = "nds32",
     [KERF_ISA_MIPS16] = "mips16",
+    [KERF_ISA_TC32] = "tc32",
 };
 
 void kerf_features_set(struct kerf_client_info *client, uint32_t mask)

@@ -24,7 +24,8 @@ static bool is_up_down(const struct kerf_form *f)
 
 static uint32_t opcode_of(const struct kerf_forms *set, uint32_t insn)
 {
-    if ((KERF_ISA_HAS_THUMB || KERF_ISA_HAS_MIPS16) && (!KERF_FORMS_BESIDE_THUMB || set->opcode == KERF_FORMS_UPPER)) {
+    if ((KERF_ISA_HAS_THUMB || KERF_ISA_HAS_MIPS16 || KERF_ISA_HAS_TC32) &&
+        (!KERF_FORMS_BESIDE_THUMB || set->opcode == KERF_FORMS_UPPER)) {
         return (insn & 0xff00) | insn >> 24;
     }
     if (KERF_ISA_HAS_POWERPC) {

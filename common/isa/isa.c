@@ -53,6 +53,10 @@ static const struct kerf_forms *set_of(unsigned isa)
     case KERF_ISA_MIPS16:
         return &kerf_forms_mips16;
 #endif
+#if KERF_ISA_HAS_TC32
+    case KERF_ISA_TC32:
+        return &kerf_forms_tc32;
+#endif
 #if KERF_ISA_HAS_POWERPC
     case KERF_ISA_POWERPC_BE:
         return &kerf_forms_powerpc_be;

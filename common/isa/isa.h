@@ -54,6 +54,9 @@ extern "C" {
 #ifndef KERF_ISA_HAS_POWERPC
 #define KERF_ISA_HAS_POWERPC (KERF_POS_BITS == 64)
 #endif
+#ifndef KERF_ISA_HAS_TC32
+#define KERF_ISA_HAS_TC32 (KERF_POS_BITS == 64)
+#endif
 #ifndef KERF_ISA_HAS_VIDEOCORE
 #define KERF_ISA_HAS_VIDEOCORE (KERF_POS_BITS == 64)
 #endif
@@ -96,7 +99,8 @@ enum kerf_isa_id {
     KERF_ISA_POWERPC_LE = 18,
     KERF_ISA_NDS32 = 19,
     KERF_ISA_MIPS16 = 20,
-    KERF_ISA_COUNT = 21,
+    KERF_ISA_TC32 = 21,
+    KERF_ISA_COUNT = 22,
 };
 
 /* Which of them this build decodes: bit (1 << enum kerf_isa_id). */
@@ -110,7 +114,8 @@ enum kerf_isa_id {
      KERF_ISA_HAS_ARC * (1u << KERF_ISA_ARC) | KERF_ISA_HAS_VIDEOCORE * (1u << KERF_ISA_VIDEOCORE) |                   \
      KERF_ISA_HAS_BTF * (1u << KERF_ISA_BTF) | KERF_ISA_HAS_WORDS * (1u << KERF_ISA_WORDS) |                           \
      KERF_ISA_HAS_POWERPC * (1u << KERF_ISA_POWERPC_BE | 1u << KERF_ISA_POWERPC_LE) |                                  \
-     KERF_ISA_HAS_NDS32 * (1u << KERF_ISA_NDS32) | KERF_ISA_HAS_MIPS16 * (1u << KERF_ISA_MIPS16))
+     KERF_ISA_HAS_NDS32 * (1u << KERF_ISA_NDS32) | KERF_ISA_HAS_MIPS16 * (1u << KERF_ISA_MIPS16) |                     \
+     KERF_ISA_HAS_TC32 * (1u << KERF_ISA_TC32))
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
