@@ -243,7 +243,11 @@ static unsigned code_copy(struct kerf_run *run, uint8_t *out, struct kerf_ref *r
     if (c->src_pos >= c->raw_end) {
         region = kerf_ref_find(run, ref);
     }
-    if (ref->kind == KERF_REF_NONE) {
+    if (KERF_ENCODER && ref->kind == KERF_REF_NONE && c->quiet && c->stretch > 0) { /* the same as below, sooner */
+        c->stretch--;
+        out[0] = view[0];
+        ref->len = 1;
+    } else if (ref->kind == KERF_REF_NONE) {
         out[0] = code_plain(run, view[0], out[0]);
         ref->len = 1;
     } else if (!kerf_ref_code(run, ref, region, out)) {

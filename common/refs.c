@@ -28,6 +28,9 @@ struct prediction {
 
 static bool in_image(const struct kerf_run *run, kerf_addr addr)
 {
+    if (KERF_ENCODER && run->h->region_count == 1) { /* sooner */
+        return kerf_run_addr(run, addr - run->regions->old_addr) < run->regions->old_len;
+    }
     return kerf_run_region(run, KERF_OLD_ADDR, addr) != NULL;
 }
 
@@ -431,6 +434,18 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
     return n;
 }
 
+/* The region of src_pos: nearly always that of the last one. */
+static const struct kerf_region *source_region(struct kerf_run *run)
+{
+    const struct kerf_region *r = run->near;
+
+    if (r == NULL || run->c->src_pos - r->old_pos >= r->old_len) {
+        run->near = r = kerf_run_region(run, KERF_OLD_POS, run->c->src_pos);
+        run->align = r == NULL || (r->kinds >> KERF_REF_RECORDS & 1) != 0 ? 0 : kerf_isa_align(r->isa);
+    }
+    return r;
+}
+
 /* Neither an instruction nor a word begins here: the same as kerf_ref_find() finds, sooner. */
 static bool is_between(struct kerf_run *run, const struct kerf_region *r, struct kerf_ref *ref)
 {
@@ -438,7 +453,7 @@ static bool is_between(struct kerf_run *run, const struct kerf_region *r, struct
     kerf_addr at = r->old_addr + (c->src_pos - r->old_pos);
     bool starts = c->src_pos >= c->insn_end;
 
-    if ((at & kerf_isa_align(r->isa)) == 0 || (r->kinds >> KERF_REF_RECORDS & 1) != 0 || pair_find(run, ref)) {
+    if ((at & run->align) == 0 || pair_find(run, ref)) {
         return false;
     }
     remember_nothing(run, starts, 1);
@@ -481,7 +496,11 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
         return NULL;
     }
 #endif
+#if KERF_ENCODER
+    const struct kerf_region *r = source_region(run);
+#else
     const struct kerf_region *r = kerf_run_region(run, KERF_OLD_POS, c->src_pos);
+#endif
 
     if (r == NULL || r->kinds == 0) {
         return r;
@@ -521,7 +540,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 #if KERF_ENCODER
         struct kerf_ref word; /* one that does not lie well here may do so elsewhere */
 
-        if (ref->kind == KERF_REF_NONE && !word_find(run, &view, true, &word)) {
+        if (run->nothing != NULL && ref->kind == KERF_REF_NONE && !word_find(run, &view, true, &word)) {
             remember_nothing(run, view.boundary, step);
         }
 #endif

@@ -48,16 +48,11 @@ void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t 
 }
 #endif
 
-const uint8_t *kerf_run_view(struct kerf_run *run)
+const uint8_t *kerf_run_view_anew(struct kerf_run *run)
 {
     struct kerf_codec *c = run->c;
     kerf_pos pos = c->src_pos;
 
-#if KERF_ENCODER
-    if (run->old_image != NULL) {
-        return run->view = run->old_image + pos;
-    }
-#endif
     if (pos - c->window_pos >= c->window_len) {
         kerf_pos len = run->h->old_size - pos;
 

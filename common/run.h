@@ -85,7 +85,9 @@ struct kerf_run {
     const uint8_t *old_image; /* all of old, KERF_ISA_VIEW_LEN zero bytes behind it; NULL: through io */
     enum kerf_step what;      /* the newest step of a segment */
     uint8_t *nothing; /* for each byte of old, what refs.c remembers of it; all zero at first. NULL: no memory */
-    uint16_t *order;  /* the slots of learned targets by key, room for all; refs.c fills it. NULL: no memory */
+    const struct kerf_region *near; /* the region that src_pos lay in last, and the bits of an address there that */
+    kerf_addr align;                /* are 0 where something begins; NULL: none */
+    uint16_t *order; /* the slots of learned targets by key, room for all; refs.c fills it. NULL: no memory */
 #endif
 };
 
@@ -310,7 +312,23 @@ const struct kerf_region *kerf_run_region(const struct kerf_run *run, enum kerf_
 kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos);
 
 /* The bytes of old at src_pos: KERF_ISA_VIEW_LEN of them (zeros past the end of old). They are run->view then. */
-const uint8_t *kerf_run_view(struct kerf_run *run);
+const uint8_t *kerf_run_view_anew(struct kerf_run *run);
+
+static inline const uint8_t *kerf_run_view(struct kerf_run *run)
+{
+#if KERF_ENCODER /* mostly they are there */
+    const struct kerf_codec *c = run->c;
+
+    if (run->old_image != NULL) {
+        return run->view = run->old_image + c->src_pos;
+    }
+    if (c->src_pos - c->window_pos < c->window_len) {
+        return run->view = c->window + (size_t)(c->src_pos - c->window_pos);
+    }
+#endif
+    return kerf_run_view_anew(run);
+}
+
 /* One byte of new that was produced. */
 uint8_t kerf_run_new_byte(struct kerf_run *run, kerf_pos pos);
 /* One byte of old, or of new as far as it was produced (in place: in this run of sectors); 0 outside. */

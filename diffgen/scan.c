@@ -212,46 +212,57 @@ static kerf_err take_ref(struct sweep *s, size_t pos, size_t next, const struct 
     return err;
 }
 
+/* A position where an instruction or a word may begin, and no reference covers it. */
+static kerf_err scan_at(struct sweep *s, size_t pos)
+{
+    uint8_t *nothing = &s->side->nothing[pos];
+    bool boundary = pos >= s->next;
+    unsigned shift = boundary ? 4 : 0;
+    unsigned known = !boundary && s->record != 0 ? 0 : (unsigned)*nothing >> shift & 15u; /* of records not */
+    unsigned step = known - 1;
+
+    if (known != 0) {
+        s->record = 0;
+    } else {
+        struct kerf_ref ref = {0};
+
+        step = find_ref(s, pos, boundary, &ref);
+        s->record = ref.record;
+        if (ref.kind != KERF_REF_NONE && pos + ref.len <= s->end) {
+            return take_ref(s, pos, ref.record == 0 ? pos + ref.len : boundary ? pos + step : s->next, &ref);
+        }
+        if (ref.kind == KERF_REF_NONE && ref.record == 0 && step < 15) {
+            *nothing |= (uint8_t)((1 + step) << shift);
+        }
+    }
+    if (boundary) {
+        s->next = pos + (step == 0 ? 1 : step);
+    }
+    return KERF_OK;
+}
+
 static kerf_err scan_region(struct sweep *s)
 {
     struct kerf_side *side = s->side;
     bool records = (s->region->kinds >> KERF_REF_RECORDS & 1) != 0;
     kerf_addr addr = (s->is_new ? s->region->new_addr : s->region->old_addr) - s->start; /* of position 0 */
     unsigned align = records ? 0 : kerf_isa_align(s->region->isa);
+    uint8_t *nothing = side->nothing;
     kerf_err err = KERF_OK;
 
     for (size_t pos = s->start; err == KERF_OK && pos < s->end; pos++) {
-        bool boundary = pos >= s->next;
-        bool inside_record = !boundary && s->record != 0;
-        unsigned shift = boundary ? 4 : 0;
-
-        if (((addr + pos) & align) != 0) {
-            side->nothing[pos] |= (uint8_t)(2u << shift); /* neither an instruction nor a word: 1 byte ahead */
+        if (((addr + pos) & align) != 0) { /* neither an instruction nor a word: 1 byte ahead */
+            nothing[pos] |= (uint8_t)(pos >= s->next ? 2u << 4 : 2u);
+            s->next = pos >= s->next ? pos + 1 : s->next;
+            continue;
         }
-        unsigned known = inside_record ? 0 : (unsigned)side->nothing[pos] >> shift & 15u;
-        struct kerf_ref ref = {0};
-        unsigned step = known - 1;
-
         if (records && kerf_load_le32(side->bytes + pos) == KERF_BTF_MAGIC) {
             s->names = find_names(side, pos);
         }
         if (kerf_side_bit(side->covered, pos)) {
             s->next = pos + 1 > s->next ? pos + 1 : s->next;
-            continue;
-        }
-        if (known == 0) {
-            step = find_ref(s, pos, boundary, &ref);
-        }
-        s->record = ref.record;
-        if (ref.kind != KERF_REF_NONE && pos + ref.len <= s->end) {
-            err = take_ref(s, pos, ref.record == 0 ? pos + ref.len : boundary ? pos + step : s->next, &ref);
-            continue;
-        }
-        if (known == 0 && ref.kind == KERF_REF_NONE && ref.record == 0 && step < 15) {
-            side->nothing[pos] |= (uint8_t)((1 + step) << shift);
-        }
-        if (boundary) {
-            s->next = pos + (step == 0 ? 1 : step);
+        } else {
+            err = scan_at(s, pos);
         }
     }
     return err;

@@ -109,14 +109,53 @@ static kerf_addr target_of(const struct kerf_forms *set, unsigned form, const ui
     return kerf_forms_code(set, form, (uint8_t *)(uintptr_t)p, pc, NULL);
 }
 
+#if KERF_ENCODER
+/*
+ * Hosts look at the same opcodes again and again, and remember the form of each: of a few sets, for all threads. Where a set's place is
+ * another's they search.
+ */
+#define REMEMBERED 4u
+
+static struct {
+    const struct kerf_forms *set;
+    uint8_t form[0x10000]; /* by opcode, 1 + it; 0: not known */
+} remembered[REMEMBERED];
+
+/* Where the form of an instruction is remembered; NULL: nowhere. */
+static uint8_t *recall(const struct kerf_forms *set, uint32_t insn)
+{
+    unsigned place = (unsigned)((uintptr_t)set / sizeof *set % REMEMBERED);
+    const struct kerf_forms *owner = __atomic_load_n(&remembered[place].set, __ATOMIC_RELAXED);
+
+    if (owner == NULL &&
+        __atomic_compare_exchange_n(&remembered[place].set, &owner, set, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        owner = set;
+    }
+    return owner == set ? &remembered[place].form[opcode_of(set, insn) & 0xffff] : NULL;
+}
+#endif
+
 KERF_AS_WRITTEN static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
 {
     uint32_t insn = load(set, p);
     const struct kerf_form *f = set->forms;
+#if KERF_ENCODER
+    uint8_t *known = recall(set, insn);
+    unsigned form = known != NULL ? __atomic_load_n(known, __ATOMIC_RELAXED) : 0;
+
+    if (form != 0) {
+        return form - 1;
+    }
+#endif
 
     while ((opcode_of(set, insn) & f->mask) != f->match) {
         f++;
     }
+#if KERF_ENCODER
+    if (known != NULL) {
+        __atomic_store_n(known, (uint8_t)(f - set->forms + 1), __ATOMIC_RELAXED);
+    }
+#endif
     return (unsigned)(f - set->forms);
 }
 
@@ -181,8 +220,25 @@ static void find_lows(const struct kerf_forms *set, const uint8_t *p, struct ker
 
 #endif
 
+#if KERF_ENCODER
+/* Most instructions are no reference: the length of one that is none, sooner than below. 0: it may be one. */
+static unsigned plain_len(const struct kerf_forms *set, const struct kerf_isa_view *view)
+{
+    const struct kerf_form *f = &set->forms[form_at(set, view->p)];
+
+    return set->padded || (view->kinds & ~1u) >> f->kind & 1 ? 0 : f->len;
+}
+#endif
+
 unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
+#if KERF_ENCODER
+    unsigned plain = plain_len(set, view);
+
+    if (plain != 0) {
+        return plain;
+    }
+#endif
     unsigned kinds = view->kinds & ~(1u << KERF_REF_NONE | 1u << KERF_REF_LOW);
     unsigned padding = KERF_ISA_HAS_XTENSA && set->padded ? kerf_xtensa_padding(view) : 0;
 

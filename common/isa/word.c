@@ -18,6 +18,12 @@ kerf_addr kerf_word_code(unsigned form, uint8_t *p, const kerf_addr *target)
         }
         return kerf_load_le32(p);
     }
+    if (KERF_ENCODER && form == KERF_FORM_WORDS + 4) { /* as nearly always */
+        if (target != NULL) {
+            kerf_store_le32(p, (uint32_t)*target);
+        }
+        return target != NULL ? *target : kerf_load_le32(p);
+    }
     if (target == NULL) {
         for (unsigned i = 0; i < len; i++) {
             v = v << 8 | p[big ? i : len - 1 - i];
