@@ -232,6 +232,22 @@ static void close_books(const struct books *b, struct kerf_prices *p)
                            : (uint32_t)((b->literal + 500 * KERF_BIT) * 1024 / (b->literal_estimate + 480 * KERF_BIT));
 }
 
+/*
+ * What changes cost is not what they cost on average: what is wrong spoils contexts and the map's credit too, and segments from new are
+ * cheaper the more there are, so that a plan with few of them would never be left. The latter where most is copied from old alone.
+ */
+static void lean_prices(struct kerf_prices *p, bool mostly_old)
+{
+    p->residue = p->residue * 6 / 5;
+    p->ref_wrong = p->ref_wrong * 5 / 4;
+    p->ram_wrong = p->ram_wrong * 5 / 4;
+    for (unsigned i = 0; i < KERF_BETWEEN && mostly_old; i++) {
+        p->new_far[i] = p->new_far[i] * 3 / 5;
+        p->new_again[i] = p->new_again[i] * 3 / 5;
+        p->new_older[i] = p->new_older[i] * 3 / 5;
+    }
+}
+
 /* What one encoding works with. */
 struct session {
     const struct kerf_work *w;
@@ -667,6 +683,7 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     }
     encoding->total = err == KERF_END ? UINT64_MAX : s->e.run.k.rc.cost;
     close_books(&s->books, &encoding->prices);
+    lean_prices(&encoding->prices, w->old_side.len > 0 && encoding->total <= w->new_side.len * 8 * KERF_BIT / 2);
     if (s->literal_cost != NULL) {
         /* Below 1024: what is copied now the models have not learned; as literals it would cost less. */
         encoding->prices.literal_scale = 970;

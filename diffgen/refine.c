@@ -18,8 +18,9 @@ struct refinement {
     const struct kerf_segments *segments; /* what the plan begins with */
     const uint8_t *costs_before;          /* of literals; rounds change them, in `costs` */
     uint8_t *costs;
-    const struct kerf_plan *rival; /* given up where it is clear that it won't be shorter than this one, */
+    const struct kerf_plan *rival; /* given up where the start shows that it won't be shorter than this one, */
     size_t rival_len;              /* whose file has so many bytes; NULL, 0: none */
+    bool wanted;                   /* not given up, but then it must not become shorter than the rival after all */
     struct kerf_header header;
     struct kerf_plan plan; /* encoding.total UINT64_MAX: given up */
     kerf_err err;
@@ -32,12 +33,14 @@ struct refinements {
     const struct kerf_diff_options *options;
 };
 
-static kerf_err refine(struct kerf_search *s, struct refinement *r)
+/* The plan's start for the budget. *lost: it is as clear as it will be that it won't be shorter than the rival. */
+static kerf_err begin(struct kerf_search *s, struct refinement *r, bool *lost)
 {
     struct kerf_plan *plan = &r->plan;
     /* Above the default a budget gains less over the one below it, and rounds may make good what it is behind. */
     unsigned patience = s->ram > KERF_DIFF_RAM_DEFAULT ? 2 : 1;
     size_t enough = r->rival == NULL ? SIZE_MAX : r->rival_len + r->rival->payload.len / LEN_MARGIN * patience;
+    bool race = r->rival_len > (size_t)SMALL_LEN * patience * patience;
     kerf_err err = kerf_params_choose(s->ram, 0, s->header);
 
     if (err == KERF_OK && r->coded != NULL && (s->w->large || s->ram == KERF_DIFF_RAM_DEFAULT) &&
@@ -46,19 +49,57 @@ static kerf_err refine(struct kerf_search *s, struct refinement *r)
     } else if (err == KERF_OK) {
         err = kerf_search_copy_segments(r->segments, &plan->segments);
         if (err == KERF_OK) {
-            err = kerf_search_race(s, s->header, plan,
-                                   r->rival_len > (size_t)SMALL_LEN * patience * patience ? &r->rival->encoding : NULL,
-                                   RACE_MARGIN);
+            err = kerf_search_race(s, s->header, plan, race ? &r->rival->encoding : NULL, RACE_MARGIN);
         }
     }
-    if (err == KERF_OK && (plan->encoding.total == UINT64_MAX || kerf_search_len(s, s->header, plan) >= enough)) {
+    *lost = err == KERF_OK && (plan->encoding.total == UINT64_MAX || kerf_search_len(s, s->header, plan) >= enough);
+    return err;
+}
+/* A race that was given up is run to its end. */
+static kerf_err finish_race(struct kerf_search *s, struct kerf_plan *plan)
+{
+    struct kerf_plan whole = {0};
+    kerf_err err = kerf_search_copy_segments(&plan->segments, &whole.segments);
+
+    kerf_plan_free(plan);
+    *plan = whole;
+    return err == KERF_OK ? kerf_search_race(s, s->header, plan, NULL, 0) : err;
+}
+
+static kerf_err refine(struct kerf_search *s, struct refinement *r)
+{
+    struct kerf_plan *plan = &r->plan;
+    struct kerf_plan start = {0};
+    struct kerf_header header;
+    bool lost = false;
+    kerf_err err = begin(s, r, &lost);
+
+    if (err == KERF_OK && lost && !r->wanted) {
         plan->encoding.total = UINT64_MAX;
         return KERF_OK;
+    }
+    if (err == KERF_OK && lost && plan->encoding.total == UINT64_MAX) {
+        err = finish_race(s, plan);
+    }
+    header = *s->header;
+    if (err == KERF_OK && lost) {
+        err = kerf_search_copy(plan, &start);
     }
     if (err == KERF_OK && r->coded == NULL) { /* or its split was chosen before */
         err = kerf_search_split(s, s->effort->first_splits, plan);
     }
-    return err == KERF_OK ? kerf_search_rounds(s, plan) : err;
+    if (err == KERF_OK) {
+        err = kerf_search_rounds(s, plan);
+    }
+    if (err == KERF_OK && lost && kerf_search_len(s, s->header, plan) < r->rival_len) {
+        struct kerf_plan better = *plan;
+
+        *plan = start;
+        start = better;
+        *s->header = header;
+    }
+    kerf_plan_free(&start);
+    return err;
 }
 
 static void try_budget(void *ctx, unsigned index)
@@ -102,7 +143,7 @@ static kerf_err refine_some(struct kerf_search *s, struct refinement *list, unsi
     kerf_tasks_run(s->jobs, to - from, try_budget, &all);
     for (unsigned i = from; i < to; i++) {
         if (list[i].err != KERF_OK) {
-            if (list[i].err == KERF_ERR_RAM && list[i].rival != NULL) {
+            if (list[i].err == KERF_ERR_RAM && i > 1) {
                 continue; /* too little for this many regions */
             }
             return list[i].err;
@@ -116,9 +157,26 @@ static kerf_err refine_some(struct kerf_search *s, struct refinement *list, unsi
     return KERF_OK;
 }
 
+static bool is_named(const uint32_t budgets[REFINEMENTS - 2], uint64_t ram)
+{
+    for (unsigned i = 0; i < REFINEMENTS - 2; i++) {
+        if (budgets[i] == ram) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_rival(const struct kerf_search *s, struct refinement *r, const struct refinement *rival)
+{
+    r->rival = &rival->plan;
+    r->rival_len = kerf_search_len(s, &rival->header, &rival->plan);
+}
+
 /*
  * With more RAM no delta may be larger. Every budget therefore goes on from the plan for the default one, and each named budget
- * below is tried too, exactly as if it had been asked for, unless the plan as it is shows that it can't win.
+ * below is tried too, exactly as if it had been asked for. For the default budget and above, those below the default are given
+ * up where their start shows that they can't win against it; asked for themselves, they keep to what that start promised.
  */
 static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct kerf_trial *start, struct refinement *list,
                            unsigned *best)
@@ -141,6 +199,10 @@ static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct ker
     if (err == KERF_OK && ram != usual->ram) {
         list[0].segments = &usual->plan.segments;
         list[0].costs_before = usual->costs;
+        if (is_named(budgets, ram) && ram < usual->ram) {
+            list[0].wanted = true;
+            add_rival(s, &list[0], usual);
+        }
         err = refine_some(s, list, 0, 1, best);
     }
     if (err == KERF_OK) {
@@ -151,8 +213,10 @@ static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct ker
             list[count].ram = budgets[i];
             list[count].segments = &origin;
             list[count].costs_before = usual->costs;
-            list[count].rival = &list[*best].plan;
-            list[count].rival_len = kerf_search_len(s, &list[*best].header, &list[*best].plan);
+            if (budgets[i] < usual->ram) {
+                list[count].wanted = ram < usual->ram;
+                add_rival(s, &list[count], usual);
+            }
             count++;
         }
     }
