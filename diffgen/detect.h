@@ -114,6 +114,14 @@ KERF_MUST_USE kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, 
 void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *other, struct kerf_base *base);
 void kerf_base_close(struct kerf_base_search *search);
 
+/* --- detect_banks.c --- */
+
+/*
+ * Lays out an image of 8051 code, which has one span until then, by what its calls lead to: one span, or one for each bank, at addresses as
+ * common/isa/mcs51.c has them. If they don't tell, *layout is unchanged. KERF_ERR_RAM when memory is short (500 KB).
+ */
+KERF_MUST_USE kerf_err kerf_detect_banks(const uint8_t *image, size_t len, struct kerf_layout *layout);
+
 /* --- detect_btf.c --- */
 
 /* True if type records of Linux (BTF) are somewhere in the image. */

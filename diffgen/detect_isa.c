@@ -30,6 +30,9 @@
 /* The largest AVR has 384 KiB of flash. */
 #define AVR_MAX_LEN ((size_t)512 << 10)
 
+/* The largest 8051s have 256 KiB. */
+#define MCS51_MAX_LEN ((size_t)512 << 10)
+
 /* What one voter sees: a stretch, and the part of it to look at; 4 bytes from `to` on are readable. */
 struct stretch {
     const uint8_t *p;
@@ -452,6 +455,20 @@ static uint64_t vote_mips16(const struct stretch *s)
     return votes;
 }
 
+/* MOV DPTR, # with MOVX A, @DPTR or MOVX @DPTR, A: calls say nothing where the load address is unknown. */
+static uint64_t vote_mcs51(const struct stretch *s)
+{
+    uint64_t votes = 0;
+
+    if (s->len > MCS51_MAX_LEN) {
+        return 0;
+    }
+    for (size_t i = s->from; i < s->to; i++) {
+        votes += s->p[i] == 0x90 && (s->p[i + 3] & 0xef) == 0xe0;
+    }
+    return votes;
+}
+
 /* TJL. */
 static uint64_t vote_tc32(const struct stretch *s)
 {
@@ -483,6 +500,7 @@ static void vote_all(const struct stretch *s, struct kerf_votes *votes)
     votes->of[KERF_ISA_NDS32] += vote_nds32(s);
     votes->of[KERF_ISA_MIPS16] += vote_mips16(s);
     votes->of[KERF_ISA_TC32] += vote_tc32(s);
+    votes->of[KERF_ISA_MCS51] += vote_mcs51(s);
 }
 
 /* The length of the parts that votes are counted by, the last one's aside. */

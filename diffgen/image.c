@@ -57,6 +57,7 @@ static const struct isa isas[KERF_ISA_COUNT] = {
     [KERF_ISA_NDS32] = {"nds32", "Andes NDS32", BRANCHES | PAIRS, WORDS},
     [KERF_ISA_MIPS16] = {"mips16", "MIPS16e", BRANCHES | LITERALS, WORDS},
     [KERF_ISA_TC32] = {"tc32", "Telink TC32", BRANCHES | LITERALS, WORDS},
+    [KERF_ISA_MCS51] = {"8051", "8051", BRANCHES | LITERALS | PAIRS | BIT(KERF_REF_RAM), 0},
     [KERF_ISA_WORDS] = {"words", "data with big-endian pointers", 0, WORDS | BIG_ENDIAN_WORDS},
 };
 
@@ -120,18 +121,55 @@ static void vote(const struct side *side, struct kerf_votes *votes)
     }
 }
 
-/* What the votes of old say, and where those are not clear, those of new added. */
-static unsigned voted_isa(const struct side *old_side, const struct side *new_side, struct kerf_votes votes[2])
+/* Lays out images of 8051 code, both of them or none. */
+static kerf_err find_banks(struct side *old_side, struct side *new_side)
 {
-    vote(old_side, &votes[0]);
+    kerf_err err = kerf_detect_banks(old_side->p, old_side->len, &old_side->layout);
 
+    if (err == KERF_OK && old_side->layout.addressed) {
+        err = kerf_detect_banks(new_side->p, new_side->len, &new_side->layout);
+        if (!new_side->layout.addressed) {
+            one_span(old_side, 0);
+        }
+    }
+    return err;
+}
+
+/* What the votes of old say, and where those are not clear, those of new added. */
+static unsigned most_votes(const struct side *new_side, struct kerf_votes votes[2])
+{
     unsigned isa = kerf_detect_isa(&votes[0], NULL, CLEAR);
 
     if (isa == KERF_ISA_NONE) {
-        vote(new_side, &votes[1]);
+        if (votes[1].looked_at == 0) {
+            vote(new_side, &votes[1]);
+        }
         isa = kerf_detect_isa(&votes[0], &votes[1], 1);
     }
     return isa;
+}
+
+/* The votes for 8051 count only where calls tell the load address, too. */
+static kerf_err voted_isa(struct side *old_side, struct side *new_side, struct kerf_votes votes[2], unsigned *isa)
+{
+    bool found = false;
+
+    vote(old_side, &votes[0]);
+    *isa = most_votes(new_side, votes);
+    if (*isa == KERF_ISA_MCS51 && !old_side->layout.addressed) {
+        kerf_err err = find_banks(old_side, new_side);
+
+        if (err != KERF_OK) {
+            return err;
+        }
+        found = old_side->layout.addressed;
+    }
+    while (*isa == KERF_ISA_MCS51 && !found) {
+        votes[0].of[KERF_ISA_MCS51] = 0;
+        votes[1].of[KERF_ISA_MCS51] = 0;
+        *isa = most_votes(new_side, votes);
+    }
+    return KERF_OK;
 }
 
 /* Drops what is too short for a region, unless nothing would be left. */
@@ -516,8 +554,16 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
         isa = old_side.layout.isa;
     }
     if (isa == KERF_ISA_COUNT) {
-        isa = voted_isa(&old_side, &new_side, votes);
+        kerf_err err = voted_isa(&old_side, &new_side, votes, &isa);
+
+        if (err != KERF_OK) {
+            return err;
+        }
         isa = isa == KERF_ISA_NONE ? hinted_isa(options) : isa;
+        if (isa == KERF_ISA_MCS51 && options->base_known) {
+            one_span(&old_side, options->base);
+            one_span(&new_side, options->base);
+        }
     }
     if (!old_side.layout.addressed && !options->base_known) {
         kerf_err err = find_bases(isa, &old_side, &new_side, options, &words);

@@ -407,6 +407,59 @@ static void a_mark_tells_where_an_image_of_tc32_begins(void **state)
     assert_int_equal(image.regions[0].old_addr, 0x8000 - 62);
 }
 
+#define BANKS_FIRST 0x1000u /* address of the first byte of 8051 code */
+#define BANKS_END 0x14000u  /* where the third bank would go on to 0x18000 */
+static uint32_t function_of_8051_at(uint32_t i)
+{
+    return BANKS_FIRST + i * 40u + (i * i * i * 2654435761u >> 29);
+}
+
+/* 8051 functions from BANKS_FIRST to `end` that call those of the first bank and read data. */
+static void make_8051(uint8_t *p, uint32_t end)
+{
+    uint32_t seed = 1;
+
+    memset(p, 0, end - BANKS_FIRST);
+    for (uint32_t i = 0; function_of_8051_at(i + 1) <= end; i++) {
+        uint8_t *f = p + function_of_8051_at(i) - BANKS_FIRST;
+        uint32_t target = function_of_8051_at(next_random(&seed) % 500u);
+
+        put_hex(f, "901234e012");
+        kerf_store_le16(f + 5, target >> 8 | target << 8);
+        p[function_of_8051_at(i + 1) - BANKS_FIRST - 1] = 0x22; /* ret */
+    }
+}
+
+/* Behind a header; the second half at 0x8000 or in banks there, by how much there is. */
+static void code_of_8051_is_placed_by_its_calls(void **state)
+{
+    static uint8_t p[30 + BANKS_END - BANKS_FIRST];
+    struct kerf_image image;
+
+    (void)state;
+    test_noise(p, 30, 1);
+    make_8051(p + 30, BANKS_END);
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_equal(image.region_count, 3);
+    assert_int_equal(image.regions[0].isa, KERF_ISA_MCS51);
+    assert_int_equal(image.regions[0].old_addr, BANKS_FIRST - 30);
+    assert_int_equal(image.regions[1].new_pos, 30 + 0x8000 - BANKS_FIRST);
+    assert_int_equal(image.regions[1].new_addr, 0x18000);
+    assert_int_equal(image.regions[2].old_addr, 0x28000);
+    assert_int_equal(image.regions[2].old_len, BANKS_END - 0x10000);
+
+    size_t len = 30 + 0xc000 - BANKS_FIRST;
+
+    recognise(p, len, p, len, NULL, &image);
+    assert_int_equal(image.region_count, 1);
+    assert_int_equal(image.regions[0].old_addr, BANKS_FIRST - 30);
+    for (uint32_t i = 0; function_of_8051_at(i) < 0xc000; i++) { /* nothing where calls lead to */
+        p[30 + function_of_8051_at(i) - BANKS_FIRST - (i > 0)] = 0;
+    }
+    recognise(p, len, p, len, NULL, &image);
+    assert_int_equal(image.region_count, 0);
+}
+
 /* --- Containers. --- */
 
 #define ELF_TEXT 0x200u
@@ -730,6 +783,7 @@ int main(void)
         cmocka_unit_test(few_pointers_are_enough_at_address_0),
         cmocka_unit_test(words_are_found_behind_an_odd_header),
         cmocka_unit_test(a_mark_tells_where_an_image_of_tc32_begins),
+        cmocka_unit_test(code_of_8051_is_placed_by_its_calls),
         cmocka_unit_test(elf_segments_are_regions),
         cmocka_unit_test(elf_headers_that_lie_are_survived),
         cmocka_unit_test(esp32_segments_are_regions_also_behind_a_boot_loader),

@@ -181,6 +181,22 @@ static const struct sample samples[] = {
     {KERF_ISA_TC32, KERF_REF_BRANCH, 2, 0x1002, 0x100a, "02c1", ALONE},      /* tjne */
     {KERF_ISA_TC32, KERF_REF_LITERAL, 2, 0x1002, 0x1014, "0408", ALONE},     /* tloadr r0, [pc, #16] */
 
+    {KERF_ISA_MCS51, KERF_REF_CALL, 3, 0x58123, 0x59abc, "129abc", ALONE},             /* lcall, within its bank */
+    {KERF_ISA_MCS51, KERF_REF_CALL, 3, 0x58123, 0x1abc, "121abc", ALONE},              /* lcall */
+    {KERF_ISA_MCS51, KERF_REF_JUMP, 3, 0x8123, 0x9abc, "029abc", ALONE},               /* ljmp */
+    {KERF_ISA_MCS51, KERF_REF_JUMP, 3, 0x58123, 0x1abc, "021abc", ALONE},              /* ljmp */
+    {KERF_ISA_MCS51, KERF_REF_RAM, 3, 0x58123, 0x801234, "901234", ALONE},             /* mov dptr, #0x1234 */
+    {KERF_ISA_MCS51, KERF_REF_PAIR, 2, 0x58123, 0x801234, "7a34e97b12", 1, {3}, {0}},  /* mov r2; mov a, r1; mov r3 */
+    {KERF_ISA_MCS51, KERF_REF_BRANCH2, 2, 0x8124, 0x8120, "70fa", ALONE},              /* jnz */
+    {KERF_ISA_MCS51, KERF_REF_BRANCH2, 2, 0x8124, 0x8136, "8010", ALONE},              /* sjmp */
+    {KERF_ISA_MCS51, KERF_REF_BRANCH2, 2, 0x8124, 0x8124, "dffe", ALONE},              /* djnz r7 */
+    {KERF_ISA_MCS51, KERF_REF_BRANCH2, 3, 0x8124, 0x8137, "109910", ALONE},            /* jbc */
+    {KERF_ISA_MCS51, KERF_REF_BRANCH2, 3, 0x8124, 0x8137, "309910", ALONE},            /* jnb */
+    {KERF_ISA_MCS51, KERF_REF_BRANCH2, 3, 0x8124, 0x8137, "b60510", ALONE},            /* cjne @r0 */
+    {KERF_ISA_MCS51, KERF_REF_BRANCH2, 3, 0x8124, 0x8137, "bf0510", ALONE},            /* cjne r7 */
+    {KERF_ISA_MCS51, KERF_REF_BRANCH2, 3, 0x8124, 0x8137, "d53010", ALONE},            /* djnz 0x30 */
+    {KERF_ISA_MCS51, KERF_REF_LITERAL, 3, 0x2003, 0x05e822, "22e80512198f40d00312198f", ALONE}, /* between two calls of one function */
+
     {KERF_ISA_AVR, KERF_REF_CALL, 4, 0x100, 0x40, "0e942000", ALONE},           /* call */
     {KERF_ISA_AVR, KERF_REF_CALL, 4, 0x108, 0x7ffffe, "ff95ffff", ALONE},       /* call, the highest */
     {KERF_ISA_AVR, KERF_REF_JUMP, 4, 0x104, 0x1fffe, "0c94ffff", ALONE},        /* jmp */

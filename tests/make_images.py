@@ -11,7 +11,7 @@ import random
 import sys
 
 import slow_isa
-from slow_isa import (A32, AARCH64, ARC, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MIPS, MIPS16, MIPS_BE, NDS32, PAIR, PAIR2, POWERPC,
+from slow_isa import (A32, AARCH64, ARC, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MCS51, MIPS, MIPS16, MIPS_BE, NDS32, PAIR, PAIR2, POWERPC,
                       POWERPC_LE, RISCV32, RAM, RISCV64, TC32, THUMB, VIDEOCORE, X86, X86_64, XTENSA, XTENSA_CALL0)
 
 # Name, set, load address, RAM, bytes of a pointer, sizes of what is no reference.
@@ -32,6 +32,7 @@ IMAGES = [  # the name is that of kerf-diff's --isa
     ("powerpc64le", POWERPC_LE, 0x20000000, 0x20100000, 8, (4,)),
     ("nds32", NDS32, 0xe0008000, 0x02000000, 4, (2, 4)),
     ("mips16", MIPS16, 0x80004000, 0x80080000, 4, (2, 2, 4)),
+    ("8051", MCS51, 0x00027800, 0x00800200, 2, (1, 2, 3)),
     ("tc32", TC32, 0x00008000, 0x00840000, 4, (2, 2, 2, 4)),
     ("arc", ARC, 0x00404000, 0x00800000, 4, (2, 2, 4)),
     ("videocore4", VIDEOCORE, 0x0ec02800, 0x0edf0000, 4, (2, 4, 6)),
@@ -85,8 +86,16 @@ class Maker:
             return [self.x86(function, near)]
         kinds = (CALL, JUMP, BRANCH, BRANCH2, LITERAL, PAIR2)
         form = r.choice([form for form in slow_isa.FORMS[self.isa] if form.kind in kinds])
+        if self.isa == MCS51 and form.kind == LITERAL:
+            return self.far_table(function)
         data = self.insn(form)
         return [self.put(form, data, function if form.kind in (CALL, JUMP, PAIR2) else near)]
+
+    def far_table(self, function):
+        """Calls of one function, with an address behind each."""
+        call, far = slow_isa.MCS51_FORMS[1], slow_isa.MCS51_FORMS[15]
+        return [item for name in (function, "f0", function, "f1")
+                for item in (self.put(call, bytes([0x12, 0, 0]), "f2"), self.put(far, bytes(3), name))]
 
     def x86(self, function, near):
         r = self.random
@@ -113,7 +122,7 @@ class Maker:
         return {THUMB: self.pair_thumb, A32: self.pair_a32, AARCH64: self.pair_aarch64, RISCV32: self.pair_riscv,
                 RISCV64: self.pair_riscv, AVR: self.pair_avr, MIPS: self.pair_mips,
                 MIPS_BE: self.pair_mips, POWERPC: self.pair_powerpc, POWERPC_LE: self.pair_powerpc,
-                NDS32: self.pair_nds32}[self.isa](name, forms, reg)
+                NDS32: self.pair_nds32, MCS51: self.pair_mcs51}[self.isa](name, forms, reg)
 
     def between(self):
         return [self.plain()] if self.random.random() < 0.4 else []
@@ -172,6 +181,12 @@ class Maker:
         seconds = self.random.choice([[add], [load], [float_load, *self.between(), add], [long_load]])
         upper = self.random.choice([0, 0, 2]) << 16
         return [self.put(forms[3], self.whole(15 << 26 | reg << 21 | upper), name), *self.between(), *seconds]
+
+    def pair_mcs51(self, name, forms, reg):
+        if self.random.random() < 0.5:
+            return [self.put(forms[4], bytes([0x90, 0, 0]), name)]
+        low, high = bytes([0x78 + reg % 7, 0]), bytes([0x79 + reg % 7, 0])
+        return [self.put(forms[5], low, name), *self.between(), self.put(forms[6], high, name)]
 
     def pair_nds32(self, name, forms, reg):
         low, load = self.random.choice([(7, 0x58), (8, 0x50)]), self.random.choice([(12, 0x00), (12, 0x10), (13, 0x20)])

@@ -7,9 +7,9 @@ THUMB, A32, AARCH64, XTENSA_CALL0, XTENSA, RISCV32, RISCV64, X86, X86_64, AVR, M
 ARC, VIDEOCORE = 13, 14
 POWERPC, POWERPC_LE = 17, 18
 WORDS_OF_4 = (A32, AARCH64, MIPS, MIPS_BE, POWERPC, POWERPC_LE)  # instructions are words of 4 bytes
-NDS32, MIPS16, TC32 = 19, 20, 21
+NDS32, MIPS16, TC32, MCS51 = 19, 20, 21, 22
 HALFWORDS = (THUMB, RISCV32, RISCV64, AVR, ARC, VIDEOCORE, NDS32, MIPS16, TC32)  # at even addresses
-SETS = range(22)
+SETS = range(23)
 
 
 class Ref:
@@ -318,12 +318,32 @@ TC32_FORMS = [
     Form((0xf800, 0x0800), LITERAL, 2, pc_plus(4, 3), "u 8@0>2"),
 ]
 
+ADDRESS = "u 8@16>0 8@8>8"
+MCS51_FORMS = [
+    Form((0x80ff, 0x8012), CALL, 3, pc_plus(0, 0xffff), ADDRESS),
+    Form((0xff, 0x12), CALL, 3, None, ADDRESS),
+    Form((0x80ff, 0x8002), JUMP, 3, pc_plus(0, 0xffff), ADDRESS),
+    Form((0xff, 0x02), JUMP, 3, None, ADDRESS),
+    Form((0xff, 0x90), RAM, 3, None, ADDRESS, after=0x800000),
+    Form((0xf8, 0x78), PAIR, 2, None, "u 8@8>0", after=0x800000),
+    Form(None, LOW, 2, None, "u 8@8>8"),
+    Form((0xcf, 0x40), BRANCH2, 2, pc_plus(2), "s 8@8>0"),
+    Form((0xff, 0x80), BRANCH2, 2, pc_plus(2), "s 8@8>0"),
+    Form((0xf8, 0xd8), BRANCH2, 2, pc_plus(2), "s 8@8>0"),
+    Form((0xff, 0x10), BRANCH2, 3, pc_plus(3), "s 8@16>0"),
+    Form((0xef, 0x20), BRANCH2, 3, pc_plus(3), "s 8@16>0"),
+    Form((0xfc, 0xb4), BRANCH2, 3, pc_plus(3), "s 8@16>0"),
+    Form((0xf8, 0xb8), BRANCH2, 3, pc_plus(3), "s 8@16>0"),
+    Form((0xff, 0xd5), BRANCH2, 3, pc_plus(3), "s 8@16>0"),
+    Form(None, LITERAL, 3, None, "u 24@0>0"),
+]
+
 FORMS = {
     THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: WINDOWED_FORMS,
     RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:11], AVR: AVR_FORMS, MIPS: mips_forms(Form),
     MIPS_BE: mips_forms(BigForm), ARC: ARC_FORMS, VIDEOCORE: VIDEOCORE_FORMS,
     POWERPC: powerpc_forms(BigForm), POWERPC_LE: powerpc_forms(Form),
-    NDS32: NDS32_FORMS, MIPS16: MIPS16_FORMS, TC32: TC32_FORMS,
+    NDS32: NDS32_FORMS, MIPS16: MIPS16_FORMS, TC32: TC32_FORMS, MCS51: MCS51_FORMS,
 }
 
 
@@ -385,7 +405,38 @@ def avr_pair(form, view, _pc):
     return pair
 
 
+THREE_BYTES = {0x02, 0x10, 0x12, 0x20, 0x30, 0x43, 0x53, 0x63, 0x75, 0x85, 0x90, 0xd5, *range(0xb4, 0xc0)}
+TWO_BYTES = {0x40, 0x50, 0x60, 0x70, 0x80, 0xa0, 0xb0, 0xc0, 0xd0, 0x42, 0x52, 0x62, 0x72, 0x82, 0x92, 0xa2, 0xb2, 0xc2, 0xd2,
+             0x24, 0x34, 0x44, 0x54, 0x64, 0x74, 0x94, *range(0x76, 0x80), *range(0x86, 0x90), *range(0xa6, 0xb0),
+             *range(0xd8, 0xe0)}
+
+
+def mcs51_length(first):
+    if first in THREE_BYTES:
+        return 3
+    return 2 if first in TWO_BYTES or first & 15 == 1 or first & 15 == 5 and first != 0xa5 else 1
+
+
+def mcs51_pair(form, view, pc):
+    pair, at = Pair(), 2
+    while at <= 28:
+        if view[at] & 0xf8 == 0x78:
+            if view[at] == view[0] + 1:
+                pair.add(at, MCS51_FORMS[6], form.base_of(pc) + view[1] + (view[at + 1] << 8))
+                break
+            if view[at] == view[0]:
+                break
+        at += mcs51_length(view[at])
+    return pair
+
+
+def mcs51_far(view, kinds):
+    return kinds >> LITERAL & 1 and view[3] == view[9] == 0x12 and view[4:6] == view[10:12]
+
+
 def pair_of(isa, form, view, pc):
+    if isa == MCS51:
+        return mcs51_pair(form, view, pc)
     if isa == AVR:
         return avr_pair(form, view, pc)
     if isa == A32:
@@ -532,6 +583,8 @@ def step_of(isa, view, pc):
         return 2 if view[0] >= 0x80 else 4, True
     if isa == MIPS16:
         return 4 if first >> 11 in (3, 30) else 2, True
+    if isa == MCS51:
+        return mcs51_length(view[0]), True
     if isa == TC32:
         return 4 if TC32_FORMS[0].matches(view) else 2, True
     if isa == ARC:
@@ -549,6 +602,8 @@ def scan(isa, view, pc, kinds, boundary, bits):
     """The step of the sweep, and the reference at the view's begin or None."""
     if isa in (0, 15, 16):
         return 1, None
+    if isa == MCS51 and mcs51_far(view, kinds):
+        return 3, reference(isa, LITERAL, MCS51_FORMS[15], view, pc, kinds, bits)
     step, possible = step_of(isa, view, pc)
     if not possible:
         return step, None

@@ -48,7 +48,7 @@ static uint8_t *fields_at(const struct kerf_form *f, uint8_t *p)
     return HAS_LONG && f->len > 4 ? p + f->len - 4 : p;
 }
 
-#define HAS_AFTER (KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_AVR)
+#define HAS_AFTER (KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_AVR || KERF_ISA_HAS_MCS51)
 #define HAS_ROUND (KERF_ISA_HAS_RISCV || KERF_ISA_HAS_MIPS || KERF_ISA_HAS_POWERPC)
 
 /* Moves the fields of a form from where they lie in an instruction to where they lie in its value, or (`back`) the other way. */

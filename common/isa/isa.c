@@ -57,6 +57,10 @@ static const struct kerf_forms *set_of(unsigned isa)
     case KERF_ISA_TC32:
         return &kerf_forms_tc32;
 #endif
+#if KERF_ISA_HAS_MCS51
+    case KERF_ISA_MCS51:
+        return &kerf_forms_mcs51;
+#endif
 #if KERF_ISA_HAS_POWERPC
     case KERF_ISA_POWERPC_BE:
         return &kerf_forms_powerpc_be;
@@ -80,6 +84,11 @@ unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct ke
 #if KERF_ISA_HAS_X86
     if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
         return kerf_x86_scan(isa == KERF_ISA_X86_64, view, ref);
+    }
+#endif
+#if KERF_ISA_HAS_MCS51
+    if (isa == KERF_ISA_MCS51 && kerf_mcs51_far(view, ref)) {
+        return ref->len;
     }
 #endif
     const struct kerf_forms *set = set_of(isa);
