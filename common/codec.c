@@ -17,7 +17,7 @@
 /* Goes on by bytes of new. In place: does a sector end with them, or all that is to be produced for now? */
 static bool produced(struct kerf_run *run, const uint8_t *bytes, size_t len)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
 
     kerf_run_pass(run, bytes, len);
     c->src_pos += (kerf_pos)len;
@@ -41,11 +41,11 @@ KERF_AS_WRITTEN static unsigned code_byte(struct kerf_run *run, const uint32_t c
 {
     uint32_t table_size = kerf_table_size(run->h->model.table_code);
     uint16_t *counters[KERF_BYTE_TABLES];
-    int16_t *weights = run->weights + set * (KERF_MIX_MAX + 1);
+    int16_t *weights = run->t.weights + set * (KERF_MIX_MAX + 1);
     unsigned node = 1;
 
     while (node < 256) {
-        uint16_t *table = run->bytes;
+        uint16_t *table = run->t.bytes;
         uint32_t at = node;
         unsigned more = 0;
 
@@ -71,7 +71,7 @@ KERF_AS_WRITTEN static unsigned code_byte(struct kerf_run *run, const uint32_t c
 /* A byte without a source. */
 static uint8_t code_literal(struct kerf_run *run, uint8_t byte)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     /* Small tables have no room for whole bytes. */
     uint32_t tail = c->new_tail & (run->h->model.table_code > 20 ? 0xffffu : 0xf0e0u);
     uint32_t phase = kerf_run_place(run) & kerf_literal_phases(run->h);
@@ -90,7 +90,7 @@ static uint8_t code_literal(struct kerf_run *run, uint8_t byte)
 /* A byte that differs from its source byte: the difference. */
 static uint8_t code_residue(struct kerf_run *run, uint8_t source, uint8_t byte)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     uint32_t phase = (uint32_t)c->new_pos & 3;
     uint32_t new_prev = c->new_tail & 0xff;
     uint32_t prev_diff = (new_prev - c->old_prev) & 0xff;
@@ -112,7 +112,7 @@ static uint8_t code_residue(struct kerf_run *run, uint8_t source, uint8_t byte)
 /* "Does this byte differ from its source?" */
 static unsigned code_differs(struct kerf_run *run, uint8_t source, unsigned differs)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     unsigned g = 31u - (unsigned)__builtin_clz(2u * c->gap + 1); /* bits of gap */
     unsigned soon = c->gap < 4 ? 256 : 0;
     const unsigned contexts[KERF_EQUAL_TABLES] = {
@@ -131,12 +131,12 @@ static unsigned code_differs(struct kerf_run *run, uint8_t source, unsigned diff
 
 static void code_map(struct kerf_run *run, kerf_addr start, kerf_shift shift)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     kerf_addr prev_start = 0;
     kerf_shift prev_shift = 0;
 
     if (c->map_len > 0) {
-        kerf_run_pair_get(run, run->map, c->map_len - 1u, &prev_start, &prev_shift);
+        kerf_run_pair_get(run, run->t.map, c->map_len - 1u, &prev_start, &prev_shift);
     }
     kerf_pos units = kerf_run_number(run, KERF_NUM_MAP_START, (start - prev_start) / KERF_MAP_UNIT);
     kerf_pos change = kerf_run_number(run, KERF_NUM_MAP_SHIFT,
@@ -146,14 +146,14 @@ static void code_map(struct kerf_run *run, kerf_addr start, kerf_shift shift)
     if (start < prev_start) {
         kerf_run_fail(run, KERF_ERR_CORRUPT);
     }
-    kerf_run_pair_set(run, run->map, c->map_len, start,
+    kerf_run_pair_set(run, run->t.map, c->map_len, start,
                       kerf_run_shift(run, (kerf_pos)prev_shift + kerf_run_unfold(change)));
     c->map_len++;
 }
 
 static void code_gap(struct kerf_run *run, kerf_pos len)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
 
     kerf_run_span(run, KERF_NUM_GAP, 0, 0, len);
     c->between = (uint8_t)(c->left < 3 ? c->left : 3);
@@ -164,8 +164,8 @@ static void code_gap(struct kerf_run *run, kerf_pos len)
 /* Encoding: do the next STRETCH plain bytes of the segment equal their source? Walks ahead on a copy of the state. */
 static bool find_quiet(struct kerf_run *run)
 {
-    struct kerf_codec saved = *run->c;
-    struct kerf_codec *c = run->c;
+    struct kerf_codec saved = *KERF_STATE(run);
+    struct kerf_codec *c = KERF_STATE(run);
     unsigned plain = 0;
     bool quiet = true;
 
@@ -199,7 +199,7 @@ static bool find_quiet(struct kerf_run *run)
 /* One byte of a segment that is no reference. (Apart, so that its frame is not there below a reference's.) */
 __attribute__((noinline)) static uint8_t code_plain(struct kerf_run *run, uint8_t source, uint8_t byte)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     unsigned differs = 0;
 
     if (c->stretch == 0 && c->gap >= STRETCH_GAP) {
@@ -208,7 +208,7 @@ __attribute__((noinline)) static uint8_t code_plain(struct kerf_run *run, uint8_
 #if KERF_ENCODER
         quiet = run->new_image != NULL && find_quiet(run);
 #endif
-        c->quiet = kerf_model_bit(&run->k, &run->counters[KERF_SYM_QUIET], !quiet) == 0;
+        c->quiet = kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_QUIET], !quiet) == 0;
         c->stretch = STRETCH;
     }
     if (c->stretch == 0 || !c->quiet) {
@@ -229,7 +229,7 @@ __attribute__((noinline)) static uint8_t code_plain(struct kerf_run *run, uint8_
 /* The next byte or reference of a segment: its length, 0 where a reference was given up. */
 static unsigned code_copy(struct kerf_run *run, uint8_t *out, struct kerf_ref *ref)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     const struct kerf_region *region = NULL;
 
     ref->kind = KERF_REF_NONE;
@@ -263,12 +263,21 @@ static unsigned code_copy(struct kerf_run *run, uint8_t *out, struct kerf_ref *r
 
 kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const struct kerf_header *header)
 {
-    struct kerf_run run;
+#if KERF_CALL_IN_STATE
+    struct kerf_run *run = c;
+#else
+    struct kerf_run beside = {.c = c};
+    struct kerf_run *run = &beside;
+#endif
 
     memset(c, 0, sizeof *c);
     c->new_end = header->new_size;
     c->copying = 1;
+#if KERF_CALL_IN_STATE
+    c->k.rc.s.range = 1;
+#else
     c->coder.range = 1;
+#endif
     if ((header->flags & KERF_FLAG_IN_PLACE) != 0) {
 #if KERF_IN_PLACE
         kerf_pos size = (kerf_pos)1 << header->sector_log2;
@@ -286,15 +295,15 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
     if (KERF_PAIRS_IN_BUILD) {
         memset(c->pairs, 0xff, sizeof c->pairs); /* no old position */
     }
-    run.c = c;
-    run.h = header;
-    kerf_run_reset(&run, kerf_run_open(&run));
+    run->h = header;
+    kerf_run_reset(run, kerf_run_open(run));
 
-    kerf_err err = kerf_header_tables(chunk0, header, run.regions, run.ranges);
+    struct kerf_region *regions = (struct kerf_region *)(uintptr_t)kerf_run_regions(run);
+    kerf_err err = kerf_header_tables(chunk0, header, regions, kerf_run_ranges(run));
 
-    kerf_run_keep_regions(&run);
+    kerf_run_keep_regions(run);
     for (unsigned i = 0; err == KERF_OK && i < header->region_count; i++) {
-        const struct kerf_region *r = &run.regions[i];
+        const struct kerf_region *r = &regions[i];
 
         if ((kerf_isa_needs(r->isa, r->kinds) & ~KERF_ISAS_KNOWN) != 0) {
             err = KERF_ERR_UNSUPPORTED;
@@ -311,7 +320,7 @@ static bool complete(const struct kerf_codec *c)
 /* One decoding step, which writes KERF_STEP_OUT bytes at most: true if a sector ends with them. */
 static bool decode_step(struct kerf_run *run)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
 
     if (c->left > 0) { /* the first, as it is so most of the time */
         struct kerf_ref ref;
@@ -356,38 +365,49 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
                          const uint8_t *in, size_t in_len, bool last, size_t *in_pos, uint8_t *out, size_t out_cap,
                          size_t *out_len)
 {
-    struct kerf_run run = {.k.rc = {.s = c->coder, .in = in, .in_pos = *in_pos, .in_len = in_len},
-                           .c = c,
-                           .h = header,
-                           .io = io,
-                           .out = out,
-                           .out_pos = c->new_pos - (kerf_pos)*out_len};
     size_t least = last ? 0 : KERF_STEP_MAX;
+#if KERF_CALL_IN_STATE
+    struct kerf_run *run = c;
 
-    (void)kerf_run_open(&run);
-    kerf_run_load_regions(&run);
-#if KERF_ENCODER
-    kerf_ref_order_load(&run);
+    run->err = KERF_OK;
+#else
+    struct kerf_run beside = {.k.rc.s = c->coder, .c = c};
+    struct kerf_run *run = &beside;
 #endif
-    while (run.err == KERF_OK && !complete(c) && out_cap - (size_t)(c->new_pos - run.out_pos) >= KERF_STEP_OUT &&
-           in_len - run.k.rc.in_pos >= least) {
-        if (decode_step(&run) && !complete(c)) {
-            kerf_run_fail(&run, KERF_SECTOR);
+
+    run->k.rc.in = in;
+    run->k.rc.in_pos = *in_pos;
+    run->k.rc.in_len = in_len;
+    run->h = header;
+    run->io = io;
+    run->out = out;
+    run->out_pos = c->new_pos - (kerf_pos)*out_len;
+    (void)kerf_run_open(run);
+    kerf_run_load_regions(run);
+#if KERF_ENCODER
+    kerf_ref_order_load(run);
+#endif
+    while (run->err == KERF_OK && !complete(c) && out_cap - (size_t)(c->new_pos - run->out_pos) >= KERF_STEP_OUT &&
+           in_len - run->k.rc.in_pos >= least) {
+        if (decode_step(run) && !complete(c)) {
+            kerf_run_fail(run, KERF_SECTOR);
         }
     }
-    if (run.k.rc.s.starved > KERF_RC_MAX_STARVED) {
-        run.err = KERF_ERR_CORRUPT;
+    if (run->k.rc.s.starved > KERF_RC_MAX_STARVED) {
+        run->err = KERF_ERR_CORRUPT;
     }
 #if KERF_ENCODER
-    kerf_ref_order_keep(&run);
+    kerf_ref_order_keep(run);
 #endif
-    c->coder = run.k.rc.s;
-    *in_pos = run.k.rc.in_pos;
-    *out_len = (size_t)(c->new_pos - run.out_pos);
-    if (run.err == KERF_OK && complete(c)) {
-        return last && run.k.rc.in_pos == in_len ? KERF_END : KERF_ERR_TRAILING;
+#if !KERF_CALL_IN_STATE
+    c->coder = run->k.rc.s;
+#endif
+    *in_pos = run->k.rc.in_pos;
+    *out_len = (size_t)(c->new_pos - run->out_pos);
+    if (run->err == KERF_OK && complete(c)) {
+        return last && run->k.rc.in_pos == in_len ? KERF_END : KERF_ERR_TRAILING;
     }
-    return run.err;
+    return run->err;
 }
 
 #if KERF_ENCODER

@@ -12,9 +12,9 @@
  * the slot's end (in scratch): positions up to kerf_header_sectors() sectors are then asked for. read_new() gives sectors of the group in progress and those that are in the slot; a damaged payload
  * may ask for any other position inside new, and what it gets does not matter.
  *
- * The state is one flat block: struct kerf_codec and, right behind it, its tables. It holds no pointers and may be copied
- * between calls; memory comes from the caller. Nothing is read or written outside of old, new and the block, whatever the
- * input; the work is bounded by new_size. Reentrant.
+ * The state is one flat block: struct kerf_codec and, right behind it, its tables. It may be copied between calls: what it holds
+ * of pointers is set anew by each. Memory comes from the caller. Nothing is read or written outside of old, new and the block,
+ * whatever the input; the work is bounded by new_size. Reentrant.
  */
 #ifndef KERF_COMMON_CODEC_H
 #define KERF_COMMON_CODEC_H
@@ -29,13 +29,17 @@
 extern "C" {
 #endif
 
-#define KERF_STEP_MAX 64      /* bytes of input that one decoding step takes at most */
-#define KERF_STEP_OUT 16      /* bytes of output that one decoding step writes at most */
+#define KERF_STEP_MAX 64 /* bytes of input that one decoding step takes at most */
+#define KERF_STEP_OUT 16 /* bytes of output that one decoding step writes at most */
+#if KERF_POS_BITS == 32 && !KERF_ENCODER && UINTPTR_MAX > UINT32_MAX
+#define KERF_CODEC_STATE 480u /* a device's code on a host of 64 bits, for tests */
+#else
 #define KERF_CODEC_STATE 368u /* bytes of workspace that the formula counts for struct kerf_codec */
-#define KERF_CODEC_WINDOW 64  /* bytes of old kept for looking at */
-#define KERF_MAP_UNIT 8       /* starts of map entries are multiples of this */
-#define KERF_RECENT 4         /* recent distances between old and new */
-#define KERF_PAIRS 8          /* second halves waited for */
+#endif
+#define KERF_CODEC_WINDOW 64 /* bytes of old kept for looking at */
+#define KERF_MAP_UNIT 8      /* starts of map entries are multiples of this */
+#define KERF_RECENT 4        /* recent distances between old and new */
+#define KERF_PAIRS 8         /* second halves waited for */
 
 /*
  * Where source bytes come from. `pos` and `len` are always inside the old image / what was written of new. In place read_new() is
@@ -86,6 +90,39 @@ enum kerf_step {
     KERF_STEP_REF_WRONG, /* a reference that was corrected, or left to plain bytes */
 };
 
+/* Where only devices decode, a call's fields are in the state, so that one pointer leads to all. */
+#define KERF_CALL_IN_STATE (KERF_POS_BITS == 32 && !KERF_ENCODER)
+
+/* Where the state's tables are. Pairs take 4 or 8 bytes each. */
+struct kerf_tables {
+#if KERF_CALL_IN_STATE
+    struct kerf_region *regions; /* the ranges follow */
+#endif
+    uint8_t *map;     /* pairs of start and shift */
+    uint8_t *learned; /* pairs of target and shift */
+    struct kerf_move_entry *moves;
+    int16_t *weights;
+    uint16_t *counters; /* single ones, then those of numbers */
+    uint16_t *flags;    /* of one size, of references and of equal bytes */
+    uint16_t *bytes;
+};
+
+/*
+ * What a call has besides: set at its beginning, of no meaning behind its end.
+ *   h, io, out, out_pos   from the call; out: bytes of new from out_pos on that this call produced
+ *   err                   the first one stays; a step that has failed reads and writes nothing that it may not
+ *   view                  kerf_run_view()
+ */
+#define KERF_CALL_FIELDS                                                                                               \
+    struct kerf_coder k;                                                                                               \
+    const struct kerf_header *h;                                                                                       \
+    kerf_err err;                                                                                                      \
+    const uint8_t *view;                                                                                               \
+    uint8_t *out;                                                                                                      \
+    kerf_pos out_pos;                                                                                                  \
+    struct kerf_tables t;                                                                                              \
+    const struct kerf_codec_io *io;
+
 /* On a device the nearest fields take the shortest instructions: bytes come first, tables last. */
 struct kerf_codec {
     uint8_t window_len; /* positions in window that a view may begin at; 0: it is empty */
@@ -114,13 +151,18 @@ struct kerf_codec {
     kerf_pos seg_start, old_end;        /* old positions where the last segment from old starts and ends */
     kerf_pos insn_end;                  /* old position where the sweep expects the next instruction */
     kerf_pos raw_end;                   /* no references begin at old positions before this */
-    kerf_pos window_pos;                /* position of window[0] in old */
-    kerf_shift recent[2][KERF_RECENT];  /* source - new_pos of recent segments from old and from new, newest first */
-    uint32_t new_tail;                  /* newest four bytes of new, the newest lowest */
-    uint32_t pair_high;                 /* the largest old_pos in pairs */
-    uint32_t sectors_left;              /* in place: sectors after the run in progress, else 0 */
-    uint32_t run_start, run_len;        /* in place: the run in progress, in sectors */
-    struct kerf_rc_state coder;         /* between calls */
+#if KERF_CALL_IN_STATE
+    KERF_CALL_FIELDS
+#endif
+    kerf_shift recent[2][KERF_RECENT]; /* source - new_pos of recent segments from old and from new, newest first */
+    uint32_t new_tail;                 /* newest four bytes of new, the newest lowest */
+    kerf_pos window_pos;               /* position of window[0] in old */
+    uint32_t pair_high;                /* the largest old_pos in pairs */
+    uint32_t sectors_left;             /* in place: sectors after the run in progress, else 0 */
+    uint32_t run_start, run_len;       /* in place: the run in progress, in sectors */
+#if !KERF_CALL_IN_STATE
+    struct kerf_rc_state coder; /* between calls */
+#endif
     struct kerf_pair pairs[KERF_PAIRS];
     uint8_t pair_form[KERF_PAIRS];
     uint8_t window[KERF_CODEC_WINDOW];

@@ -7,17 +7,17 @@
 #include "common/bytes.h"
 #include "common/codec.h"
 
-#define CHUNK_CODE_MAX 0x80u /* 65536 bytes */
+#define CHUNK_UNITS_MIN (KERF_CHUNK_MIN / KERF_CHUNK_UNIT)
 #define MODEL_CLASSES 3u
-#define TABLES_MAX 0x3fffu /* bits of table_code, flag_class and phases */
+#define TABLE_CODE_MAX 63u
+#define REGION_ISA_MAX 31u
 #define SECTOR_LOG2_MIN 4u
 #define SECTOR_LOG2_MAX 24u
 /* The first byte: the codec in bits 0 and 1, the flags above. */
 #define FORM_CODEC 3u
 #define FORM_FLAGS_AT 2
-/* A region's first number: the instruction set in bits 0 to 4, the kinds from bit 4 on; of these bit 0 is none (isa/isa.h). */
-#define REGION_ISA 31u
-#define REGION_KINDS_AT 4
+/* The second one: the number of regions in bits 0 to 3, that of ranges above. */
+#define COUNTS_RANGES_AT 4
 /* Positions stay below 2^63 on hosts, so that sums of two never overflow. */
 #define POSITION_MAX ((kerf_pos)(KERF_POS_MAX == UINT32_MAX ? UINT32_MAX : INT64_MAX))
 /*
@@ -26,151 +26,114 @@
  */
 #define STRICT (KERF_ENCODER || KERF_POS_BITS == 64)
 
+/* Bytes of a header before it is packed: a field of 4 bytes takes 8 in wide containers. */
+#define FIRST_LEN 16u
+#define SECOND_LEN(wide) ((wide) ? 28u : 16u)
+#define REGION_LEN(wide) ((wide) ? 52u : 28u)
+#define RANGE_LEN(wide) ((wide) ? 16u : 8u)
+
+/* Devices unpack a header to where it is used. */
+#define IN_PLACE_OF_FIELDS (!STRICT && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+
 _Static_assert(offsetof(struct kerf_header, old_digest) + KERF_DIGEST_LEN == offsetof(struct kerf_header, new_digest),
-               "take_digests()");
-_Static_assert(KERF_ISA_WORDS <= REGION_ISA + 1, "the header has four bits for an instruction set");
-
-/* Reads a header; the first thing wrong sticks, and everything read after it is 0. */
-struct cursor {
-    const uint8_t *data;
-    size_t at, len; /* len is 0 once something is wrong */
-#if KERF_POS_BITS == 64
-    kerf_pos address_max; /* 2^32 - 1, in wide containers 2^64 - 1; signed numbers are added modulo this + 1 */
-#endif
-};
-
-#if KERF_POS_BITS == 64
-#define ADDRESS_MAX(cursor) ((cursor)->address_max)
-#else
-#define ADDRESS_MAX(cursor) UINT32_MAX
+               "kerf_header_read()");
+#if KERF_POS_BITS == 32
+_Static_assert(offsetof(struct kerf_header, kept) == FIRST_LEN + SECOND_LEN(false) - 2 &&
+                   offsetof(struct kerf_region, kinds) == REGION_LEN(false) - 2 &&
+                   sizeof(struct kerf_range) == RANGE_LEN(false),
+               "the file's order");
 #endif
 
-static kerf_pos within(struct cursor *c, kerf_pos v, kerf_pos max)
+/*
+ * Unpacks n bytes: before each eight comes a byte that says which of them are there, the first by its lowest bit; the others are
+ * 0. So is what is missing at the end. Returns where it is.
+ */
+static const uint8_t *unpack(const uint8_t *at, const uint8_t *end, uint8_t *to, size_t n)
 {
-    if (STRICT && v > max) {
-        c->len = 0;
-        return 0;
+    unsigned mask = 1;
+
+    while (n > 0) {
+        uint8_t b = 0;
+
+        if ((mask & 1) != 0 && at != end) {
+            b = *at++;
+        }
+        if (mask == 1) {
+            mask = 0x100u | b;
+            continue;
+        }
+        *to++ = b;
+        mask >>= 1;
+        n--;
     }
+    return at;
+}
+
+#if !IN_PLACE_OF_FIELDS
+#define PLAIN_MAX (KERF_MAX_REGIONS * REGION_LEN(true) + KERF_MAX_RANGES * RANGE_LEN(true))
+
+/* The reverse; returns how many bytes that are, at most n + (n + 7) / 8. */
+static size_t pack(const uint8_t *from, size_t n, uint8_t *to)
+{
+    size_t len = 0;
+    size_t mask = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (i % 8 == 0) {
+            mask = len++;
+            to[mask] = 0;
+        }
+        if (from[i] != 0) {
+            to[mask] |= (uint8_t)(1u << i % 8);
+            to[len++] = from[i];
+        }
+    }
+    return len;
+}
+
+/* Unpacks n bytes, at most PLAIN_MAX, if just they are packed at *at. */
+static bool take(const uint8_t **at, const uint8_t *end, uint8_t *to, size_t n)
+{
+    uint8_t again[PLAIN_MAX / 8 * 9 + 1];
+    const uint8_t *from = *at;
+
+    *at = unpack(from, end, to, n);
+    return pack(to, n, again) == (size_t)(*at - from) && memcmp(again, from, (size_t)(*at - from)) == 0;
+}
+
+static bool is_wide(const struct kerf_header *h)
+{
+    return KERF_POS_BITS == 64 && (h->flags & KERF_FLAG_WIDE) != 0;
+}
+
+/* A position: 4 bytes, in wide containers 8. Moves *at. */
+static kerf_pos load(const uint8_t **at, bool wide)
+{
+    kerf_pos v = wide ? (kerf_pos)kerf_load_le64(*at) : kerf_load_le32(*at);
+
+    *at += wide ? 8 : 4;
     return v;
 }
-
-/* A varint. By itself, not through varint.h, so that devices get by without 64-bit arithmetic. */
-static kerf_pos take(struct cursor *c)
-{
-    kerf_pos v = 0;
-    unsigned shift = 0;
-    uint8_t b;
-
-    do {
-        if (c->at >= c->len || shift >= KERF_POS_BITS) {
-            c->len = 0;
-            return 0;
-        }
-        b = c->data[c->at++];
-        if (STRICT && ((kerf_pos)(b & 0x7f) > KERF_POS_MAX >> shift || (b == 0 && shift > 0))) {
-            c->len = 0;
-        }
-        v |= (kerf_pos)(b & 0x7f) << shift;
-        shift += 7;
-    } while (b >= 0x80);
-    return v;
-}
-
-/* A varint of at most max. */
-static kerf_pos take_to(struct cursor *c, kerf_pos max)
-{
-    return within(c, take(c), max);
-}
-
-/* base + a signed number. */
-static kerf_pos take_near(struct cursor *c, kerf_pos base)
-{
-    kerf_pos z = take_to(c, ADDRESS_MAX(c));
-
-    return (base + (z >> 1 ^ (~(z & 1) + 1))) & ADDRESS_MAX(c);
-}
-
-/* The digest of old, if there is an old image, and that of new. */
-static void take_digests(struct cursor *c, struct kerf_header *h)
-{
-    size_t n = (h->old_size > 0 ? 2 : 1) * sizeof h->new_digest;
-
-    if (c->at + n > c->len) {
-        c->len = 0;
-        return;
-    }
-    /* The header has them side by side, too. */
-    memcpy((uint8_t *)h + offsetof(struct kerf_header, new_digest) + sizeof h->new_digest - n, c->data + c->at, n);
-    c->at += n;
-}
-
-/* Addresses travel with their bytes reversed: those that code is linked to end in zeros. */
-static kerf_pos reverse_address(kerf_pos addr, kerf_pos address_max)
-{
-    uint8_t b[8];
-
-    (void)address_max;
-#if KERF_POS_BITS == 64
-    if (address_max != UINT32_MAX) {
-        kerf_store_le64(b, addr);
-        return (kerf_pos)kerf_load_be32(b) << 32 | kerf_load_be32(b + 4);
-    }
 #endif
-    kerf_store_le32(b, (uint32_t)addr);
-    return kerf_load_be32(b);
-}
 
-static kerf_pos take_address(struct cursor *c)
+/* Regions: what new differs in from old is coded, and lengths as those of what follows. */
+static void settle_regions(const struct kerf_header *h, struct kerf_region *regions, kerf_pos max)
 {
-    return reverse_address(take_to(c, ADDRESS_MAX(c)), ADDRESS_MAX(c));
+    for (struct kerf_region *r = regions; r < regions + h->region_count; r++) {
+        for (unsigned i = 0; i < 3; i++) {
+            r->numbers[i + 3] ^= r->numbers[i];
+        }
+        r->old_len = (h->old_size - r->old_pos - r->old_len) & max;
+        r->new_len = (h->new_size - r->new_pos - r->new_len) & max;
+    }
 }
 
 #if STRICT
 static kerf_pos address_max(const struct kerf_header *h)
 {
-    return (h->flags & KERF_FLAG_WIDE) != 0 ? KERF_POS_MAX : UINT32_MAX;
-}
-#endif
-
-/*
- * Numbers that lie outside of an image, or that overlap, do no harm: whatever uses a region compares positions with it and checks
- * what comes out. Only hosts refuse them (sound()).
- */
-static void take_regions(struct cursor *c, const struct kerf_header *h, struct kerf_region *regions)
-{
-    kerf_pos old_end = 0;
-    kerf_pos new_end = 0;
-    kerf_pos max = ADDRESS_MAX(c);
-
-    for (struct kerf_region *r = regions; r < regions + h->region_count; r++) {
-        kerf_pos what = take_to(c, (kerf_pos)UINT16_MAX << REGION_KINDS_AT | REGION_ISA);
-        kerf_pos old_gap;
-        kerf_pos old_rest;
-
-        r->isa = what & REGION_ISA;
-        r->kinds = (uint16_t)(what >> REGION_KINDS_AT);
-        old_gap = take_to(c, max);
-        r->old_pos = (old_end + old_gap) & max;
-        old_rest = take_to(c, max);
-        r->old_len = (h->old_size - r->old_pos - old_rest) & max;
-        r->old_addr = take_address(c);
-        r->new_pos = take_near(c, new_end + old_gap);
-        r->new_len = (h->new_size - r->new_pos - take_near(c, old_rest)) & max;
-        r->new_addr = take_near(c, r->old_addr);
-        old_end = r->old_pos + r->old_len;
-        new_end = r->new_pos + r->new_len;
-    }
+    return is_wide(h) ? KERF_POS_MAX : UINT32_MAX;
 }
 
-static void take_ranges(struct cursor *c, const struct kerf_header *h, struct kerf_range *ranges)
-{
-    for (struct kerf_range *r = ranges; r < ranges + h->range_count; r++) {
-        r->start = take_address(c);
-        r->len = take_to(c, ADDRESS_MAX(c) >> 8) << 8;
-    }
-}
-
-#if STRICT
 /* True if [pos, pos + len) is not empty and lies in an image of `size` bytes from `from` on. */
 static bool inside(kerf_pos from, kerf_pos pos, kerf_pos len, kerf_pos size)
 {
@@ -206,18 +169,26 @@ static bool sound(const struct kerf_header *h, const struct kerf_region *regions
     return true;
 }
 
-/* True if two fields of a header contradict each other. */
+/* True if a field is more than it may be, or two of them contradict each other. */
 static bool contradicts(const struct kerf_header *h)
 {
+    bool native = h->codec == KERF_CODEC_NATIVE;
+    bool in_place = (h->flags & KERF_FLAG_IN_PLACE) != 0;
+    const struct kerf_model_params *m = &h->model;
     struct kerf_chunk chunk;
 
-    return ((h->old_size > UINT32_MAX || h->new_size > UINT32_MAX) &&
-            ((h->flags & KERF_FLAG_WIDE) == 0 || h->kept > 0)) ||
-           (h->codec != KERF_CODEC_NATIVE && (h->flags & KERF_FLAG_READS_NEW) != 0) ||
-           ((h->flags & KERF_FLAG_IN_PLACE) != 0 &&
-            (h->old_size == 0 || h->new_size >> h->sector_log2 >= UINT32_MAX)) ||
-           (h->kept > 0 && (h->codec != KERF_CODEC_NATIVE || h->moves_cap == 0 ||
-                            kerf_header_sectors(h) > UINT32_MAX >> h->sector_log2)) ||
+    return h->codec > KERF_CODEC_LZMA2 || h->old_size > POSITION_MAX || h->new_size > POSITION_MAX ||
+           h->payload_size > POSITION_MAX || h->chunk_size > KERF_CHUNK_MAX ||
+           (native ? m->table_code > TABLE_CODE_MAX || kerf_flag_class(h) >= MODEL_CLASSES ||
+                         m->map_cap > KERF_MAX_MAP || m->learned_cap > KERF_MAX_LEARNED ||
+                         h->region_count > KERF_MAX_REGIONS || h->range_count > KERF_MAX_RANGES
+                   : (h->flags & KERF_FLAG_READS_NEW) != 0 || m->table_code > 0 || m->classes > 0 || m->map_cap > 0 ||
+                         m->learned_cap > 0 || h->region_count > 0 || h->range_count > 0) ||
+           (in_place ? h->old_size == 0 || h->new_size >> h->sector_log2 >= UINT32_MAX
+                     : h->sector_log2 > 0 || h->scratch > 0 || h->group > 0 || h->kept > 0) ||
+           (h->kept == 0 ? h->moves_cap > 0 || h->beyond > 0
+                         : !native || h->moves_cap - 1u >= KERF_MAX_MOVES || h->old_size > UINT32_MAX ||
+                               h->new_size > UINT32_MAX || kerf_header_sectors(h) > UINT32_MAX >> h->sector_log2) ||
            kerf_chunk_first(h, &chunk) != KERF_OK;
 }
 #endif
@@ -225,70 +196,38 @@ static bool contradicts(const struct kerf_header *h)
 /* Of these a build that leaves them out knows nothing. */
 #define UNKNOWN_FLAGS ((KERF_POS_BITS == 32 ? KERF_FLAG_WIDE : 0) | (KERF_IN_PLACE ? 0 : KERF_FLAG_IN_PLACE))
 
-static void take_in_place(struct cursor *c, struct kerf_header *h)
+/* The numbers that the first four bytes hold. */
+static void settle_fields(struct kerf_header *h, unsigned form, unsigned counts, unsigned chunk)
 {
-    h->sector_log2 = (uint8_t)take_to(c, SECTOR_LOG2_MAX);
-    h->scratch = (uint16_t)take_to(c, UINT16_MAX);
-    h->group = (uint16_t)take_to(c, UINT16_MAX);
-    h->kept = (uint16_t)take_to(c, UINT16_MAX);
-    if (h->kept > 0) {
-        h->moves_cap = (uint16_t)take_to(c, KERF_MAX_MOVES);
-        h->beyond = (uint8_t)take_to(c, UINT8_MAX);
-    }
-    if (h->sector_log2 - SECTOR_LOG2_MIN > SECTOR_LOG2_MAX - SECTOR_LOG2_MIN || h->group - 1u >= h->scratch ||
-        (h->kept > 0 && h->group > 1)) {
-        c->len = 0;
-    }
+    h->codec = form & FORM_CODEC;
+    h->flags = (uint8_t)(form >> FORM_FLAGS_AT);
+    h->region_count = counts & ((1u << COUNTS_RANGES_AT) - 1);
+    h->range_count = (uint8_t)(counts >> COUNTS_RANGES_AT);
+    h->chunk_size = (chunk + CHUNK_UNITS_MIN) * KERF_CHUNK_UNIT;
 }
 
-static void take_model(struct cursor *c, struct kerf_header *h)
+static kerf_err check_fields(const struct kerf_header *h)
 {
-    unsigned v = (unsigned)take_to(c, TABLES_MAX);
-
-    h->model.table_code = v & 63;
-    h->model.classes = (uint8_t)(v >> 6);
-    h->model.map_cap = (uint16_t)take_to(c, KERF_MAX_MAP);
-    h->model.learned_cap = (uint16_t)take_to(c, KERF_MAX_LEARNED);
-    v = (unsigned)take_to(c, UINT8_MAX);
-    h->region_count = (uint8_t)within(c, v & 15, KERF_MAX_REGIONS);
-    h->range_count = (uint8_t)within(c, v >> 4 & 15, KERF_MAX_RANGES);
-}
-
-/* All fields but the tables. */
-static kerf_err take_fields(struct cursor *c, struct kerf_header *h)
-{
-    kerf_pos v = take(c);
-
-    h->codec = v & FORM_CODEC;
-    h->flags = (uint8_t)(v >> FORM_FLAGS_AT);
-    if (v > (KERF_FLAGS_ALL << FORM_FLAGS_AT | FORM_CODEC) || h->codec > KERF_CODEC_LZMA2) {
-        return KERF_ERR_FORMAT;
-    }
     if ((h->flags & UNKNOWN_FLAGS) != 0) {
         return KERF_ERR_UNSUPPORTED;
     }
-#if KERF_POS_BITS == 64
-    c->address_max = address_max(h);
-#endif
-    h->old_size = take_to(c, POSITION_MAX);
-    h->new_size = within(c, take_near(c, h->old_size), POSITION_MAX);
-    h->payload_size = take_to(c, POSITION_MAX < ADDRESS_MAX(c) ? POSITION_MAX : ADDRESS_MAX(c));
-    take_digests(c, h);
-    v = (uint8_t)take_to(c, CHUNK_CODE_MAX);
-    h->chunk_size = (uint32_t)(16 + (v & 15)) << ((v >> 4) + 4);
-    if (KERF_IN_PLACE && (h->flags & KERF_FLAG_IN_PLACE) != 0) {
-        take_in_place(c, h);
+    if (KERF_IN_PLACE && (h->flags & KERF_FLAG_IN_PLACE) != 0 &&
+        (h->sector_log2 - SECTOR_LOG2_MIN > SECTOR_LOG2_MAX - SECTOR_LOG2_MIN || h->group - 1u >= h->scratch ||
+         (h->kept > 0 && h->group > 1))) {
+        return KERF_ERR_FORMAT;
     }
-    if (h->codec == KERF_CODEC_NATIVE) {
-        take_model(c, h);
-    }
-    return c->len == 0 || kerf_flag_class(h) >= MODEL_CLASSES || h->chunk0_len > h->chunk_size ||
-                   (h->codec == KERF_CODEC_STORED && h->payload_size != h->new_size)
+    return h->chunk0_len > h->chunk_size || (h->codec - 1u >= KERF_CODEC_LZMA2 && h->payload_size != h->new_size)
                ? KERF_ERR_FORMAT
                : KERF_OK;
 }
 
-kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint32_t *chunk0_len, uint16_t *header_len)
+/* Bytes of the digests, which are the last of a header: that of old, if there is an old image, and that of new. */
+static size_t digests_len(const struct kerf_header *h)
+{
+    return (h->old_size > 0 ? 2 : 1) * sizeof h->new_digest;
+}
+
+kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint16_t *chunk0_len, uint16_t *header_len)
 {
     const uint32_t magic = 0x46524b | (uint32_t)KERF_FORMAT_VERSION << 24; /* "KRF" */
     uint32_t differs = kerf_load_le32(prologue) ^ magic;
@@ -297,31 +236,113 @@ kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint32_t
         return differs << 8 == 0 ? KERF_ERR_VERSION : KERF_ERR_FORMAT;
     }
     *header_len = (uint16_t)(KERF_PROLOGUE_LEN + prologue[4]);
-    *chunk0_len = kerf_load_le16(prologue + 5);
+    *chunk0_len = (uint16_t)kerf_load_le16(prologue + 5);
     return prologue[4] - 1u < KERF_HEADER_MAX_LEN && *header_len <= *chunk0_len ? KERF_OK : KERF_ERR_FORMAT;
 }
 
 kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *header, struct kerf_region *regions,
                             struct kerf_range *ranges)
 {
-    struct cursor c = {.data = chunk0, .at = header->tables_pos, .len = header->header_len};
+    const uint8_t *at = chunk0 + header->tables_pos;
+    const uint8_t *end = chunk0 + header->header_len;
 
-#if KERF_POS_BITS == 64
-    c.address_max = address_max(header);
-#endif
-    take_regions(&c, header, regions);
-    take_ranges(&c, header, ranges);
+#if IN_PLACE_OF_FIELDS
+    (void)ranges;
+    (void)unpack(at, end, (uint8_t *)regions,
+                 header->region_count * sizeof *regions + header->range_count * sizeof *ranges);
+    settle_regions(header, regions, KERF_POS_MAX);
+#else
+    bool wide = is_wide(header);
+    uint8_t plain[PLAIN_MAX];
+    const uint8_t *p = plain;
+
+    if (!take(&at, end, plain, header->region_count * REGION_LEN(wide) + header->range_count * RANGE_LEN(wide)) ||
+        (size_t)(end - at) != digests_len(header)) {
+        return KERF_ERR_FORMAT;
+    }
+    for (struct kerf_region *r = regions; r < regions + header->region_count; r++) {
+        for (unsigned i = 0; i < 6; i++) {
+            r->numbers[i] = load(&p, wide);
+        }
+        r->isa = p[0];
+        r->kinds = (uint16_t)kerf_load_le16(p + 2);
+        if (p[0] > REGION_ISA_MAX || p[1] != 0) {
+            return KERF_ERR_FORMAT;
+        }
+        p += 4;
+    }
+    for (unsigned i = 0; i < header->range_count; i++) {
+        ranges[i].start = load(&p, wide);
+        ranges[i].len = load(&p, wide);
+    }
+    settle_regions(header, regions, wide ? KERF_POS_MAX : UINT32_MAX);
 #if STRICT
-    if (c.at != c.len || !sound(header, regions, ranges)) {
+    if (!sound(header, regions, ranges)) {
         return KERF_ERR_FORMAT;
     }
 #endif
-    return c.len > 0 ? KERF_OK : KERF_ERR_FORMAT;
+#endif
+    return KERF_OK;
+}
+
+kerf_err kerf_header_read(const uint8_t *chunk0, struct kerf_header *header)
+{
+    const uint8_t *at = chunk0 + KERF_PROLOGUE_LEN;
+    const uint8_t *end = chunk0 + header->header_len;
+    kerf_err err;
+
+#if IN_PLACE_OF_FIELDS
+    const uint8_t *first = (uint8_t *)header;
+
+    at = unpack(at, end, (uint8_t *)header, FIRST_LEN + SECOND_LEN(false));
+    settle_fields(header, first[0], first[1], kerf_load_le16(first + 2));
+#else
+    uint8_t plain[FIRST_LEN + SECOND_LEN(true)];
+    const uint8_t *p = plain + 16;
+
+    if (!take(&at, end, plain, FIRST_LEN) || plain[0] > (KERF_FLAGS_ALL << FORM_FLAGS_AT | FORM_CODEC)) {
+        return KERF_ERR_FORMAT;
+    }
+    settle_fields(header, plain[0], plain[1], kerf_load_le16(plain + 2));
+    if (!take(&at, end, plain + FIRST_LEN, SECOND_LEN(is_wide(header)))) {
+        return KERF_ERR_FORMAT;
+    }
+    header->model = (struct kerf_model_params){plain[4], plain[5], (uint16_t)kerf_load_le16(plain + 6),
+                                               (uint16_t)kerf_load_le16(plain + 8)};
+    header->sector_log2 = plain[10];
+    header->beyond = plain[11];
+    header->scratch = (uint16_t)kerf_load_le16(plain + 12);
+    header->group = (uint16_t)kerf_load_le16(plain + 14);
+    header->old_size = load(&p, is_wide(header));
+    header->new_size = load(&p, is_wide(header));
+    header->payload_size = load(&p, is_wide(header));
+    header->moves_cap = (uint16_t)kerf_load_le16(p);
+    header->kept = (uint16_t)kerf_load_le16(p + 2);
+#endif
+    header->new_size ^= header->old_size;
+    header->tables_pos = (uint16_t)(at - chunk0);
+
+    size_t n = digests_len(header);
+
+    if ((size_t)(end - at) < n) {
+        return KERF_ERR_FORMAT;
+    }
+    /* The header has them side by side, too. */
+    memcpy((uint8_t *)(&header->new_digest + 1) - n, end - n, n);
+    err = check_fields(header);
+#if STRICT
+    struct kerf_region regions[KERF_MAX_REGIONS];
+    struct kerf_range ranges[KERF_MAX_RANGES];
+
+    if (err == KERF_OK) {
+        err = contradicts(header) ? KERF_ERR_FORMAT : kerf_header_tables(chunk0, header, regions, ranges);
+    }
+#endif
+    return err; /* devices read the tables once they know where to */
 }
 
 kerf_err kerf_header_parse(const uint8_t *chunk0, size_t len, struct kerf_header *header)
 {
-    struct cursor c = {.data = chunk0, .at = KERF_PROLOGUE_LEN};
     kerf_err err;
 
     memset(header, 0, sizeof *header);
@@ -332,21 +353,7 @@ kerf_err kerf_header_parse(const uint8_t *chunk0, size_t len, struct kerf_header
     if (err != KERF_OK) {
         return err;
     }
-    c.len = header->header_len;
-    if (c.len > len) {
-        return KERF_ERR_FORMAT;
-    }
-    err = take_fields(&c, header);
-    header->tables_pos = (uint16_t)c.at;
-#if STRICT
-    struct kerf_region regions[KERF_MAX_REGIONS];
-    struct kerf_range ranges[KERF_MAX_RANGES];
-
-    if (err == KERF_OK) {
-        err = contradicts(header) ? KERF_ERR_FORMAT : kerf_header_tables(chunk0, header, regions, ranges);
-    }
-#endif
-    return err; /* devices read the tables once they know where to */
+    return header->header_len > len ? KERF_ERR_FORMAT : kerf_header_read(chunk0, header);
 }
 
 uint32_t kerf_header_slot(const struct kerf_header *h)
@@ -390,120 +397,98 @@ void kerf_chunk_next(const struct kerf_header *header, kerf_pos payload_left, st
 }
 
 #if KERF_ENCODER
-#include "common/varint.h"
-
-/* Appends to a header; the first thing that does not fit sticks. */
-struct writer {
-    uint8_t *buf;
-    size_t cap, len;      /* bytes */
-    kerf_pos address_max; /* as in struct cursor */
-    kerf_err err;
-};
-
-static void put(struct writer *w, uint64_t v)
+/* Appends to bytes that are to be packed. */
+static void put(uint8_t **to, uint64_t v, unsigned len)
 {
-    if (w->err == KERF_OK) {
-        w->err = kerf_varint_put(w->buf, w->cap, &w->len, v);
+    for (; len > 0; len--, v >>= 8) {
+        *(*to)++ = (uint8_t)v;
     }
 }
 
-static void put_bytes(struct writer *w, const uint8_t *bytes, size_t len)
+/* Packs it to *len of buf. */
+static kerf_err put_packed(uint8_t *buf, size_t cap, size_t *len, const uint8_t *plain, size_t n)
 {
-    if (w->err != KERF_OK || w->cap - w->len < len) {
-        w->err = KERF_ERR_SPACE;
-        return;
+    uint8_t packed[PLAIN_MAX / 8 * 9 + 1];
+    size_t packed_len = pack(plain, n, packed);
+
+    if (cap - *len < packed_len) {
+        return KERF_ERR_SPACE;
     }
-    memcpy(w->buf + w->len, bytes, len);
-    w->len += len;
+    memcpy(buf + *len, packed, packed_len);
+    *len += packed_len;
+    return KERF_OK;
 }
 
-/* v, seen from `base`. */
-static void put_near(struct writer *w, kerf_pos base, kerf_pos v)
+/* True if v fits its bytes. */
+static bool put_position(uint8_t **to, kerf_pos v, bool wide)
 {
-    uint64_t difference = (uint64_t)v - base;
-
-    put(w, kerf_zigzag(w->address_max == UINT32_MAX ? (int32_t)(uint32_t)difference : (int64_t)difference));
+    put(to, v, wide ? 8 : 4);
+    return wide || v <= UINT32_MAX;
 }
 
-static void put_tables(struct writer *w, const struct kerf_header *h, const struct kerf_region *regions,
-                       const struct kerf_range *ranges)
+static kerf_err put_tables(uint8_t *buf, size_t cap, size_t *len, const struct kerf_header *h,
+                           const struct kerf_region *regions, const struct kerf_range *ranges)
 {
-    kerf_pos old_end = 0;
-    kerf_pos new_end = 0;
+    bool wide = is_wide(h);
+    bool fits = true;
+    uint8_t plain[PLAIN_MAX];
+    uint8_t *p = plain;
 
-    for (unsigned i = 0; i < h->region_count; i++) {
-        const struct kerf_region *r = &regions[i];
+    for (const struct kerf_region *r = regions; r < regions + h->region_count; r++) {
         kerf_pos old_rest = h->old_size - r->old_pos - r->old_len;
+        kerf_pos new_rest = h->new_size - r->new_pos - r->new_len;
 
-        put(w, r->isa | (uint32_t)r->kinds << REGION_KINDS_AT);
-        put(w, r->old_pos - old_end);
-        put(w, old_rest);
-        put(w, reverse_address(r->old_addr, w->address_max));
-        put_near(w, r->old_pos - old_end + new_end, r->new_pos);
-        put_near(w, old_rest, h->new_size - r->new_pos - r->new_len);
-        put_near(w, r->old_addr, r->new_addr);
-        old_end = r->old_pos + r->old_len;
-        new_end = r->new_pos + r->new_len;
+        fits &= put_position(&p, r->old_pos, wide);
+        fits &= put_position(&p, old_rest, wide);
+        fits &= put_position(&p, r->old_addr, wide);
+        fits &= put_position(&p, r->new_pos ^ r->old_pos, wide);
+        fits &= put_position(&p, new_rest ^ old_rest, wide);
+        fits &= put_position(&p, r->new_addr ^ r->old_addr, wide);
+        put(&p, r->isa | (uint32_t)r->kinds << 16, 4);
     }
     for (unsigned i = 0; i < h->range_count; i++) {
-        put(w, reverse_address(ranges[i].start, w->address_max));
-        put(w, ranges[i].len >> 8);
+        fits &= put_position(&p, ranges[i].start, wide);
+        fits &= put_position(&p, ranges[i].len, wide);
     }
-}
-
-/* The number that says `size`; over CHUNK_CODE_MAX where none does. */
-static unsigned chunk_code(uint32_t size)
-{
-    for (unsigned code = 0; code <= CHUNK_CODE_MAX; code++) {
-        if ((16u + (code & 15u)) << ((code >> 4) + 4) == size) {
-            return code;
-        }
-    }
-    return CHUNK_CODE_MAX + 1;
+    return fits ? put_packed(buf, cap, len, plain, (size_t)(p - plain)) : KERF_ERR_ARGUMENT;
 }
 
 uint32_t kerf_chunk_size_floor(uint32_t bytes)
 {
-    uint32_t size = KERF_CHUNK_MIN;
-
-    for (unsigned code = 0; code <= CHUNK_CODE_MAX; code++) {
-        uint32_t candidate = (16u + (code & 15u)) << ((code >> 4) + 4);
-
-        if (candidate <= bytes) {
-            size = candidate;
-        }
-    }
-    return size;
+    return bytes < KERF_CHUNK_MIN   ? KERF_CHUNK_MIN
+           : bytes > KERF_CHUNK_MAX ? KERF_CHUNK_MAX
+                                    : bytes / KERF_CHUNK_UNIT * KERF_CHUNK_UNIT;
 }
 
-static void put_header(struct writer *w, struct kerf_header *h)
+static kerf_err put_fields(uint8_t *buf, size_t cap, size_t *len, const struct kerf_header *h)
 {
-    put(w, h->codec | (unsigned)h->flags << FORM_FLAGS_AT);
-    put(w, h->old_size);
-    put_near(w, h->old_size, h->new_size);
-    put(w, h->payload_size);
-    if (h->old_size > 0) {
-        put_bytes(w, h->old_digest.b, KERF_DIGEST_LEN);
-    }
-    put_bytes(w, h->new_digest.b, KERF_DIGEST_LEN);
-    put(w, chunk_code(h->chunk_size));
-    if ((h->flags & KERF_FLAG_IN_PLACE) != 0) {
-        put(w, h->sector_log2);
-        put(w, h->scratch);
-        put(w, h->group);
-        put(w, h->kept);
-        if (h->kept > 0) {
-            put(w, h->moves_cap);
-            put(w, h->beyond);
-        }
-    }
-    if (h->codec == KERF_CODEC_NATIVE) {
-        put(w, h->model.table_code | (unsigned)h->model.classes << 6);
-        put(w, h->model.map_cap);
-        put(w, h->model.learned_cap);
-        put(w, h->region_count | (unsigned)h->range_count << 4);
-    }
-    h->tables_pos = (uint16_t)w->len;
+    bool wide = is_wide(h);
+    bool in_place = (h->flags & KERF_FLAG_IN_PLACE) != 0;
+    bool kept = in_place && h->kept > 0;
+    bool fits = true;
+    uint8_t plain[FIRST_LEN + SECOND_LEN(true)];
+    uint8_t *p = plain;
+
+    put(&p, h->codec | (unsigned)h->flags << FORM_FLAGS_AT, 1);
+    put(&p, h->region_count | (unsigned)h->range_count << COUNTS_RANGES_AT, 1);
+    put(&p, h->chunk_size / KERF_CHUNK_UNIT - CHUNK_UNITS_MIN, 2);
+    put(&p, h->model.table_code, 1);
+    put(&p, h->model.classes, 1);
+    put(&p, h->model.map_cap, 2);
+    put(&p, h->model.learned_cap, 2);
+    put(&p, in_place ? h->sector_log2 : 0u, 1);
+    put(&p, kept ? h->beyond : 0u, 1);
+    put(&p, in_place ? h->scratch : 0u, 2);
+    put(&p, in_place ? h->group : 0u, 2);
+    fits &= put_position(&p, h->old_size, wide);
+    fits &= put_position(&p, h->new_size ^ h->old_size, wide);
+    fits &= put_position(&p, h->payload_size, wide);
+    put(&p, kept ? h->moves_cap : 0u, 2);
+    put(&p, kept ? h->kept : 0u, 2);
+
+    kerf_err err = fits ? put_packed(buf, cap, len, plain, FIRST_LEN) : KERF_ERR_ARGUMENT;
+
+    return err == KERF_OK ? put_packed(buf, cap, len, plain + FIRST_LEN, SECOND_LEN(wide)) : err;
 }
 
 /* True if reading `buf` gives just what was to be written: refuses whatever the fields can't hold. */
@@ -536,35 +521,43 @@ static bool reads_back(const uint8_t *buf, const struct kerf_header *h, const st
 kerf_err kerf_header_write(struct kerf_header *header, const struct kerf_region *regions,
                            const struct kerf_range *ranges, uint8_t *buf, size_t cap, size_t *len)
 {
+    static const uint8_t magic[] = {'K', 'R', 'F', KERF_FORMAT_VERSION};
     const size_t max = KERF_PROLOGUE_LEN + KERF_HEADER_MAX_LEN;
-    struct writer w = {buf, cap < max ? cap : max, 0, address_max(header), KERF_OK};
-    static const uint8_t magic[] = {'K', 'R', 'F', KERF_FORMAT_VERSION, 0, 0, 0};
+    size_t digests = digests_len(header);
 
-    if (chunk_code(header->chunk_size) > CHUNK_CODE_MAX || header->region_count > KERF_MAX_REGIONS ||
+    cap = cap < max ? cap : max;
+    *len = KERF_PROLOGUE_LEN;
+    if (header->chunk_size != kerf_chunk_size_floor(header->chunk_size) || header->region_count > KERF_MAX_REGIONS ||
         header->range_count > KERF_MAX_RANGES) {
         return KERF_ERR_ARGUMENT;
     }
-    put_bytes(&w, magic, sizeof magic);
-    put_header(&w, header);
-    if (header->codec == KERF_CODEC_NATIVE) {
-        put_tables(&w, header, regions, ranges);
+    if (cap < KERF_PROLOGUE_LEN) {
+        return KERF_ERR_SPACE;
     }
-    if (w.err != KERF_OK) {
-        return w.err;
+    kerf_err err = put_fields(buf, cap, len, header);
+
+    header->tables_pos = (uint16_t)*len;
+    if (err == KERF_OK) {
+        err = put_tables(buf, cap, len, header, regions, ranges);
     }
-    header->header_len = (uint16_t)w.len;
+    if (err == KERF_OK && cap - *len < digests) {
+        err = KERF_ERR_SPACE;
+    }
+    if (err != KERF_OK) {
+        return err;
+    }
+    memcpy(buf + *len, (uint8_t *)(&header->new_digest + 1) - digests, digests);
+    *len += digests;
+    header->header_len = (uint16_t)*len;
     if (header->chunk0_len == 0) {
         uint32_t largest = header->chunk_size < UINT16_MAX ? header->chunk_size : UINT16_MAX;
-        bool fits = w.len <= largest && header->payload_size <= largest - w.len;
+        bool fits = *len <= largest && header->payload_size <= largest - *len;
 
-        header->chunk0_len = fits ? (uint32_t)(w.len + header->payload_size) : largest;
+        header->chunk0_len = (uint16_t)(fits ? *len + header->payload_size : largest);
     }
-    if (header->chunk0_len > UINT16_MAX) {
-        return KERF_ERR_ARGUMENT;
-    }
-    buf[4] = (uint8_t)(w.len - KERF_PROLOGUE_LEN);
+    memcpy(buf, magic, sizeof magic);
+    buf[4] = (uint8_t)(*len - KERF_PROLOGUE_LEN);
     kerf_store_le16(buf + 5, header->chunk0_len);
-    *len = w.len;
     return reads_back(buf, header, regions, ranges) ? KERF_OK : KERF_ERR_ARGUMENT;
 }
 

@@ -24,6 +24,7 @@ extern "C" {
 #define KERF_HEADER_MAX_LEN 249 /* bytes after the prologue: prologue and header are at most 256 bytes */
 #define KERF_CHUNK_MIN 256
 #define KERF_CHUNK_MAX 65536 /* chunk 0 is at most 65535 */
+#define KERF_CHUNK_UNIT 16   /* sizes of chunks are multiples of this */
 #define KERF_MAX_REGIONS 8
 #define KERF_MAX_RANGES 4
 #define KERF_MAX_MAP 4096        /* address map entries */
@@ -46,12 +47,17 @@ enum kerf_payload_codec {
 
 /* A stretch of both images that is loaded at one address and holds one instruction set. */
 struct kerf_region {
-    kerf_pos old_pos, old_len; /* bytes; the stretch in the old image */
-    kerf_pos new_pos, new_len; /* bytes; the stretch in the new image */
-    kerf_pos old_addr;         /* load address of old_pos */
-    kerf_pos new_addr;         /* load address of new_pos */
-    uint8_t isa;               /* enum kerf_isa_id; 0: data alone */
-    uint16_t kinds;            /* 1 << reference kind: which kinds are looked for (isa/isa.h) */
+    union {
+        kerf_pos numbers[6];
+        struct {
+            kerf_pos old_pos, old_len; /* bytes; the stretch in the old image */
+            kerf_pos old_addr;         /* load address of old_pos */
+            kerf_pos new_pos, new_len; /* bytes; the stretch in the new image */
+            kerf_pos new_addr;         /* load address of new_pos */
+        };
+    };
+    uint8_t isa;    /* enum kerf_isa_id; 0: data alone */
+    uint16_t kinds; /* 1 << reference kind: which kinds are looked for (isa/isa.h) */
 };
 
 /* Addresses outside the images (RAM, mostly) at which an aligned word is taken for a pointer: [start, start + len). */
@@ -68,25 +74,26 @@ struct kerf_model_params {
     uint16_t learned_cap; /* learned targets kept, 0 .. KERF_MAX_LEARNED */
 };
 
+/* Up to `kept`, and in struct kerf_region and struct kerf_range, the order is the file's: little-endian devices unpack it as it is. */
 struct kerf_header {
+    uint8_t flags; /* KERF_FLAG_ */
+    uint8_t codec; /* enum kerf_payload_codec */
+    uint8_t region_count;
+    uint8_t range_count;
+    struct kerf_model_params model;
+    uint8_t sector_log2;   /* in place: log2 of the erase sector, else 0 */
+    uint8_t beyond;        /* in place: sectors of the slot behind both images that may hold old */
+    uint16_t scratch;      /* in place: sectors of scratch */
+    uint16_t group;        /* in place: sectors of a checkpoint group */
     kerf_pos old_size;     /* bytes; 0: a full image */
     kerf_pos new_size;     /* bytes */
     kerf_pos payload_size; /* bytes of payload in all chunks, digests not counted */
-    uint32_t chunk0_len;   /* bytes of chunk 0, prologue, header, next digest and payload */
-    uint32_t chunk_size;   /* bytes of every chunk from the second up but the last, which may be shorter */
-    uint8_t flags;         /* KERF_FLAG_ */
-    uint8_t codec;         /* enum kerf_payload_codec */
-    uint8_t region_count;
-    uint8_t range_count;
-    uint8_t sector_log2; /* in place: log2 of the erase sector, else 0 */
-    uint8_t beyond;      /* in place: sectors of the slot behind both images that may hold old */
-    uint16_t scratch;    /* in place: sectors of scratch */
-    uint16_t group;      /* in place: sectors of a checkpoint group */
+    uint16_t moves_cap;    /* in place, if any are kept: stretches of old that move, at most */
     uint16_t kept; /* in place: how often a sector is made to hold what is still needed of old; then the group is 1 */
-    uint16_t moves_cap;  /* if so: stretches of old that move, at most */
-    uint16_t header_len; /* bytes, prologue included */
-    uint16_t tables_pos; /* where in chunk 0 regions and ranges start: for kerf_header_tables() */
-    struct kerf_model_params model;
+    uint32_t chunk_size;           /* bytes of every chunk from the second up but the last, which may be shorter */
+    uint16_t chunk0_len;           /* bytes of chunk 0, prologue, header, next digest and payload */
+    uint16_t header_len;           /* bytes, prologue included */
+    uint16_t tables_pos;           /* where in chunk 0 regions and ranges start: for kerf_header_tables() */
     struct kerf_digest old_digest; /* of the old image; zeros when old_size is 0 */
     struct kerf_digest new_digest; /* of the new image */
 };
@@ -146,7 +153,7 @@ static inline uint32_t kerf_header_sectors(const struct kerf_header *h)
  * kerf_header_parse(). *header_len (prologue included) is what must be there for a look at the header alone.
  * KERF_ERR_FORMAT: not a Kerf container. KERF_ERR_VERSION: one of another version.
  */
-KERF_MUST_USE kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint32_t *chunk0_len,
+KERF_MUST_USE kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint16_t *chunk0_len,
                                            uint16_t *header_len);
 
 /*
@@ -155,6 +162,9 @@ KERF_MUST_USE kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_
  * (positions over KERF_POS_BITS).
  */
 KERF_MUST_USE kerf_err kerf_header_parse(const uint8_t *chunk0, size_t len, struct kerf_header *header);
+
+/* The same where all of chunk 0 is there and *header holds what the prologue says, and is 0 otherwise. */
+KERF_MUST_USE kerf_err kerf_header_read(const uint8_t *chunk0, struct kerf_header *header);
 
 /*
  * Reads the regions and ranges of a header that kerf_header_parse() accepted. The arrays must have room for

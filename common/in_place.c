@@ -11,7 +11,7 @@
  */
 void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     unsigned log2 = run->h->sector_log2;
     kerf_pos sectors = ((run->h->new_size - 1) >> log2) + 1;
     kerf_pos most = sectors;
@@ -19,14 +19,14 @@ void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len)
     kerf_pos n = c->run_len < end ? c->run_len : end;
 
     c->tail_gone |= c->new_pos == run->h->new_size;
-    c->keeping = run->h->moves_cap > 0 && kerf_model_bit(&run->k, &run->counters[KERF_SYM_RUN + 2], len == 0) != 0;
+    c->keeping = run->h->moves_cap > 0 && kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_RUN + 2], len == 0) != 0;
     if (c->keeping) {
         n = 1;
         end = kerf_run_number(run, KERF_NUM_DISTANCE, start) + 1;
         most = kerf_header_sectors(run->h);
-    } else if (kerf_model_bit(&run->k, &run->counters[KERF_SYM_RUN], start + len != end || len != n)) {
+    } else if (kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_RUN], start + len != end || len != n)) {
         n = kerf_run_number(run, KERF_NUM_DISTANCE, len - 1u) + 1;
-        if (kerf_model_bit(&run->k, &run->counters[KERF_SYM_RUN + 1], start + len != end)) {
+        if (kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_RUN + 1], start + len != end)) {
             end = kerf_run_number(run, KERF_NUM_DISTANCE, start + len);
         }
     }
@@ -48,7 +48,7 @@ void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len)
 
 void kerf_run_move(struct kerf_run *run, kerf_pos old_pos, kerf_pos len)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     kerf_shift jump = kerf_run_shift(run, old_pos - c->old_end);
     kerf_pos from = kerf_run_addr(run, c->old_end +
                                            kerf_run_unfold(kerf_run_number(run, KERF_NUM_JUMP, kerf_run_fold(jump))));
@@ -66,7 +66,7 @@ void kerf_run_move(struct kerf_run *run, kerf_pos old_pos, kerf_pos len)
 
 unsigned kerf_run_keep(struct kerf_run *run, uint8_t *out)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     unsigned n = c->left < KERF_STEP_OUT ? (unsigned)c->left : KERF_STEP_OUT;
 
     if (!c->copying) {
@@ -78,7 +78,7 @@ unsigned kerf_run_keep(struct kerf_run *run, uint8_t *out)
     c->new_pos += n;
     c->left -= n;
     if (c->copying && c->left == 0) {
-        struct kerf_move_entry *m = &run->moves[c->moves_len];
+        struct kerf_move_entry *m = &run->t.moves[c->moves_len];
 
         m->old_pos = (uint32_t)c->seg_start;
         m->len = (uint32_t)(c->src_pos - c->seg_start);

@@ -29,15 +29,17 @@ struct prediction {
 static bool in_image(const struct kerf_run *run, kerf_addr addr)
 {
     if (KERF_ENCODER && run->h->region_count == 1) { /* sooner */
-        return kerf_run_addr(run, addr - run->regions->old_addr) < run->regions->old_len;
+        return kerf_run_addr(run, addr - kerf_run_regions(run)->old_addr) < kerf_run_regions(run)->old_len;
     }
     return kerf_run_region(run, KERF_OLD_ADDR, addr) != NULL;
 }
 
 static bool in_ranges(const struct kerf_run *run, kerf_addr addr)
 {
-    for (unsigned i = 0; i < run->h->range_count; i++) {
-        if (kerf_run_addr(run, addr - run->ranges[i].start) < run->ranges[i].len) {
+    const struct kerf_range *r = kerf_run_ranges(run);
+
+    for (unsigned left = run->h->range_count; left > 0; left--, r++) {
+        if (kerf_run_addr(run, addr - r->start) < r->len) {
             return true;
         }
     }
@@ -95,7 +97,7 @@ static unsigned learned_rank(const struct kerf_run *run, unsigned count, kerf_ad
         kerf_addr start;
         kerf_shift shift;
 
-        kerf_run_pair_get(run, run->learned, run->order[mid], &start, &shift);
+        kerf_run_pair_get(run, run->t.learned, run->order[mid], &start, &shift);
         if (start < key || (start == key && run->order[mid] <= slot)) {
             low = mid + 1;
         } else {
@@ -117,13 +119,13 @@ static void learned_insert(const struct kerf_run *run, unsigned count, unsigned 
 /* A slot gets another key: it moves in run->order. `used`: it had one before. */
 static void learned_move(const struct kerf_run *run, unsigned slot, bool used, kerf_addr key)
 {
-    unsigned count = run->c->learned_len - !used;
+    unsigned count = KERF_STATE(run)->learned_len - !used;
 
     if (used) {
         kerf_addr before;
         kerf_shift shift;
 
-        kerf_run_pair_get(run, run->learned, slot, &before, &shift);
+        kerf_run_pair_get(run, run->t.learned, slot, &before, &shift);
         unsigned from = learned_rank(run, count--, before, slot) - 1;
 
         memmove(&run->order[from], &run->order[from + 1], (count - from) * sizeof run->order[0]);
@@ -133,7 +135,7 @@ static void learned_move(const struct kerf_run *run, unsigned slot, bool used, k
 
 void kerf_ref_order_load(struct kerf_run *run)
 {
-    const struct kerf_codec *c = run->c;
+    const struct kerf_codec *c = KERF_STATE(run);
     struct kerf_order_of_learned *o = run->io->order;
 
     if (o == NULL) {
@@ -144,7 +146,7 @@ void kerf_ref_order_load(struct kerf_run *run)
         kerf_addr key;
         kerf_shift shift;
 
-        kerf_run_pair_get(run, run->learned, slot, &key, &shift);
+        kerf_run_pair_get(run, run->t.learned, slot, &key, &shift);
         learned_insert(run, slot, slot, key);
     }
 }
@@ -154,8 +156,8 @@ void kerf_ref_order_keep(const struct kerf_run *run)
     struct kerf_order_of_learned *o = run->io->order;
 
     if (o != NULL) {
-        o->new_pos = run->c->new_pos;
-        o->len = run->c->learned_len;
+        o->new_pos = KERF_STATE(run)->new_pos;
+        o->len = KERF_STATE(run)->learned_len;
     }
 }
 #endif
@@ -165,20 +167,20 @@ static struct found nearest_learned(const struct kerf_run *run, kerf_addr key)
 {
 #if KERF_ENCODER
     if (run->order != NULL) {
-        unsigned rank = learned_rank(run, run->c->learned_len, key, UINT16_MAX);
+        unsigned rank = learned_rank(run, KERF_STATE(run)->learned_len, key, UINT16_MAX);
         struct found found = {key, 0, 0};
 
         if (rank > 0) {
             kerf_addr start;
 
             found.slot = run->order[rank - 1];
-            kerf_run_pair_get(run, run->learned, found.slot, &start, &found.shift);
+            kerf_run_pair_get(run, run->t.learned, found.slot, &start, &found.shift);
             found.distance = key - start;
         }
         return found;
     }
 #endif
-    return nearest(run, run->learned, run->c->learned_len, key, 0);
+    return nearest(run, run->t.learned, KERF_STATE(run)->learned_len, key, 0);
 }
 
 /* The shift that the map has for an old address. */
@@ -187,14 +189,14 @@ static kerf_shift map_shift(const struct kerf_run *run, kerf_addr addr)
 #if KERF_ENCODER
     /* The same by halves: maps of a generator are long. */
     unsigned low = 0;
-    unsigned high = run->c->map_len;
+    unsigned high = KERF_STATE(run)->map_len;
     kerf_addr start;
     kerf_shift shift = 0;
 
     while (low < high) {
         unsigned mid = (low + high) / 2;
 
-        kerf_run_pair_get(run, run->map, mid, &start, &shift);
+        kerf_run_pair_get(run, run->t.map, mid, &start, &shift);
         if (start <= addr) {
             low = mid + 1;
         } else {
@@ -203,15 +205,15 @@ static kerf_shift map_shift(const struct kerf_run *run, kerf_addr addr)
     }
     shift = 0;
     if (low > 0) {
-        kerf_run_pair_get(run, run->map, low - 1, &start, &shift);
+        kerf_run_pair_get(run, run->t.map, low - 1, &start, &shift);
     }
     return shift;
 #else
-    for (unsigned i = run->c->map_len; i-- > 0;) {
+    for (unsigned i = KERF_STATE(run)->map_len; i-- > 0;) {
         kerf_addr start;
         kerf_shift shift;
 
-        kerf_run_pair_get(run, run->map, i, &start, &shift);
+        kerf_run_pair_get(run, run->t.map, i, &start, &shift);
         if (start <= addr) {
             return shift;
         }
@@ -224,7 +226,7 @@ kerf_shift kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos)
 {
     kerf_addr addr = kerf_run_new_addr(run, new_pos);
 
-    addr -= (kerf_addr)nearest(run, run->map, run->c->map_len, addr, 1).shift;
+    addr -= (kerf_addr)nearest(run, run->t.map, KERF_STATE(run)->map_len, addr, 1).shift;
 
     const struct kerf_region *r = kerf_run_region(run, KERF_OLD_ADDR, addr);
 
@@ -237,7 +239,7 @@ kerf_shift kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos)
 static void predict(const struct kerf_run *run, const struct kerf_region *region, const struct kerf_ref *ref, bool ram,
                     kerf_addr pc, struct prediction *pr)
 {
-    const struct kerf_codec *c = run->c;
+    const struct kerf_codec *c = KERF_STATE(run);
     kerf_addr target = ref->target;
     kerf_shift shift = 0;
     kerf_pos at = region->old_pos + kerf_run_addr(run, target - region->old_addr);
@@ -267,7 +269,7 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
 /* A Thumb function and the pointer to it differ in bit 0, which keys have not. */
 static void learn(struct kerf_run *run, const struct prediction *pr, kerf_addr key, kerf_shift shift)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     unsigned slot = pr->slot;
 #if KERF_ENCODER
     unsigned len = c->learned_len;
@@ -289,7 +291,7 @@ static void learn(struct kerf_run *run, const struct prediction *pr, kerf_addr k
         learned_move(run, slot, slot < len, key & ~(kerf_addr)1);
     }
 #endif
-    kerf_run_pair_set(run, run->learned, slot, key & ~(kerf_addr)1, shift);
+    kerf_run_pair_set(run, run->t.learned, slot, key & ~(kerf_addr)1, shift);
 }
 
 #if KERF_PAIRS_IN_BUILD
@@ -298,7 +300,7 @@ static void learn(struct kerf_run *run, const struct prediction *pr, kerf_addr k
 
 static void pair_expect(struct kerf_run *run, const struct kerf_ref *ref, kerf_addr pc, kerf_addr target)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
 
     for (unsigned i = 0; i < ref->low_count; i++) {
         struct kerf_pair *p = &c->pairs[c->pair_next];
@@ -316,7 +318,7 @@ static void pair_expect(struct kerf_run *run, const struct kerf_ref *ref, kerf_a
 /* The second half expected at src_pos, if any. */
 static bool pair_find(const struct kerf_run *run, struct kerf_ref *ref)
 {
-    const struct kerf_codec *c = run->c;
+    const struct kerf_codec *c = KERF_STATE(run);
     uint32_t old_pos = (uint32_t)c->src_pos;
 
     if (old_pos > c->pair_high) {
@@ -365,7 +367,7 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
     if ((view->pc & 3) != 0) {
         return false;
     }
-    kerf_addr at = view->pc | (anywhere ? 0 : kerf_run_new_addr(run, run->c->new_pos));
+    kerf_addr at = view->pc | (anywhere ? 0 : kerf_run_new_addr(run, KERF_STATE(run)->new_pos));
 
     if ((at & 3) != 0 || !kerf_word_read(view, ref) || (KERF_ISA_HAS_WORDS && (at & (ref->len - 1u)) != 0) ||
         kerf_run_addr(run, ref->target) != ref->target) {
@@ -384,7 +386,7 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
  */
 static bool recall_nothing(const struct kerf_run *run, unsigned *step)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     bool boundary = c->src_pos >= c->insn_end;
     unsigned known = run->nothing == NULL || (!boundary && c->record != 0)
                          ? 0 /* inside a type record it depends on the record */
@@ -398,14 +400,14 @@ static bool recall_nothing(const struct kerf_run *run, unsigned *step)
 static void remember_nothing(const struct kerf_run *run, bool boundary, unsigned step)
 {
     if (run->nothing != NULL && step < 15) {
-        run->nothing[run->c->src_pos] |= (uint8_t)((1 + step) << (boundary ? 4 : 0));
+        run->nothing[KERF_STATE(run)->src_pos] |= (uint8_t)((1 + step) << (boundary ? 4 : 0));
     }
 }
 
 size_t kerf_encode_quiet(struct kerf_encoder *e)
 {
     struct kerf_run *run = &e->run;
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     unsigned most = !c->quiet ? 0 : c->left > c->stretch ? c->stretch : c->left > 0 ? (unsigned)c->left - 1 : 0;
     unsigned n = 0;
 
@@ -449,7 +451,7 @@ static const struct kerf_region *source_region(struct kerf_run *run)
 /* Neither an instruction nor a word begins here: the same as kerf_ref_find() finds, sooner. */
 static bool is_between(struct kerf_run *run, const struct kerf_region *r, struct kerf_ref *ref)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     kerf_addr at = r->old_addr + (c->src_pos - r->old_pos);
     bool starts = c->src_pos >= c->insn_end;
 
@@ -483,7 +485,7 @@ static void check_target(const struct kerf_run *run, struct kerf_ref *ref)
 
 const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
 
     clear(ref);
 #if KERF_ENCODER
@@ -562,7 +564,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 /* "Is the prediction wrong?" */
 static unsigned code_wrong(struct kerf_run *run, unsigned kind, enum source source, bool unchanged, bool wrong)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     unsigned h = c->ref_history;
     const unsigned contexts[KERF_REF_TABLES] = {
         kind | source << 4 | h << 7,
@@ -588,7 +590,7 @@ static kerf_pos find_fix(const struct kerf_run *run, const struct kerf_ref *ref,
                          const uint8_t *view, kerf_addr pc, const uint8_t *predicted, kerf_addr predicted_target,
                          bool *wrong)
 {
-    const uint8_t *p = run->new_image + run->c->new_pos;
+    const uint8_t *p = run->new_image + KERF_STATE(run)->new_pos;
     uint8_t again[8];
     kerf_addr target = 0;
     bool same = ref->kind != KERF_REF_LOW && kerf_isa_get(region->isa, ref, p, pc, &target);
@@ -619,7 +621,7 @@ bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struc
 {
     const uint8_t *view = run->view;
     struct prediction pr = {ref->target, SOURCE_NONE, 0};
-    kerf_addr pc = kerf_run_new_addr(run, run->c->new_pos);
+    kerf_addr pc = kerf_run_new_addr(run, KERF_STATE(run)->new_pos);
     unsigned form = (unsigned)region->isa << 8 | ref->form;
     bool ram = !in_image(run, ref->target);
     bool low = KERF_PAIRS_IN_BUILD && ref->kind == KERF_REF_LOW;

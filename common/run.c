@@ -14,7 +14,7 @@ void kerf_run_fail(struct kerf_run *run, kerf_err err)
 #if KERF_IN_PLACE
 void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)
 {
-    const struct kerf_codec *c = run->c;
+    const struct kerf_codec *c = KERF_STATE(run);
     kerf_pos end = c->tail_gone && run->h->new_size < run->h->old_size ? run->h->new_size : run->h->old_size;
 
     while (len > 0) {
@@ -24,7 +24,7 @@ void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t 
 
         /* The newest move counts. */
         for (unsigned i = c->moves_len; i-- > 0;) {
-            const struct kerf_move_entry *m = &run->moves[i];
+            const struct kerf_move_entry *m = &run->t.moves[i];
 
             if (pos - m->old_pos < m->len) {
                 at = m->pos + (pos - m->old_pos);
@@ -50,7 +50,7 @@ void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t 
 
 const uint8_t *kerf_run_view_anew(struct kerf_run *run)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     kerf_pos pos = c->src_pos;
 
     if (pos - c->window_pos >= c->window_len) {
@@ -74,7 +74,7 @@ uint8_t kerf_run_new_byte(struct kerf_run *run, kerf_pos pos)
     }
 #endif
     /* What this call produced is not yet where read_new() finds it. */
-    if (pos - run->out_pos < run->c->new_pos - run->out_pos) {
+    if (pos - run->out_pos < KERF_STATE(run)->new_pos - run->out_pos) {
         return run->out[pos - run->out_pos];
     }
     kerf_run_fail(run, run->io->read_new(run->io->ctx, pos, &byte, 1));
@@ -83,7 +83,7 @@ uint8_t kerf_run_new_byte(struct kerf_run *run, kerf_pos pos)
 
 uint8_t kerf_run_byte(struct kerf_run *run, bool from_new, kerf_pos pos)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     uint8_t byte = 0;
 
     pos = kerf_run_addr(run, pos);

@@ -56,30 +56,16 @@ struct kerf_move_entry {
 
 _Static_assert(sizeof(struct kerf_move_entry) == KERF_MOVE_BYTES, "as counted");
 
-/* One call's view of the state: tables resolved to pointers, the coder, and where output goes. */
+#if KERF_CALL_IN_STATE
+#define kerf_run kerf_codec
+#define KERF_STATE(run) (run)
+#else
+/* One call's view of the state. */
 struct kerf_run {
-    struct kerf_coder k;
+    KERF_CALL_FIELDS
     struct kerf_codec *c;
-    const struct kerf_header *h;
-    const struct kerf_codec_io *io;
-    kerf_err err; /* the first one stays; a step that has failed reads and writes nothing that it may not */
-#if KERF_POS_BITS == 64
     struct kerf_region regions[KERF_MAX_REGIONS];
     struct kerf_range ranges[KERF_MAX_RANGES];
-#else
-    struct kerf_region *regions;
-    struct kerf_range *ranges;
-#endif
-    const uint8_t *view; /* kerf_run_view() */
-    uint8_t *map;        /* pairs of start and shift, 4 or 8 bytes each */
-    uint8_t *learned;    /* pairs of target and shift */
-    struct kerf_move_entry *moves;
-    uint16_t *counters; /* single ones, then those of numbers */
-    uint16_t *flags;    /* tables of one size, of references and of equal bytes */
-    uint16_t *bytes;
-    int16_t *weights; /* in front of the counters */
-    uint8_t *out;     /* decoding: bytes of new from out_pos on that this call produced */
-    kerf_pos out_pos;
 #if KERF_ENCODER
     const uint8_t *new_image; /* encoding: the new image, else NULL */
     const uint8_t *old_image; /* all of old, KERF_ISA_VIEW_LEN zero bytes behind it; NULL: through io */
@@ -90,6 +76,27 @@ struct kerf_run {
     uint16_t *order; /* the slots of learned targets by key, room for all; refs.c fills it. NULL: no memory */
 #endif
 };
+#define KERF_STATE(run) ((run)->c)
+#endif
+
+static inline const struct kerf_region *kerf_run_regions(const struct kerf_run *run)
+{
+#if KERF_CALL_IN_STATE
+    return run->t.regions;
+#else
+    return run->regions;
+#endif
+}
+
+/* The header's ranges: where positions have 32 bits they are used in the workspace, behind the regions. */
+static inline struct kerf_range *kerf_run_ranges(const struct kerf_run *run)
+{
+#if KERF_CALL_IN_STATE
+    return (struct kerf_range *)(void *)(run->t.regions + run->h->region_count);
+#else
+    return (struct kerf_range *)(uintptr_t)run->ranges;
+#endif
+}
 
 /* For statistics alone. */
 static inline void kerf_run_note(struct kerf_run *run, enum kerf_step what)
@@ -105,13 +112,13 @@ static inline void kerf_run_note(struct kerf_run *run, enum kerf_step what)
 /* Where new's next byte stands; the lowest two bits count. */
 static inline unsigned kerf_run_place(const struct kerf_run *run)
 {
-    return (unsigned)run->c->new_pos + run->c->slip;
+    return (unsigned)KERF_STATE(run)->new_pos + KERF_STATE(run)->slip;
 }
 
 /* Goes on by bytes of new. */
 static inline void kerf_run_pass(struct kerf_run *run, const uint8_t *bytes, size_t len)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     unsigned rule = kerf_phase_rule(run->h);
 
     for (; len > 0; len--) {
@@ -145,7 +152,7 @@ static inline bool kerf_run_in_place(const struct kerf_run *run)
 /* In place: bytes from new_pos to the end of its sector; 0 where one begins. */
 static inline kerf_pos kerf_run_sector_rest(const struct kerf_run *run)
 {
-    return -run->c->new_pos & (((kerf_pos)1 << run->h->sector_log2) - 1);
+    return -KERF_STATE(run)->new_pos & (((kerf_pos)1 << run->h->sector_log2) - 1);
 }
 
 /* Reads old as it was, wherever it lies by now; what is gone reads as anything, behind new's end as 0. run.c */
@@ -171,10 +178,16 @@ static inline void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t
  */
 unsigned kerf_run_keep(struct kerf_run *run, uint8_t *out);
 
-/* Says where the tables of run->c are, by run->h. Returns their end. */
-uint16_t *kerf_run_open(struct kerf_run *run);
-#if KERF_POS_BITS == 64
-/* Writes run->regions and run->ranges to the workspace, and reads them; where positions have 32 bits they are there. */
+/* Says where the tables are of a state at `c`. Returns their end. */
+uint16_t *kerf_run_tables(struct kerf_tables *t, uintptr_t c, const struct kerf_header *h);
+
+static inline uint16_t *kerf_run_open(struct kerf_run *run)
+{
+    return kerf_run_tables(&run->t, (uintptr_t)KERF_STATE(run), run->h);
+}
+
+#if !KERF_CALL_IN_STATE
+/* Writes run->regions and run->ranges to the workspace, and reads them; on devices they are there. */
 void kerf_run_keep_regions(struct kerf_run *run);
 void kerf_run_load_regions(struct kerf_run *run);
 #else
@@ -188,7 +201,7 @@ static inline void kerf_run_load_regions(struct kerf_run *run)
     (void)run;
 }
 #endif
-/* Sets every counter and weight to its start value. `end`: where run->bytes end. */
+/* Sets every counter and weight to its start value. `end`: where run->t.bytes end. */
 void kerf_run_reset(struct kerf_run *run, const uint16_t *end);
 
 /* Codes the number v in the context `which`. Here and below: a decoder computes nothing of what there is to encode. */

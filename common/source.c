@@ -23,10 +23,10 @@ void kerf_run_span_decode(struct kerf_run *run, enum kerf_number which, unsigned
 #if !KERF_ENCODER
     kerf_pos len = 0;
 #endif
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     kerf_pos rest = c->new_end - c->new_pos;
 
-    if (!kerf_run_in_place(run) || !kerf_model_bit(&run->k, &run->counters[KERF_SYM_TO_END + to_end], len == rest)) {
+    if (!kerf_run_in_place(run) || !kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_TO_END + to_end], len == rest)) {
         len = kerf_run_number(run, which, len - min) + min;
         if (len > rest) {
             kerf_run_fail(run, KERF_ERR_CORRUPT);
@@ -40,7 +40,7 @@ void kerf_run_span_decode(struct kerf_run *run, enum kerf_number which, unsigned
 /* A new distance of a segment from new. */
 static kerf_shift code_distance(struct kerf_run *run, kerf_shift distance)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     kerf_pos v = (kerf_pos)0 - (kerf_pos)distance - 1;
 
 #if KERF_IN_PLACE
@@ -70,9 +70,9 @@ static kerf_shift code_distance(struct kerf_run *run, kerf_shift distance)
 /* How the source of a segment is told. Segments from new are not told by the map. */
 static unsigned code_jump(struct kerf_run *run, kerf_shift distance)
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
     unsigned between = c->from_new || c->between == 0 ? c->between : 1;
-    uint16_t *counters = run->counters + KERF_SYM_JUMP + JUMP_LAST * (2u * c->from_new + between);
+    uint16_t *counters = run->t.counters + KERF_SYM_JUMP + JUMP_LAST * (2u * c->from_new + between);
     unsigned jump = 0;
     unsigned wanted = 0;
 
@@ -103,7 +103,7 @@ void kerf_run_segment(struct kerf_run *run, const struct kerf_segment *segment)
 void kerf_run_segment_decode(struct kerf_run *run)
 #endif
 {
-    struct kerf_codec *c = run->c;
+    struct kerf_codec *c = KERF_STATE(run);
 #if KERF_ENCODER
     unsigned from_new = segment->from_new;
     kerf_pos len = segment->len;
@@ -115,7 +115,7 @@ void kerf_run_segment_decode(struct kerf_run *run)
 #endif
 
     if (run->h->flags & KERF_FLAG_READS_NEW) {
-        c->from_new = (uint8_t)kerf_model_bit(&run->k, &run->counters[KERF_SYM_SOURCE + c->from_new], from_new);
+        c->from_new = (uint8_t)kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_SOURCE + c->from_new], from_new);
     }
 
     unsigned jump = code_jump(run, distance);

@@ -11,7 +11,7 @@
 #define WIDE_RANGE_BYTES 16u
 
 _Static_assert(sizeof(struct kerf_codec) <= KERF_CODEC_STATE, "the formula counts too little for the state");
-#if KERF_POS_BITS == 32
+#if KERF_CALL_IN_STATE
 _Static_assert(sizeof(struct kerf_region) == REGION_BYTES, "used in place");
 _Static_assert(sizeof(struct kerf_range) == RANGE_BYTES, "used in place");
 #else
@@ -51,11 +51,11 @@ static unsigned flag_size(const struct kerf_header *h)
 
 #define WEIGHTS (KERF_WEIGHTS_COUNT * (KERF_MIX_MAX + 1))
 
-#if KERF_POS_BITS == 64
+#if !KERF_CALL_IN_STATE
 /* Containers that are not wide keep the tables in 32 bits, as a device does; here they are widened for the call. */
 void kerf_run_load_regions(struct kerf_run *run)
 {
-    const uint8_t *p = (uint8_t *)run->c + KERF_CODEC_STATE;
+    const uint8_t *p = (uint8_t *)KERF_STATE(run) + KERF_CODEC_STATE;
 
     if ((run->h->flags & KERF_FLAG_WIDE) != 0) {
         memcpy(run->regions, p, run->h->region_count * sizeof *run->regions);
@@ -67,7 +67,11 @@ void kerf_run_load_regions(struct kerf_run *run)
         uint32_t v[REGION_BYTES / 4];
 
         memcpy(v, p, sizeof v);
-        *r = (struct kerf_region){v[0], v[1], v[2], v[3], v[4], v[5], (uint8_t)v[6], (uint16_t)(v[6] >> 16)};
+        for (unsigned k = 0; k < 6; k++) {
+            r->numbers[k] = v[k];
+        }
+        r->isa = (uint8_t)v[6];
+        r->kinds = (uint16_t)(v[6] >> 16);
     }
     for (unsigned i = 0; i < run->h->range_count; i++, p += RANGE_BYTES) {
         uint32_t v[RANGE_BYTES / 4];
@@ -79,7 +83,7 @@ void kerf_run_load_regions(struct kerf_run *run)
 
 void kerf_run_keep_regions(struct kerf_run *run)
 {
-    uint8_t *p = (uint8_t *)run->c + KERF_CODEC_STATE;
+    uint8_t *p = (uint8_t *)KERF_STATE(run) + KERF_CODEC_STATE;
 
     if ((run->h->flags & KERF_FLAG_WIDE) != 0) {
         memcpy(p, run->regions, run->h->region_count * sizeof *run->regions);
@@ -88,14 +92,12 @@ void kerf_run_keep_regions(struct kerf_run *run)
     }
     for (unsigned i = 0; i < run->h->region_count; i++, p += REGION_BYTES) {
         const struct kerf_region *r = &run->regions[i];
-        uint32_t v[REGION_BYTES / 4] = {(uint32_t)r->old_pos,
-                                        (uint32_t)r->old_len,
-                                        (uint32_t)r->new_pos,
-                                        (uint32_t)r->new_len,
-                                        (uint32_t)r->old_addr,
-                                        (uint32_t)r->new_addr,
-                                        r->isa | (uint32_t)r->kinds << 16};
+        uint32_t v[REGION_BYTES / 4];
 
+        for (unsigned k = 0; k < 6; k++) {
+            v[k] = (uint32_t)r->numbers[k];
+        }
+        v[6] = r->isa | (uint32_t)r->kinds << 16;
         memcpy(p, v, sizeof v);
     }
     for (unsigned i = 0; i < run->h->range_count; i++, p += RANGE_BYTES) {
@@ -106,53 +108,47 @@ void kerf_run_keep_regions(struct kerf_run *run)
 }
 #endif
 
-uint16_t *kerf_run_open(struct kerf_run *run)
+uint16_t *kerf_run_tables(struct kerf_tables *t, uintptr_t c, const struct kerf_header *h)
 {
-    const struct kerf_header *h = run->h;
     size_t pair = is_wide(h) ? 16 : 8;
     size_t numbers = kerf_flag_class(h) == 0 ? 4 : KERF_NUM_COUNT;
-    uintptr_t p = (uintptr_t)run->c + KERF_CODEC_STATE;
+    uintptr_t p = c + KERF_CODEC_STATE;
 
-#if KERF_POS_BITS == 32
-    run->regions = (struct kerf_region *)p;
-    run->ranges = (struct kerf_range *)(run->regions + h->region_count);
-    p = (uintptr_t)(run->ranges + h->range_count);
-#else
+#if KERF_CALL_IN_STATE
+    t->regions = (struct kerf_region *)p;
+#endif
     p += is_wide(h) ? h->region_count * WIDE_REGION_BYTES + h->range_count * WIDE_RANGE_BYTES
                     : h->region_count * REGION_BYTES + h->range_count * RANGE_BYTES;
-#endif
-    run->map = (uint8_t *)p;
+    t->map = (uint8_t *)p;
     p += pair * h->model.map_cap;
-    run->learned = (uint8_t *)p;
+    t->learned = (uint8_t *)p;
     p += pair * h->model.learned_cap;
     if (KERF_IN_PLACE) {
-        run->moves = (struct kerf_move_entry *)p;
+        t->moves = (struct kerf_move_entry *)p;
         p += (size_t)KERF_MOVE_BYTES * h->moves_cap;
     }
     /* Everything so far is a multiple of four bytes, what follows has two each. */
-    run->weights = (int16_t *)p;
-    run->counters = (uint16_t *)p + WEIGHTS;
-    run->flags = run->counters + KERF_SYM_COUNT + numbers * number_size(h);
-    run->bytes = run->flags + (h->old_size == 0 ? 0 : KERF_FLAG_TABLES * flag_size(h));
-    return run->bytes + KERF_BYTE_TABLES * (size_t)kerf_table_size(h->model.table_code);
+    t->weights = (int16_t *)p;
+    t->counters = (uint16_t *)p + WEIGHTS;
+    t->flags = t->counters + KERF_SYM_COUNT + numbers * number_size(h);
+    t->bytes = t->flags + (h->old_size == 0 ? 0 : KERF_FLAG_TABLES * flag_size(h));
+    return t->bytes + KERF_BYTE_TABLES * (size_t)kerf_table_size(h->model.table_code);
 }
 
 size_t kerf_codec_workspace(const struct kerf_header *header)
 {
-    struct kerf_run run;
+    struct kerf_tables tables;
 
     if (header->codec != KERF_CODEC_NATIVE) {
         return 0;
     }
-    run.c = NULL;
-    run.h = header;
-    return ((uintptr_t)kerf_run_open(&run) + 7) & ~(uintptr_t)7;
+    return ((uintptr_t)kerf_run_tables(&tables, 0, header) + 7) & ~(uintptr_t)7;
 }
 
 void kerf_run_reset(struct kerf_run *run, const uint16_t *end)
 {
-    for (uint16_t *t = (uint16_t *)(void *)run->weights; t < end; t++) {
-        *t = t < run->counters ? KERF_WEIGHT_ONE * 7 / 20 : KERF_COUNTER_INIT;
+    for (uint16_t *t = (uint16_t *)(void *)run->t.weights; t < end; t++) {
+        *t = t < run->t.counters ? KERF_WEIGHT_ONE * 7 / 20 : KERF_COUNTER_INIT;
     }
 }
 
@@ -170,7 +166,7 @@ kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which)
     unsigned place = kerf_run_place(run);
     unsigned phase = (which & 2u) != 0 ? 0 : place & kerf_length_phases(run->h);
     unsigned n = phases == 1 ? which & 3u : which;
-    uint16_t *tree = run->counters + KERF_SYM_COUNT - 1 + n * number_size(run->h); /* from 1 on */
+    uint16_t *tree = run->t.counters + KERF_SYM_COUNT - 1 + n * number_size(run->h); /* from 1 on */
     uint16_t *low = tree + nodes + 3 * (place & (phases - 1));
 
 #if KERF_ENCODER
@@ -194,8 +190,8 @@ KERF_AS_WRITTEN unsigned kerf_run_flag_decode(struct kerf_run *run, const unsign
 #endif
     bool wrong = n == KERF_REF_TABLES;
     unsigned size = flag_size(run->h);
-    uint16_t *table = run->flags + (wrong ? 0 : KERF_REF_TABLES * size);
-    int16_t *weights = run->weights + (wrong ? KERF_WEIGHTS_REF : KERF_WEIGHTS_EQUAL) * (KERF_MIX_MAX + 1);
+    uint16_t *table = run->t.flags + (wrong ? 0 : KERF_REF_TABLES * size);
+    int16_t *weights = run->t.weights + (wrong ? KERF_WEIGHTS_REF : KERF_WEIGHTS_EQUAL) * (KERF_MIX_MAX + 1);
     uint16_t *counters[KERF_EQUAL_TABLES];
 
     for (unsigned i = 0; i < n; i++, table += size) {
@@ -207,7 +203,7 @@ KERF_AS_WRITTEN unsigned kerf_run_flag_decode(struct kerf_run *run, const unsign
 
 const struct kerf_region *kerf_run_region(const struct kerf_run *run, enum kerf_place place, kerf_pos at)
 {
-    const struct kerf_region *r = run->regions;
+    const struct kerf_region *r = kerf_run_regions(run);
 
     for (unsigned left = run->h->region_count; left > 0; left--, r++) {
         kerf_pos start = place == KERF_OLD_POS ? r->old_pos : place == KERF_NEW_POS ? r->new_pos : r->old_addr;

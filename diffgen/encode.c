@@ -650,7 +650,7 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     header->model.map_cap = (uint16_t)map->count;
     /* Any that fit: the codec does not look at them. */
     header->payload_size = KERF_CHUNK_MAX;
-    header->chunk0_len = header->chunk_size < KERF_CHUNK_MAX ? header->chunk_size : KERF_CHUNK_MAX - 1;
+    header->chunk0_len = (uint16_t)(header->chunk_size < KERF_CHUNK_MAX ? header->chunk_size : KERF_CHUNK_MAX - 1);
     kerf_err err = kerf_header_write(header, w->image.regions, w->image.ranges, head, sizeof head, &head_len);
     struct kerf_codec *c = err == KERF_OK ? malloc(kerf_codec_workspace(header)) : NULL;
     uint16_t *order = malloc((header->model.learned_cap + 1u) * sizeof *order);

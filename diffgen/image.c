@@ -576,7 +576,7 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
         if (records) {
             image->region_count = 1;
             image->regions[0] = (struct kerf_region){
-                0, old_len, 0, new_len, 0, 0, KERF_ISA_NONE, (uint16_t)1u << KERF_REF_RECORDS};
+                .old_len = old_len, .new_len = new_len, .kinds = (uint16_t)1u << KERF_REF_RECORDS};
             say(image, "type records of Linux (BTF)");
             return KERF_OK;
         }

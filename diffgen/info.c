@@ -115,7 +115,7 @@ static kerf_err check_end(struct info *n, uint64_t end)
 
 static kerf_err read_header(struct info *n)
 {
-    uint32_t chunk0_len;
+    uint16_t chunk0_len;
     uint16_t header_len;
     kerf_err err = n->delta_len < KERF_PROLOGUE_LEN ? check_end(n, KERF_PROLOGUE_LEN) : KERF_OK;
 

@@ -94,16 +94,6 @@ static kerf_err fill(const struct kerf_header *header, const struct layout *layo
     return KERF_OK;
 }
 
-static size_t varint_len(size_t v)
-{
-    size_t len = 1;
-
-    for (; v >= 0x80; v >>= 7) {
-        len++;
-    }
-    return len;
-}
-
 kerf_err kerf_pack(struct kerf_header *header, const struct kerf_image *image, const uint8_t *payload,
                    size_t payload_len, uint8_t **file, size_t *file_len)
 {
@@ -111,19 +101,10 @@ kerf_err kerf_pack(struct kerf_header *header, const struct kerf_image *image, c
     size_t head_len;
     struct layout layout = {0};
 
-    /* The header's length depends on how long its payload_size field is: measure it with one that is valid. */
-    header->payload_size = header->codec == KERF_CODEC_NATIVE ? 1u << 20 : payload_len;
+    header->payload_size = payload_len;
     header->chunk0_len = 0;
     kerf_err err = kerf_header_write(header, image->regions, image->ranges, head, sizeof head, &head_len);
 
-    if (err == KERF_OK) {
-        size_t most = header->chunk_size < 65535 ? header->chunk_size : 65535;
-
-        head_len = head_len - varint_len((size_t)header->payload_size) + varint_len(payload_len);
-        header->payload_size = payload_len;
-        header->chunk0_len = (uint32_t)(head_len + payload_len <= most ? head_len + payload_len : most);
-        err = kerf_header_write(header, image->regions, image->ranges, head, sizeof head, &head_len);
-    }
     if (err == KERF_OK) {
         err = find_layout(header, &layout);
     }

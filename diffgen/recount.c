@@ -133,7 +133,7 @@ static kerf_err add_move(struct recount *n)
     run.c = n->codec;
     run.h = &n->header;
     (void)kerf_run_open(&run);
-    const struct kerf_move_entry *m = &run.moves[o->move_count];
+    const struct kerf_move_entry *m = &run.t.moves[o->move_count];
 
     o->moves = moves;
     o->moves[o->move_count++] = (struct kerf_move){m->old_pos, m->len, m->pos};
@@ -258,7 +258,7 @@ static kerf_err read_map(struct recount *n)
     run.h = &n->header;
     (void)kerf_run_open(&run);
     for (unsigned i = 0; i < count; i++) {
-        kerf_run_pair_get(&run, run.map, i, &n->map.list[i].start, &n->map.list[i].shift);
+        kerf_run_pair_get(&run, run.t.map, i, &n->map.list[i].start, &n->map.list[i].shift);
     }
     return KERF_OK;
 }

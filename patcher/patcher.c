@@ -62,7 +62,7 @@ static kerf_err check_header(struct kerf_patcher *p, const struct kerf_port *por
         return KERF_ERR_RAM;
     }
     p->page_at = (uint32_t)need - port->page_size - KERF_STEP_OUT;
-    if (h->chunk0_len - h->header_len > h->payload_size) {
+    if ((kerf_pos)h->chunk0_len - h->header_len > h->payload_size) {
         return KERF_ERR_FORMAT;
     }
     if (h->new_size > port->slot_size || (journaled(p) && kerf_patcher_journal(h, port) > port->journal_size)) {
@@ -76,7 +76,7 @@ static kerf_err begin(struct kerf_patcher *p, const struct kerf_port *port)
 {
     const uint8_t *received = chunk_of(p);
     struct kerf_header *h = &p->header;
-    kerf_err err = kerf_header_parse(received, h->chunk0_len, h);
+    kerf_err err = kerf_header_read(received, h);
 
     if (err == KERF_OK) {
         err = check_header(p, port);

@@ -57,7 +57,7 @@ kerf_err kerf_audit_payload(const uint8_t *data, size_t len, struct kerf_payload
     static const uint8_t format[] = {'k', 'e', 'r', 'f', '/', '0'};
     struct kerf_region regions[KERF_MAX_REGIONS];
     struct kerf_range ranges[KERF_MAX_RANGES];
-    uint32_t chunk0_len;
+    uint16_t chunk0_len;
     uint16_t header_len;
 
     memset(payload, 0, sizeof *payload);

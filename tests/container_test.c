@@ -36,7 +36,7 @@ static struct sample ordinary(void)
     s.h.range_count = 1;
     test_noise(s.h.old_digest.b, KERF_DIGEST_LEN, 1);
     test_noise(s.h.new_digest.b, KERF_DIGEST_LEN, 2);
-    s.regions[0] = (struct kerf_region){0, 320000, 0, 321416, 0x08000000, 0x08000000, 1, 0x1fe};
+    s.regions[0] = (struct kerf_region){{{0, 320000, 0x08000000, 0, 321416, 0x08000000}}, 1, 0x1fe};
     s.ranges[0] = (struct kerf_range){0x20000000, 0x20000};
     return s;
 }
@@ -109,7 +109,7 @@ static void a_full_image_has_no_old_digest(void **state)
     s.h.codec = KERF_CODEC_STORED;
     s.h.new_size = s.h.payload_size = 100000;
     s.h.chunk_size = 65536;
-    assert_int_equal(assert_round_trip(&s), 7 + 1 + 1 + 3 + 3 + 16 + 2);
+    assert_int_equal(assert_round_trip(&s), 7 + 2 + 2 + 2 + 3 + 3 + 16);
 }
 
 static void regions_in_another_order_and_odd_addresses_survive(void **state)
@@ -118,9 +118,9 @@ static void regions_in_another_order_and_odd_addresses_survive(void **state)
 
     (void)state;
     s.h.region_count = 3;
-    s.regions[0] = (struct kerf_region){24, 1000, 5000, 900, 0x400D0018, 0x400D0020, 5, 0x80};
-    s.regions[1] = (struct kerf_region){1024, 4000, 0, 5000, 0x3F400020, 0xFFFFFFC0, 0, 0x8006};
-    s.regions[2] = (struct kerf_region){300000, 20000, 300008, 21408, 0, 0xFFFFFFFF, 15, 0};
+    s.regions[0] = (struct kerf_region){{{24, 1000, 0x400D0018, 5000, 900, 0x400D0020}}, 5, 0x80};
+    s.regions[1] = (struct kerf_region){{{1024, 4000, 0x3F400020, 0, 5000, 0xFFFFFFC0}}, 0, 0x8006};
+    s.regions[2] = (struct kerf_region){{{300000, 20000, 0, 300008, 21408, 0xFFFFFFFF}}, 15, 0};
     s.h.range_count = 2;
     s.ranges[0] = (struct kerf_range){1, 0x100};
     s.ranges[1] = (struct kerf_range){0xFFFFFF00, 0x100};
@@ -221,7 +221,6 @@ static void the_writer_refuses_contradictions(void **state)
     REFUSED(s.h.region_count = 2; s.regions[0].old_len = 10; s.regions[1] = r; s.regions[1].old_pos = 10;
             s.regions[1].old_len -= 10); /* apart in old, overlapping in new */
     REFUSED(s.ranges[0].len = 0);
-    REFUSED(s.ranges[0].len = 0x101);
     REFUSED(s.ranges[0].start = 0xFFFFFF01); /* over the highest address */
     REFUSED(s.h.range_count = 2; s.ranges[1] = s.ranges[0]);
 #undef REFUSED
@@ -258,7 +257,7 @@ static void every_changed_byte_is_refused_or_means_something_else(void **state)
 static void the_prologue_tells_foreign_files_and_versions(void **state)
 {
     uint8_t p[KERF_PROLOGUE_LEN] = {'K', 'R', 'F', 0, 30, 100, 0};
-    uint32_t chunk0_len;
+    uint16_t chunk0_len;
     uint16_t header_len;
 
     (void)state;
@@ -309,7 +308,7 @@ static void chunk_sizes_are_rounded_down(void **state)
     assert_int_equal(kerf_chunk_size_floor(0), 256);
     assert_int_equal(kerf_chunk_size_floor(256), 256);
     assert_int_equal(kerf_chunk_size_floor(287), 272);
-    assert_int_equal(kerf_chunk_size_floor(4095), 3968);
+    assert_int_equal(kerf_chunk_size_floor(4095), 4080);
     assert_int_equal(kerf_chunk_size_floor(4096), 4096);
     assert_int_equal(kerf_chunk_size_floor(UINT32_MAX), 65536);
 }

@@ -213,7 +213,7 @@ class Composer(Native):
 
 
 class Writer:
-    """The integers of the header; those of slow_decoder.Reader."""
+    """The fields of the header; those of slow_decoder.Plain."""
 
     def __init__(self, bits):
         self.data, self.bits = b"", bits
@@ -221,19 +221,20 @@ class Writer:
     def u8(self, value):
         self.data += bytes([value])
 
-    def varint(self, value):
-        while value > 127:
-            self.u8(value & 127 | 128)
-            value >>= 7
-        self.u8(value)
+    def u(self, length, value):
+        self.data += value.to_bytes(length, "little")
 
-    def near(self, base, value):
-        d = (value - base) % (1 << self.bits)
-        d -= (1 << self.bits) if d >> (self.bits - 1) else 0
-        self.varint(2 * d if d >= 0 else -2 * d - 1)
+    def position(self, value):
+        self.u(self.bits // 8, value % (1 << self.bits))
 
-    def address(self, value):
-        self.varint(int.from_bytes(value.to_bytes(self.bits // 8, "little"), "big"))
+    def packed(self):
+        """What was written so far, as slow_decoder.Reader.packed() reads it; and nothing is left."""
+        packed = b""
+        for at in range(0, len(self.data), 8):
+            group = self.data[at:at + 8]
+            packed += bytes([sum(1 << i for i, byte in enumerate(group) if byte)]) + bytes(byte for byte in group if byte)
+        self.data = b""
+        return packed
 
 
 class Plan:
@@ -336,40 +337,38 @@ class Plan:
 
     def header(self, new, payload):
         w = Writer(self.bits)
-        w.varint(self.codec | 4 * self.reads_new | 8 * self.wide | 16 * self.in_place)
-        w.varint(self.old_size)
-        w.near(self.old_size, self.new_size)
-        w.varint(len(payload))
-        w.data += hashlib.sha256(self.old).digest()[:DIGEST] + hashlib.sha256(new).digest()[:DIGEST]
-        shift = self.chunk_size.bit_length() - 5
-        w.varint(shift - 4 << 4 | (self.chunk_size >> shift) - 16)
-        if self.in_place:
-            w.varint(self.sector_log2)
-            w.varint(self.scratch)
-            w.varint(self.group)
-            w.varint(self.kept)
-            if self.kept > 0:
-                w.varint(self.moves_cap)
-                w.varint(self.beyond)
-        w.varint(self.table_code | self.flag_class << 6 | (self.literal_phases ^ 1) << 8 | self.length_phases << 10
-                 | self.phase_rule << 12)
-        w.varint(self.map_cap)
-        w.varint(self.learned_cap)
-        w.varint(len(self.regions) | len(self.ranges) << 4)
-        old_end = new_end = 0
+        w.u(1, self.codec | 4 * self.reads_new | 8 * self.wide | 16 * self.in_place)
+        w.u(1, len(self.regions) | len(self.ranges) << 4)
+        w.u(2, self.chunk_size // 16 - 16)
+        w.u(1, self.table_code)
+        w.u(1, self.flag_class | (self.literal_phases ^ 1) << 2 | self.length_phases << 4 | self.phase_rule << 6)
+        w.u(2, self.map_cap)
+        w.u(2, self.learned_cap)
+        w.u(1, self.in_place and self.sector_log2)
+        w.u(1, self.in_place and self.kept and self.beyond)
+        w.u(2, self.in_place and self.scratch)
+        w.u(2, self.in_place and self.group)
+        data = w.packed()
+        w.position(self.old_size)
+        w.position(self.old_size ^ self.new_size)
+        w.position(len(payload))
+        w.u(2, self.in_place and self.kept and self.moves_cap)
+        w.u(2, self.in_place and self.kept)
+        data += w.packed()
         for r in self.regions:
-            w.varint(r.isa | r.kinds << 4)
-            w.varint(r.old_pos - old_end)
-            w.varint(self.old_size - r.old_end)
-            w.address(r.old_addr)
-            w.near(r.old_pos - old_end + new_end, r.new_pos)
-            w.near(self.old_size - r.old_end, self.new_size - r.new_end)
-            w.near(r.old_addr, r.new_addr)
-            old_end, new_end = r.old_end, r.new_end
+            rest = self.old_size - r.old_end
+            w.position(r.old_pos)
+            w.position(rest)
+            w.position(r.old_addr)
+            w.position(r.old_pos ^ r.new_pos)
+            w.position(rest ^ self.new_size - r.new_end)
+            w.position(r.old_addr ^ r.new_addr)
+            w.u(4, r.isa | r.kinds << 16)
         for start, end in self.ranges:
-            w.address(start)
-            w.varint((end - start) // 256)
-        return w.data
+            w.position(start)
+            w.position(end - start)
+        data += w.packed()
+        return data + hashlib.sha256(self.old).digest()[:DIGEST] + hashlib.sha256(new).digest()[:DIGEST]
 
 
 def seal(header, payload, chunk_size, chunk0_len):

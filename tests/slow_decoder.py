@@ -27,7 +27,7 @@ DIGEST = 16
 # --------------------------------------------------------------------------------------------------------- container
 
 class Reader:
-    """The integers of the header."""
+    """The bytes of the header."""
 
     def __init__(self, data):
         self.data, self.pos, self.bits = data, 0, 64
@@ -40,40 +40,44 @@ class Reader:
     def u8(self):
         return self.bytes(1)[0]
 
-    def varint(self):
-        value = 0
-        for i in range(10):
-            byte = self.u8()
-            value |= (byte & 127) << 7 * i
-            if byte < 128:
-                require(byte != 0 or i == 0, "a varint is longer than needed")
-                require(value < 1 << 64, "a varint is too large")
-                return value
-        raise Refused("a varint is too long")
+    def packed(self, length):
+        """Plain bytes: before each eight a byte that says which of them are not 0."""
+        plain = b""
+        while len(plain) < length:
+            mask = self.u8()
+            group = min(8, length - len(plain))
+            require(mask >> group == 0, "bytes behind the end of what is packed")
+            for i in range(group):
+                byte = self.u8() if mask >> i & 1 else 0
+                require(byte != 0 or mask >> i & 1 == 0, "a byte that is 0 is packed")
+                plain += bytes([byte])
+        return Plain(plain)
 
-    def near(self, base):
-        z = self.varint()
-        require(z < 1 << self.bits, "a number needs a wide container")
-        return (base + signed_of(z)) % (1 << self.bits)
 
-    def address(self):
-        reversed_bytes = self.varint()
-        require(reversed_bytes < 1 << self.bits, "an address needs a wide container")
-        return int.from_bytes(reversed_bytes.to_bytes(self.bits // 8, "little"), "big")
+class Plain:
+    """Fields of the header, unpacked."""
+
+    def __init__(self, data):
+        self.data, self.bits = data, 32
+
+    def u(self, length):
+        value, self.data = int.from_bytes(self.data[:length], "little"), self.data[length:]
+        return value
+
+    def position(self):
+        return self.u(self.bits // 8)
 
 
 class Region:
-    def __init__(self, reader, header, old_end, new_end):
-        what = reader.varint()
-        self.isa, self.kinds = what & 31, what >> 4
-        require(self.kinds < 1 << 16, "unknown kinds of reference")
-        self.old_pos = old_end + reader.varint()
-        old_rest = reader.varint()
+    def __init__(self, plain, header):
+        old = [plain.position() for _ in range(3)]
+        new = [plain.position() ^ value for value in old]
+        self.isa, nothing, self.kinds = plain.u(1), plain.u(1), plain.u(2)
+        require(nothing == 0, "a region has a byte that means nothing")
+        self.old_pos, old_rest, self.old_addr = old
+        self.new_pos, new_rest, self.new_addr = new
         self.old_len = header.old_size - self.old_pos - old_rest
-        self.old_addr = reader.address()
-        self.new_pos = reader.near(self.old_pos - old_end + new_end)
-        self.new_len = header.new_size - self.new_pos - reader.near(old_rest)
-        self.new_addr = reader.near(self.old_addr)
+        self.new_len = header.new_size - self.new_pos - new_rest
         require(self.old_len > 0 and self.new_len > 0, "a region is empty or outside of its image")
         self.old_end, self.new_end = self.old_pos + self.old_len, self.new_pos + self.new_len
         require(self.isa in slow_isa.SETS, "unknown instruction set")
@@ -91,70 +95,80 @@ class Header:
         self.chunk0_len = int.from_bytes(data[5:7], "little")
         require(len(data) >= self.length, "cut short")
         reader = Reader(data[7:self.length])
-        self.read_sizes(reader)
-        if self.codec == NATIVE:
-            self.read_native(reader)
+        self.read_fields(reader)
+        self.read_tables(reader)
+        self.old_digest = reader.bytes(DIGEST) if self.old_size > 0 else None
+        self.new_digest = reader.bytes(DIGEST)
         require(reader.pos == data[4], "the header has another length than it says")
 
-    def read_sizes(self, reader):
-        form = reader.varint()
+    def read_fields(self, reader):
+        first = reader.packed(16)
+        form, self.counts = first.u(1), first.u(1)
         require(form < 32, "unknown flags")
         self.codec = form & 3
         self.reads_new, self.wide, self.in_place = (bool(form & bit) for bit in (4, 8, 16))
-        self.bits = reader.bits = 64 if self.wide else 32
+        self.bits = 64 if self.wide else 32
         require(self.codec <= LZMA2, "unknown codec")
-        self.old_size = reader.varint()
-        self.new_size = reader.near(self.old_size)
-        self.payload_size = reader.varint()
-        require(max(self.old_size, self.new_size) < 1 << (63 if self.wide else 32), "an image is too large")
-        require(self.wide or self.payload_size < 1 << 32, "the payload is too large")
-        self.old_digest = reader.bytes(DIGEST) if self.old_size > 0 else None
-        self.new_digest = reader.bytes(DIGEST)
-        c = reader.varint()
-        require(c <= 0x80, "bad size of chunks")
-        self.chunk_size = (16 + (c & 15)) << ((c >> 4) + 4)
-        if self.in_place:
-            require(self.old_size > 0, "in place without an old image")
-            self.sector_log2, self.scratch, self.group = reader.varint(), reader.varint(), reader.varint()
-            require(4 <= self.sector_log2 <= 24, "bad size of sectors")
-            require(self.scratch <= 65535, "too many sectors of scratch")
-            require(1 <= self.group <= self.scratch, "bad checkpoint group")
-            self.kept, self.moves_cap = reader.varint(), 0
-            require(self.kept <= 65535, "too many sectors are kept")
-            if self.kept > 0:
-                self.moves_cap, self.beyond = reader.varint(), reader.varint()
-                require(1 <= self.moves_cap <= 4096, "bad number of moves")
-                require(self.beyond <= 255, "too many sectors behind the images")
-                require(self.group == 1 and self.codec == NATIVE, "old is kept, but not by single sectors, or not native")
-                require(max(self.old_size, self.new_size) < 1 << 32, "an image is too large to be kept")
-                require(self.sectors() << self.sector_log2 < 1 << 32, "too many sectors")
+        self.chunk_size = (first.u(2) + 16) * 16
+        require(self.chunk_size <= 65536, "bad size of chunks")
+        c, classes = first.u(1), first.u(1)
+        self.map_cap, self.learned_cap = first.u(2), first.u(2)
+        self.sector_log2, self.beyond, self.scratch, self.group = first.u(1), first.u(1), first.u(2), first.u(2)
+        second = reader.packed(28 if self.wide else 16)
+        second.bits = self.bits
+        self.old_size = second.position()
+        self.new_size = second.position() ^ self.old_size
+        self.payload_size = second.position()
+        self.moves_cap, self.kept = second.u(2), second.u(2)
+        require(max(self.old_size, self.new_size, self.payload_size) < 1 << (63 if self.wide else 32), "too large")
         require(self.codec != STORED or self.payload_size == self.new_size, "stored, but of another size")
-        require(self.codec == NATIVE or not self.reads_new, "only the native codec reads back")
+        self.check_in_place()
+        if self.codec == NATIVE:
+            self.check_native(c, classes)
+        else:
+            require(not self.reads_new, "only the native codec reads back")
+            require(c == classes == self.map_cap == self.learned_cap == self.counts == 0, "numbers of another codec")
 
-    def read_native(self, reader):
-        tables = reader.varint()
-        require(tables <= 0x3fff, "bad sizes of tables")
-        c, self.flag_class = tables & 63, tables >> 6 & 3
-        self.literal_phases, self.length_phases = tables >> 8 & 3 ^ 1, tables >> 10 & 3
-        self.phase_rule = tables >> 12
+    def check_in_place(self):
+        if not self.in_place:
+            require(self.sector_log2 == self.scratch == self.group == self.kept == 0, "numbers of an update in place")
+        else:
+            require(self.old_size > 0, "in place without an old image")
+            require(4 <= self.sector_log2 <= 24, "bad size of sectors")
+            require(1 <= self.group <= self.scratch, "bad checkpoint group")
+        if self.kept == 0:
+            require(self.moves_cap == self.beyond == 0, "nothing is kept, but it moves")
+        else:
+            require(1 <= self.moves_cap <= 4096, "bad number of moves")
+            require(self.group == 1 and self.codec == NATIVE, "old is kept, but not by single sectors, or not native")
+            require(max(self.old_size, self.new_size) < 1 << 32, "an image is too large to be kept")
+            require(self.sectors() << self.sector_log2 < 1 << 32, "too many sectors")
+
+    def check_native(self, c, classes):
+        require(c <= 63, "bad sizes of tables")
+        self.flag_class = classes & 3
+        self.literal_phases, self.length_phases = classes >> 2 & 3 ^ 1, classes >> 4 & 3
+        self.phase_rule = classes >> 6
         self.table_size = (4 + (c & 3)) << ((c >> 2) + 2)
         require(self.flag_class <= 2, "bad sizes of tables")
-        self.map_cap, self.learned_cap = reader.varint(), reader.varint()
         require(max(self.map_cap, self.learned_cap) <= 4096, "too many map entries or learned targets")
-        counts = reader.varint()
-        require(counts & 15 <= 8 and counts >> 4 <= 4, "too many regions or ranges")
+        require(self.counts & 15 <= 8 and self.counts >> 4 <= 4, "too many regions or ranges")
+
+    def read_tables(self, reader):
+        width = self.bits // 8
+        regions, ranges = self.counts & 15, self.counts >> 4
+        plain = reader.packed(regions * (6 * width + 4) + ranges * 2 * width)
+        plain.bits = self.bits
         self.regions, self.ranges = [], []
-        old_end = new_end = 0
-        for _ in range(counts & 15):
-            region = Region(reader, self, old_end, new_end)
+        for _ in range(regions):
+            region = Region(plain, self)
+            require(not self.regions or region.old_pos >= self.regions[-1].old_end, "regions overlap in old")
             for other in self.regions:
                 require(region.new_end <= other.new_pos or other.new_end <= region.new_pos, "regions overlap in new")
             self.regions.append(region)
-            old_end, new_end = region.old_end, region.new_end
         end = 0
-        for _ in range(counts >> 4):
-            start = reader.address()
-            length = reader.varint() * 256
+        for _ in range(ranges):
+            start, length = plain.position(), plain.position()
             require(length > 0 and start >= end and start + length <= 1 << self.bits, "bad range of addresses")
             end = start + length
             self.ranges.append((start, end))

@@ -35,7 +35,7 @@ static uint32_t opcode_of(const struct kerf_forms *set, uint32_t insn)
                                                                                                : insn;
 }
 
-static uint32_t load(const struct kerf_forms *set, const uint8_t *p)
+static uint32_t load_insn(const struct kerf_forms *set, const uint8_t *p)
 {
     return is_big(set) ? kerf_load_be32(p) : kerf_load_le32(p);
 }
@@ -75,7 +75,7 @@ kerf_addr kerf_forms_code(const struct kerf_forms *set, unsigned form, uint8_t *
     bool up_down = is_up_down(f);
     kerf_addr from = (pc + base->before) >> base->align >> base->align << base->align << base->align;
     p = fields_at(f, p);
-    uint32_t insn = load(set, p);
+    uint32_t insn = load_insn(set, p);
     uint32_t fields = move_fields(set, f, insn, false);
     uint32_t v;
 
@@ -137,7 +137,7 @@ static uint8_t *recall(const struct kerf_forms *set, uint32_t insn)
 
 KERF_AS_WRITTEN static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
 {
-    uint32_t insn = load(set, p);
+    uint32_t insn = load_insn(set, p);
     const struct kerf_form *f = set->forms;
 #if KERF_ENCODER
     uint8_t *known = recall(set, insn);
@@ -171,8 +171,8 @@ static unsigned join(const struct kerf_forms *set, const uint8_t *p, const uint8
     const struct kerf_form_pairs *pairs = &set->pairs;
     unsigned form = form_at(set, q);
     unsigned kind = set->forms[form].kind;
-    uint32_t insn = load(set, q);
-    uint32_t r = load(set, p) >> pairs->first & pairs->mask;
+    uint32_t insn = load_insn(set, q);
+    uint32_t r = load_insn(set, p) >> pairs->first & pairs->mask;
     unsigned last = 0;
 
     if (kind == KERF_REF_LOW || kind == KERF_REF_PAIR) {
@@ -277,7 +277,7 @@ bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, 
                     kerf_addr *target)
 {
     const struct kerf_form *f = &set->forms[shape->form];
-    uint32_t insn = load(set, p);
+    uint32_t insn = load_insn(set, p);
 
     *target = target_of(set, shape->form, p, pc);
     return (opcode_of(set, insn) & f->mask) == f->match &&

@@ -123,7 +123,7 @@ enum kerf_isa_id {
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
- * Kind 0 is no reference; bit 0 is bit 4 of the instruction set's number, as the header has it (kerf_isa_kinds()).
+ * Kind 0 is no reference; bit 0 is set for instruction sets from 16 on (kerf_isa_kinds()): kinds that are 0 stand for a region without any.
  */
 enum kerf_ref_kind {
     KERF_REF_NONE = 0,

@@ -300,7 +300,7 @@ static kerf_err feed_head(struct kerf_install *install, const uint8_t *data, siz
 {
     struct kerf_header header;
     uint16_t header_len = KERF_PROLOGUE_LEN;
-    uint32_t chunk0_len = 0;
+    uint16_t chunk0_len = 0;
     kerf_err err = KERF_OK;
     while (install->head_len < header_len && *used < len) {
         install->head[install->head_len++] = data[(*used)++];

@@ -21,7 +21,7 @@
  */
 static kerf_err peek(struct kerf_patch_work *r)
 {
-    uint32_t chunk0_len;
+    uint16_t chunk0_len;
     uint16_t header_len;
     bool end = false;
     kerf_err err = KERF_OK;

@@ -72,7 +72,7 @@ static void print_digest(const char *name, const uint8_t *data, uint32_t len)
 static kerf_err look_at_header(const char *path, struct kerf_header *header)
 {
     uint8_t head[KERF_PROLOGUE_LEN + KERF_HEADER_MAX_LEN];
-    uint32_t chunk0_len;
+    uint16_t chunk0_len;
     uint16_t header_len;
     size_t len = 0;
     kerf_semihost_file file = kerf_semihost_open(path);
