@@ -171,10 +171,10 @@ static bool find_quiet(struct kerf_run *run)
 
     while (quiet && c->left > 0 && plain < STRETCH) {
         const uint8_t *view = kerf_run_view(run);
-        struct kerf_ref ref = {0};
+        struct kerf_ref ref = {.kind = KERF_REF_NONE};
         kerf_pos n = 1;
 
-        if (plain > 0) {
+        if (plain > 0 && !kerf_ref_none(run)) {
             (void)kerf_ref_find(run, &ref);
         }
         if (ref.kind != KERF_REF_NONE) {
@@ -226,6 +226,36 @@ __attribute__((noinline)) static uint8_t code_plain(struct kerf_run *run, uint8_
     return source;
 }
 
+#if KERF_ENCODER
+/* Decoding: is a byte of old, which begins no reference, taken as it is, and another one after it within this call? */
+static bool goes_on(const struct kerf_run *run)
+{
+    const struct kerf_codec *c = KERF_STATE(run);
+
+    return c->quiet && c->stretch > 0 && c->left > 1 && run->new_image == NULL && !kerf_run_in_place(run) &&
+           run->out_room > (size_t)(c->new_pos - run->out_pos) + KERF_STEP_OUT;
+}
+
+/* The same as code_copy() for many bytes, sooner: up to a reference, whose region this returns, or where quiet ends. */
+static const struct kerf_region *copy_quiet(struct kerf_run *run, struct kerf_ref *ref)
+{
+    struct kerf_codec *c = KERF_STATE(run);
+    const struct kerf_region *region = NULL;
+
+    while (ref->kind == KERF_REF_NONE && goes_on(run)) {
+        uint8_t *out = run->out + (c->new_pos - run->out_pos);
+
+        *out = c->old_prev = *run->view;
+        c->stretch--;
+        c->gap = (uint16_t)(c->gap + (c->gap < GAP_MAX));
+        (void)produced(run, out, 1);
+        (void)kerf_run_view(run);
+        region = kerf_ref_find(run, ref);
+    }
+    return region;
+}
+#endif
+
 /* The next byte or reference of a segment: its length, 0 where a reference was given up. */
 static unsigned code_copy(struct kerf_run *run, uint8_t *out, struct kerf_ref *ref)
 {
@@ -242,12 +272,16 @@ static unsigned code_copy(struct kerf_run *run, uint8_t *out, struct kerf_ref *r
 
     if (c->src_pos >= c->raw_end) {
         region = kerf_ref_find(run, ref);
+#if KERF_ENCODER
+        if (ref->kind == KERF_REF_NONE && goes_on(run)) {
+            region = copy_quiet(run, ref);
+            view = run->view;
+            out = run->out + (c->new_pos - run->out_pos);
+            out[0] = 0;
+        }
+#endif
     }
-    if (KERF_ENCODER && ref->kind == KERF_REF_NONE && c->quiet && c->stretch > 0) { /* the same as below, sooner */
-        c->stretch--;
-        out[0] = view[0];
-        ref->len = 1;
-    } else if (ref->kind == KERF_REF_NONE) {
+    if (ref->kind == KERF_REF_NONE) {
         out[0] = code_plain(run, view[0], out[0]);
         ref->len = 1;
     } else if (!kerf_ref_code(run, ref, region, out)) {
@@ -338,7 +372,8 @@ static bool decode_step(struct kerf_run *run)
         } else {
             out[0] = code_literal(run, 0);
         }
-        return produced(run, out, len);
+        /* A host may have gone on by more than that. */
+        return produced(run, KERF_ENCODER ? run->out + (c->new_pos - run->out_pos) : out, len);
     }
     if (c->map_len < run->h->model.map_cap) {
         code_map(run, 0, 0);
@@ -382,6 +417,9 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
     run->io = io;
     run->out = out;
     run->out_pos = c->new_pos - (kerf_pos)*out_len;
+#if KERF_ENCODER
+    run->out_room = out_cap;
+#endif
     (void)kerf_run_open(run);
     kerf_run_load_regions(run);
 #if KERF_ENCODER

@@ -404,6 +404,20 @@ static void remember_nothing(const struct kerf_run *run, bool boundary, unsigned
     }
 }
 
+bool kerf_ref_none(struct kerf_run *run)
+{
+    struct kerf_codec *c = KERF_STATE(run);
+    unsigned step;
+
+    if ((uint32_t)c->src_pos <= c->pair_high || !recall_nothing(run, &step)) {
+        return false;
+    }
+    if (step != 0 && c->src_pos >= c->insn_end) {
+        c->insn_end = c->src_pos + step;
+    }
+    return true;
+}
+
 size_t kerf_encode_quiet(struct kerf_encoder *e)
 {
     struct kerf_run *run = &e->run;
@@ -416,13 +430,8 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
         return 0;
     }
     for (; n < most; n++) {
-        unsigned step = 0;
-
-        if (run->h->region_count > 0 && ((uint32_t)c->src_pos <= c->pair_high || !recall_nothing(run, &step))) {
+        if (run->h->region_count > 0 && !kerf_ref_none(run)) {
             break;
-        }
-        if (step != 0 && c->src_pos >= c->insn_end) {
-            c->insn_end = c->src_pos + step;
         }
         kerf_run_pass(run, run->new_image + c->new_pos, 1);
         c->src_pos++;
@@ -591,7 +600,13 @@ static kerf_pos find_fix(const struct kerf_run *run, const struct kerf_ref *ref,
                          bool *wrong)
 {
     const uint8_t *p = run->new_image + KERF_STATE(run)->new_pos;
+    bool right = memcmp(predicted, p, ref->len) == 0;
     uint8_t again[8];
+
+    if (right && ref->kind != KERF_REF_PAIR) { /* as nearly always: there is nothing to correct */
+        *wrong = false;
+        return FIX_PLAIN;
+    }
     kerf_addr target = 0;
     bool same = ref->kind != KERF_REF_LOW && kerf_isa_get(region->isa, ref, p, pc, &target);
 
@@ -602,12 +617,10 @@ static kerf_pos find_fix(const struct kerf_run *run, const struct kerf_ref *ref,
         kerf_isa_put(region->isa, ref->form, again, pc, target);
         same = memcmp(again, p, ref->len) == 0;
     }
-    *wrong = memcmp(predicted, p, ref->len) != 0 ||
-             (ref->kind == KERF_REF_PAIR && !(same && target == predicted_target));
+    *wrong = !right || (ref->kind == KERF_REF_PAIR && !(same && target == predicted_target));
     kerf_pos error = target - predicted_target;
 
-    if (memcmp(p, view, ref->len) == 0 && memcmp(p, predicted, ref->len) != 0 &&
-        !(same && ref->kind == KERF_REF_PAIR)) {
+    if (memcmp(p, view, ref->len) == 0 && !right && !(same && ref->kind == KERF_REF_PAIR)) {
         return FIX_UNCHANGED;
     }
     if (!same || error == 0 || (error & ((1u << ref->scale) - 1)) != 0) {

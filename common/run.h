@@ -67,6 +67,7 @@ struct kerf_run {
     struct kerf_region regions[KERF_MAX_REGIONS];
     struct kerf_range ranges[KERF_MAX_RANGES];
 #if KERF_ENCODER
+    size_t out_room;          /* decoding: bytes of `out` */
     const uint8_t *new_image; /* encoding: the new image, else NULL */
     const uint8_t *old_image; /* all of old, KERF_ISA_VIEW_LEN zero bytes behind it; NULL: through io */
     enum kerf_step what;      /* the newest step of a segment */
@@ -381,6 +382,10 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
  * are to be coded one by one. refs.c
  */
 bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out);
+#if KERF_ENCODER
+/* True: it is remembered that no reference begins at src_pos, and the sweep was advanced. refs.c */
+bool kerf_ref_none(struct kerf_run *run);
+#endif
 /* Notes the second halves of a pair without a value: for walking ahead while encoding. refs.c */
 void kerf_ref_expect(struct kerf_run *run, const struct kerf_ref *ref);
 #if KERF_ENCODER

@@ -62,6 +62,7 @@ void kerf_layout_finish(struct kerf_layout *layout);
 
 /* Direct calls whose target begins like a function, by instruction set. */
 struct kerf_votes {
+    bool quick;         /* of a stretch half is enough */
     uint64_t looked_at; /* bytes */
     uint64_t of[KERF_ISA_COUNT];
     uint32_t part[KERF_VOTE_PARTS][KERF_ISA_COUNT]; /* of the stretch that voted last */
@@ -102,17 +103,26 @@ struct kerf_base {
 
 /*
  * What the search for the address of p[0] looks at: words, of 8 bytes where they are `wide`, and what they might point to, functions
- * and strings. The image stays. *search is to be closed. KERF_ERR_RAM when memory is short (7 MB).
+ * and strings; where it is to be `quick` to begin with those in a part of the image. The image stays. *search is to be closed. KERF_ERR_RAM when memory is short (7 MB).
  */
 struct kerf_base_search;
-KERF_MUST_USE kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
-                                      struct kerf_base_search **search);
+KERF_MUST_USE kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, bool quick, const uint8_t *p,
+                                      size_t len, struct kerf_base_search **search);
 /*
  * The address by their votes. `other`: what was found for the other image, or NULL; if it has nearly as many votes here, no other
  * address is looked at; if nothing was found there, less is tried.
  */
 void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *other, struct kerf_base *base);
 void kerf_base_close(struct kerf_base_search *search);
+
+/* --- detect_agree.c --- */
+
+/*
+ * Is `base`, that of the old image, the new one's, too? Without a search: as many words of new as of old point to functions and
+ * strings there.
+ */
+bool kerf_base_agrees(unsigned isa, bool wide, bool big_endian, const uint8_t *old_image, size_t old_len,
+                      const uint8_t *new_image, size_t new_len, const struct kerf_base *base);
 
 /* --- detect_banks.c --- */
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/bytes.h"
+#include "diffgen/detect_source.h"
 
 /* Distinct words are told apart in a table of twice their number, without chains: what collides is left out. */
 #define MAX_WORDS 65536u
@@ -34,20 +35,12 @@
 #define CHANCES 4u
 #define MIN_AT_ZERO 6u
 #define CHANCES_AT_ZERO 8u
-/* Printable characters of what is taken for a string. */
-#define MIN_STRING 5u
-#define MAX_STRING 200u
-/* Smaller words are numbers. */
-#define MIN_POINTER 0x400u
 /* How far a vector table is looked for behind the beginning of an image, and how many of its vectors must be set. */
 #define MAX_HEADER 0x10000u
 #define VECTORS 16u
 #define MIN_VECTORS 5u
-/* What MIPS jumps reach: their targets are known modulo this. */
-#define REGION_LEN 0x10000000u
 /* One start of so many, where they are called, convinces, too: parts of an image may be loaded at addresses of their own. */
 #define STARTS_PER_VOTE 8u
-#define AARCH64_NOPS 0xd503201fd503201fu /* two of them */
 
 /* What is sampled and what convinces. */
 struct rules {
@@ -82,19 +75,15 @@ struct candidate {
     size_t votes;
 };
 
-/* How words and starts are found. */
-struct source {
-    const uint8_t *p;
-    size_t len;
-    unsigned isa;
-    bool wide, big_endian;
-    bool calls; /* the words are the targets of MIPS jumps, 2^28 to 2^29: the image may begin below its first address */
-};
-
 static uint32_t hash(uint64_t v, unsigned bits)
 {
     return (uint32_t)(v * 0x9e3779b97f4a7c15u >> (64 - bits));
 }
+
+/* Where it is to be quick starts are looked for in one part of four. */
+#define QUICK_LEAST 65536u /* bytes of an image */
+#define QUICK_PART 4096u
+#define QUICK_MASK (3u * QUICK_PART)
 
 /* Log2 of a table for this many entries. */
 static unsigned table_bits(uint64_t entries, unsigned max)
@@ -107,47 +96,20 @@ static unsigned table_bits(uint64_t entries, unsigned max)
     return bits;
 }
 
-/* The word at position i, if it might be a pointer. */
-static bool word_at(const struct source *s, size_t i, uint64_t *word)
-{
-    if (s->wide) {
-        *word = kerf_load_le64(s->p + i);
-        /* Addresses have but 48 bits, and the others repeat the highest: hardly ever do two instructions look so. */
-        if (*word >> 47 != 0 && *word >> 47 != 0x1ffff) {
-            return false;
-        }
-    } else {
-        *word = s->big_endian ? kerf_load_be32(s->p + i) : kerf_load_le32(s->p + i);
-    }
-    if (s->calls && s->isa == KERF_ISA_MIPS16) {
-        bool jal = (*word & 0xfc00) == 0x1800;
-
-        *word = REGION_LEN + ((*word >> 14 & 0x3fffc) | (*word & 0x3e0) << 13 | (*word & 31) << 23);
-        return jal;
-    }
-    if (s->calls) {
-        bool jal = *word >> 26 == 3;
-
-        *word = REGION_LEN + ((*word & 0x3ffffff) << 2);
-        return jal;
-    }
-    return *word >= MIN_POINTER;
-}
-
 /* Takes one word of `rate`, chosen by value: all copies of a word or none, wherever they are. */
-static void collect_words(const struct source *s, struct tables *t, size_t max)
+static void collect_words(const struct kerf_source *s, struct tables *t, size_t max)
 {
     size_t width = s->wide ? 8 : 4;
     size_t step = s->calls && s->isa == KERF_ISA_MIPS16 ? 2 : width;
     size_t from;
     size_t to;
     uint64_t word;
-    uint64_t total = 0;
+    uint64_t total = s->quick ? s->len / width : 0; /* that is the most */
     size_t count = 0;
 
-    for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
+    for (unsigned w = 0; !s->quick && kerf_detect_window(s->len, w, &from, &to); w++) {
         for (size_t i = from; i + width <= to; i += step) {
-            total += word_at(s, i, &word);
+            total += kerf_source_word(s, i, &word);
         }
     }
     uint32_t rate = (uint32_t)((total + max - 1) / max);
@@ -157,7 +119,7 @@ static void collect_words(const struct source *s, struct tables *t, size_t max)
     memset(t->seen, 0, sizeof t->seen[0] << bits);
     for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
         for (size_t i = from; i + width <= to; i += step) {
-            if (!word_at(s, i, &word) || (rate > 1 && hash(word ^ word >> 32, 32) % rate != 0)) {
+            if (!kerf_source_word(s, i, &word) || (rate > 1 && hash(word ^ word >> 32, 32) % rate != 0)) {
                 continue;
             }
             uint64_t *seen = &t->seen[hash(word, bits)];
@@ -171,43 +133,8 @@ static void collect_words(const struct source *s, struct tables *t, size_t max)
     t->word_count = count;
 }
 
-/* Printable characters between zeros. */
-static bool is_string(const struct source *s, size_t i)
-{
-    size_t n = 0;
-
-    if (i == 0 || s->p[i - 1] != 0) {
-        return false;
-    }
-    while (n <= MAX_STRING && i + n < s->len && (s->p[i + n] >= 32 || (s->p[i + n] >= 9 && s->p[i + n] <= 13)) &&
-           s->p[i + n] < 127) {
-        n++;
-    }
-    return n >= MIN_STRING && i + n < s->len && s->p[i + n] == 0;
-}
-
-/* i is a multiple of the alignment. */
-static bool is_function(const struct source *s, size_t i)
-{
-    if (kerf_detect_alignment(s->isa) == 1) { /* x86's usual patterns are too short to mean something alone */
-        uint32_t w = kerf_load_le32(s->p + i);
-
-        /* ENDBR64, ENDBR32; PUSH RBP or EBP and MOV */
-        return w == 0xfa1e0ff3 || w == 0xfb1e0ff3 || w == 0xe5894855 || (w & 0xffffff) == 0xe58955 ||
-               (w & 0xffffff) == 0xec8b55;
-    }
-    if (s->isa == KERF_ISA_AARCH64 && i + 16 <= s->len && kerf_load_le64(s->p + i) == AARCH64_NOPS) {
-        i += 8; /* a tracer's place is in front of the prologue, and that is what pointers point to */
-    }
-    if ((s->isa == KERF_ISA_POWERPC_BE || s->isa == KERF_ISA_POWERPC_LE) && i >= 4 &&
-        kerf_detect_prologue(s->isa, s->p + i - 4)) {
-        return false; /* saving LR and moving R1 come in either order */
-    }
-    return kerf_detect_prologue(s->isa, s->p + i);
-}
-
 /* Notes every `rate`-th start of a function (or string) at `at`, `cap` of them at most. Returns how many there are. */
-static size_t find_starts(const struct source *s, bool strings, size_t rate, uint64_t *at, size_t cap)
+static size_t find_starts(const struct kerf_source *s, bool strings, size_t rate, uint64_t *at, size_t cap)
 {
     size_t step = strings ? 1 : kerf_detect_alignment(s->isa); /* windows start at multiples of it */
     size_t total = 0;
@@ -217,6 +144,10 @@ static size_t find_starts(const struct source *s, bool strings, size_t rate, uin
 
     for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
         for (size_t i = from; i + 8 <= to; i += step) {
+            if (s->quick && (i & QUICK_MASK) != 0) {
+                i = (i | (QUICK_MASK | (QUICK_PART - 1))) + 1 - step;
+                continue;
+            }
             if (strings) { /* the first of a string is the next one behind a zero */
                 const uint8_t *zero = i == 0 ? s->p : memchr(s->p + i - 1, 0, to - i);
 
@@ -228,7 +159,8 @@ static size_t find_starts(const struct source *s, bool strings, size_t rate, uin
                     break;
                 }
             }
-            if ((strings ? is_string(s, i) : is_function(s, i)) && total++ % rate == 0 && count < cap) {
+            if ((strings ? kerf_source_string(s, i) : kerf_source_function(s, i)) && total++ % rate == 0 &&
+                count < cap) {
                 at[count++] = i;
             }
         }
@@ -237,7 +169,7 @@ static size_t find_starts(const struct source *s, bool strings, size_t rate, uin
 }
 
 /* Half of the starts are functions, half are strings, each thinned evenly. */
-static void collect_starts(const struct source *s, struct tables *t, size_t max)
+static void collect_starts(const struct kerf_source *s, struct tables *t, size_t max)
 {
     /* Pointers to Thumb, TC32 and MIPS16e code have bit 0 set. */
     uint64_t add[2] = {s->isa == KERF_ISA_THUMB || s->isa == KERF_ISA_TC32 || (s->isa == KERF_ISA_MIPS16 && !s->calls),
@@ -289,7 +221,7 @@ static void count(uint16_t *counter)
  * Marks the pages in which an image may begin: behind there, as far as it reaches, there are words to vote for it, and more than
  * words of any value would be. Most addresses that a pair gives are none of these, and to count them takes most of the time.
  */
-static void mark_likely(const struct source *s, struct tables *t)
+static void mark_likely(const struct kerf_source *s, struct tables *t)
 {
     size_t reach = (s->len >> PAGE_BITS) + 2;
     size_t least = (size_t)((uint64_t)t->word_count * s->len * CHANCES >> 32);
@@ -297,6 +229,14 @@ static void mark_likely(const struct source *s, struct tables *t)
 
     memset(t->likely, s->wide ? 0xff : 0, sizeof t->likely);
     if (s->wide) {
+        return;
+    }
+    if (s->quick) { /* the reset vector is in the image */
+        uint32_t reset = kerf_load_le32(s->p + 4);
+
+        for (size_t p = reset > s->len ? (reset - s->len) >> PAGE_BITS : 0; p <= reset >> PAGE_BITS; p++) {
+            t->likely[p / 64] |= (uint64_t)1 << (p % 64);
+        }
         return;
     }
     memset(t->counts, 0, PAGES * sizeof t->counts[0]);
@@ -314,7 +254,7 @@ static void mark_likely(const struct source *s, struct tables *t)
 }
 
 /* Forgets the words that no image that begins in a likely page reaches. */
-static void drop_unlikely(const struct source *s, struct tables *t)
+static void drop_unlikely(const struct kerf_source *s, struct tables *t)
 {
     size_t reach = (s->len >> PAGE_BITS) + 2;
     size_t last = SIZE_MAX; /* likely page */
@@ -408,7 +348,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void collect(const struct source *s, struct tables *t, const struct rules *rules)
+static void collect(const struct kerf_source *s, struct tables *t, const struct rules *rules)
 {
     t->word_count = 0;
     t->start_count = 0;
@@ -419,7 +359,7 @@ static void collect(const struct source *s, struct tables *t, const struct rules
 }
 
 /* The two addresses with the most votes of what was collected; the lower one first where they have as many. */
-static void elect(const struct source *s, struct tables *t, const struct rules *rules, struct candidate best[2])
+static void elect(const struct kerf_source *s, struct tables *t, const struct rules *rules, struct candidate best[2])
 {
     size_t starts = t->start_count;
     uint32_t top[TOP] = {0};
@@ -459,7 +399,7 @@ static void elect(const struct source *s, struct tables *t, const struct rules *
 }
 
 /* A Cortex-M vector table: a stack pointer, and a reset vector inside the image. */
-static bool has_vectors(const struct source *s, const struct candidate *c)
+static bool has_vectors(const struct kerf_source *s, const struct candidate *c)
 {
     uint32_t stack = kerf_load_le32(s->p);
     uint32_t reset = kerf_load_le32(s->p + 4);
@@ -473,7 +413,7 @@ static bool convinces(const struct rules *rules, const struct candidate best[2])
     return best[0].votes >= rules->min_votes && 2 * best[0].votes >= rules->lead * best[1].votes;
 }
 
-static bool elect_by_jumps(const struct source *s, struct tables *t, const struct rules *rules, uint64_t *base)
+static bool elect_by_jumps(const struct kerf_source *s, struct tables *t, const struct rules *rules, uint64_t *base)
 {
     struct candidate best[2];
 
@@ -488,7 +428,7 @@ static bool elect_by_jumps(const struct source *s, struct tables *t, const struc
  * MIPS jumps hold 28 bits of their target: votes for those of the load address. The other four are those of most LUI whose
  * upper half of an address is near the image, or 0 where there are none.
  */
-static bool find_by_jumps(struct source s, struct tables *t, uint64_t *base)
+static bool find_by_jumps(struct kerf_source s, struct tables *t, uint64_t *base)
 {
     size_t segments[16] = {0};
     uint64_t best;
@@ -562,13 +502,14 @@ static size_t count_votes(const struct tables *t, size_t mask, unsigned bits, ui
 }
 
 /* Are there `times` the votes that so many words get by chance? */
-static bool beats_chance(const struct source *s, const struct tables *t, size_t votes, size_t words, unsigned times)
+static bool beats_chance(const struct kerf_source *s, const struct tables *t, size_t votes, size_t words,
+                         unsigned times)
 {
     return (uint64_t)votes * s->len >= (uint64_t)words * t->start_count * times;
 }
 
 /* Is the other image's address this one's too? */
-static bool is_others(const struct source *s, struct tables *t, const struct rules *rules,
+static bool is_others(const struct kerf_source *s, struct tables *t, const struct rules *rules,
                       const struct kerf_base *other, struct kerf_base *base)
 {
     if (other == NULL || !other->by_words) {
@@ -588,7 +529,7 @@ static bool is_others(const struct source *s, struct tables *t, const struct rul
  * Much firmware lies at 0, where small numbers look like pointers. Few that point to functions and strings are enough for that one
  * address, if by chance there were next to none.
  */
-static bool is_at_zero(const struct source *s, struct tables *t, struct kerf_base *base)
+static bool is_at_zero(const struct kerf_source *s, struct tables *t, struct kerf_base *base)
 {
     if (s->wide || t->start_count == 0) {
         return false;
@@ -609,7 +550,7 @@ static bool is_at_zero(const struct source *s, struct tables *t, struct kerf_bas
  * Firmware of a Cortex-M mostly lies at a round address, which then is that of its reset vector without some of the lower bits. One
  * that far more words agree with than do by chance needs no election.
  */
-static bool find_by_reset(const struct source *s, struct tables *t, struct kerf_base *base)
+static bool find_by_reset(const struct kerf_source *s, struct tables *t, struct kerf_base *base)
 {
     uint32_t reset = kerf_load_le32(s->p + 4);
     unsigned bits;
@@ -694,12 +635,12 @@ static size_t header_len(unsigned isa, const uint8_t *p, size_t len)
 
 struct kerf_base_search {
     size_t skip; /* bytes of the image in front of what is looked at */
-    struct source source;
+    struct kerf_source source;
     const struct rules *rules;
     struct tables tables;
 };
 
-kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, const uint8_t *p, size_t len,
+kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, bool quick, const uint8_t *p, size_t len,
                         struct kerf_base_search **search)
 {
     struct kerf_base_search *b = NULL;
@@ -710,7 +651,10 @@ kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, const uint8_t 
             return KERF_ERR_RAM;
         }
         b->skip = header_len(isa, p, len);
-        b->source = (struct source){p + b->skip, len - b->skip, isa, wide, big_endian, false};
+        b->source = (struct kerf_source){
+            p + b->skip, len - b->skip, isa,
+            wide,        big_endian,    quick && len >= QUICK_LEAST && is_vector_table(p + b->skip, len - b->skip),
+            false};
         b->rules = isa == KERF_ISA_NONE ? &blind : &coarse;
         collect(&b->source, &b->tables, b->rules);
     }
@@ -722,7 +666,7 @@ kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, const uint8_t 
 static void find(struct kerf_base_search *search, const struct kerf_base *other, struct kerf_base *base)
 {
     struct candidate best[2];
-    const struct source *s = &search->source;
+    const struct kerf_source *s = &search->source;
     const struct rules *rules = search->rules;
     struct tables *t = &search->tables;
 
@@ -734,12 +678,14 @@ static void find(struct kerf_base_search *search, const struct kerf_base *other,
         return;
     }
     elect(s, t, rules, best);
-    bool by_vectors = has_vectors(s, &best[0]) || has_vectors(s, &best[1]);
+    bool by_vectors = !s->quick && (has_vectors(s, &best[0]) || has_vectors(s, &best[1]));
 
     if (by_vectors || convinces(rules, best)) {
         const struct candidate *c = &best[by_vectors && !has_vectors(s, &best[0])];
 
         *base = (struct kerf_base){c->base, c->votes, true};
+    } else if (s->quick) {
+        return;
     } else if (s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE || s->isa == KERF_ISA_MIPS16) {
         base->votes = find_by_jumps(*s, t, &base->addr);
     } else if (s->isa == KERF_ISA_NONE || is_at_zero(s, t, base)) {
@@ -766,6 +712,11 @@ void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *oth
         behind.addr += search->skip;
     }
     find(search, other != NULL ? &behind : NULL, base);
+    if (base->votes == 0 && search->source.quick) {
+        search->source.quick = false;
+        collect(&search->source, &search->tables, search->rules);
+        find(search, other != NULL ? &behind : NULL, base);
+    }
     if (base->votes > 0) {
         base->addr -= search->skip;
     }

@@ -299,7 +299,7 @@ static void take_hints(const struct kerf_diff_options *options, bool found[2], u
 struct base_task {
     struct kerf_task task;
     unsigned isa;
-    bool wide;
+    bool wide, quick;
     const struct side *side;
     struct kerf_base_search *search;
     kerf_err err;
@@ -309,8 +309,8 @@ static void open_base(void *ctx)
 {
     struct base_task *t = ctx;
 
-    t->err = kerf_base_open(t->isa, t->wide, is_big_endian(t->isa, &t->side->layout), t->side->p, t->side->len,
-                            &t->search);
+    t->err = kerf_base_open(t->isa, t->wide, is_big_endian(t->isa, &t->side->layout), t->quick, t->side->p,
+                            t->side->len, &t->search);
 }
 
 /* Of both images, new's with old's to begin with. What each is found by is collected at the same time. */
@@ -334,6 +334,32 @@ static kerf_err find_by_words(unsigned isa, const struct side *const sides[2], b
     kerf_base_close(tasks[0].search);
     kerf_base_close(tasks[1].search);
     return tasks[0].err != KERF_OK ? tasks[0].err : tasks[1].err;
+}
+
+/* The same, quick: new's is mostly old's, and then nothing more is looked at. */
+static kerf_err find_quickly(unsigned isa, const struct side *const sides[2], struct kerf_base found[2])
+{
+    bool wide = (isas[isa].words & WORDS8) != 0;
+    bool big_endian = is_big_endian(isa, &sides[0]->layout);
+    struct base_task tasks[2] = {{.isa = isa, .wide = wide, .quick = true, .side = sides[0]},
+                                 {.isa = isa, .wide = wide, .quick = true, .side = sides[1]}};
+
+    open_base(&tasks[0]);
+    if (tasks[0].err == KERF_OK) {
+        kerf_base_find(tasks[0].search, NULL, &found[0]);
+    }
+    kerf_base_close(tasks[0].search);
+    if (tasks[0].err != KERF_OK ||
+        kerf_base_agrees(isa, wide, big_endian, sides[0]->p, sides[0]->len, sides[1]->p, sides[1]->len, &found[0])) {
+        found[1] = found[0];
+        return tasks[0].err;
+    }
+    open_base(&tasks[1]);
+    if (tasks[1].err == KERF_OK) {
+        kerf_base_find(tasks[1].search, &found[0], &found[1]);
+    }
+    kerf_base_close(tasks[1].search);
+    return tasks[1].err;
 }
 
 /* Of an image that lies at 0, behind a header that then has no address: the header does not belong to it. */
@@ -361,7 +387,9 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
     bool wide = (isas[isa].words & WORDS8) != 0;
     struct kerf_base by_votes[2] = {{0}};
     const struct side *const looked_at[2] = {old_side, new_side};
-    kerf_err err = find_by_words(isa, looked_at, options->jobs > 1, by_votes);
+    kerf_err err = options->level == 1 && isa == KERF_ISA_THUMB
+                       ? find_quickly(isa, looked_at, by_votes)
+                       : find_by_words(isa, looked_at, options->jobs > 1, by_votes);
 
     if (err != KERF_OK) {
         return err;
@@ -525,7 +553,7 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
     struct side old_side = {old_image, old_len, {0}};
     struct side new_side = {new_image, new_len, {0}};
     struct kerf_range ranges[KERF_MAX_RANGES];
-    struct kerf_votes votes[2] = {{0}};
+    struct kerf_votes votes[2] = {{.quick = options->level == 1}, {.quick = options->level == 1}};
     struct pairs pairs;
     unsigned range_count = 0;
     unsigned isa = KERF_ISA_COUNT;

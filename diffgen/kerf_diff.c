@@ -230,9 +230,23 @@ static int parse_options(struct options *o, int argc, char **argv)
     return code < 0 ? parse_paths(o, argc, argv) : code;
 }
 
+static kerf_err check_names(struct run *r)
+{
+    const struct options *o = r->options;
+
+    if (strcmp(o->delta_path, "-") != 0 &&
+        (kerf_diff_same_file(o->old_path, o->delta_path) || kerf_diff_same_file(o->new_path, o->delta_path))) {
+        kerf_why_set(&r->why, "'%s' is one of the images: give the delta another name", o->delta_path);
+        return KERF_ERR_ARGUMENT;
+    }
+    return KERF_OK;
+}
+
+#define SOON_LEN (1u << 20) /* bytes of both images: of less the delta is there at once */
+
 /*
- * Can the delta be written, once it is made? Better to hear of it now. The temporary file is gone before this returns,
- * and no signal leaves it behind.
+ * Can the delta be written, once it is made? Where that takes a while, better to hear of it now. The temporary file is gone before this
+ * returns, and no signal leaves it behind.
  */
 static kerf_err check_output(struct run *r)
 {
@@ -241,12 +255,8 @@ static kerf_err check_output(struct run *r)
     sigset_t all;
     sigset_t before;
 
-    if (strcmp(o->delta_path, "-") == 0) {
+    if (strcmp(o->delta_path, "-") == 0 || (uint64_t)r->result.old_len + r->result.new_len < SOON_LEN) {
         return KERF_OK;
-    }
-    if (kerf_diff_same_file(o->old_path, o->delta_path) || kerf_diff_same_file(o->new_path, o->delta_path)) {
-        kerf_why_set(&r->why, "'%s' is one of the images: give the delta another name", o->delta_path);
-        return KERF_ERR_ARGUMENT;
     }
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_BLOCK, &all, &before);
@@ -396,7 +406,18 @@ static kerf_err write_delta(struct run *r)
     const struct options *o = r->options;
 
     if (strcmp(o->delta_path, "-") != 0) {
-        return kerf_file_write(o->delta_path, 0, r->delta, r->delta_len, &r->why);
+        struct kerf_file_writer writer = KERF_FILE_WRITER_NONE;
+        kerf_err err = kerf_file_writer_begin(&writer, o->delta_path, 0, &r->why);
+
+        writer.unsynced = o->diff.level == 1; /* to wait for a disk may take longer than all the rest */
+        if (err == KERF_OK) {
+            err = kerf_file_writer_append(&writer, r->delta, r->delta_len, &r->why);
+        }
+        if (err == KERF_OK) {
+            return kerf_file_writer_commit(&writer, &r->why);
+        }
+        kerf_file_writer_abort(&writer);
+        return err;
     }
     errno = 0;
     if (fwrite(r->delta, 1, r->delta_len, stdout) != r->delta_len || fflush(stdout) != 0) {
@@ -454,10 +475,13 @@ static int diff(const struct options *o)
     r.result.output = o->delta_path;
     r.result.ram = o->diff.ram;
     r.result.level = o->diff.level;
-    kerf_err err = check_output(&r);
+    kerf_err err = check_names(&r);
 
     if (err == KERF_OK) {
         err = read_images(&r);
+    }
+    if (err == KERF_OK) {
+        err = check_output(&r);
     }
     if (err == KERF_OK) {
         keep_memory(&r);

@@ -190,6 +190,26 @@ static void an_aborted_writer_leaves_nothing(void **state)
     assert_int_not_equal(access("b", F_OK), 0);
 }
 
+static void what_need_not_be_on_disk_appears_too(void **state)
+{
+    struct kerf_file_writer w = KERF_FILE_WRITER_NONE;
+    uint8_t *back;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(kerf_file_writer_begin(&w, "b", 0, NULL), KERF_OK);
+    assert_false(w.unsynced);
+    w.unsynced = true;
+    assert_int_equal(kerf_file_writer_append(&w, (const uint8_t *)"xyz", 3, NULL), KERF_OK);
+    assert_int_equal(kerf_file_writer_commit(&w, NULL), KERF_OK);
+    assert_int_equal(w.fd, -1);
+    assert_int_equal(kerf_file_read("b", 3, &back, &len, NULL), KERF_OK);
+    assert_int_equal(len, 3);
+    assert_memory_equal(back, "xyz", 3);
+    free(back);
+    assert_int_equal(unlink("b"), 0);
+}
+
 static void what_cannot_be_written_says_so(void **state)
 {
     struct kerf_why why;
@@ -284,6 +304,7 @@ int main(void)
         cmocka_unit_test(json_carries_every_name),
         cmocka_unit_test(written_files_are_read_back),
         cmocka_unit_test(an_aborted_writer_leaves_nothing),
+        cmocka_unit_test(what_need_not_be_on_disk_appears_too),
         cmocka_unit_test(what_cannot_be_written_says_so),
         cmocka_unit_test(folders_are_made_with_those_above),
         cmocka_unit_test(hashes_agree_with_fips_180),

@@ -261,7 +261,7 @@ kerf_err kerf_file_sync_folder(const char *path, struct kerf_why *why)
 
 kerf_err kerf_file_writer_commit(struct kerf_file_writer *w, struct kerf_why *why)
 {
-    kerf_err err = kerf_file_writer_sync(w, why);
+    kerf_err err = w->unsynced ? KERF_OK : kerf_file_writer_sync(w, why);
 
     if (err == KERF_OK) {
         int closed = close(w->fd); /* a network file system may report a full disk only here */
@@ -275,7 +275,7 @@ kerf_err kerf_file_writer_commit(struct kerf_file_writer *w, struct kerf_why *wh
     if (err == KERF_OK) {
         free(w->temp_path);
         w->temp_path = NULL;
-        err = kerf_file_sync_folder(w->path, why);
+        err = w->unsynced ? KERF_OK : kerf_file_sync_folder(w->path, why);
     }
     kerf_file_writer_abort(w);
     return err;

@@ -51,11 +51,12 @@ struct kerf_file_writer {
     char *path;      /* final name, links resolved; owned */
     char *temp_path; /* owned */
     uint64_t len;    /* end of what was written, where append continues; bytes */
+    bool unsynced; /* may be set: what is written can be made again, and need not be on the disk when commit returns */
 };
 
 #define KERF_FILE_WRITER_NONE                                                                                          \
     {                                                                                                                  \
-        -1, NULL, NULL, 0                                                                                              \
+        -1, NULL, NULL, 0, false                                                                                       \
     }
 
 /* Creates the temporary file. `mode` as in kerf_file_write(). */
@@ -70,7 +71,7 @@ KERF_MUST_USE kerf_err kerf_file_writer_write_at(struct kerf_file_writer *w, uin
 /* Reads back what was written; reading beyond the end is KERF_ERR_FLASH. */
 KERF_MUST_USE kerf_err kerf_file_writer_read_at(struct kerf_file_writer *w, uint64_t pos, uint8_t *buf, size_t len,
                                                 struct kerf_why *why);
-/* fsync of the temporary file; commit does it too. */
+/* fsync of the temporary file; commit does it too, but of one that is `unsynced`. */
 KERF_MUST_USE kerf_err kerf_file_writer_sync(struct kerf_file_writer *w, struct kerf_why *why);
 /* Makes the file appear under its name. The writer is empty afterwards, also after an error. */
 KERF_MUST_USE kerf_err kerf_file_writer_commit(struct kerf_file_writer *w, struct kerf_why *why);
