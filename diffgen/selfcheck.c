@@ -88,12 +88,12 @@ kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t 
                         const uint8_t *delta, size_t delta_len)
 {
     struct memory_port m = {.old_image = old_image, .old_len = old_len, .new_image = new_image, .new_len = new_len};
-    struct kerf_port port = {.ctx = &m,
+    struct kerf_port port = {.io.ctx = &m,
                              .slot_size = new_len,
                              .page_size = PAGE,
-                             .read_old = read_old,
-                             .read_new = read_new,
-                             .write_new = write_new,
+                             .io.read_old = read_old,
+                             .io.read_new = read_new,
+                             .slot.write = write_new,
                              .hash = hash,
                              .unpack = unpack};
     struct kerf_order_of_learned order = {0};
@@ -104,7 +104,7 @@ kerf_err kerf_selfcheck(const uint8_t *old_image, size_t old_len, const uint8_t 
     if (err != KERF_OK) {
         return err;
     }
-    port.order = header.model.learned_cap > KERF_SELFCHECK_LEARNED ? &order : NULL;
+    port.io.order = header.model.learned_cap > KERF_SELFCHECK_LEARNED ? &order : NULL;
 
     size_t workspace_len = kerf_patcher_workspace(&header, &port);
     void *workspace = malloc(workspace_len);

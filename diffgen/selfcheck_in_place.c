@@ -111,21 +111,21 @@ static kerf_err open_memory(struct memory *m, struct kerf_port *port, const stru
     m->sector_log2 = header->sector_log2;
     m->slot_len = (size_t)kerf_header_slot(header) << header->sector_log2;
     *port = (struct kerf_port){
-        .ctx = m,
+        .io.ctx = m,
         .slot_size = m->slot_len,
-        .sector_size = sector,
+        .slot.sector_size = sector,
         .page_size = sector < PAGE_MAX ? sector : PAGE_MAX,
-        .read_old = read_slot,
-        .read_new = read_slot,
-        .erase_new = erase_new,
-        .write_new = write_new,
+        .io.read_old = read_slot,
+        .io.read_new = read_slot,
+        .slot.erase = erase_new,
+        .slot.write = write_new,
         .hash = hash,
-        .spare_sector = sector,
+        .spare.sector_size = sector,
         .spare_unit = 1,
         .interval = sector,
         .read_spare = read_spare,
-        .erase_spare = erase_spare,
-        .write_spare = write_spare,
+        .spare.erase = erase_spare,
+        .spare.write = write_spare,
     };
 
     size_t journal = kerf_patcher_journal(header, port);

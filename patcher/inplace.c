@@ -2,11 +2,10 @@
 /*
  * Updates in place (patcher.h, "In place"): sectors of new are made in scratch, in the order that the payload says. When a group
  * of them is there, a checkpoint is taken; then they are copied to the slot, as often as it takes; then the checkpoint is marked
- * as committed, and only after that scratch is used again.
+ * as committed, and only after that scratch is used again. Sectors that are numbered behind the slot's are in the spare area,
+ * behind the group's scratch.
  */
 #include "patcher/state.h"
-
-#include <string.h>
 
 #if KERF_IN_PLACE
 
@@ -19,8 +18,8 @@ kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port
     uint32_t sector = (uint32_t)1 << h->sector_log2;
 
     /* A page divides both of the port's sectors. */
-    if (h->codec != KERF_CODEC_NATIVE || sector % port->spare_sector != 0 ||
-        (port->sector_size != 0 && sector % port->sector_size != 0)) {
+    if (h->codec != KERF_CODEC_NATIVE || sector % port->spare.sector_size != 0 ||
+        (port->slot.sector_size != 0 && sector % port->slot.sector_size != 0)) {
         return KERF_ERR_UNSUPPORTED;
     }
     return port->slot_size >> h->sector_log2 < kerf_header_slot(h) ||
@@ -29,28 +28,78 @@ kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port
                : KERF_OK;
 }
 
-kerf_err kerf_in_place_copy(struct kerf_patcher *p, const struct kerf_port *port)
+kerf_pos kerf_in_place_scratch(const struct kerf_patcher *p, unsigned i, kerf_pos pos)
 {
     unsigned log2 = p->header.sector_log2;
-    kerf_pos left = p->header.new_size - ((kerf_pos)group_of(p)[p->copied] << log2); /* to the end of new */
 
-    if (p->page_len > 0) {
-        return kerf_write_page(p, port);
-    }
-    /* Whole where it holds old, and `left` is nothing of the kind. */
-    left = ((left - 1) >> log2 != 0 ? (kerf_pos)1 << log2 : left) - p->save_left;
-    if (left == 0) {
-        p->copied++;
-        if (p->copied == p->group_len) {
-            return kerf_journal_commit(p, port);
-        }
-        kerf_in_place_begin(p, port, p->copied);
-        return KERF_OK;
-    }
-    left = left < port->page_size ? left : port->page_size;
-    p->page_len = (size_t)left;
-    p->save_left += (uint32_t)left;
-    return port->read_spare(port->ctx, scratch_of(p, port, p->copied) + p->save_left - left, page_of(p), (size_t)left);
+    return p->port->journal_size + ((kerf_pos)i << log2) + (pos & (((kerf_pos)1 << log2) - 1));
 }
 
+/* Where in the spare area what is at `pos` of the slot lies, if it is numbered behind that; else 0. */
+__attribute__((noinline)) static kerf_pos spare_of(const struct kerf_patcher *p, kerf_pos pos)
+{
+    kerf_pos end = (kerf_pos)kerf_header_slot(&p->header) << p->header.sector_log2;
+
+    return pos < end ? 0 : pos - end + kerf_in_place_scratch(p, p->header.group, 0);
+}
+
+/* Reads what is in the spare area at `spare_pos`, or in the slot at `pos` where that is 0. */
+static kerf_err read_from(const struct kerf_patcher *p, kerf_pos spare_pos, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    const struct kerf_port *port = p->port;
+
+    return spare_pos > 0 ? port->read_spare(port->io.ctx, spare_pos, buf, len)
+                         : port->io.read_new(port->io.ctx, pos, buf, len);
+}
+
+kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    const struct kerf_patcher *p = ctx;
+
+    return read_from(p, spare_of(p, pos), pos, buf, len);
+}
+
+kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
+{
+    struct kerf_patcher *p = ctx;
+    kerf_pos spare_pos = 0;
+
+    /* The last is the one in progress. */
+    group_of(p)[p->group_len] = (uint32_t)(kerf_codec_new_pos(codec_of(p)) >> p->header.sector_log2);
+    for (unsigned i = 0; i <= p->group_len; i++) {
+        if (group_of(p)[i] == pos >> p->header.sector_log2) {
+            spare_pos = kerf_in_place_scratch(p, i, pos);
+        }
+    }
+    return read_from(p, spare_pos, pos, buf, len);
+}
+
+kerf_err kerf_in_place_copy(struct kerf_patcher *p)
+{
+    unsigned log2 = p->header.sector_log2;
+    kerf_pos from = p->copied;
+    kerf_pos pos = ((kerf_pos)group_of(p)[from >> log2] << log2) + (from & (((kerf_pos)1 << log2) - 1));
+    kerf_pos spare_pos = spare_of(p, pos);
+    uint8_t *page = page_of(p);
+    size_t n = p->port->page_size;
+    kerf_err err = read_from(p, p->port->journal_size + from, 0, page, n);
+
+    p->page_pos = spare_pos > 0 ? spare_pos : pos;
+    if (err == KERF_OK) {
+        err = kerf_put(p, spare_pos > 0, page, n);
+    }
+    p->copied += (kerf_pos)n;
+    if (err != KERF_OK || p->copied >> log2 != p->group_len) {
+        return err;
+    }
+    p->group_len = 0;
+    p->page_pos = p->save_left;
+    (void)enter(p, KERF_PHASE_APPLY);
+    err = kerf_port_flush(p->port);
+    return err == KERF_OK ? kerf_journal_mark(p) : err;
+}
+
+#else
+/* A file must declare something. */
+extern int kerf_in_place_is_left_out_of_the_patcher;
 #endif

@@ -8,10 +8,10 @@
 
 #define MARKS 3u /* behind a body, each spare_unit bytes */
 
-/* Bytes of a body, in whole units: the workspace to what the decoder wrote beyond the page. */
+/* Bytes of a body, in whole units: the state from the header on to what the decoder wrote beyond the page. */
 static uint32_t body_of(size_t page_at, const struct kerf_port *port)
 {
-    return ((uint32_t)page_at + KERF_STEP_OUT + port->spare_unit - 1) & -port->spare_unit;
+    return (uint32_t)(page_at + KERF_STEP_OUT - STATE_BODY + port->spare_unit - 1) & -port->spare_unit;
 }
 
 /* The same with its marks. */
@@ -29,133 +29,93 @@ static kerf_pos half_of(const struct kerf_port *port, unsigned save)
 size_t kerf_patcher_journal(const struct kerf_header *header, const struct kerf_port *port)
 {
     size_t page_at = kerf_patcher_workspace(header, port) - port->page_size - KERF_STEP_OUT;
+    uint32_t sector = port->spare.sector_size;
 
-    return (size_t)2 * ((end_of(page_at, port) + port->spare_sector - 1) / port->spare_sector * port->spare_sector);
+    return (size_t)2 * ((end_of(page_at, port) + sector - 1) / sector * sector);
 }
 
-kerf_err kerf_journal_begin(struct kerf_patcher *p, const struct kerf_port *port)
+kerf_err kerf_journal_begin(struct kerf_patcher *p)
 {
     p->saves++;
-    p->erased_end = 0;
-    p->save_left = port->interval;
+    p->page_pos = half_of(p->port, p->saves);
+    p->save_left = p->port->interval;
     (void)enter(p, KERF_PHASE_SAVE);
-    return kerf_port_flush(port); /* what the checkpoint says is written must be */
+    return kerf_port_flush(p->port); /* what the checkpoint says is written must be */
 }
 
-kerf_err kerf_journal_first(struct kerf_patcher *p, const struct kerf_port *port)
+kerf_err kerf_journal_first(struct kerf_patcher *p)
 {
-    kerf_err err = port->erase_spare(port->ctx, half_of(port, 0));
+    kerf_err err = p->port->spare.erase(p->port->io.ctx, half_of(p->port, 0));
 
-    return err == KERF_OK ? kerf_journal_begin(p, port) : err;
+    return err == KERF_OK ? kerf_journal_begin(p) : err;
 }
 
-/* The checkpoint is there. In place its group is copied next, or copied again. */
-static void saved(struct kerf_patcher *p, const struct kerf_port *port)
+kerf_err kerf_journal_mark(struct kerf_patcher *p)
 {
-    p->status.phase = KERF_PHASE_APPLY;
-    p->erased_end = p->page_pos;
-#if KERF_IN_PLACE
-    p->flags &= ~STATE_SECTOR;
-    if (p->group_len > 0) {
-        p->status.phase = KERF_PHASE_COPY;
-        p->copied = 0;
-        kerf_in_place_begin(p, port, 0);
-        return;
-    }
-#else
-    (void)port;
-#endif
-    p->status.verified_pos = 0;
+    kerf_err err = kerf_put(p, true, p->digest.b, p->port->spare_unit);
+
+    return err == KERF_OK ? kerf_port_flush(p->port) : err;
 }
 
-static kerf_err write_mark(const struct kerf_port *port, kerf_pos pos, const uint8_t *mark)
+kerf_err kerf_journal_save(struct kerf_patcher *p)
 {
-    kerf_err err = port->write_spare(port->ctx, pos, mark, port->spare_unit);
-
-    return err == KERF_OK ? kerf_port_flush(port) : err;
-}
-
-kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port)
-{
-    uint32_t done = (uint32_t)p->status.verified_pos;
-    uint32_t body = body_of(p->page_at, port);
-    uint32_t n = body - done;
-    kerf_pos pos = half_of(port, p->saves);
-    const uint8_t *piece = (uint8_t *)p + done;
-    uint8_t *mark = page_of(p) + KERF_STEP_OUT; /* behind what the decoder wrote beyond the page, it is free */
-    struct kerf_sha256_digest digest;
+    size_t n = body_of(p->page_at, p->port) - (size_t)p->verified_pos;
+    const uint8_t *piece = (uint8_t *)p + STATE_BODY + p->verified_pos;
     kerf_err err;
 
-    if (p->erased_end < end_of(p->page_at, port)) {
-        pos += p->erased_end;
-        p->erased_end += port->spare_sector;
-        return port->erase_spare(port->ctx, pos);
-    }
     if (n > 0) {
-        n = n < port->page_size ? n : port->page_size;
-        err = port->write_spare(port->ctx, pos + done, piece, n);
-        return err == KERF_OK ? kerf_sum_add(p, port, piece, n) : err; /* now the count changes, which is in the body */
+        n = n < p->port->page_size ? n : p->port->page_size;
+        err = kerf_put(p, true, piece, n);
+        return err == KERF_OK ? kerf_sum_add(p, piece, n) : err;
     }
-    err = kerf_sum_end(port, &digest);
-    kerf_digest_copy(mark, digest.b);
-    if (err == KERF_OK) {
-        err = write_mark(port, pos + body, mark);
+    err = kerf_sum_end(p, p->digest.b, KERF_OK);
+    for (unsigned i = 0; i < 2 && err == KERF_OK; i++) {
+        err = kerf_journal_mark(p);
     }
-    if (err == KERF_OK) {
-        err = write_mark(port, pos + body + port->spare_unit, mark);
-    }
-    saved(p, port);
-    return err;
-}
-
 #if KERF_IN_PLACE
-kerf_err kerf_journal_commit(struct kerf_patcher *p, const struct kerf_port *port)
-{
-    kerf_err err = kerf_port_flush(port);
-
-    p->group_len = 0;
-    if (err == KERF_OK) {
-        err = write_mark(port, half_of(port, p->saves) + body_of(p->page_at, port) + 2 * port->spare_unit,
-                         p->status.payload_digest.b);
+    /* Its group is copied next, or copied again. */
+    if (p->group_len > 0) {
+        p->save_left = (uint32_t)p->page_pos;
+        p->copied = 0;
+        p->phase = KERF_PHASE_COPY;
+        return err;
     }
-    saved(p, port);
+#endif
+    p->phase = KERF_PHASE_APPLY;
     return err;
 }
-#endif
 
 /*
  * Reads the checkpoint in a half: its number, 0 if there is none, or an error. p->copied: how many of its marks are there.
- * `page_max`: where a page may be in this workspace. Nothing that was read is believed before mark 1 is right, but that the
- * body is inside of workspace and journal.
+ * Nothing that was read is believed before mark 1 is right, but that the body is inside of workspace and journal.
  */
-static int load(struct kerf_patcher *p, size_t page_max, const struct kerf_port *port, unsigned half)
+static int load(struct kerf_patcher *p, unsigned half)
 {
+    const struct kerf_port *port = p->port;
     kerf_pos pos = half_of(port, half);
-    struct kerf_sha256_digest digest;
+    uint8_t *body = (uint8_t *)p + STATE_BODY;
     uint8_t mark[KERF_DIGEST_LEN];
     unsigned marks = 0;
-    uint32_t body;
-    kerf_err err = port->read_spare(port->ctx, pos, (uint8_t *)p, sizeof *p);
+    uint32_t len;
+    kerf_err err = port->read_spare(port->io.ctx, pos, body, sizeof *p - STATE_BODY);
 
     if (err != KERF_OK) {
         return err;
     }
-    if (p->layout != STATE_LAYOUT || p->page_at > page_max || end_of(p->page_at, port) > port->journal_size / 2) {
+    if (p->layout != STATE_LAYOUT || p->page_at > p->page_max || end_of(p->page_at, port) > port->journal_size / 2) {
         return 0;
     }
-    body = body_of(p->page_at, port);
-    err = port->read_spare(port->ctx, pos, (uint8_t *)p, body);
-    p->status.verified_pos = 0; /* as it is in every body */
+    len = body_of(p->page_at, port);
+    err = port->read_spare(port->io.ctx, pos, body, len);
     if (err == KERF_OK) {
-        err = kerf_sum_add(p, port, (uint8_t *)p, body);
+        err = kerf_sum_add(p, body, len);
     }
-    p->status.verified_pos = 0;
     if (err == KERF_OK) {
-        err = kerf_sum_end(port, &digest);
+        err = kerf_sum_end(p, p->digest.b, KERF_OK);
     }
-    for (pos += body; err == KERF_OK && marks < MARKS; pos += port->spare_unit) {
-        err = port->read_spare(port->ctx, pos, mark, KERF_DIGEST_LEN);
-        if (memcmp(mark, marks < 2 ? digest.b : p->status.payload_digest.b, KERF_DIGEST_LEN) != 0) {
+    for (pos += len; err == KERF_OK && marks < MARKS; pos += port->spare_unit) {
+        err = port->read_spare(port->io.ctx, pos, mark, KERF_DIGEST_LEN);
+        if (memcmp(mark, p->digest.b, KERF_DIGEST_LEN) != 0) {
             break;
         }
         marks++;
@@ -165,7 +125,7 @@ static int load(struct kerf_patcher *p, size_t page_max, const struct kerf_port 
 }
 
 /* Reads the newest valid checkpoint. *other: the number of the one in the other half, 0 if there is none. */
-static kerf_err load_newest(struct kerf_patcher *p, size_t page_max, const struct kerf_port *port, int *other)
+static kerf_err load_newest(struct kerf_patcher *p, int *other)
 {
     int found = 0;
     unsigned tries = 0;
@@ -173,7 +133,7 @@ static kerf_err load_newest(struct kerf_patcher *p, size_t page_max, const struc
     /* Both, and where the first is newer, that again. A mark that was cut may read right once, and never again. */
     do {
         *other = found;
-        found = load(p, page_max, port, tries & 1);
+        found = load(p, tries & 1);
         if (found < 0) {
             return (kerf_err)found;
         }
@@ -182,37 +142,32 @@ static kerf_err load_newest(struct kerf_patcher *p, size_t page_max, const struc
     return found > 0 ? KERF_OK : KERF_NONE;
 }
 
-kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len, const struct kerf_port *port,
-                             const struct kerf_patcher_expect *expect, struct kerf_patcher **patcher)
+kerf_err kerf_patcher_load(struct kerf_patcher *p, size_t workspace_len, const struct kerf_port *port,
+                           const struct kerf_patcher_expect *expect)
 {
-    struct kerf_patcher *p = workspace;
     int other = 0;
-    kerf_err err = KERF_NONE;
+    kerf_err err = kerf_state_open(p, workspace_len, port);
 
-    if (workspace_len < kerf_patcher_workspace_min(port)) {
-        return KERF_ERR_RAM;
-    }
-    if (port->journal_size > 0) {
-        err = load_newest(p, workspace_len - port->page_size - KERF_STEP_OUT, port, &other);
-    }
-    if (err == KERF_OK && expect != NULL && expect->chunk0_known &&
-        memcmp(p->status.payload_digest.b, expect->chunk0_digest.b, KERF_DIGEST_LEN) != 0) {
-        err = KERF_NONE;
-    }
     if (err != KERF_OK) {
         return err;
     }
-    *patcher = p;
+    err = port->journal_size > 0 ? load_newest(p, &other) : KERF_NONE;
+    if (err != KERF_OK) {
+        return err;
+    }
+    if (expect != NULL && expect->chunk0_known &&
+        memcmp(p->payload_digest.b, expect->chunk0_digest.b, KERF_DIGEST_LEN) != 0) {
+        return KERF_NONE;
+    }
     if (p->copied == 1 && other > 0) {
         /* Its mark may be half programmed and not read right again: once more, while the older one still counts. */
-        p->erased_end = 0;
-        return KERF_OK;
+        p->saves--;
     }
     if (KERF_IN_PLACE && p->copied == MARKS) {
         p->group_len = 0;
     }
     /* A newer one, whose mark is half programmed, may be there and read right the next time: it goes first. */
-    return kerf_journal_begin(p, port);
+    return kerf_journal_begin(p);
 }
 
 kerf_err kerf_patcher_forget(const struct kerf_patcher *p, const struct kerf_port *port)
@@ -220,7 +175,7 @@ kerf_err kerf_patcher_forget(const struct kerf_patcher *p, const struct kerf_por
     kerf_err err = KERF_OK;
 
     for (unsigned i = 1; err == KERF_OK && i <= 2; i++) {
-        err = port->erase_spare(port->ctx, half_of(port, p->saves + i));
+        err = port->spare.erase(port->io.ctx, half_of(port, p->saves + i));
         if (err == KERF_OK) {
             err = kerf_port_flush(port);
         }

@@ -19,6 +19,7 @@
 #ifndef KERF_PATCHER_H
 #define KERF_PATCHER_H
 
+#include "common/codec.h"
 #include "common/container.h"
 #include "common/error.h"
 #include "common/isa/isa.h"
@@ -37,33 +38,39 @@ extern "C" {
 #define KERF_UNPACK 1
 #endif
 
+/* How a part of the flash is written: a slot, or the spare area. */
+struct kerf_flash {
+    uint32_t sector_size; /* erase unit in bytes; 0, in a slot: nothing needs erasing (files) */
+    /* Erases the sector that begins at pos (a multiple of sector_size). Not called if sector_size is 0. */
+    kerf_err (*erase)(void *ctx, kerf_pos pos);
+    /* Programs [pos .. pos+len), in each sector in ascending order, each byte once after it was erased; pos is a multiple of
+       the unit, and len is one but at the end of an image. */
+    kerf_err (*write)(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
+};
+
 /*
  * What the device does for the patcher. Every callback returns KERF_OK, or an error that the patcher passes on as it is
- * (KERF_ERR_FLASH when in doubt) and after which the apply stays failed. `ctx` is handed to each. Callbacks may not call
+ * (KERF_ERR_FLASH when in doubt) and after which the apply stays failed. `io.ctx` is handed to each. Callbacks may not call
  * back into the patcher. The struct is read during every call and must stay valid and unchanged while the apply lasts.
  */
 struct kerf_port {
-    void *ctx;
-    kerf_pos slot_size;   /* bytes that the new image may take at most */
-    uint32_t sector_size; /* erase unit of the new slot in bytes; 0: nothing needs erasing (files) */
-    uint32_t page_size;   /* write_new() gets this many bytes at a time (the last time fewer), 1 .. 65536; a multiple of
-                             the program unit; it is taken from the workspace */
-
-    /* Reads old[pos .. pos+len) into buf. The patcher never asks outside the old image's size. `len` is at most page_size, or
-       64 where that is more; so it is for read_new(). */
-    kerf_err (*read_old)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
-    /* Reads back new[pos .. pos+len), all of it programmed before (in place: inside of the slot). */
-    kerf_err (*read_new)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
-    /* Erases the sector of the new slot that begins at pos (a multiple of sector_size). Not called if sector_size is 0. */
-    kerf_err (*erase_new)(void *ctx, kerf_pos pos);
-    /* Programs new[pos .. pos+len), in ascending order (in place: in each sector), each byte once; pos is a multiple of
-       page_size. */
-    kerf_err (*write_new)(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
+    /*
+     * io.ctx
+     * io.read_old(ctx, pos, buf, len)   reads old[pos .. pos+len) into buf. The patcher never asks outside the old image's size.
+     *                                   `len` is at most page_size, or 64 where that is more; so it is for read_new()
+     * io.read_new(ctx, pos, buf, len)   reads back new[pos .. pos+len), all of it programmed before (in place: inside of the slot)
+     * io.order                          hosts: common/codec.h; all zero when an apply begins, or goes on. NULL: none
+     */
+    struct kerf_codec_io io;
+    struct kerf_flash slot; /* where new goes. Its unit: page_size */
+    kerf_pos slot_size;     /* bytes that the new image may take at most */
+    uint32_t page_size; /* slot.write() gets this many bytes at a time (the last time fewer), 1 .. 65536; a multiple of
+                           the program unit; it is taken from the workspace */
     /*
      * Makes all that was erased and programmed, in the spare area too, durable (fsync). NULL where it is durable by itself.
      * Called at the end and, with a journal, before each checkpoint and after each mark in it.
      */
-    kerf_err (*flush_new)(void *ctx);
+    kerf_err (*flush)(void *ctx);
     /* SHA-256, state in ctx, the patcher's alone from KERF_HASH_START to KERF_HASH_END, which may be many calls of feed().
        kerf_sha256_hook() (common/sha256.h) will do where there is no library or hardware. */
     kerf_err (*hash)(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
@@ -80,27 +87,19 @@ struct kerf_port {
      * The spare area: sectors outside of the slots that keep what is in them when power goes. The journal is first (below,
      * "Power cuts"), scratch for updates in place follows. Without one all of this is 0 and NULL: a cut starts anew.
      */
-    uint32_t
-        journal_size;    /* bytes; a multiple of 2 * spare_sector; kerf_patcher_journal() says how many a delta needs */
-    kerf_pos spare_size; /* bytes, journal included */
-    uint32_t spare_sector; /* erase unit in bytes; a multiple of page_size */
-    uint32_t spare_unit; /* bytes that are programmed at once, once after each erase: a power of 2, 16 or more, that the
-                            program unit divides and that divides page_size */
-    uint32_t interval; /* bytes of new between two checkpoints; a multiple of page_size and sector_size. Not for updates
-                              in place, where the header says it */
+    struct kerf_flash
+        spare; /* sector_size is a multiple of page_size. Erased bits are those of erased flash, in a file too
+                                (write 0xff). Its unit: spare_unit; at most page_size bytes at a time */
     /* Reads spare[pos .. pos+len) into buf; any length. */
     kerf_err (*read_spare)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
-    /* Erases the sector that begins at pos: all its bits are then those of erased flash, in a file too (write 0xff). In the
-       journal that is durable before what is written there next: a file is synced here. */
-    kerf_err (*erase_spare)(void *ctx, kerf_pos pos);
-    /* Programs spare[pos .. pos+len), len <= page_size, each unit once after it was erased; pos and, but at the end of an
-       image, len are multiples of spare_unit. */
-    kerf_err (*write_spare)(void *ctx, kerf_pos pos, const uint8_t *buf, size_t len);
-#if KERF_ENCODER
-    /* Hosts: memory that makes it quicker to apply deltas for much RAM; all zero when one begins, or goes on.
-       NULL: none. common/codec.h */
-    struct kerf_order_of_learned *order;
-#endif
+    uint32_t
+        journal_size;    /* bytes; a multiple of 2 * sector_size; kerf_patcher_journal() says how many a delta needs */
+    kerf_pos spare_size; /* bytes, journal included */
+    uint32_t spare_unit; /* bytes that are programmed at once, once after each erase: a power of 2, 16 or more, that the
+                            program unit divides and that divides page_size */
+    uint32_t
+        interval; /* bytes of new between two checkpoints; a multiple of page_size and the slot's sector_size. Not for
+                            updates in place, where the header says it */
 };
 
 /* What the signed release says of this payload. Fields that are not known are left zero. */
@@ -114,9 +113,9 @@ struct kerf_patcher_expect {
 
 /* Options of kerf_patcher_init(). */
 #define KERF_PATCHER_DRY_RUN                                                                                           \
-    1u /* decode and check, write nothing: erase_new and write_new are not called; a delta that
+    1u /* decode and check, write nothing: slot.erase and slot.write are not called; a delta that
                                    reads back new can't be dry-run beyond its chunks (KERF_ERR_UNSUPPORTED) unless the
-                                   port's read_new/write_new keep the bytes elsewhere */
+                                   port's read_new/write keep the bytes elsewhere */
 
 /* Where an apply stands; what feed() does next. */
 enum kerf_patcher_phase {
@@ -142,8 +141,32 @@ struct kerf_patcher_status {
     struct kerf_sha256_digest target_digest; /* valid in the phase DONE */
 };
 
-/* The state at the beginning of the workspace; its insides are not for the caller. */
-struct kerf_patcher;
+/* The state at the beginning of the workspace; its insides are not for the caller (patcher/state.h). */
+struct kerf_patcher {
+    uint8_t phase; /* enum kerf_patcher_phase */
+    int8_t err;    /* why it failed; KERF_END in the phase DONE */
+    kerf_pos verified_pos;
+    kerf_pos page_pos;            /* where what is written next goes, in slot or spare area */
+    const struct kerf_port *port; /* of the call in progress */
+    size_t page_max;              /* most that page_at may be in this workspace */
+    /* From here on: what checkpoints hold. */
+    struct kerf_header header;  /* zeros until it is known, but for what the prologue says */
+    uint32_t flags;             /* STATE_ */
+    uint32_t in_end;            /* where in the workspace the chunk in progress ends, */
+    size_t in_pos;              /* and where the payload to decode is */
+    size_t page_len;            /* bytes in the page; over page_size: by at most KERF_STEP_OUT */
+    uint32_t page_at, chunk_at; /* where in the workspace the page is, and the chunk */
+    kerf_pos payload_left;      /* bytes of payload behind the chunk in progress */
+    kerf_pos new_pos, delta_pos;
+    kerf_pos copied; /* in place, while copying: bytes of scratch that are in the slot */
+    uint32_t
+        save_left; /* two slots: bytes of new to the next checkpoint; in place: where mark 3 of the newest one goes */
+    uint32_t group_len; /* in place: sectors in scratch, not yet in the slot; without the one in progress */
+    uint32_t saves;     /* number of the newest checkpoint, from 1; odd ones are in the second half */
+    uint32_t layout;    /* STATE_LAYOUT: whose memory this is */
+    struct kerf_digest payload_digest;
+    struct kerf_sha256_digest digest; /* the last one that was computed */
+};
 
 /* Alignment that the workspace block needs, in bytes. */
 #define KERF_WORKSPACE_ALIGN 8u
@@ -175,18 +198,30 @@ static inline size_t kerf_patcher_workspace_min(const struct kerf_port *port)
  */
 bool kerf_port_fits(const struct kerf_port *port);
 
+/* kerf_patcher_init() and kerf_patcher_resume(), which see. */
+KERF_MUST_USE kerf_err kerf_patcher_start(struct kerf_patcher *patcher, size_t workspace_len,
+                                          const struct kerf_port *port, const struct kerf_patcher_expect *expect,
+                                          unsigned options);
+KERF_MUST_USE kerf_err kerf_patcher_load(struct kerf_patcher *patcher, size_t workspace_len,
+                                         const struct kerf_port *port, const struct kerf_patcher_expect *expect);
+
 /*
  * Begins an apply. `workspace`, aligned to KERF_WORKSPACE_ALIGN, is owned by the patcher until the apply is over; it may be
  * copied and moved between calls. `expect` is copied; NULL means by hand. `options`: KERF_PATCHER_, or 0. KERF_ERR_RAM: too
- * small even to begin. On success *patcher is the handle (the workspace itself).
+ * small even to begin. *patcher is the handle (the workspace itself).
  */
-KERF_MUST_USE kerf_err kerf_patcher_init(void *workspace, size_t workspace_len, const struct kerf_port *port,
-                                         const struct kerf_patcher_expect *expect, unsigned options,
-                                         struct kerf_patcher **patcher);
+KERF_MUST_USE static inline kerf_err kerf_patcher_init(void *workspace, size_t workspace_len,
+                                                       const struct kerf_port *port,
+                                                       const struct kerf_patcher_expect *expect, unsigned options,
+                                                       struct kerf_patcher **patcher)
+{
+    *patcher = (struct kerf_patcher *)workspace;
+    return kerf_patcher_start(*patcher, workspace_len, port, expect, options);
+}
 
 /*
  * Takes delta bytes, in pieces of any size, and does a bounded piece of work: at most the `data` taken and hashed, or a page
- * decoded, or one hashed, or one written, or a sector erased. *used says how many bytes of `data` were taken; the rest must be fed again. `data` is not kept.
+ * decoded, or one hashed, or one written, where it begins a sector with the erase of that. *used says how many bytes of `data` were taken; the rest must be fed again. `data` is not kept.
  *   KERF_MORE_INPUT  all of `data` was taken and more is needed
  *   KERF_MORE_WORK   call again, with the rest of `data` (len may be 0)
  *   KERF_END         the new image is complete and verified; bytes fed after it are KERF_ERR_TRAILING
@@ -196,15 +231,33 @@ KERF_MUST_USE kerf_err kerf_patcher_feed(struct kerf_patcher *patcher, const str
                                          const uint8_t *data, size_t len, size_t *used);
 
 /* Says that no more input will come: KERF_ERR_TRUNCATED, or KERF_END after feed() said so. */
-KERF_MUST_USE kerf_err kerf_patcher_finish(struct kerf_patcher *patcher);
+KERF_MUST_USE static inline kerf_err kerf_patcher_finish(struct kerf_patcher *patcher)
+{
+    if (patcher->err == KERF_OK) {
+        patcher->phase = KERF_PHASE_FAILED;
+        patcher->err = KERF_ERR_TRUNCATED;
+    }
+    return (kerf_err)patcher->err;
+}
 
 /* Gives up; the slot holds a part of the new image. The apply stays failed with KERF_ERR_STATE. */
-void kerf_patcher_abort(struct kerf_patcher *patcher);
+static inline void kerf_patcher_abort(struct kerf_patcher *patcher)
+{
+    patcher->phase = KERF_PHASE_FAILED;
+    patcher->err = KERF_ERR_STATE;
+}
 
-/* The state begins with it. */
 static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struct kerf_patcher_status *status)
 {
-    *status = *(const struct kerf_patcher_status *)(const void *)patcher;
+    status->phase = (enum kerf_patcher_phase)patcher->phase;
+    status->err = patcher->phase == KERF_PHASE_FAILED ? (kerf_err)patcher->err : KERF_OK;
+    status->delta_pos = patcher->delta_pos;
+    status->new_size = patcher->header.new_size;
+    /* In place what is kept of old is counted, too. */
+    status->new_pos = patcher->new_pos < status->new_size ? patcher->new_pos : status->new_size;
+    status->verified_pos = patcher->phase == KERF_PHASE_DONE ? status->new_size : patcher->verified_pos;
+    status->payload_digest = patcher->payload_digest;
+    status->target_digest = patcher->digest;
 }
 
 /*
@@ -213,10 +266,11 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
  * A checkpoint is a copy of the workspace, buffered input included, taken where the output reaches the border of a sector. The
  * journal holds two of them, one in each half, written in turn; the newest valid one wins. Each is
  *
- *     body: the workspace without the page buffer | mark 1 | mark 2 | in place: mark 3
+ *     body: the workspace from the header on, without the page buffer | mark 1 | mark 2 | in place: mark 3
  *
  * where a mark is the first 16 bytes of the body's SHA-256, in spare_unit bytes; mark 1 is programmed once the body is, and
- * flushed, and makes the checkpoint valid. (Mark 3 is the payload's digest.) So nothing that a cut leaves half erased or half programmed is ever taken for one.
+ * flushed, and makes the checkpoint valid. So nothing that a cut leaves half erased or half programmed is ever taken for one,
+ * whatever is left of the checkpoint that was there before.
  * But what was programmed when power went may read right once and wrong the next time, or the other way round: mark 2 says that
  * mark 1 is done. So at a restart a checkpoint is taken before anything else is written: without mark 2, while the older one is
  * there, the same once more in its place; else a newer one, in place of what may be left of such.
@@ -242,7 +296,7 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
  * copied at a time (the group). A journal is needed, and in the spare area behind it the scratch that the header says; the slot
  * holds both images, and the sectors behind them that the header says, in whole sectors. Where the group is 1, the delta may have
  * sectors of slot and scratch hold what is still needed of old: those are made and copied like sectors of new, and a sector of
- * the slot does that once at most, one behind both images twice. Sectors are made in scratch; a checkpoint is taken; they are copied to the slot, again
+ * the slot does that once at most, one behind both images twice. Sectors are made in scratch; a checkpoint is taken; they are copied to the slot, whole, again
  * after each cut until all are there; mark 3 says that. From the first checkpoint on it stands for the old image's digest: after
  * a cut it is resumed whatever the slot holds, and KERF_NONE means that nothing was changed. So kerf_patcher_resume() comes
  * first at every start, before anything boots from the slot, and kerf_patcher_forget() before the next update.
@@ -266,8 +320,14 @@ size_t kerf_patcher_journal(const struct kerf_header *header, const struct kerf_
  *   KERF_NONE  there is no valid checkpoint (of this payload)
  *   KERF_ERR_RAM as kerf_patcher_init(), or an error of the port
  */
-KERF_MUST_USE kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len, const struct kerf_port *port,
-                                           const struct kerf_patcher_expect *expect, struct kerf_patcher **patcher);
+KERF_MUST_USE static inline kerf_err kerf_patcher_resume(void *workspace, size_t workspace_len,
+                                                         const struct kerf_port *port,
+                                                         const struct kerf_patcher_expect *expect,
+                                                         struct kerf_patcher **patcher)
+{
+    *patcher = (struct kerf_patcher *)workspace;
+    return kerf_patcher_load(*patcher, workspace_len, port, expect);
+}
 
 /*
  * Forgets the apply: two erases, the older checkpoint first, so that a cut between them loses nothing. A cut in the second may

@@ -21,38 +21,19 @@
 #include "common/codec.h"
 #include "patcher/patcher.h"
 
-#define STATE_DRY_RUN 1u /* KERF_PATCHER_DRY_RUN */
-#define STATE_NEXT_KNOWN 2u
-#define STATE_TARGET_KNOWN 4u
-#define STATE_DECODED 8u /* nothing is left to decode, but perhaps a page to write */
-#define STATE_SECTOR 16u /* in place: a sector is in progress, the last one of the group; or one is copied */
+#define STATE_DRY_RUN 1u    /* KERF_PATCHER_DRY_RUN */
+#define STATE_NEXT_KNOWN 2u /* what the digest of the chunk in progress must be */
+#define STATE_JOURNAL 4u    /* checkpoints are taken */
+#define STATE_TARGET_KNOWN 8u
+#define STATE_DECODED 16u /* nothing is left to decode, but perhaps a page to write */
 #define STATE_COMPLETE                                                                                                 \
     32u /* all of the image, in place of the sector, is decoded: a page that is not full is written, too */
-#define STATE_JOURNAL 64u /* checkpoints are taken */
-#define STATE_SPARE 128u  /* in place: the sector in progress is written to the spare area */
 
-struct kerf_patcher {
-    struct kerf_patcher_status status; /* the first: kerf_patcher_status() */
-    uint32_t page_at, chunk_at;        /* where in the workspace the page is, and the chunk */
-    size_t page_len;                   /* bytes in the page; over page_size: by at most KERF_STEP_OUT */
-    size_t in_pos;                     /* where in the workspace the payload to decode is, */
-    uint32_t in_end;                   /* and where the chunk in progress ends */
-    uint32_t flags;                    /* STATE_ */
-    uint32_t layout;                   /* STATE_LAYOUT: whose memory this is */
-    uint32_t
-        save_left; /* two slots: bytes of new to the next checkpoint; in place, while copying: read of the sector */
-    kerf_pos payload_left; /* bytes of payload behind the chunk in progress */
-    kerf_pos page_pos;     /* where in the slot the page goes, or in the spare area */
-    kerf_pos erased_end;   /* up to here it is erased; while saving: the journal's half */
-    uint32_t saves;        /* number of the newest checkpoint, from 1; odd ones are in the second half */
-    uint32_t group_len;    /* in place: sectors in scratch, not yet in the slot; the one in progress is the last */
-    uint32_t copied;       /* of these, while copying: how many are in the slot; just loaded: marks of the checkpoint */
-    uint32_t workspace_len;    /* bytes, all of the workspace */
-    struct kerf_header header; /* zeros until it is known, but for what the prologue says */
-};
+/* Where in the workspace what checkpoints hold begins. */
+#define STATE_BODY offsetof(struct kerf_patcher, header)
 
 /* Changes whenever the meaning of the bytes in the workspace does: a checkpoint of another build is none. */
-#define STATE_LAYOUT ((uint32_t)(4u << 24 | sizeof(struct kerf_codec) << 12 | sizeof(struct kerf_patcher)))
+#define STATE_LAYOUT ((uint32_t)(5u << 24 | sizeof(struct kerf_codec) << 12 | sizeof(struct kerf_patcher)))
 
 _Static_assert(sizeof(struct kerf_patcher) <= KERF_WORKSPACE_STATE, "FORMAT.md: Workspace");
 _Static_assert(KERF_WORKSPACE_STATE % KERF_WORKSPACE_ALIGN == 0, "the codec's state follows");
@@ -67,18 +48,16 @@ static inline uint8_t *chunk_of(struct kerf_patcher *p)
     return (uint8_t *)p + p->chunk_at;
 }
 
-/*
- * What is expected waits in the two halves of status.target_digest, as long as that is not known: the digest of the chunk in
- * progress, and, until the header is there, that of new.
- */
+/* The digest that the chunk in progress must have waits where that of old was, which is looked at once before chunk 1. */
 static inline uint8_t *next_digest_of(struct kerf_patcher *p)
 {
-    return p->status.target_digest.b;
+    return p->header.old_digest.b;
 }
 
+/* That of new, if it is known, where the codec's state will be. */
 static inline uint8_t *expected_target_of(struct kerf_patcher *p)
 {
-    return p->status.target_digest.b + KERF_DIGEST_LEN;
+    return (uint8_t *)p + KERF_WORKSPACE_STATE;
 }
 
 static inline uint8_t *page_of(struct kerf_patcher *p)
@@ -86,7 +65,7 @@ static inline uint8_t *page_of(struct kerf_patcher *p)
     return (uint8_t *)p + p->page_at;
 }
 
-/* The numbers of the sectors in scratch. Chunk sizes are multiples of 16. */
+/* The numbers of the sectors in scratch, that of the one in progress included. Chunk sizes are multiples of 16. */
 static inline uint32_t *group_of(struct kerf_patcher *p)
 {
     return (uint32_t *)(void *)page_of(p) - p->header.group;
@@ -97,12 +76,6 @@ static inline bool in_place(const struct kerf_patcher *p)
     return KERF_IN_PLACE && (p->header.flags & KERF_FLAG_IN_PLACE) != 0;
 }
 
-/* Where in the spare area the scratch of the group's sector i begins. */
-static inline kerf_pos scratch_of(const struct kerf_patcher *p, const struct kerf_port *port, unsigned i)
-{
-    return port->journal_size + ((kerf_pos)i << p->header.sector_log2);
-}
-
 static inline bool journaled(const struct kerf_patcher *p)
 {
     return KERF_JOURNAL && (p->flags & STATE_JOURNAL) != 0;
@@ -111,58 +84,55 @@ static inline bool journaled(const struct kerf_patcher *p)
 /* The next thing to do. */
 static inline kerf_err enter(struct kerf_patcher *p, enum kerf_patcher_phase phase)
 {
-    p->status.phase = phase;
-    p->status.verified_pos = 0;
+    p->phase = (uint8_t)phase;
     return KERF_OK;
 }
 
-/* --- sum.c --- */
+/* --- use_port.c --- */
 
-/* Adds bytes to the hash in progress; status.verified_pos, 0 at its beginning, counts them. */
-kerf_err kerf_sum_add(struct kerf_patcher *p, const struct kerf_port *port, const uint8_t *data, size_t len);
-kerf_err kerf_sum_end(const struct kerf_port *port, struct kerf_sha256_digest *digest);
-/* Ends it, too: the error `wrong` where the digest's first 16 bytes are not those expected. Not `known`: sets them. */
-kerf_err kerf_sum_check(const struct kerf_port *port, uint8_t *expected, bool known, kerf_err wrong);
+/* Clears a workspace; KERF_ERR_RAM where it is too small for any container. */
+kerf_err kerf_state_open(struct kerf_patcher *p, size_t workspace_len, const struct kerf_port *port);
+/* Adds bytes to the hash in progress; verified_pos, 0 at its beginning, counts them. */
+kerf_err kerf_sum_add(struct kerf_patcher *p, const uint8_t *data, size_t len);
+/* Ends it: p->digest. The error `wrong` where its first 16 bytes are not those expected, which may be p->digest itself. */
+kerf_err kerf_sum_end(struct kerf_patcher *p, const uint8_t *expected, kerf_err wrong);
 /* Copies KERF_DIGEST_LEN bytes: a call is shorter than what becomes of a memcpy. */
 void kerf_digest_copy(uint8_t *to, const uint8_t *from);
 /* Makes what was written durable. */
 kerf_err kerf_port_flush(const struct kerf_port *port);
 
+/*
+ * Writes to page_pos in the slot or in the spare area, and moves that on. Where a sector begins there, it is erased first: what
+ * is written begins and ends with sectors, or goes on where it ended.
+ */
+kerf_err kerf_put(struct kerf_patcher *p, bool spare, const uint8_t *data, size_t len);
+
 /* --- writer.c --- */
 
-/* Erases a sector, or writes the page (or what there is of it): to the slot, or, while decoding in place, to scratch. */
-kerf_err kerf_write_page(struct kerf_patcher *p, const struct kerf_port *port);
-
-/* --- scratch.c --- */
-
-/* What the codec's callbacks are given in place. */
-struct kerf_in_place {
-    struct kerf_patcher *p;
-    const struct kerf_port *port;
-};
-
-/* The callbacks of the codec; new is what was written of it, to scratch or to the slot, and read in one sector at a time. */
-kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
-kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
-/* The group's sector i is written next: to scratch or, in the phase COPY, to where it belongs. */
-void kerf_in_place_begin(struct kerf_patcher *p, const struct kerf_port *port, unsigned i);
+/* The phase APPLY: writes the page, or what there is of it: to the slot, or, in place, to scratch. */
+kerf_err kerf_write_page(struct kerf_patcher *p);
 
 /* --- inplace.c --- */
 
 /* Can an update in place with this header be done on this port? KERF_ERR_UNSUPPORTED, KERF_ERR_SPACE. */
 kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port);
+/* The callbacks of the codec, which are given the patcher; new is what was written of it, to scratch or to the slot. */
+kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+/* Where in scratch a byte of new, or of old that is kept, is made in the group's sector i. */
+kerf_pos kerf_in_place_scratch(const struct kerf_patcher *p, unsigned i, kerf_pos pos);
 /* The phase COPY. */
-kerf_err kerf_in_place_copy(struct kerf_patcher *p, const struct kerf_port *port);
+kerf_err kerf_in_place_copy(struct kerf_patcher *p);
 
 /* --- journal.c --- */
 
 /* The phase SAVE is next: a checkpoint in the half that holds the older one. */
-kerf_err kerf_journal_begin(struct kerf_patcher *p, const struct kerf_port *port);
+kerf_err kerf_journal_begin(struct kerf_patcher *p);
 /* All is checked and nothing is written yet: empties the half that is not written first, then as kerf_journal_begin(). */
-kerf_err kerf_journal_first(struct kerf_patcher *p, const struct kerf_port *port);
+kerf_err kerf_journal_first(struct kerf_patcher *p);
 /* The phase SAVE. When the checkpoint is there, the next phase is set. */
-kerf_err kerf_journal_save(struct kerf_patcher *p, const struct kerf_port *port);
-/* In place: the group is in the slot; from now on its scratch is free. The next phase is set. */
-kerf_err kerf_journal_commit(struct kerf_patcher *p, const struct kerf_port *port);
+kerf_err kerf_journal_save(struct kerf_patcher *p);
+/* Writes a mark, and flushes. */
+kerf_err kerf_journal_mark(struct kerf_patcher *p);
 
 #endif

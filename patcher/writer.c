@@ -4,51 +4,42 @@
 #include <string.h>
 
 /* Page_size divides sector_size: a page never reaches over the end of what is erased. */
-kerf_err kerf_write_page(struct kerf_patcher *p, const struct kerf_port *port)
+kerf_err kerf_write_page(struct kerf_patcher *p)
 {
-    size_t n = p->page_len < port->page_size ? p->page_len : port->page_size;
+    size_t n = p->page_len < p->port->page_size ? p->page_len : p->port->page_size;
     uint8_t *page = page_of(p);
+    kerf_err err;
 
+    p->page_pos = p->new_pos - (kerf_pos)p->page_len;
 #if KERF_IN_PLACE
-    if (in_place(p) && (p->flags & STATE_SECTOR) == 0) {
+    if (in_place(p)) {
         kerf_pos pos = kerf_codec_new_pos(codec_of(p)) - (kerf_pos)p->page_len;
 
         group_of(p)[p->group_len] = (uint32_t)(pos >> p->header.sector_log2);
-        kerf_in_place_begin(p, port, p->group_len++);
+        p->page_pos = kerf_in_place_scratch(p, p->group_len, pos);
     }
 #endif
-    if ((p->flags & STATE_DRY_RUN) == 0) {
-        bool spare = KERF_IN_PLACE && (p->flags & STATE_SPARE) != 0;
-        uint32_t sector = spare ? port->spare_sector : port->sector_size;
-        kerf_err err;
-
-        if (sector != 0 && p->page_pos >= p->erased_end) {
-            kerf_pos pos = p->erased_end;
-
-            p->erased_end += sector;
-            return (spare ? port->erase_spare : port->erase_new)(port->ctx, pos);
-        }
-        err = (spare ? port->write_spare : port->write_new)(port->ctx, p->page_pos, page, n);
-        if (err != KERF_OK) {
-            return err;
-        }
-    }
-    p->page_pos += (kerf_pos)n;
+    err = kerf_put(p, in_place(p), page, n);
     p->page_len -= n;
     memmove(page, page + n, p->page_len);
+    if (err != KERF_OK) {
+        return err;
+    }
     if (in_place(p)) {
-        if (p->page_len == 0 && (p->flags & STATE_COMPLETE) != 0) {
-            p->flags &= ~(STATE_COMPLETE | STATE_SECTOR);
-            if (p->group_len == p->header.group || (p->flags & STATE_DECODED) != 0) {
-                return kerf_journal_begin(p, port);
-            }
+        if (p->page_len != 0 || (p->flags & STATE_COMPLETE) == 0) {
+            return KERF_OK;
         }
-    } else if (journaled(p)) {
-        p->save_left -= (uint32_t)n;
+        p->flags &= ~STATE_COMPLETE;
+        p->group_len++;
+        if (p->group_len != p->header.group && (p->flags & STATE_DECODED) == 0) {
+            return KERF_OK;
+        }
+    } else {
         /* The interval is whole sectors: what was written ends where they do, and nothing behind it is erased. */
-        if (p->save_left == 0) {
-            return kerf_journal_begin(p, port);
+        p->save_left -= (uint32_t)n;
+        if (!journaled(p) || p->save_left != 0) {
+            return KERF_OK;
         }
     }
-    return KERF_OK;
+    return KERF_JOURNAL ? kerf_journal_begin(p) : KERF_OK;
 }

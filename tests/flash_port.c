@@ -92,21 +92,21 @@ void flash_port_init(struct flash_port *fp, struct flash *flash, const struct ke
     }
     fp->slot_len = ((uint32_t)slot + sector) / sector * sector;
     fp->port = (struct kerf_port){
-        .ctx = fp,
+        .io.ctx = fp,
         .slot_size = fp->slot_len,
-        .sector_size = sector,
+        .slot.sector_size = sector,
         .page_size = geometry->page,
-        .read_old = read_old,
-        .read_new = read_new,
-        .erase_new = erase_new,
-        .write_new = write_new,
+        .io.read_old = read_old,
+        .io.read_new = read_new,
+        .slot.erase = erase_new,
+        .slot.write = write_new,
         .hash = hash,
-        .spare_sector = sector,
+        .spare.sector_size = sector,
         .spare_unit = geometry->unit < 16 ? 16 : geometry->unit,
         .interval = geometry->interval * sector,
         .read_spare = read_spare,
-        .erase_spare = erase_spare,
-        .write_spare = write_spare,
+        .spare.erase = erase_spare,
+        .spare.write = write_spare,
     };
     fp->port.journal_size = (uint32_t)kerf_patcher_journal(header, &fp->port);
     fp->port.spare_size = fp->port.journal_size;

@@ -424,14 +424,14 @@ static void a_journal_or_workspace_that_does_not_fit_is_refused(void **state)
     good = d.port.port;
     assert_true(kerf_port_fits(&good));
     REFUSED(d.port.port.read_spare = NULL);
-    REFUSED(d.port.port.erase_spare = NULL);
-    REFUSED(d.port.port.write_spare = NULL);
+    REFUSED(d.port.port.spare.erase = NULL);
+    REFUSED(d.port.port.spare.write = NULL);
     REFUSED(d.port.port.spare_unit = 0);
     REFUSED(d.port.port.spare_unit = 8);
     REFUSED(d.port.port.spare_unit = 24);
     REFUSED(d.port.port.spare_unit = 128);
-    REFUSED(d.port.port.spare_sector = 0);
-    REFUSED(d.port.port.spare_sector = 96);
+    REFUSED(d.port.port.spare.sector_size = 0);
+    REFUSED(d.port.port.spare.sector_size = 96);
     REFUSED(d.port.port.interval = 0);
     REFUSED(d.port.port.interval = 256);
     REFUSED(d.port.port.journal_size = 3 * 512);
@@ -528,7 +528,7 @@ static void in_place_a_port_that_does_not_fit_is_refused(void **state)
     REFUSED(KERF_ERR_UNSUPPORTED, d.port.port.journal_size = 0);
     REFUSED(KERF_ERR_SPACE, d.port.port.spare_size -= 1);
     REFUSED(KERF_ERR_SPACE, d.port.port.slot_size = (kerf_pos)new_len - 1);
-    REFUSED(KERF_ERR_UNSUPPORTED, d.port.port.interval = d.port.port.sector_size = 1024);
+    REFUSED(KERF_ERR_UNSUPPORTED, d.port.port.interval = d.port.port.slot.sector_size = 1024);
 #undef REFUSED
 }
 

@@ -59,12 +59,12 @@ static kerf_err erase_new(void *ctx, kerf_pos pos)
 {
     struct memory_port *m = ctx;
 
-    require(pos % m->port.sector_size == 0 && pos == m->erased, "erase_new out of order");
+    require(pos % m->port.slot.sector_size == 0 && pos == m->erased, "erase_new out of order");
     if (fails(m)) {
         return KERF_ERR_FLASH;
     }
     m->erases++;
-    m->erased += m->port.sector_size;
+    m->erased += m->port.slot.sector_size;
     return KERF_OK;
 }
 
@@ -74,7 +74,7 @@ static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t le
 
     require(pos == m->written && pos % m->port.page_size == 0, "write_new out of order");
     require(len > 0 && len <= m->port.page_size && len <= m->port.slot_size - pos, "write_new outside the slot");
-    require(m->port.sector_size == 0 || pos + len <= m->erased, "write_new of what was not erased");
+    require(m->port.slot.sector_size == 0 || pos + len <= m->erased, "write_new of what was not erased");
     if (fails(m)) {
         return KERF_ERR_FLASH;
     }
@@ -123,15 +123,15 @@ void memory_port_init(struct memory_port *m, const uint8_t *old_image, size_t ol
     m->new_image = malloc(slot_size + 1);
     require(m->new_image != NULL, "out of memory");
     memset(m->new_image, 0xff, slot_size);
-    m->port.ctx = m;
+    m->port.io.ctx = m;
     m->port.slot_size = (kerf_pos)slot_size;
     m->port.page_size = page_size;
-    m->port.sector_size = sector_size;
-    m->port.read_old = read_old;
-    m->port.read_new = read_new;
-    m->port.erase_new = erase_new;
-    m->port.write_new = write_new;
-    m->port.flush_new = flush_new;
+    m->port.slot.sector_size = sector_size;
+    m->port.io.read_old = read_old;
+    m->port.io.read_new = read_new;
+    m->port.slot.erase = erase_new;
+    m->port.slot.write = write_new;
+    m->port.flush = flush_new;
     m->port.hash = hash;
 }
 
@@ -163,6 +163,7 @@ kerf_err memory_port_apply(struct memory_port *m, const uint8_t *delta, size_t d
     require(workspace != NULL, "out of memory");
     require(kerf_port_fits(&m->port), "of sizes");
     memset(workspace, 0xa5, workspace_len + 1);
+    m->hashing = false; /* an apply that failed may have left a hash */
     err = kerf_patcher_init(workspace, workspace_len, &m->port, expect, options, &p);
     if (err != KERF_OK) {
         free(workspace);

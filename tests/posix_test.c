@@ -42,16 +42,16 @@ static void in_place_what_the_file_lacks_may_be_read(void **state)
     assert_int_equal(kerf_posix_init(&posix, fd, "slot", fd, "slot", UINT64_MAX, &why), KERF_OK);
     posix.in_place = true;
     posix.new_cache.size = posix.old_cache.size;
-    assert_int_equal(posix.port.read_new(&posix, 80, buf, sizeof buf), KERF_OK);
+    assert_int_equal(posix.port.io.read_new(&posix, 80, buf, sizeof buf), KERF_OK);
     assert_true(buf[0] == 'o' && buf[19] == 'o');
-    assert_int_equal(posix.port.read_new(&posix, 100, buf, sizeof buf), KERF_OK);
-    assert_int_equal(posix.port.read_new(&posix, 5000, buf, sizeof buf), KERF_OK);
+    assert_int_equal(posix.port.io.read_new(&posix, 100, buf, sizeof buf), KERF_OK);
+    assert_int_equal(posix.port.io.read_new(&posix, 5000, buf, sizeof buf), KERF_OK);
     memset(buf, 'n', sizeof buf);
-    assert_int_equal(posix.port.write_new(&posix, 160, buf, 16), KERF_OK);
-    assert_int_equal(posix.port.read_new(&posix, 128, buf, sizeof buf), KERF_OK);
+    assert_int_equal(posix.port.slot.write(&posix, 160, buf, 16), KERF_OK);
+    assert_int_equal(posix.port.io.read_new(&posix, 128, buf, sizeof buf), KERF_OK);
     assert_true(buf[31] == 0 && buf[32] == 'n' && buf[47] == 'n');
     /* Of old nothing may be read that was never there. */
-    assert_int_equal(posix.port.read_old(&posix, 50, buf, 64), KERF_ERR_SOURCE);
+    assert_int_equal(posix.port.io.read_old(&posix, 50, buf, 64), KERF_ERR_SOURCE);
     kerf_posix_free(&posix);
     (void)close(fd);
 }
@@ -66,9 +66,9 @@ static void with_two_slots_it_may_not(void **state)
 
     (void)state;
     assert_int_equal(kerf_posix_init(&posix, old_fd, "old", new_fd, "new", UINT64_MAX, &why), KERF_OK);
-    assert_int_equal(posix.port.write_new(&posix, 0, buf, 32), KERF_OK);
-    assert_int_equal(posix.port.read_new(&posix, 0, buf, 32), KERF_OK);
-    assert_int_equal(posix.port.read_new(&posix, 0, buf, 33), KERF_ERR_FLASH);
+    assert_int_equal(posix.port.slot.write(&posix, 0, buf, 32), KERF_OK);
+    assert_int_equal(posix.port.io.read_new(&posix, 0, buf, 32), KERF_OK);
+    assert_int_equal(posix.port.io.read_new(&posix, 0, buf, 33), KERF_ERR_FLASH);
     assert_non_null(strstr(posix.why.text, "shorter than it should be"));
     kerf_posix_free(&posix);
     (void)close(old_fd);

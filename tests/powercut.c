@@ -150,13 +150,15 @@ static void add(struct seen *seen, uint64_t key)
     seen->count++;
 }
 
-/* Of the memory of the device of this level, and of `flash_key`. Page bytes that hold nothing don't count. */
+/* Of the memory of the device of this level, and of `flash_key`. Page bytes that hold nothing don't count, nor which port it is. */
 static uint64_t moment(const struct world *w, uint64_t flash_key)
 {
     struct kerf_patcher *p = (struct kerf_patcher *)(void *)w->devices[w->level].workspace;
-    size_t len = (size_t)(page_of(p) - (uint8_t *)p) + p->page_len;
+    const uint8_t *end = p->page_at > 0 ? page_of(p) + p->page_len : (const uint8_t *)(p + 1);
+    const uint64_t progress[] = {p->phase, p->verified_pos, p->page_pos};
 
-    return flash_add_key(flash_key, (const uint8_t *)p, len) | 1;
+    flash_key = flash_add_key(flash_key, (const uint8_t *)progress, sizeof progress);
+    return flash_add_key(flash_key, (const uint8_t *)&p->header, (size_t)(end - (const uint8_t *)&p->header)) | 1;
 }
 
 /* Was this moment seen with as many cuts to come? Notes it if not. */

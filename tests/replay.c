@@ -120,11 +120,11 @@ static kerf_err feed_all(struct kerf_patcher *patcher, const struct kerf_port *p
 static kerf_err apply(struct device *device, const struct image *delta, size_t piece_len)
 {
     struct kerf_port port = {
-        .ctx = device,
+        .io.ctx = device,
         .page_size = PAGE_SIZE,
-        .read_old = read_old,
-        .read_new = read_new,
-        .write_new = write_new,
+        .io.read_old = read_old,
+        .io.read_new = read_new,
+        .slot.write = write_new,
         .hash = hash,
     };
     struct kerf_header header;

@@ -39,7 +39,7 @@ static kerf_err write_new(void *ctx, kerf_pos pos, const uint8_t *buf, size_t le
 {
     struct kerf_install *install = install_of(ctx);
     const kerf_err err = claim(install);
-    return err == KERF_OK ? install->inner.write_new(ctx, pos, buf, len) : err;
+    return err == KERF_OK ? install->inner.slot.write(ctx, pos, buf, len) : err;
 }
 
 /* Cuts a file to the new image's length, so that a slot file is the image and nothing else. */
@@ -56,7 +56,7 @@ static kerf_err flush_new(void *ctx)
         kerf_why_errno(&install->posix.why, "write", install->request->new_path, errno);
         return KERF_ERR_FLASH;
     }
-    return install->inner.flush_new(ctx);
+    return install->inner.flush(ctx);
 }
 
 /* --- What the release says, against the device and against the header --- */
@@ -231,8 +231,8 @@ kerf_err kerf_install_begin(struct kerf_install *install, const struct kerf_inst
                                    request->new_path, limit, why);
     install->posix.reread = true;
     install->inner = install->posix.port;
-    install->posix.port.write_new = write_new;
-    install->posix.port.flush_new = flush_new;
+    install->posix.port.slot.write = write_new;
+    install->posix.port.flush = flush_new;
     if (install->err == KERF_OK && request->journal_path != NULL) {
         install->err = begin_journal(install, why);
     }

@@ -82,32 +82,31 @@ static kerf_err sync(struct kerf_posix *posix)
     return fsync(posix->spare_fd) == 0 || errno == EINVAL ? KERF_OK : refused(posix, "write");
 }
 
-/* With the last sector of a journal's half all of it is synced: marks 2 and 3 of the checkpoint before would fit the next one. */
+/* Not synced: what is left of a checkpoint that was there before fits no other. */
 static kerf_err erase_spare(void *ctx, kerf_pos pos)
 {
     struct kerf_posix *posix = ctx;
-    uint32_t half = posix->port.journal_size / 2;
-    kerf_pos end = pos + posix->port.spare_sector;
+    uint32_t sector = posix->port.spare.sector_size;
     uint8_t blank[4096];
     kerf_err err = KERF_OK;
 
     memset(blank, 0xff, sizeof blank);
-    for (uint32_t done = 0; err == KERF_OK && done < posix->port.spare_sector; done += (uint32_t)sizeof blank) {
-        uint32_t n = posix->port.spare_sector - done;
+    for (uint32_t done = 0; err == KERF_OK && done < sector; done += (uint32_t)sizeof blank) {
+        uint32_t n = sector - done;
 
         err = write_at(posix, pos + HEAD_LEN + done, blank, n < sizeof blank ? n : sizeof blank);
     }
-    return err == KERF_OK && (end == half || end == (kerf_pos)2 * half) ? sync(posix) : err;
+    return err;
 }
 
 /* Hands the spare area to the port, whose sizes are set. */
 static void use(struct kerf_posix *posix)
 {
-    posix->port.spare_sector = posix->port.page_size;
+    posix->port.spare.sector_size = posix->port.page_size;
     posix->port.spare_unit = posix->port.page_size < UNIT ? posix->port.page_size : UNIT;
     posix->port.read_spare = read_spare;
-    posix->port.erase_spare = erase_spare;
-    posix->port.write_spare = write_spare;
+    posix->port.spare.erase = erase_spare;
+    posix->port.spare.write = write_spare;
 }
 
 static kerf_err seal(const uint8_t head[HEAD_USED], struct kerf_sha256_digest *digest)

@@ -278,7 +278,7 @@ int kerf_patch_position(const struct kerf_patch_options *o)
         err = err == KERF_OK ? kerf_journal_file_open(&r.posix, r.state_fd, o->state_path, &found, &len) : err;
     }
     if (err == KERF_OK && found) {
-        r.posix.port.flush_new = NULL; /* nothing is written here */
+        r.posix.port.flush = NULL; /* nothing is written here */
         err = kerf_patch_state_workspace(&r, len);
         err = err == KERF_OK ? kerf_patcher_resume(r.workspace, len, &r.posix.port, NULL, &r.patcher) : err;
         if (err == KERF_OK) {

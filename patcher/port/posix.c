@@ -241,16 +241,16 @@ kerf_err kerf_posix_init(struct kerf_posix *posix, int old_fd, const char *old_n
     memset(posix, 0, sizeof *posix);
     posix->xz = no_stream;
     posix->spare_fd = -1;
-    posix->port.ctx = posix;
+    posix->port.io.ctx = posix;
     posix->port.slot_size = slot_size;
     posix->port.page_size = KERF_POSIX_PAGE;
-    posix->port.read_old = read_old;
-    posix->port.read_new = read_new;
-    posix->port.write_new = write_new;
-    posix->port.flush_new = flush_new;
+    posix->port.io.read_old = read_old;
+    posix->port.io.read_new = read_new;
+    posix->port.slot.write = write_new;
+    posix->port.flush = flush_new;
     posix->port.hash = hash;
     posix->port.unpack = unpack;
-    posix->port.order = &posix->order;
+    posix->port.io.order = &posix->order;
     if (old_fd >= 0) {
         bool exact;
 

@@ -88,11 +88,11 @@ static kerf_err agree(void *ctx, enum kerf_hash_op op, const uint8_t *data, size
     }
     if (op == KERF_HASH_END) {
         memset(digest, 0, sizeof *digest);
-        switch (d->patcher->status.phase) {
+        switch ((enum kerf_patcher_phase)d->patcher->phase) {
         case KERF_PHASE_SOURCE:
             memcpy(digest->b, d->header.old_digest.b, KERF_DIGEST_LEN);
             break;
-        case KERF_PHASE_DONE: /* as it is set by then */
+        case KERF_PHASE_VERIFY:
             memcpy(digest->b, d->header.new_digest.b, KERF_DIGEST_LEN);
             break;
         case KERF_PHASE_CHUNK:
@@ -143,21 +143,21 @@ kerf_err agree_apply(struct agree_port *d, const uint8_t *old_image, size_t old_
     d->old_image = old_image;
     d->old_len = old_len;
     d->port = (struct kerf_port){
-        .ctx = d,
+        .io.ctx = d,
         .slot_size = AGREE_SLOT,
-        .sector_size = AGREE_PAGE,
+        .slot.sector_size = AGREE_PAGE,
         .page_size = AGREE_PAGE,
-        .read_old = read_old,
-        .read_new = read_new,
-        .erase_new = erase_new,
-        .write_new = write_new,
+        .io.read_old = read_old,
+        .io.read_new = read_new,
+        .slot.erase = erase_new,
+        .slot.write = write_new,
         .hash = agree,
-        .spare_sector = AGREE_PAGE,
+        .spare.sector_size = AGREE_PAGE,
         .spare_unit = UNIT,
         .interval = INTERVAL,
         .read_spare = read_spare,
-        .erase_spare = erase_spare,
-        .write_spare = write_spare,
+        .spare.erase = erase_spare,
+        .spare.write = write_spare,
     };
     /* Chunk 0 waits in the workspace before its header is known: that may take more than the header says. */
     least = d->header.chunk0_len + kerf_patcher_workspace_min(&d->port);

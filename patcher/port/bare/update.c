@@ -111,12 +111,12 @@ static uint32_t calibrate(void)
 static kerf_err add_journal(struct kerf_port *port, const struct kerf_header *header)
 {
     port->spare_size = kerf_board.spare_size;
-    port->spare_sector = kerf_board.sector_size;
+    port->spare.sector_size = kerf_board.sector_size;
     port->spare_unit = kerf_board.unit < 16 ? 16 : kerf_board.unit;
     port->interval = kerf_board.interval;
     port->read_spare = kerf_entry_read_spare;
-    port->erase_spare = kerf_entry_erase_spare;
-    port->write_spare = kerf_entry_write_spare;
+    port->spare.erase = kerf_entry_erase_spare;
+    port->spare.write = kerf_entry_write_spare;
     port->journal_size = (uint32_t)kerf_patcher_journal(header, port);
     return port->journal_size <= kerf_board.spare_size ? KERF_OK : KERF_ERR_SPACE;
 }
@@ -182,14 +182,14 @@ int kerf_update_run(const char *path, const struct kerf_patcher_expect *expect,
 {
     struct kerf_device device = {.cut = options->cut};
     struct kerf_port port = {
-        .ctx = &device,
+        .io.ctx = &device,
         .slot_size = kerf_board.new_slot_size,
-        .sector_size = kerf_board.sector_size,
+        .slot.sector_size = kerf_board.sector_size,
         .page_size = kerf_board.page_size,
-        .read_old = kerf_entry_read_old,
-        .read_new = kerf_entry_read_new,
-        .erase_new = kerf_entry_erase_new,
-        .write_new = kerf_entry_write_new,
+        .io.read_old = kerf_entry_read_old,
+        .io.read_new = kerf_entry_read_new,
+        .slot.erase = kerf_entry_erase_new,
+        .slot.write = kerf_entry_write_new,
         .hash = kerf_entry_hash,
     };
     struct kerf_header header;

@@ -63,12 +63,12 @@ int update_run(void)
 {
     struct kerf_sha256 hash_state;
     const struct kerf_port port = {
-        .ctx = &hash_state,
+        .io.ctx = &hash_state,
         .slot_size = BOARD_SLOT_LEN,
         .page_size = PAGE_SIZE,
-        .read_old = read_old,
-        .read_new = read_new,
-        .write_new = write_new,
+        .io.read_old = read_old,
+        .io.read_new = read_new,
+        .slot.write = write_new,
         .hash = kerf_sha256_hook,
     };
     struct kerf_header header;

@@ -90,23 +90,23 @@ kerf_err kerf_esp_open(struct kerf_esp *esp, const char *spare)
         return KERF_ERR_FLASH;
     }
     esp->port = (struct kerf_port){
-        .ctx = esp,
+        .io.ctx = esp,
         .slot_size = esp->next->size,
-        .sector_size = KERF_ESP_SECTOR,
+        .slot.sector_size = KERF_ESP_SECTOR,
         .page_size = KERF_ESP_PAGE,
-        .read_old = read_old,
-        .read_new = read_new,
-        .erase_new = erase_new,
-        .write_new = write_new,
+        .io.read_old = read_old,
+        .io.read_new = read_new,
+        .slot.erase = erase_new,
+        .slot.write = write_new,
         .hash = hash,
         .journal_size = esp->spare->size,
         .spare_size = esp->spare->size,
-        .spare_sector = KERF_ESP_SECTOR,
+        .spare.sector_size = KERF_ESP_SECTOR,
         .spare_unit = KERF_ESP_UNIT,
         .interval = 8 * KERF_ESP_SECTOR,
         .read_spare = read_spare,
-        .erase_spare = erase_spare,
-        .write_spare = write_spare,
+        .spare.erase = erase_spare,
+        .spare.write = write_spare,
     };
     return KERF_OK;
 }

@@ -100,24 +100,24 @@ kerf_err kerf_mcuboot_open(struct kerf_mcuboot *m, const struct kerf_mcuboot_map
         return KERF_ERR_FLASH;
     }
     m->port = (struct kerf_port){
-        .ctx = m,
+        .io.ctx = m,
         .slot_size = m->secondary->fa_size - map->trailer,
-        .sector_size = map->sector,
+        .slot.sector_size = map->sector,
         .page_size = PAGE_SIZE,
-        .read_old = read_old,
-        .read_new = read_new,
-        .erase_new = erase_new,
-        .write_new = write_new,
+        .io.read_old = read_old,
+        .io.read_new = read_new,
+        .slot.erase = erase_new,
+        .slot.write = write_new,
         .hash = hash,
         .journal_size = m->spare->fa_size,
         .spare_size = m->spare->fa_size,
-        .spare_sector = map->sector,
+        .spare.sector_size = map->sector,
         .spare_unit = map->unit < 16 ? 16 : map->unit,
         /* Two or three minutes of a slow link: 16 KiB of new, and a worn-out journal no sooner than the slot. */
         .interval = 4 * map->sector,
         .read_spare = read_spare,
-        .erase_spare = erase_spare,
-        .write_spare = write_spare,
+        .spare.erase = erase_spare,
+        .spare.write = write_spare,
     };
     return KERF_OK;
 }
