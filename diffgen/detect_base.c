@@ -609,9 +609,12 @@ static bool is_vector_table(const uint8_t *p, size_t len)
     return set >= MIN_VECTORS;
 }
 
-/* What tells the beginning of an image behind a header: the vector table of a Cortex-M, or the mark of Telink's boot loader. */
+/* What tells the beginning of an image behind a header: the vector table of a Cortex-M, or the mark that Telink's or NXP's boot loader looks for. */
 static bool begins(unsigned isa, const uint8_t *p, size_t len)
 {
+    if (isa == KERF_ISA_BA2) {
+        return memcmp(p, "\x12\x34\x56\x78\x11\x22\x33\x44\x55\x66\x77\x88", 12) == 0;
+    }
     return isa == KERF_ISA_TC32 ? memcmp(p + 8, "KNLT", 4) == 0 : is_vector_table(p, len);
 }
 
@@ -620,7 +623,7 @@ static size_t header_len(unsigned isa, const uint8_t *p, size_t len)
 {
     size_t end = len < 4 * VECTORS ? 0 : len - 4 * VECTORS;
 
-    if ((isa != KERF_ISA_THUMB && isa != KERF_ISA_TC32) || end == 0 || begins(isa, p, len)) {
+    if ((isa != KERF_ISA_THUMB && isa != KERF_ISA_TC32 && isa != KERF_ISA_BA2) || end == 0 || begins(isa, p, len)) {
         return 0;
     }
     end = end < len / 4 ? end : len / 4;

@@ -175,6 +175,8 @@ bool kerf_detect_prologue(unsigned isa, const uint8_t *p)
         return nds32_starts(kerf_load_be32(p));
     case KERF_ISA_MIPS16:
         return mips16_starts(kerf_load_le32(p));
+    case KERF_ISA_BA2: /* BN.ENTRI */
+        return p[0] == 0x47 && p[1] >> 4 == 0xa;
     case KERF_ISA_TC32:
         return tc32_starts(kerf_load_le16(p));
     case KERF_ISA_POWERPC_BE:
@@ -195,6 +197,7 @@ unsigned kerf_detect_alignment(unsigned isa)
     switch (isa) {
     case KERF_ISA_X86:
     case KERF_ISA_X86_64:
+    case KERF_ISA_BA2:
         return 1;
     case KERF_ISA_THUMB:
     case KERF_ISA_RISCV32:
@@ -455,6 +458,31 @@ static uint64_t vote_mips16(const struct stretch *s)
     return votes;
 }
 
+/* The lowest `bits` of v, the other way round. */
+static uint32_t mirror(uint32_t v, unsigned bits)
+{
+    uint32_t m = 0;
+
+    for (; bits > 0; bits--, v >>= 1) {
+        m = m << 1 | (v & 1);
+    }
+    return m;
+}
+
+/* BN.JAL. */
+static uint64_t vote_ba2(const struct stretch *s)
+{
+    uint64_t votes = 0;
+
+    for (size_t i = s->from; i < s->to; i++) {
+        if (s->p[i] >> 2 == 0x12) {
+            votes += hits(s, KERF_ISA_BA2,
+                          (int64_t)i + sign_extend(mirror(kerf_load_be32(s->p + i) >> 8 & 0x3ffff, 18), 18));
+        }
+    }
+    return votes;
+}
+
 /* MOV DPTR, # with MOVX A, @DPTR or MOVX @DPTR, A: calls say nothing where the load address is unknown. */
 static uint64_t vote_mcs51(const struct stretch *s)
 {
@@ -501,6 +529,7 @@ static void vote_all(const struct stretch *s, struct kerf_votes *votes)
     votes->of[KERF_ISA_MIPS16] += vote_mips16(s);
     votes->of[KERF_ISA_TC32] += vote_tc32(s);
     votes->of[KERF_ISA_MCS51] += vote_mcs51(s);
+    votes->of[KERF_ISA_BA2] += vote_ba2(s);
 }
 
 /* The length of the parts that votes are counted by, the last one's aside. */

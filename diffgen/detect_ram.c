@@ -282,6 +282,23 @@ static void collect_upper(struct values *v, bool powerpc, const uint8_t *p, size
     }
 }
 
+/* BA2: BW.ORI, loads and stores of R0, whose last 4 bytes are an address from its lowest bit to its highest; of larger units the lowest ones are none. */
+static void collect_ba2(struct values *v, const uint8_t *p, size_t from, size_t to)
+{
+    for (size_t i = from; i + 6 <= to; i++) {
+        unsigned unit = p[i] >> 4 == 8 ? p[i] >> 2 & 3 : 0; /* 2: 2 bytes, 3: 4 */
+        uint32_t address = 0;
+
+        if ((p[i] >> 4 != 8 && p[i] >> 2 != 0x26) || (p[i + 1] & 31) != 0) {
+            continue;
+        }
+        for (unsigned bit = 0; bit < 32; bit++) {
+            address |= (uint32_t)(p[i + 2 + bit / 8] >> (7 - bit % 8) & 1) << bit;
+        }
+        add(v, unit < 2 ? address : address >> (unit - 1) << (unit - 1));
+    }
+}
+
 /* NDS32: SETHI with ORI, ADDI, a load or a store. */
 static void collect_nds32(struct values *v, const uint8_t *p, size_t from, size_t to)
 {
@@ -337,6 +354,9 @@ static void collect(struct values *v, unsigned isa, const uint8_t *p, const stru
         case KERF_ISA_MIPS32_LE:
         case KERF_ISA_MIPS32_BE:
             collect_upper(v, false, p, from, to, isa == KERF_ISA_MIPS32_BE);
+            break;
+        case KERF_ISA_BA2:
+            collect_ba2(v, p, from, to);
             break;
         case KERF_ISA_NDS32:
             collect_nds32(v, p, from, to);

@@ -73,7 +73,8 @@ static inline bool kerf_source_string(const struct kerf_source *s, size_t i)
 /* i is a multiple of the alignment. */
 static inline bool kerf_source_function(const struct kerf_source *s, size_t i)
 {
-    if (kerf_detect_alignment(s->isa) == 1) { /* x86's usual patterns are too short to mean something alone */
+    if (kerf_detect_alignment(s->isa) == 1 &&
+        s->isa != KERF_ISA_BA2) { /* x86's usual patterns are too short to mean something alone */
         uint32_t w = kerf_load_le32(s->p + i);
 
         /* ENDBR64, ENDBR32; PUSH RBP or EBP and MOV */

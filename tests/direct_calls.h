@@ -106,6 +106,17 @@ static inline void call_tc32(uint8_t *p, uint32_t pc, uint32_t target)
     kerf_store_le16(p + 2, 0x9800 | (d & 0x7ff));
 }
 
+static inline void call_ba2(uint8_t *p, uint32_t pc, uint32_t target)
+{
+    uint32_t d = target - pc;
+
+    p[0] = 0x48;
+    p[1] = p[2] = 0;
+    for (unsigned bit = 0; bit < 18; bit++) { /* the lowest comes first */
+        p[(6 + bit) / 8] |= (uint8_t)((d >> bit & 1) << (7 - (6 + bit) % 8));
+    }
+}
+
 static inline void call_mips16(uint8_t *p, uint32_t pc, uint32_t target)
 {
     (void)pc;

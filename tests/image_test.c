@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/bytes.h"
+#include "tests/code_8051.h"
 #include "tests/direct_calls.h"
 #include "tests/pack.h"
 
@@ -47,6 +48,7 @@ static const struct machine machines[] = {
     {KERF_ISA_POWERPC_LE, 8, "a602087ce1ff21f8", "00000060", call_powerpc_le}, /* mflr r0; stdu r1,-32(r1); nop */
     {KERF_ISA_NDS32, 4, "fc00", "9200", call_nds32},                           /* push25; nop16 */
     {KERF_ISA_MIPS16, 4, "f0630362", "0065", call_mips16},                     /* addiu sp,-128; sw ra,12(sp); nop */
+    {KERF_ISA_BA2, 4, "47a404", "0400", call_ba2},                             /* bn.entri; bt.mov r0,r0 */
     {KERF_ISA_TC32, 4, "7065", "c006", call_tc32},                             /* tpush {r4-r6,lr}; nop */
     {KERF_ISA_VIDEOCORE, 4, "a703", "0100", call_videocore},                   /* stm r6-r13, lr, (--sp); nop */
 };
@@ -76,7 +78,7 @@ static size_t put_hex(uint8_t *p, const char *hex)
 
 static void put_pointer(const struct machine *m, uint8_t *p, uint32_t v)
 {
-    if (m->isa == KERF_ISA_MIPS32_BE || m->isa == KERF_ISA_POWERPC_BE) {
+    if (m->isa == KERF_ISA_MIPS32_BE || m->isa == KERF_ISA_POWERPC_BE || m->isa == KERF_ISA_BA2) {
         kerf_store_be32(p, v);
     } else if (m->pointer_len == 4) {
         kerf_store_le32(p, v);
@@ -117,7 +119,7 @@ static void make_program(unsigned isa, uint32_t base, uint32_t seed, uint8_t *p)
         for (unsigned k = 1; at + 12 < end; k++) {
             if (k % 4 == 1) {
                 m->call(p + at, base + at, base + function_at(next_random(&seed) % FUNCTIONS));
-                at += m->call == call_x86 ? 5 : m->call == call0 || m->call == call8 ? 3 : 4;
+                at += m->call == call_x86 ? 5 : m->call == call0 || m->call == call8 || m->call == call_ba2 ? 3 : 4;
             } else {
                 at += (uint32_t)put_hex(p + at, m->filler);
             }
@@ -172,7 +174,8 @@ static void raw_programs_of_every_isa_are_told_apart(void **state)
                 assert_int_not_equal(image.regions[0].kinds & 1u << word, 0);
             }
             assert_int_equal(image.regions[0].kinds >> KERF_REF_BIG_ENDIAN & 1,
-                             machines[i].isa == KERF_ISA_MIPS32_BE || machines[i].isa == KERF_ISA_POWERPC_BE);
+                             machines[i].isa == KERF_ISA_MIPS32_BE || machines[i].isa == KERF_ISA_POWERPC_BE ||
+                                 machines[i].isa == KERF_ISA_BA2);
             assert_int_equal(image.regions[0].kinds & 1, machines[i].isa >> 4);
         }
     }
@@ -405,29 +408,11 @@ static void a_mark_tells_where_an_image_of_tc32_begins(void **state)
     memcpy(p + 62 + 8, "KNLT", 4);
     recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
     assert_int_equal(image.regions[0].old_addr, 0x8000 - 62);
-}
-
-#define BANKS_FIRST 0x1000u /* address of the first byte of 8051 code */
-#define BANKS_END 0x14000u  /* where the third bank would go on to 0x18000 */
-static uint32_t function_of_8051_at(uint32_t i)
-{
-    return BANKS_FIRST + i * 40u + (i * i * i * 2654435761u >> 29);
-}
-
-/* 8051 functions from BANKS_FIRST to `end` that call those of the first bank and read data. */
-static void make_8051(uint8_t *p, uint32_t end)
-{
-    uint32_t seed = 1;
-
-    memset(p, 0, end - BANKS_FIRST);
-    for (uint32_t i = 0; function_of_8051_at(i + 1) <= end; i++) {
-        uint8_t *f = p + function_of_8051_at(i) - BANKS_FIRST;
-        uint32_t target = function_of_8051_at(next_random(&seed) % 500u);
-
-        put_hex(f, "901234e012");
-        kerf_store_le16(f + 5, target >> 8 | target << 8);
-        p[function_of_8051_at(i + 1) - BANKS_FIRST - 1] = 0x22; /* ret */
-    }
+    make_program(KERF_ISA_BA2, 0x80000, 1, p + 62); /* so does NXP's */
+    put_hex(p + 62, "123456781122334455667788");
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_equal(image.regions[0].isa, KERF_ISA_BA2);
+    assert_int_equal(image.regions[0].old_addr, 0x80000 - 62);
 }
 
 /* Behind a header; the second half at 0x8000 or in banks there, by how much there is. */

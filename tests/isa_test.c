@@ -181,6 +181,22 @@ static const struct sample samples[] = {
     {KERF_ISA_TC32, KERF_REF_BRANCH, 2, 0x1002, 0x100a, "02c1", ALONE},      /* tjne */
     {KERF_ISA_TC32, KERF_REF_LITERAL, 2, 0x1002, 0x1014, "0408", ALONE},     /* tloadr r0, [pc, #16] */
 
+    {KERF_ISA_BA2, KERF_REF_CALL, 3, 0x80123, 0x800bf, "48e7ff", ALONE},            /* bn.jal */
+    {KERF_ISA_BA2, KERF_REF_CALL, 4, 0x80123, 0x80174, "d48a0000", ALONE},          /* bg.jal */
+    {KERF_ISA_BA2, KERF_REF_JUMP, 4, 0x80123, 0x80174, "d58a0000", ALONE},          /* bg.j */
+    {KERF_ISA_BA2, KERF_REF_BRANCH, 4, 0x80123, 0x80174, "d78a0000", ALONE},        /* bg.bnf */
+    {KERF_ISA_BA2, KERF_REF_JUMP, 3, 0x80123, 0x80174, "468a00", ALONE},            /* bn.j */
+    {KERF_ISA_BA2, KERF_REF_BRANCH, 3, 0x80123, 0x80174, "4728a0", ALONE},          /* bn.bf */
+    {KERF_ISA_BA2, KERF_REF_BRANCH, 3, 0x80123, 0x80174, "4768a0", ALONE},          /* bn.bc */
+    {KERF_ISA_BA2, KERF_REF_BRANCH, 4, 0x80123, 0x800bf, "d2a1039f", ALONE},        /* bg.beq */
+    {KERF_ISA_BA2, KERF_REF_BRANCH2, 3, 0x80123, 0x800bf, "400139", ALONE},         /* bn.beqi */
+    {KERF_ISA_BA2, KERF_REF_BRANCH2, 3, 0x80123, 0x80174, "45018a", ALONE},         /* bn.bltsi */
+    {KERF_ISA_BA2, KERF_REF_BRANCH2, 2, 0x80123, 0x80174, "0e28", ALONE},           /* bt.j */
+    {KERF_ISA_BA2, KERF_REF_RAM, 6, 0x80123, 0x04001234, "98e02c480020", ALONE},    /* bw.ori r7, r0 */
+    {KERF_ISA_BA2, KERF_REF_RAM, 6, 0x80123, 0x04001234, "84e02c480020", ALONE},    /* bw.lbz */
+    {KERF_ISA_BA2, KERF_REF_RAM, 6, 0x80123, 0x04001234, "88e0ac480020", ALONE},    /* bw.lhz */
+    {KERF_ISA_BA2, KERF_REF_RAM, 6, 0x80123, 0x04001234, "8ce06c480020", ALONE},    /* bw.lwz */
+
     {KERF_ISA_MCS51, KERF_REF_CALL, 3, 0x58123, 0x59abc, "129abc", ALONE},             /* lcall, within its bank */
     {KERF_ISA_MCS51, KERF_REF_CALL, 3, 0x58123, 0x1abc, "121abc", ALONE},              /* lcall */
     {KERF_ISA_MCS51, KERF_REF_JUMP, 3, 0x8123, 0x9abc, "029abc", ALONE},               /* ljmp */

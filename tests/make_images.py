@@ -11,7 +11,7 @@ import random
 import sys
 
 import slow_isa
-from slow_isa import (A32, AARCH64, ARC, AVR, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MCS51, MIPS, MIPS16, MIPS_BE, NDS32, PAIR, PAIR2, POWERPC,
+from slow_isa import (A32, AARCH64, ARC, AVR, BA2, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MCS51, MIPS, MIPS16, MIPS_BE, NDS32, PAIR, PAIR2, POWERPC,
                       POWERPC_LE, RISCV32, RAM, RISCV64, TC32, THUMB, VIDEOCORE, X86, X86_64, XTENSA, XTENSA_CALL0)
 
 # Name, set, load address, RAM, bytes of a pointer, sizes of what is no reference.
@@ -32,6 +32,7 @@ IMAGES = [  # the name is that of kerf-diff's --isa
     ("powerpc64le", POWERPC_LE, 0x20000000, 0x20100000, 8, (4,)),
     ("nds32", NDS32, 0xe0008000, 0x02000000, 4, (2, 4)),
     ("mips16", MIPS16, 0x80004000, 0x80080000, 4, (2, 2, 4)),
+    ("ba2", BA2, 0x00080000, 0x04000000, 4, (2, 3, 4, 6)),
     ("8051", MCS51, 0x00027800, 0x00800200, 2, (1, 2, 3)),
     ("tc32", TC32, 0x00008000, 0x00840000, 4, (2, 2, 2, 4)),
     ("arc", ARC, 0x00404000, 0x00800000, 4, (2, 2, 4)),
@@ -55,7 +56,7 @@ class Maker:
     def __init__(self, name, isa, base, pointer, sizes):
         self.isa, self.base, self.pointer = isa, base, pointer
         self.random = random.Random(name)
-        self.order = "big" if isa in (MIPS_BE, POWERPC) else "little"
+        self.order = "big" if isa in (MIPS_BE, POWERPC, BA2) else "little"
         self.code_order = "big" if isa == NDS32 else self.order
         self.words = [self.random.randbytes(self.random.choice(sizes)) for _ in range(40)]
 
@@ -70,7 +71,10 @@ class Maker:
             number = number & ~form.mask | form.match
         if form.also is not None and not form.also(number):
             number &= ~0xfc0  # conditions: EQ
-        return (number & (1 << 8 * form.length) - 1).to_bytes(form.length, self.code_order)
+        number &= (1 << 8 * form.length) - 1
+        if self.isa == BA2:
+            return slow_isa.mirrored(number.to_bytes(form.length, "little"))
+        return number.to_bytes(form.length, self.code_order)
 
     def put(self, form, data, name, minus=None):
         """An item: data with the address of `name` written into it, less that of the symbol `minus`."""
@@ -114,6 +118,9 @@ class Maker:
         """A first half and its second halves, with something between."""
         forms, reg = slow_isa.FORMS.get(self.isa, []), self.random.randrange(1, 13)
         first = [form for form in forms if form.kind == PAIR]
+        if self.isa == BA2:
+            form = self.random.choice([form for form in forms if form.kind == RAM])
+            return [self.put(form, self.insn(form), name)]
         if self.isa == VIDEOCORE:
             form = self.random.choice([form for form in forms if form.kind == RAM])
             return [self.put(form, self.insn(form), name, "ram")]

@@ -7,9 +7,9 @@ THUMB, A32, AARCH64, XTENSA_CALL0, XTENSA, RISCV32, RISCV64, X86, X86_64, AVR, M
 ARC, VIDEOCORE = 13, 14
 POWERPC, POWERPC_LE = 17, 18
 WORDS_OF_4 = (A32, AARCH64, MIPS, MIPS_BE, POWERPC, POWERPC_LE)  # instructions are words of 4 bytes
-NDS32, MIPS16, TC32, MCS51 = 19, 20, 21, 22
+NDS32, MIPS16, TC32, MCS51, BA2 = 19, 20, 21, 22, 23
 HALFWORDS = (THUMB, RISCV32, RISCV64, AVR, ARC, VIDEOCORE, NDS32, MIPS16, TC32)  # at even addresses
-SETS = range(23)
+SETS = range(24)
 
 
 class Ref:
@@ -112,6 +112,20 @@ class BigForm(Form):
 class NdsForm(BigForm):
     def matches(self, data):
         return self.number(data, self.length) & self.mask == self.match
+
+
+class MirroredForm(Form):
+    """The bits of each byte are the other way round."""
+
+    def number(self, data, length):
+        return int.from_bytes(mirrored(data[:length]), "little")
+
+    def put(self, data, pc, target, bits):
+        return mirrored(super().put(data, pc, target, bits)[:self.length]) + data[self.length:]
+
+
+def mirrored(data):
+    return bytes(int(f"{byte:08b}"[::-1], 2) for byte in data)
 
 
 class X86Form:
@@ -338,12 +352,30 @@ MCS51_FORMS = [
     Form(None, LITERAL, 3, None, "u 24@0>0"),
 ]
 
+BA2_FORMS = [
+    MirroredForm((0x3f, 0x12), CALL, 3, pc_plus(0), "s 18@6>0"),
+    MirroredForm((0xff, 0x2b), CALL, 4, pc_plus(0), "s 24@8>0"),
+    MirroredForm((0xff, 0xab), JUMP, 4, pc_plus(0), "s 24@8>0"),
+    MirroredForm((0x7f, 0x6b), BRANCH, 4, pc_plus(0), "s 24@8>0"),
+    MirroredForm((0xff, 0x62), JUMP, 3, pc_plus(0), "s 16@8>0"),
+    MirroredForm((0x7ff, 0x4e2), BRANCH, 3, pc_plus(0), "s 12@12>0"),
+    MirroredForm((0x3ff, 0x2e2), BRANCH, 3, pc_plus(0), "s 12@12>0"),
+    MirroredForm((0x3f, 0x0b), BRANCH, 4, pc_plus(0), "s 12@20>0"),
+    MirroredForm((0x3f, 0x02), BRANCH2, 3, pc_plus(0), "s 8@16>0"),
+    MirroredForm((0x7f, 0x22), BRANCH2, 3, pc_plus(0), "s 8@16>0"),
+    MirroredForm((0x3f, 0x30), BRANCH2, 2, pc_plus(0), "s 10@6>0"),
+    MirroredForm((0xf83f, 0x19), RAM, 6, None, "u 16@16>0 16@32>16"),
+    MirroredForm((0xf81f, 0x01), RAM, 6, None, "u 16@16>0 16@32>16"),
+    MirroredForm((0xf83f, 0x11), RAM, 6, None, "u 31@17>1"),
+    MirroredForm((0xf83f, 0x31), RAM, 6, None, "u 30@18>2"),
+]
+
 FORMS = {
     THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: WINDOWED_FORMS,
     RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:11], AVR: AVR_FORMS, MIPS: mips_forms(Form),
     MIPS_BE: mips_forms(BigForm), ARC: ARC_FORMS, VIDEOCORE: VIDEOCORE_FORMS,
     POWERPC: powerpc_forms(BigForm), POWERPC_LE: powerpc_forms(Form),
-    NDS32: NDS32_FORMS, MIPS16: MIPS16_FORMS, TC32: TC32_FORMS, MCS51: MCS51_FORMS,
+    NDS32: NDS32_FORMS, MIPS16: MIPS16_FORMS, TC32: TC32_FORMS, MCS51: MCS51_FORMS, BA2: BA2_FORMS,
 }
 
 
@@ -585,6 +617,8 @@ def step_of(isa, view, pc):
         return 4 if first >> 11 in (3, 30) else 2, True
     if isa == MCS51:
         return mcs51_length(view[0]), True
+    if isa == BA2:
+        return (2, 2, 3, 3, 3, 3, 3, 3, 6, 6, 6, 6, 4, 4, 1, 1)[view[0] >> 4], True
     if isa == TC32:
         return 4 if TC32_FORMS[0].matches(view) else 2, True
     if isa == ARC:

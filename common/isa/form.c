@@ -35,12 +35,22 @@ static uint32_t opcode_of(const struct kerf_forms *set, uint32_t insn)
                                                                                                : insn;
 }
 
-static uint32_t load_insn(const struct kerf_forms *set, const uint8_t *p)
+/* The bits of each byte the other way round. */
+static uint32_t mirror(uint32_t v)
 {
-    return is_big(set) ? kerf_load_be32(p) : kerf_load_le32(p);
+    v = (v >> 1 & 0x55555555) | (v & 0x55555555) << 1;
+    v = (v >> 2 & 0x33333333) | (v & 0x33333333) << 2;
+    return (v >> 4 & 0x0f0f0f0f) | (v & 0x0f0f0f0f) << 4;
 }
 
-#define HAS_LONG (KERF_ISA_HAS_ARC || KERF_ISA_HAS_VIDEOCORE)
+static uint32_t load_insn(const struct kerf_forms *set, const uint8_t *p)
+{
+    uint32_t insn = is_big(set) ? kerf_load_be32(p) : kerf_load_le32(p);
+
+    return KERF_ISA_HAS_BA2 && set->mirrored ? mirror(insn) : insn;
+}
+
+#define HAS_LONG (KERF_ISA_HAS_ARC || KERF_ISA_HAS_VIDEOCORE || KERF_ISA_HAS_BA2)
 
 /* Where the word lies that holds the fields: the last 4 bytes of longer instructions. */
 static uint8_t *fields_at(const struct kerf_form *f, uint8_t *p)
@@ -98,7 +108,7 @@ kerf_addr kerf_forms_code(const struct kerf_forms *set, unsigned form, uint8_t *
     if (is_big(set)) {
         kerf_store_be32(p, insn);
     } else {
-        kerf_store_le32(p, insn);
+        kerf_store_le32(p, KERF_ISA_HAS_BA2 && set->mirrored ? mirror(insn) : insn);
     }
     return 0;
 }

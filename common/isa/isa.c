@@ -61,6 +61,10 @@ static const struct kerf_forms *set_of(unsigned isa)
     case KERF_ISA_MCS51:
         return &kerf_forms_mcs51;
 #endif
+#if KERF_ISA_HAS_BA2
+    case KERF_ISA_BA2:
+        return &kerf_forms_ba2;
+#endif
 #if KERF_ISA_HAS_POWERPC
     case KERF_ISA_POWERPC_BE:
         return &kerf_forms_powerpc_be;

@@ -45,6 +45,9 @@ extern "C" {
 #ifndef KERF_ISA_HAS_ARC
 #define KERF_ISA_HAS_ARC (KERF_POS_BITS == 64)
 #endif
+#ifndef KERF_ISA_HAS_BA2
+#define KERF_ISA_HAS_BA2 (KERF_POS_BITS == 64)
+#endif
 #ifndef KERF_ISA_HAS_MCS51
 #define KERF_ISA_HAS_MCS51 (KERF_POS_BITS == 64)
 #endif
@@ -104,7 +107,8 @@ enum kerf_isa_id {
     KERF_ISA_MIPS16 = 20,
     KERF_ISA_TC32 = 21,
     KERF_ISA_MCS51 = 22,
-    KERF_ISA_COUNT = 23,
+    KERF_ISA_BA2 = 23,
+    KERF_ISA_COUNT = 24,
 };
 
 /* Which of them this build decodes: bit (1 << enum kerf_isa_id). */
@@ -119,7 +123,8 @@ enum kerf_isa_id {
      KERF_ISA_HAS_BTF * (1u << KERF_ISA_BTF) | KERF_ISA_HAS_WORDS * (1u << KERF_ISA_WORDS) |                           \
      KERF_ISA_HAS_POWERPC * (1u << KERF_ISA_POWERPC_BE | 1u << KERF_ISA_POWERPC_LE) |                                  \
      KERF_ISA_HAS_NDS32 * (1u << KERF_ISA_NDS32) | KERF_ISA_HAS_MIPS16 * (1u << KERF_ISA_MIPS16) |                     \
-     KERF_ISA_HAS_TC32 * (1u << KERF_ISA_TC32) | KERF_ISA_HAS_MCS51 * (1u << KERF_ISA_MCS51))
+     KERF_ISA_HAS_TC32 * (1u << KERF_ISA_TC32) | KERF_ISA_HAS_MCS51 * (1u << KERF_ISA_MCS51) |                         \
+     KERF_ISA_HAS_BA2 * (1u << KERF_ISA_BA2))
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
