@@ -344,6 +344,19 @@ static void explain_create(struct run *r, kerf_err err)
     }
 }
 
+/* All of the delta but next to nothing is for bytes that old does not have: a large part of new. Such images may still pack well. */
+static bool is_all_new(const struct run *r)
+{
+    const uint64_t *cost = r->result.report.part_cost;
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < KERF_PART_COUNT; i++) {
+        all += cost[i];
+    }
+    return r->delta_len > r->result.new_len / 16 &&
+           cost[KERF_PART_SEGMENTS] + cost[KERF_PART_LITERALS] > all - all / 64;
+}
+
 /*
  * Is a full payload as good? It is made to compare with only where that is likely, or asked for. One that is nearly as small
  * is the better choice: it needs no old image, so every device can take it.
@@ -356,7 +369,7 @@ static kerf_err compare_full(struct run *r)
     uint8_t *full;
     size_t full_len;
 
-    if (r->result.old_len == 0 || !(o->verbose || r->delta_len > r->result.new_len / 2)) {
+    if (r->result.old_len == 0 || !(o->verbose || r->delta_len > r->result.new_len / 2 || is_all_new(r))) {
         return KERF_OK;
     }
     full_options.in_place = false;

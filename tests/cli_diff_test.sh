@@ -87,6 +87,9 @@ for image in noise noise2; do
 done
 "$diff" noise2 noise -o delta >out 2>err || complain "incompressible"
 grep -q 'warning: a full payload' err || complain "no warning where a full payload is better"
+(head -c 16000 noise && head -c 48000 zeros) >packs
+"$diff" noise2 packs -o again >out 2>err || complain "an image that packs well, of another product"
+grep -q 'warning: a full payload' err || complain "no warning where old serves nothing and new packs well"
 "$diff" noise2 noise -q -o again >out 2>err || complain "quiet"
 [ ! -s out ] || complain "--quiet prints"
 cmp -s delta again || complain "the same images, another delta"
