@@ -20,6 +20,7 @@ static const struct split splits[] = {
 };
 
 #define TABLE_CODE_MAX 48u /* 65536 counters: more are not told apart */
+#define HEADER_USUAL 70u   /* bytes */
 #define LEARNED_MAX 512u   /* each reference looks through them all */
 
 static unsigned share(uint64_t ram, unsigned part, unsigned most)
@@ -83,6 +84,37 @@ kerf_err kerf_params_choose(uint64_t ram, unsigned attempt, struct kerf_header *
         }
     }
     return KERF_ERR_RAM;
+}
+
+/* Chunks that a payload takes, about: chunk 0 has the header, too. */
+static size_t chunks_of(size_t payload_len, uint32_t chunk_size)
+{
+    size_t len = payload_len + HEADER_USUAL;
+
+    return len <= chunk_size ? 1 : len / (chunk_size - KERF_DIGEST_LEN) + 1;
+}
+
+void kerf_params_fill(uint64_t ram, size_t payload_len, struct kerf_header *header)
+{
+    size_t used = kerf_header_workspace(header);
+    uint64_t most = used < ram ? header->chunk_size + (ram - used) : 0;
+    struct kerf_header longer = *header;
+
+    longer.chunk_size = kerf_chunk_size_floor((uint32_t)(most < KERF_CHUNK_MAX ? most : KERF_CHUNK_MAX));
+    if (longer.chunk_size <= header->chunk_size || kerf_header_workspace(&longer) > ram) {
+        return;
+    }
+    /* Checkpoints hold all of the workspace: no longer than it takes. */
+    size_t fewest = chunks_of(payload_len, longer.chunk_size);
+
+    while (chunks_of(payload_len, header->chunk_size) > fewest) {
+        uint32_t step = header->chunk_size;
+
+        do {
+            step++;
+        } while (kerf_chunk_size_floor(step) == header->chunk_size);
+        header->chunk_size = kerf_chunk_size_floor(step);
+    }
 }
 
 /* What bytes cost, in 1/64 bits for each, in the context of `phases` bits of their position. */

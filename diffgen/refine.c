@@ -138,6 +138,7 @@ static kerf_err refine_some(struct kerf_search *s, struct refinement *list, unsi
     struct kerf_diff_options silent = *s->w->options;
     struct refinements all = {&own, list + from, false, to - from == 1 ? s->w->options : &silent};
 
+    own.ram = list[0].ram;
     silent.progress = NULL; /* which is not for several threads */
     own.jobs = to - from == 1 ? s->jobs : 1;
     kerf_tasks_run(s->jobs, to - from, try_budget, &all);
@@ -149,8 +150,8 @@ static kerf_err refine_some(struct kerf_search *s, struct refinement *list, unsi
             return list[i].err;
         }
         if (list[i].ram <= list[0].ram && list[i].plan.encoding.total != UINT64_MAX &&
-            (*best == UINT_MAX || kerf_search_len(s, &list[i].header, &list[i].plan) <
-                                      kerf_search_len(s, &list[*best].header, &list[*best].plan))) {
+            (*best == UINT_MAX || kerf_search_len(&own, &list[i].header, &list[i].plan) <
+                                      kerf_search_len(&own, &list[*best].header, &list[*best].plan))) {
             *best = i;
         }
     }
@@ -169,8 +170,11 @@ static bool is_named(const uint32_t budgets[REFINEMENTS - 2], uint64_t ram)
 
 static void add_rival(const struct kerf_search *s, struct refinement *r, const struct refinement *rival)
 {
+    struct kerf_search own = *s;
+
+    own.ram = rival->ram;
     r->rival = &rival->plan;
-    r->rival_len = kerf_search_len(s, &rival->header, &rival->plan);
+    r->rival_len = kerf_search_len(&own, &rival->header, &rival->plan);
 }
 
 /*

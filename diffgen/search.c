@@ -120,19 +120,32 @@ kerf_err kerf_search_round(struct kerf_search *s, struct kerf_plan *best, struct
     return err;
 }
 
-/* What a payload of this cost takes in the file, chunk digests included. */
-static kerf_cost file_cost(const struct kerf_header *header, kerf_cost payload)
+/* The header that the plan will have. */
+static struct kerf_header final_header(const struct kerf_search *s, const struct kerf_header *header,
+                                       const struct kerf_plan *plan)
 {
-    return payload + payload / (header->chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
+    struct kerf_header h = *header;
+
+    h.model.map_cap = (uint16_t)plan->map.count;
+    kerf_params_fill(s->ram, plan->payload.len, &h);
+    return h;
+}
+
+/* What the plan's payload takes in the file, chunk digests included. */
+static kerf_cost file_cost(const struct kerf_search *s, const struct kerf_header *header, const struct kerf_plan *plan)
+{
+    const struct kerf_header h = final_header(s, header, plan);
+    kerf_cost payload = plan->encoding.total;
+
+    return payload + payload / (h.chunk_size - KERF_DIGEST_LEN) * KERF_DIGEST_LEN;
 }
 
 size_t kerf_search_len(const struct kerf_search *s, const struct kerf_header *header, const struct kerf_plan *plan)
 {
-    struct kerf_header h = *header;
+    struct kerf_header h = final_header(s, header, plan);
     uint8_t head[256];
     size_t len = 0;
 
-    h.model.map_cap = (uint16_t)plan->map.count;
     h.payload_size = KERF_CHUNK_MAX; /* any that fits: what its field takes is the same for all that are compared */
     h.chunk0_len = (uint16_t)(h.chunk_size < KERF_CHUNK_MAX ? h.chunk_size : KERF_CHUNK_MAX - 1);
     if (plan->encoding.total == UINT64_MAX ||
@@ -220,7 +233,7 @@ kerf_err kerf_search_split(struct kerf_search *s, unsigned attempts, struct kerf
 
         err = err == KERF_OK ? t->err : err;
         if (t->tried && t->err == KERF_OK && t->plan.encoding.total != UINT64_MAX &&
-            file_cost(&t->header, t->plan.encoding.total) < file_cost(s->header, best->encoding.total)) {
+            file_cost(s, &t->header, &t->plan) < file_cost(s, s->header, best)) {
             best = &t->plan;
             *s->header = t->header;
         }

@@ -531,6 +531,9 @@ static kerf_err run(struct kerf_search *s, uint64_t ram, struct trials *all, str
         list[best].plan = (struct kerf_plan){0};
     }
     s->header->model.map_cap = (uint16_t)plan->map.count;
+    if (s->effort->rounds > 0) { /* else the header was told when the coding began */
+        kerf_params_fill(ram, plan->payload.len, s->header);
+    }
     return err;
 }
 

@@ -462,6 +462,8 @@ KERF_MUST_USE kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, stru
 KERF_MUST_USE kerf_err kerf_params_choose(uint64_t ram, unsigned attempt, struct kerf_header *header);
 /* The most map entries that fit into the budget beside a header's other tables. */
 uint16_t kerf_params_map_cap(uint64_t ram, const struct kerf_header *header);
+/* What is left of the budget, once the map is known, makes chunks longer, so far as a payload takes fewer. */
+void kerf_params_fill(uint64_t ram, size_t payload_len, struct kerf_header *header);
 /* Bits of the position that tell bytes of an image apart, as the length of its instructions has it: 0, 1 or 3. */
 unsigned kerf_params_phases(const uint8_t *image, size_t len);
 

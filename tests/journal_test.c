@@ -48,7 +48,7 @@ static const struct flash_geometry geometry = {.sector = 512, .page = 64, .unit 
 /* scratch: 0: two slots. slot: bytes of the one; 0: not told. */
 static int make_delta(struct payload *payload, size_t len, uint16_t scratch, uint16_t group, uint64_t slot)
 {
-    struct kerf_diff_options options = {.ram = 3072, .codec = KERF_CODEC_NATIVE};
+    struct kerf_diff_options options = {.ram = KERF_DIFF_RAM_MIN, .codec = KERF_CODEC_NATIVE}; /* several chunks */
     struct kerf_diff_report report;
 
     payload->new_len = len;
