@@ -15,11 +15,8 @@
 
 kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port)
 {
-    uint32_t sector = (uint32_t)1 << h->sector_log2;
-
-    /* A page divides both of the port's sectors. */
-    if (h->codec != KERF_CODEC_NATIVE || sector % port->spare.sector_size != 0 ||
-        (port->slot.sector_size != 0 && sector % port->slot.sector_size != 0)) {
+    /* Powers of 2 that are no larger divide the delta's sector; and a page divides them. */
+    if (h->codec != KERF_CODEC_NATIVE || (port->slot.sector_size | port->spare.sector_size) >> h->sector_log2 > 1) {
         return KERF_ERR_UNSUPPORTED;
     }
     return port->slot_size >> h->sector_log2 < kerf_header_slot(h) ||
@@ -35,60 +32,63 @@ kerf_pos kerf_in_place_scratch(const struct kerf_patcher *p, unsigned i, kerf_po
     return p->port->journal_size + ((kerf_pos)i << log2) + (pos & (((kerf_pos)1 << log2) - 1));
 }
 
-/* Where in the spare area what is at `pos` of the slot lies, if it is numbered behind that; else 0. */
-__attribute__((noinline)) static kerf_pos spare_of(const struct kerf_patcher *p, kerf_pos pos)
+/* What is at *pos of the slot, or, numbered behind that, in the spare area: says where there, and that it is there. */
+__attribute__((noinline)) static bool in_spare(const struct kerf_patcher *p, kerf_pos *pos)
 {
     kerf_pos end = (kerf_pos)kerf_header_slot(&p->header) << p->header.sector_log2;
 
-    return pos < end ? 0 : pos - end + kerf_in_place_scratch(p, p->header.group, 0);
+    if (*pos < end) {
+        return false;
+    }
+    *pos = *pos - end + kerf_in_place_scratch(p, p->header.group, 0);
+    return true;
 }
 
-/* Reads what is in the spare area at `spare_pos`, or in the slot at `pos` where that is 0. */
-static kerf_err read_from(const struct kerf_patcher *p, kerf_pos spare_pos, kerf_pos pos, uint8_t *buf, size_t len)
+static kerf_err read_from(const struct kerf_patcher *p, bool spare, kerf_pos pos, uint8_t *buf, size_t len)
 {
     const struct kerf_port *port = p->port;
 
-    return spare_pos > 0 ? port->read_spare(port->io.ctx, spare_pos, buf, len)
-                         : port->io.read_new(port->io.ctx, pos, buf, len);
+    return (spare ? port->read_spare : port->io.read_new)(port->io.ctx, pos, buf, len);
 }
 
 kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
-    const struct kerf_patcher *p = ctx;
+    bool spare = in_spare(ctx, &pos);
 
-    return read_from(p, spare_of(p, pos), pos, buf, len);
+    return read_from(ctx, spare, pos, buf, len);
 }
 
 kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
     struct kerf_patcher *p = ctx;
-    kerf_pos spare_pos = 0;
+    uint32_t sector = (uint32_t)(pos >> p->header.sector_log2);
+    unsigned i = p->group_len;
 
     /* The last is the one in progress. */
-    group_of(p)[p->group_len] = (uint32_t)(kerf_codec_new_pos(codec_of(p)) >> p->header.sector_log2);
-    for (unsigned i = 0; i <= p->group_len; i++) {
-        if (group_of(p)[i] == pos >> p->header.sector_log2) {
-            spare_pos = kerf_in_place_scratch(p, i, pos);
+    group_of(p)[i] = (uint32_t)(kerf_codec_new_pos(codec_of(p)) >> p->header.sector_log2);
+    do {
+        if (group_of(p)[i] == sector) {
+            return read_from(p, true, kerf_in_place_scratch(p, i, pos), buf, len);
         }
-    }
-    return read_from(p, spare_pos, pos, buf, len);
+    } while (i-- > 0);
+    return read_from(p, false, pos, buf, len);
 }
 
 kerf_err kerf_in_place_copy(struct kerf_patcher *p)
 {
     unsigned log2 = p->header.sector_log2;
     kerf_pos from = p->copied;
-    kerf_pos pos = ((kerf_pos)group_of(p)[from >> log2] << log2) + (from & (((kerf_pos)1 << log2) - 1));
-    kerf_pos spare_pos = spare_of(p, pos);
     uint8_t *page = page_of(p);
     size_t n = p->port->page_size;
-    kerf_err err = read_from(p, p->port->journal_size + from, 0, page, n);
+    kerf_err err = read_from(p, true, p->port->journal_size + from, page, n);
 
-    p->page_pos = spare_pos > 0 ? spare_pos : pos;
+    p->page_pos = ((kerf_pos)group_of(p)[from >> log2] << log2) + (from & (((kerf_pos)1 << log2) - 1));
     if (err == KERF_OK) {
-        err = kerf_put(p, spare_pos > 0, page, n);
+        bool spare = in_spare(p, &p->page_pos);
+
+        err = kerf_put(p, spare, page, n);
     }
-    p->copied += (kerf_pos)n;
+    p->copied = from + (kerf_pos)n;
     if (err != KERF_OK || p->copied >> log2 != p->group_len) {
         return err;
     }

@@ -14,8 +14,7 @@ static uint32_t body_of(size_t page_at, const struct kerf_port *port)
     return (uint32_t)(page_at + KERF_STEP_OUT - STATE_BODY + port->spare_unit - 1) & -port->spare_unit;
 }
 
-/* The same with its marks. */
-static uint32_t end_of(size_t page_at, const struct kerf_port *port)
+uint32_t kerf_journal_end(size_t page_at, const struct kerf_port *port)
 {
     return body_of(page_at, port) + MARKS * port->spare_unit;
 }
@@ -31,7 +30,7 @@ size_t kerf_patcher_journal(const struct kerf_header *header, const struct kerf_
     size_t page_at = kerf_patcher_workspace(header, port) - port->page_size - KERF_STEP_OUT;
     uint32_t sector = port->spare.sector_size;
 
-    return (size_t)2 * ((end_of(page_at, port) + sector - 1) / sector * sector);
+    return (size_t)2 * ((kerf_journal_end(page_at, port) + sector - 1) / sector * sector);
 }
 
 kerf_err kerf_journal_begin(struct kerf_patcher *p)
@@ -102,10 +101,11 @@ static int load(struct kerf_patcher *p, unsigned half)
     if (err != KERF_OK) {
         return err;
     }
-    if (p->layout != STATE_LAYOUT || p->page_at > p->page_max || end_of(p->page_at, port) > port->journal_size / 2) {
+    len = kerf_journal_end(p->page_at, port);
+    if (p->layout != STATE_LAYOUT || p->page_at > p->page_max || len > port->journal_size / 2) {
         return 0;
     }
-    len = body_of(p->page_at, port);
+    len -= MARKS * port->spare_unit;
     err = port->read_spare(port->io.ctx, pos, body, len);
     if (err == KERF_OK) {
         err = kerf_sum_add(p, body, len);

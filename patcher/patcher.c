@@ -16,7 +16,9 @@ kerf_err kerf_patcher_start(struct kerf_patcher *p, size_t workspace_len, const 
     if (err != KERF_OK) {
         return err;
     }
+#if KERF_JOURNAL
     p->layout = STATE_LAYOUT;
+#endif
     p->chunk_at = KERF_WORKSPACE_STATE + KERF_STEP_MAX;
     p->in_end = p->chunk_at + KERF_PROLOGUE_LEN;
     p->flags = options;
@@ -26,15 +28,6 @@ kerf_err kerf_patcher_start(struct kerf_patcher *p, size_t workspace_len, const 
         kerf_digest_copy(expected_target_of(p), expect->target_digest.b);
     }
     return KERF_OK;
-}
-
-/* The next chunk holds `len` bytes but for a header: all of them payload or, where more is to come, with a digest. */
-static void begin_chunk(struct kerf_patcher *p, uint32_t len)
-{
-    p->payload_left -= len;
-    if (p->payload_left != 0) {
-        p->payload_left += KERF_DIGEST_LEN;
-    }
 }
 
 _Static_assert(STATE_DRY_RUN == KERF_FLAG_READS_NEW && STATE_JOURNAL == KERF_FLAG_IN_PLACE, "check_header()");
@@ -61,10 +54,8 @@ static kerf_err check_header(struct kerf_patcher *p)
     if (p->page_at > p->page_max) {
         return KERF_ERR_RAM;
     }
-    if ((kerf_pos)h->chunk0_len - h->header_len > h->payload_size) {
-        return KERF_ERR_FORMAT;
-    }
-    if (h->new_size > port->slot_size || (journaled(p) && kerf_patcher_journal(h, port) > port->journal_size)) {
+    if (h->new_size > port->slot_size ||
+        (journaled(p) && kerf_journal_end(p->page_at, port) > port->journal_size / 2)) {
         return KERF_ERR_SPACE;
     }
     return in_place(p) ? kerf_in_place_check(h, port) : KERF_OK;
@@ -87,8 +78,7 @@ static kerf_err begin(struct kerf_patcher *p)
     if (err != KERF_OK) {
         return err;
     }
-    p->payload_left = h->payload_size;
-    begin_chunk(p, h->chunk0_len - h->header_len);
+    p->payload_left = h->payload_size + h->header_len; /* as if the header were payload */
     at -= h->chunk_size + (uint32_t)kerf_patcher_group(h);
     p->chunk_at = at;
     p->in_pos = at + h->header_len;
@@ -103,6 +93,8 @@ static kerf_err begin(struct kerf_patcher *p)
 static kerf_err received(struct kerf_patcher *p)
 {
     enum kerf_patcher_phase next = KERF_PHASE_APPLY;
+    uint32_t len;
+    kerf_pos left;
     kerf_err err = kerf_sum_end(p, (p->flags & STATE_NEXT_KNOWN) != 0 ? next_digest_of(p) : p->digest.b,
                                 KERF_ERR_CHUNK);
 
@@ -112,13 +104,20 @@ static kerf_err received(struct kerf_patcher *p)
         kerf_digest_copy(p->payload_digest.b, p->digest.b);
         err = begin(p);
     }
-    if (err == KERF_OK && p->payload_left != 0) {
-        p->in_end -= KERF_DIGEST_LEN;
-        if (p->in_end < p->in_pos) { /* of chunk 0 */
-            err = KERF_ERR_FORMAT;
-        }
+    if (err != KERF_OK) {
+        return err;
     }
+    /* Of the last chunk all is payload; else a digest is behind it. */
     p->phase = (uint8_t)next;
+    len = p->in_end - p->chunk_at;
+    left = p->payload_left - len;
+    if (left != 0) {
+        left += KERF_DIGEST_LEN;
+        p->in_end -= KERF_DIGEST_LEN;
+    }
+    /* What chunk 0 says of itself may not be so. */
+    err = len > p->payload_left || p->in_end < p->in_pos ? KERF_ERR_FORMAT : KERF_OK;
+    p->payload_left = left;
     return err;
 }
 
@@ -150,33 +149,44 @@ static kerf_err receive(struct kerf_patcher *p, const uint8_t *data, size_t len,
 
 /* --- The phases SOURCE and VERIFY --- */
 
+/* What header and port say of old they say of new right behind it: image i of two. */
+static kerf_pos size_of(const struct kerf_header *h, unsigned i)
+{
+    return *(const kerf_pos *)(const void *)((const uint8_t *)&h->old_size + i * sizeof h->old_size);
+}
+
+_Static_assert(offsetof(struct kerf_header, new_size) == offsetof(struct kerf_header, old_size) + sizeof(kerf_pos) &&
+                   offsetof(struct kerf_header, new_digest) ==
+                       offsetof(struct kerf_header, old_digest) + KERF_DIGEST_LEN,
+               "check_image()");
+
 /* Hashes an image, a page at a time. The page buffer is free. */
 static kerf_err check_image(struct kerf_patcher *p)
 {
     const struct kerf_port *port = p->port;
-    bool source = p->phase == KERF_PHASE_SOURCE;
-    kerf_pos size = source ? p->header.old_size : p->header.new_size;
+    unsigned i = p->phase == KERF_PHASE_VERIFY;
+    kerf_pos size = size_of(&p->header, i);
     kerf_pos left = size - p->verified_pos;
     size_t n = left < port->page_size ? (size_t)left : port->page_size;
-    kerf_err err = KERF_OK;
+    kerf_err err;
 
-    if (n > 0) {
-        err = (source ? port->io.read_old : port->io.read_new)(port->io.ctx, p->verified_pos, page_of(p), n);
+    if (i != 0 || size != 0) {
+        err = (i == 0 ? port->io.read_old : port->io.read_new)(port->io.ctx, p->verified_pos, page_of(p), n);
+        if (err == KERF_OK) {
+            err = kerf_sum_add(p, page_of(p), n);
+        }
+        if (err != KERF_OK || n < left) {
+            return err;
+        }
+        err = kerf_sum_end(p, p->header.old_digest.b + (size_t)i * KERF_DIGEST_LEN,
+                           i == 0 ? KERF_ERR_SOURCE : KERF_ERR_TARGET);
+        if (err != KERF_OK) {
+            return err;
+        }
     }
-    if (err == KERF_OK) {
-        err = kerf_sum_add(p, page_of(p), n);
-    }
-    if (err != KERF_OK || n < left) {
-        return err;
-    }
-    if (!source) {
-        err = kerf_sum_end(p, p->header.new_digest.b, KERF_ERR_TARGET);
+    if (i == 1) {
         p->err = KERF_END;
-        return err == KERF_OK ? enter(p, KERF_PHASE_DONE) : err;
-    }
-    err = kerf_sum_end(p, size > 0 ? p->header.old_digest.b : p->digest.b, KERF_ERR_SOURCE);
-    if (err != KERF_OK) {
-        return err;
+        return enter(p, KERF_PHASE_DONE);
     }
     /* All is checked, and nothing is written yet. */
     p->phase = KERF_PHASE_APPLY;
@@ -219,6 +229,7 @@ static kerf_err decode(struct kerf_patcher *p)
     if (p->header.codec == KERF_CODEC_LZMA2) {
         size_t used = 0;
         size_t cap = out_len;
+        kerf_pos left = p->header.new_size - kerf_patcher_new_pos(p);
         kerf_err err;
 
         out_len = 0;
@@ -226,8 +237,7 @@ static kerf_err decode(struct kerf_patcher *p)
         p->in_pos += (uint32_t)used;
         p->page_len += (uint32_t)out_len;
         /* A step that neither takes nor gives would be taken again for ever. */
-        if ((err == KERF_OK && used + out_len == 0) || out_len > p->header.new_size - p->new_pos ||
-            (err == KERF_END && out_len < p->header.new_size - p->new_pos)) {
+        if ((err == KERF_OK && used + out_len == 0) || out_len > left || (err == KERF_END && out_len < left)) {
             err = KERF_ERR_CORRUPT;
         }
         return err;
@@ -266,11 +276,12 @@ static kerf_err apply(struct kerf_patcher *p)
         p->in_pos = p->chunk_at - tail;
         len = p->payload_left < len ? (uint32_t)p->payload_left : len;
         p->in_end = p->chunk_at + len;
-        begin_chunk(p, len);
         return enter(p, KERF_PHASE_CHUNK);
     }
     err = decode(p);
+#if KERF_JOURNAL
     p->new_pos += (kerf_pos)(p->page_len - before);
+#endif
     if (err <= KERF_OK) {
         return err;
     }

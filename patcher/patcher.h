@@ -63,7 +63,10 @@ struct kerf_port {
      */
     struct kerf_codec_io io;
     struct kerf_flash slot; /* where new goes. Its unit: page_size */
-    kerf_pos slot_size;     /* bytes that the new image may take at most */
+    /* Below. sector_size is a multiple of page_size. Erased bits are those of erased flash, in a file too (write 0xff). Its
+       unit: spare_unit; at most page_size bytes at a time. */
+    struct kerf_flash spare;
+    kerf_pos slot_size; /* bytes that the new image may take at most */
     uint32_t page_size; /* slot.write() gets this many bytes at a time (the last time fewer), 1 .. 65536; a multiple of
                            the program unit; it is taken from the workspace */
     /*
@@ -84,22 +87,19 @@ struct kerf_port {
                        size_t out_cap, size_t *out_len);
 
     /*
-     * The spare area: sectors outside of the slots that keep what is in them when power goes. The journal is first (below,
+     * The spare area, with `spare`: sectors outside of the slots that keep what is in them when power goes. The journal is first (below,
      * "Power cuts"), scratch for updates in place follows. Without one all of this is 0 and NULL: a cut starts anew.
      */
-    struct kerf_flash
-        spare; /* sector_size is a multiple of page_size. Erased bits are those of erased flash, in a file too
-                                (write 0xff). Its unit: spare_unit; at most page_size bytes at a time */
     /* Reads spare[pos .. pos+len) into buf; any length. */
     kerf_err (*read_spare)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
-    uint32_t
-        journal_size;    /* bytes; a multiple of 2 * sector_size; kerf_patcher_journal() says how many a delta needs */
+    /* Bytes; a multiple of 2 * spare.sector_size; kerf_patcher_journal() says how many a delta needs. */
+    uint32_t journal_size;
     kerf_pos spare_size; /* bytes, journal included */
     uint32_t spare_unit; /* bytes that are programmed at once, once after each erase: a power of 2, 16 or more, that the
                             program unit divides and that divides page_size */
-    uint32_t
-        interval; /* bytes of new between two checkpoints; a multiple of page_size and the slot's sector_size. Not for
-                            updates in place, where the header says it */
+    /* Bytes of new between two checkpoints; a multiple of page_size and slot.sector_size. Not for updates in place, where the
+       header says it. */
+    uint32_t interval;
 };
 
 /* What the signed release says of this payload. Fields that are not known are left zero. */
@@ -156,14 +156,17 @@ struct kerf_patcher {
     size_t in_pos;              /* and where the payload to decode is */
     size_t page_len;            /* bytes in the page; over page_size: by at most KERF_STEP_OUT */
     uint32_t page_at, chunk_at; /* where in the workspace the page is, and the chunk */
-    kerf_pos payload_left;      /* bytes of payload behind the chunk in progress */
-    kerf_pos new_pos, delta_pos;
-    kerf_pos copied; /* in place, while copying: bytes of scratch that are in the slot */
-    uint32_t
-        save_left; /* two slots: bytes of new to the next checkpoint; in place: where mark 3 of the newest one goes */
+    kerf_pos payload_left;      /* bytes of payload behind the chunk in progress; while that is collected, with it */
+#if KERF_JOURNAL
     uint32_t group_len; /* in place: sectors in scratch, not yet in the slot; without the one in progress */
     uint32_t saves;     /* number of the newest checkpoint, from 1; odd ones are in the second half */
-    uint32_t layout;    /* STATE_LAYOUT: whose memory this is */
+    kerf_pos new_pos;   /* bytes of new produced so far; in place those that are kept, too */
+    kerf_pos copied;    /* in place, while copying: bytes of scratch that are in the slot */
+    uint32_t
+        save_left;   /* two slots: bytes of new to the next checkpoint; in place: where mark 3 of the newest one goes */
+    uint32_t layout; /* STATE_LAYOUT: whose memory this is */
+#endif
+    kerf_pos delta_pos;
     struct kerf_digest payload_digest;
     struct kerf_sha256_digest digest; /* the last one that was computed */
 };
@@ -247,14 +250,26 @@ static inline void kerf_patcher_abort(struct kerf_patcher *patcher)
     patcher->err = KERF_ERR_STATE;
 }
 
+/* Bytes of new produced so far, in place with those of old that are kept. */
+static inline kerf_pos kerf_patcher_new_pos(const struct kerf_patcher *patcher)
+{
+#if KERF_JOURNAL
+    return patcher->new_pos;
+#else
+    return patcher->page_pos + (kerf_pos)patcher->page_len;
+#endif
+}
+
 static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struct kerf_patcher_status *status)
 {
     status->phase = (enum kerf_patcher_phase)patcher->phase;
     status->err = patcher->phase == KERF_PHASE_FAILED ? (kerf_err)patcher->err : KERF_OK;
     status->delta_pos = patcher->delta_pos;
     status->new_size = patcher->header.new_size;
-    /* In place what is kept of old is counted, too. */
-    status->new_pos = patcher->new_pos < status->new_size ? patcher->new_pos : status->new_size;
+    status->new_pos = kerf_patcher_new_pos(patcher);
+    if (status->new_pos > status->new_size) {
+        status->new_pos = status->new_size;
+    }
     status->verified_pos = patcher->phase == KERF_PHASE_DONE ? status->new_size : patcher->verified_pos;
     status->payload_digest = patcher->payload_digest;
     status->target_digest = patcher->digest;
@@ -292,7 +307,7 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
  * --- In place (not in builds with KERF_IN_PLACE 0) ---
  *
  * One slot holds the old image, and read_old() and read_new() both read it. The delta was made for it (kerf-diff --in-place):
- * its header says the size of a sector, which is a multiple of page_size, sector_size and spare_sector, and how many of them are
+ * its header says the size of a sector, which is a multiple of page_size and of the port's sectors, which are powers of 2 then, and how many of them are
  * copied at a time (the group). A journal is needed, and in the spare area behind it the scratch that the header says; the slot
  * holds both images, and the sectors behind them that the header says, in whole sectors. Where the group is 1, the delta may have
  * sectors of slot and scratch hold what is still needed of old: those are made and copied like sectors of new, and a sector of

@@ -126,6 +126,9 @@ kerf_err kerf_in_place_copy(struct kerf_patcher *p);
 
 /* --- journal.c --- */
 
+/* Bytes of a half that a checkpoint takes, marks included, where the page is at `page_at`. */
+uint32_t kerf_journal_end(size_t page_at, const struct kerf_port *port);
+
 /* The phase SAVE is next: a checkpoint in the half that holds the older one. */
 kerf_err kerf_journal_begin(struct kerf_patcher *p);
 /* All is checked and nothing is written yet: empties the half that is not written first, then as kerf_journal_begin(). */

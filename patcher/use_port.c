@@ -56,10 +56,10 @@ kerf_err kerf_put(struct kerf_patcher *p, bool spare, const uint8_t *data, size_
     kerf_pos pos = p->page_pos;
     kerf_err err = KERF_OK;
 
+    p->page_pos = pos + (kerf_pos)len;
     if ((p->flags & STATE_DRY_RUN) != 0) {
         return KERF_OK;
     }
-    p->page_pos = pos + (kerf_pos)len;
     if (flash->sector_size != 0 && pos % flash->sector_size == 0) {
         err = flash->erase(port->io.ctx, pos);
     }

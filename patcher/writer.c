@@ -10,7 +10,9 @@ kerf_err kerf_write_page(struct kerf_patcher *p)
     uint8_t *page = page_of(p);
     kerf_err err;
 
-    p->page_pos = p->new_pos - (kerf_pos)p->page_len;
+#if KERF_JOURNAL
+    p->page_pos = p->new_pos - (kerf_pos)p->page_len; /* it was elsewhere */
+#endif
 #if KERF_IN_PLACE
     if (in_place(p)) {
         kerf_pos pos = kerf_codec_new_pos(codec_of(p)) - (kerf_pos)p->page_len;
@@ -22,6 +24,7 @@ kerf_err kerf_write_page(struct kerf_patcher *p)
     err = kerf_put(p, in_place(p), page, n);
     p->page_len -= n;
     memmove(page, page + n, p->page_len);
+#if KERF_JOURNAL
     if (err != KERF_OK) {
         return err;
     }
@@ -41,5 +44,7 @@ kerf_err kerf_write_page(struct kerf_patcher *p)
             return KERF_OK;
         }
     }
-    return KERF_JOURNAL ? kerf_journal_begin(p) : KERF_OK;
+    err = kerf_journal_begin(p);
+#endif
+    return err;
 }

@@ -411,6 +411,7 @@ static void a_journal_or_workspace_that_does_not_fit_is_refused(void **state)
     size_t pos;
     uint64_t before;
     struct kerf_port good;
+    struct kerf_port saved;
 
 #define REFUSED(change)                                                                                                \
     do {                                                                                                               \
@@ -421,7 +422,7 @@ static void a_journal_or_workspace_that_does_not_fit_is_refused(void **state)
 
     (void)state;
     switch_on(&d);
-    good = d.port.port;
+    good = saved = d.port.port;
     assert_true(kerf_port_fits(&good));
     REFUSED(d.port.port.read_spare = NULL);
     REFUSED(d.port.port.spare.erase = NULL);
@@ -436,6 +437,12 @@ static void a_journal_or_workspace_that_does_not_fit_is_refused(void **state)
     REFUSED(d.port.port.interval = 256);
     REFUSED(d.port.port.journal_size = 3 * 512);
     REFUSED(d.port.port.spare_size = d.port.port.journal_size - 1);
+    good.slot.sector_size = good.interval = 192;
+    good.spare_size = good.journal_size;
+    d.port.port = good;
+    assert_true(kerf_port_fits(&good));
+    REFUSED(d.port.port.spare_size++); /* scratch */
+    good = saved;
 #undef REFUSED
     d.port.port = good;
     d.port.port.journal_size -= 2 * geometry.sector;
