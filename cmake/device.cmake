@@ -23,8 +23,21 @@ endfunction()
 kerf_sources_of(kerf_common common_sources)
 kerf_sources_of(kerf_patcher patcher_sources)
 
+# patcher/core/core.c, and what it does not include.
+set(device_core ${CMAKE_SOURCE_DIR}/patcher/core/core.c)
+set(device_sources ${device_core} ${common_sources} ${patcher_sources})
+file(STRINGS ${device_core} included REGEX "^#include \".*[.]c\"")
+list(TRANSFORM included REPLACE "^#include \"(.*)\"" "${CMAKE_SOURCE_DIR}/\\1")
+list(REMOVE_ITEM device_sources ${included})
+# Found by trying one after the other (docs/DESIGN.md, "The core as one file"). The parameters keep frames of what is inlined small.
+set(device_core_options -fno-schedule-insns2 -fno-move-loop-invariants --param=large-stack-frame=32
+    --param=large-stack-frame-growth=0)
+# It loses sight of what is set where there are second halves.
+list(APPEND device_core_options -Wno-maybe-uninitialized)
+
 function(kerf_device_library name configuration)
-    add_library(${name} STATIC ${common_sources} ${patcher_sources})
+    add_library(${name} STATIC ${device_sources})
+    set_source_files_properties(${device_core} PROPERTIES COMPILE_OPTIONS "-fwhole-program;${device_core_options}")
     # The call graph with its stack frames lies beside each object (tools/size-report).
     target_compile_options(${name} PUBLIC ${ARGN} -Os -g -ffunction-sections -fdata-sections
         PRIVATE -fcallgraph-info=su)

@@ -107,7 +107,7 @@ static bool is_wide(const struct kerf_header *h)
 }
 
 /* A position: 4 bytes, in wide containers 8. Moves *at. */
-static kerf_pos load(const uint8_t **at, bool wide)
+static kerf_pos take_position(const uint8_t **at, bool wide)
 {
     kerf_pos v = wide ? (kerf_pos)kerf_load_le64(*at) : kerf_load_le32(*at);
 
@@ -262,7 +262,7 @@ kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *hea
     }
     for (struct kerf_region *r = regions; r < regions + header->region_count; r++) {
         for (unsigned i = 0; i < 6; i++) {
-            r->numbers[i] = load(&p, wide);
+            r->numbers[i] = take_position(&p, wide);
         }
         r->isa = p[0];
         r->kinds = (uint16_t)kerf_load_le16(p + 2);
@@ -272,8 +272,8 @@ kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *hea
         p += 4;
     }
     for (unsigned i = 0; i < header->range_count; i++) {
-        ranges[i].start = load(&p, wide);
-        ranges[i].len = load(&p, wide);
+        ranges[i].start = take_position(&p, wide);
+        ranges[i].len = take_position(&p, wide);
     }
     settle_regions(header, regions, wide ? KERF_POS_MAX : UINT32_MAX);
 #if STRICT
@@ -313,9 +313,9 @@ kerf_err kerf_header_read(const uint8_t *chunk0, struct kerf_header *header)
     header->beyond = plain[11];
     header->scratch = (uint16_t)kerf_load_le16(plain + 12);
     header->group = (uint16_t)kerf_load_le16(plain + 14);
-    header->old_size = load(&p, is_wide(header));
-    header->new_size = load(&p, is_wide(header));
-    header->payload_size = load(&p, is_wide(header));
+    header->old_size = take_position(&p, is_wide(header));
+    header->new_size = take_position(&p, is_wide(header));
+    header->payload_size = take_position(&p, is_wide(header));
     header->moves_cap = (uint16_t)kerf_load_le16(p);
     header->kept = (uint16_t)kerf_load_le16(p + 2);
 #endif
