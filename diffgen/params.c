@@ -20,7 +20,6 @@ static const struct split splits[] = {
 };
 
 #define TABLE_CODE_MAX 48u /* 65536 counters: more are not told apart */
-#define HEADER_USUAL 70u   /* bytes */
 #define LEARNED_MAX 512u   /* each reference looks through them all */
 
 static unsigned share(uint64_t ram, unsigned part, unsigned most)
@@ -86,10 +85,10 @@ kerf_err kerf_params_choose(uint64_t ram, unsigned attempt, struct kerf_header *
     return KERF_ERR_RAM;
 }
 
-/* Chunks that a payload takes, about: chunk 0 has the header, too. */
-static size_t chunks_of(size_t payload_len, uint32_t chunk_size)
+/* Chunks that a payload takes, about: chunk 0 has the header, too, of some 49 bytes and what regions and ranges take. */
+static size_t chunks_of(const struct kerf_header *h, size_t payload_len, uint32_t chunk_size)
 {
-    size_t len = payload_len + HEADER_USUAL;
+    size_t len = payload_len + 49 + 18u * h->region_count + 9u * h->range_count;
 
     return len <= chunk_size ? 1 : len / (chunk_size - KERF_DIGEST_LEN) + 1;
 }
@@ -105,9 +104,9 @@ void kerf_params_fill(uint64_t ram, size_t payload_len, struct kerf_header *head
         return;
     }
     /* Checkpoints hold all of the workspace: no longer than it takes. */
-    size_t fewest = chunks_of(payload_len, longer.chunk_size);
+    size_t fewest = chunks_of(header, payload_len, longer.chunk_size);
 
-    while (chunks_of(payload_len, header->chunk_size) > fewest) {
+    while (chunks_of(header, payload_len, header->chunk_size) > fewest) {
         uint32_t step = header->chunk_size;
 
         do {

@@ -131,6 +131,15 @@ static void try_budget(void *ctx, unsigned index)
     }
 }
 
+/* How long the file is where the refinement's budget is all the RAM. */
+static size_t length_of(const struct kerf_search *s, const struct refinement *r)
+{
+    struct kerf_search own = *s;
+
+    own.ram = r->ram;
+    return kerf_search_len(&own, &r->header, &r->plan);
+}
+
 /* Does list[from .. to), and keeps in *best the index of what makes the shortest file. */
 static kerf_err refine_some(struct kerf_search *s, struct refinement *list, unsigned from, unsigned to, unsigned *best)
 {
@@ -138,7 +147,6 @@ static kerf_err refine_some(struct kerf_search *s, struct refinement *list, unsi
     struct kerf_diff_options silent = *s->w->options;
     struct refinements all = {&own, list + from, false, to - from == 1 ? s->w->options : &silent};
 
-    own.ram = list[0].ram;
     silent.progress = NULL; /* which is not for several threads */
     own.jobs = to - from == 1 ? s->jobs : 1;
     kerf_tasks_run(s->jobs, to - from, try_budget, &all);
@@ -150,8 +158,7 @@ static kerf_err refine_some(struct kerf_search *s, struct refinement *list, unsi
             return list[i].err;
         }
         if (list[i].ram <= list[0].ram && list[i].plan.encoding.total != UINT64_MAX &&
-            (*best == UINT_MAX || kerf_search_len(&own, &list[i].header, &list[i].plan) <
-                                      kerf_search_len(&own, &list[*best].header, &list[*best].plan))) {
+            (*best == UINT_MAX || length_of(s, &list[i]) < length_of(s, &list[*best]))) {
             *best = i;
         }
     }
@@ -170,11 +177,8 @@ static bool is_named(const uint32_t budgets[REFINEMENTS - 2], uint64_t ram)
 
 static void add_rival(const struct kerf_search *s, struct refinement *r, const struct refinement *rival)
 {
-    struct kerf_search own = *s;
-
-    own.ram = rival->ram;
     r->rival = &rival->plan;
-    r->rival_len = kerf_search_len(&own, &rival->header, &rival->plan);
+    r->rival_len = length_of(s, rival);
 }
 
 /*
