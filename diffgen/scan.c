@@ -241,6 +241,27 @@ static kerf_err scan_at(struct sweep *s, size_t pos)
     return KERF_OK;
 }
 
+/* Most instructions and words are no reference, and known by a look at them alone: sooner than by the sweep. */
+static void find_nothing(const struct sweep *s)
+{
+    const struct kerf_region *r = s->region;
+    const uint8_t *bytes = s->side->bytes;
+    kerf_addr addr = (s->is_new ? r->new_addr : r->old_addr) - s->start; /* of position 0 */
+    struct kerf_isa_view view = {.kinds = r->kinds};
+
+    kerf_isa_nothing(r->isa, r->kinds, bytes + s->start, s->end - s->start, addr + s->start,
+                     s->side->nothing + s->start);
+    for (size_t pos = s->start + ((0 - addr - s->start) & 3); pos < s->end; pos += 4) {
+        struct kerf_ref ref;
+
+        view.p = bytes + pos;
+        view.pc = (uint32_t)(addr + pos);
+        if (find_word(s, &view, &ref)) {
+            s->side->nothing[pos] = 0;
+        }
+    }
+}
+
 static kerf_err scan_region(struct sweep *s)
 {
     struct kerf_side *side = s->side;
@@ -250,9 +271,12 @@ static kerf_err scan_region(struct sweep *s)
     uint8_t *nothing = side->nothing;
     kerf_err err = KERF_OK;
 
+    if (side->nothing == side->nothing_of_all && !records) {
+        find_nothing(s);
+    }
     for (size_t pos = s->start; err == KERF_OK && pos < s->end; pos++) {
         if (((addr + pos) & align) != 0) { /* neither an instruction nor a word: 1 byte ahead */
-            nothing[pos] |= (uint8_t)(pos >= s->next ? 2u << 4 : 2u);
+            nothing[pos] = 0x22;
             s->next = pos >= s->next ? pos + 1 : s->next;
             continue;
         }

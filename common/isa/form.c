@@ -283,6 +283,17 @@ unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_vie
 }
 
 #if KERF_ENCODER
+void kerf_forms_nothing(const struct kerf_forms *set, unsigned kinds, const uint8_t *p, size_t len, kerf_addr pc,
+                        uint8_t *nothing)
+{
+    for (size_t i = (size_t)(0 - pc) & set->align; i < len; i += set->align + 1u) {
+        const struct kerf_form *f = &set->forms[form_at(set, p + i)];
+        bool plain = ((kinds & ~1u) >> f->kind & 1) == 0 && (!set->padded || p[i] != 0); /* no padding either */
+
+        nothing[i] = (uint8_t)(plain ? (1u + f->len) * 0x11u : nothing[i]);
+    }
+}
+
 bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc,
                     kerf_addr *target)
 {

@@ -96,6 +96,8 @@ unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_vie
 kerf_addr kerf_forms_code(const struct kerf_forms *set, unsigned form, uint8_t *p, kerf_addr pc,
                           const kerf_addr *target);
 #if KERF_ENCODER
+void kerf_forms_nothing(const struct kerf_forms *set, unsigned kinds, const uint8_t *p, size_t len, kerf_addr pc,
+                        uint8_t *nothing);
 bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc,
                     kerf_addr *target);
 #endif

@@ -101,6 +101,15 @@ unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct ke
 }
 
 #if KERF_ENCODER
+void kerf_isa_nothing(unsigned isa, unsigned kinds, const uint8_t *p, size_t len, kerf_addr pc, uint8_t *nothing)
+{
+    const struct kerf_forms *set = set_of(isa);
+
+    if (set != NULL) {
+        kerf_forms_nothing(set, kinds, p, len, pc, nothing);
+    }
+}
+
 unsigned kerf_isa_align(unsigned isa)
 {
     const struct kerf_forms *set = set_of(isa);
