@@ -13,6 +13,10 @@
 #include "diffgen/detect.h"
 #include "diffgen/tasks.h"
 
+/* One shift has so many times the votes of the others, or there are parts at several. */
+#define SHIFT_LEAD 4u
+/* Larger images are not looked at again where nothing is recognised. */
+#define MAX_SHIFTED ((size_t)8 << 20)
 /* A shorter region costs more header than it can save. */
 #define MIN_REGION 64u
 /* Regions that follow each other at one displacement become one across a gap of at most this: headers, padding. */
@@ -548,8 +552,8 @@ static void describe(struct kerf_image *image, unsigned isa, const struct kerf_l
     }
 }
 
-kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
-                              const struct kerf_diff_options *options, struct kerf_image *image)
+static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+                          const struct kerf_diff_options *options, struct kerf_image *image)
 {
     struct side old_side = {old_image, old_len, {0}};
     struct side new_side = {new_image, new_len, {0}};
@@ -632,6 +636,62 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
     }
     for (unsigned i = 0; records && i < image->region_count; i++) {
         image->regions[i].kinds |= 1u << KERF_REF_RECORDS;
+    }
+    return err;
+}
+
+/* How many bytes in front of the code put its words at odd places, as a header or an archive does: 1 .. 3; 0: nothing is seen then either. */
+static unsigned shift_of(const uint8_t *p, size_t len, unsigned *isa)
+{
+    uint64_t most = 0;
+    uint64_t others = 0;
+    unsigned shift = 0;
+
+    for (unsigned i = 1; i < 4; i++) {
+        struct kerf_votes votes = {0};
+
+        kerf_detect_votes(p + i, len - i, &votes);
+        votes.of[KERF_ISA_MCS51] = 0; /* whose code may be anywhere */
+
+        unsigned what = kerf_detect_isa(&votes, NULL, CLEAR);
+
+        if (i >= kerf_detect_alignment(what)) {
+            continue; /* as it was some bytes before */
+        }
+        if (votes.of[what] > most) {
+            others += most;
+            *isa = what;
+            most = votes.of[what];
+            shift = i;
+        } else {
+            others += votes.of[what];
+        }
+    }
+    return most >= SHIFT_LEAD * others ? shift : 0;
+}
+
+kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+                              const struct kerf_diff_options *options, struct kerf_image *image)
+{
+    kerf_err err = recognise(old_image, old_len, new_image, new_len, options, image);
+
+    if (err != KERF_OK || image->region_count > 0 || options->isa != NULL || options->base_known ||
+        options->level == 1 || old_len > MAX_SHIFTED || new_len > MAX_SHIFTED || old_len < MIN_REGION ||
+        new_len < MIN_REGION) {
+        return err;
+    }
+    unsigned isa[2] = {KERF_ISA_NONE, KERF_ISA_NONE};
+    unsigned old_shift = shift_of(old_image, old_len, &isa[0]);
+    unsigned new_shift = old_shift > 0 ? shift_of(new_image, new_len, &isa[1]) : 0;
+
+    if (new_shift == 0 || isa[0] != isa[1]) {
+        return KERF_OK;
+    }
+    err = recognise(old_image + old_shift, old_len - old_shift, new_image + new_shift, new_len - new_shift, options,
+                    image);
+    for (unsigned i = 0; i < image->region_count; i++) {
+        image->regions[i].old_pos += old_shift;
+        image->regions[i].new_pos += new_shift;
     }
     return err;
 }

@@ -64,18 +64,6 @@ static const struct machine *machine_of(unsigned isa)
     return NULL;
 }
 
-static size_t put_hex(uint8_t *p, const char *hex)
-{
-    size_t len = strlen(hex) / 2;
-
-    for (size_t i = 0; i < len; i++) {
-        char digits[3] = {hex[2 * i], hex[2 * i + 1], 0};
-
-        p[i] = (uint8_t)strtoul(digits, NULL, 16);
-    }
-    return len;
-}
-
 static void put_pointer(const struct machine *m, uint8_t *p, uint32_t v)
 {
     if (m->isa == KERF_ISA_MIPS32_BE || m->isa == KERF_ISA_POWERPC_BE || m->isa == KERF_ISA_BA2) {
@@ -415,6 +403,23 @@ static void a_mark_tells_where_an_image_of_tc32_begins(void **state)
     assert_int_equal(image.regions[0].old_addr, 0x80000 - 62);
 }
 
+/* Of 1 byte in old, of 5 in new: no instruction is where one of Thumb can be. */
+static void code_behind_an_odd_number_of_bytes_is_found(void **state)
+{
+    static uint8_t old_image[1 + PROGRAM_LEN];
+    static uint8_t new_image[5 + PROGRAM_LEN];
+    struct kerf_image image;
+
+    (void)state;
+    make_program(KERF_ISA_THUMB, 0x08000000, 1, old_image + 1);
+    make_program(KERF_ISA_THUMB, 0x08000000, 2, new_image + 5);
+    recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
+    assert_int_equal(image.region_count, 1);
+    assert_int_equal(image.regions[0].old_pos, 1);
+    assert_int_equal(image.regions[0].old_addr, 0x08000000);
+    assert_int_equal(image.regions[0].new_addr - image.regions[0].new_pos, 0x08000000 - 5);
+}
+
 /* Behind a header; the second half at 0x8000 or in banks there, by how much there is. */
 static void code_of_8051_is_placed_by_its_calls(void **state)
 {
@@ -433,8 +438,7 @@ static void code_of_8051_is_placed_by_its_calls(void **state)
     assert_int_equal(image.regions[2].old_addr, 0x28000);
     assert_int_equal(image.regions[2].old_len, BANKS_END - 0x10000);
 
-    size_t len = 30 + 0xc000 - BANKS_FIRST;
-
+    const size_t len = 30 + 0xc000 - BANKS_FIRST;
     recognise(p, len, p, len, NULL, &image);
     assert_int_equal(image.region_count, 1);
     assert_int_equal(image.regions[0].old_addr, BANKS_FIRST - 30);
@@ -768,6 +772,7 @@ int main(void)
         cmocka_unit_test(few_pointers_are_enough_at_address_0),
         cmocka_unit_test(words_are_found_behind_an_odd_header),
         cmocka_unit_test(a_mark_tells_where_an_image_of_tc32_begins),
+        cmocka_unit_test(code_behind_an_odd_number_of_bytes_is_found),
         cmocka_unit_test(code_of_8051_is_placed_by_its_calls),
         cmocka_unit_test(elf_segments_are_regions),
         cmocka_unit_test(elf_headers_that_lie_are_survived),
