@@ -92,28 +92,26 @@ static int load(struct kerf_patcher *p, unsigned half)
 {
     const struct kerf_port *port = p->port;
     kerf_pos pos = half_of(port, half);
+    size_t most = port->journal_size / 2;
     uint8_t *body = (uint8_t *)p + STATE_BODY;
     uint8_t mark[KERF_DIGEST_LEN];
     unsigned marks = 0;
-    uint32_t len;
-    kerf_err err = port->read_spare(port->io.ctx, pos, body, sizeof *p - STATE_BODY);
+    size_t len = p->page_max + port->page_size + KERF_STEP_OUT - STATE_BODY; /* all of the workspace */
+    kerf_err err = port->read_spare(port->io.ctx, pos, body, len < most ? len : most);
 
     if (err != KERF_OK) {
         return err;
     }
     len = kerf_journal_end(p->page_at, port);
-    if (p->layout != STATE_LAYOUT || p->page_at > p->page_max || len > port->journal_size / 2) {
+    if (p->layout != STATE_LAYOUT || p->page_at > p->page_max || len > most) {
         return 0;
     }
     len -= MARKS * port->spare_unit;
-    err = port->read_spare(port->io.ctx, pos, body, len);
-    if (err == KERF_OK) {
-        err = kerf_sum_add(p, body, len);
-    }
+    err = kerf_sum_add(p, body, len);
     if (err == KERF_OK) {
         err = kerf_sum_end(p, p->digest.b, KERF_OK);
     }
-    for (pos += len; err == KERF_OK && marks < MARKS; pos += port->spare_unit) {
+    for (pos += (kerf_pos)len; err == KERF_OK && marks < MARKS; pos += port->spare_unit) {
         err = port->read_spare(port->io.ctx, pos, mark, KERF_DIGEST_LEN);
         if (memcmp(mark, p->digest.b, KERF_DIGEST_LEN) != 0) {
             break;
