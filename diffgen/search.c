@@ -12,8 +12,13 @@
 #define SPLITS_MAX 8u
 #define ENOUGH 128u       /* a round that gains less than one in so many is the last one, */
 #define ENOUGH_SMALL 256u /* of the levels that try hardest, */
-#define ENOUGH_NEW 1024u  /* where much is copied from new: such plans take longer to settle, */
-#define ROUNDS_NEW 2u     /* and so many rounds more */
+#define ENOUGH_NEW 4096u  /* where most is copied from new: such plans take longer to settle, */
+#define ROUNDS_NEW 4u     /* and so many rounds more; */
+#define SETTLED 2u        /* after this one literals are taken */
+#define SCALE_LOW 930u    /* at so much, * 2^-10, in place of 970, */
+#define SCALE_STEP 25u    /* less by so much in each round */
+#define PAYS_LOW 1024u    /* while one gains one in so many, */
+#define SCALE_HIGH 1000u  /* then at this */
 
 void kerf_plan_free(struct kerf_plan *p)
 {
@@ -100,7 +105,12 @@ kerf_err kerf_search_round(struct kerf_search *s, struct kerf_plan *best, struct
 {
     const struct kerf_plan *from = last->segments.list != NULL ? last : best;
     struct kerf_plan plan = {0};
-    kerf_err err = kerf_plan_by_cost(s->w, &from->encoding.prices, &from->map, &from->segments, &plan.segments);
+    struct kerf_prices prices = from->encoding.prices;
+
+    if (s->literal_scale > 0) {
+        prices.literal_scale = s->literal_scale;
+    }
+    kerf_err err = kerf_plan_by_cost(s->w, &prices, &from->map, &from->segments, &plan.segments);
 
     if (err == KERF_OK && !measure) {
         err = kerf_search_race(s, s->header, &plan, NULL, 0);
@@ -260,6 +270,35 @@ static unsigned measured_rounds(const struct kerf_search *s, const struct kerf_p
     return s->w->old_side.len == 0 || plan->encoding.total > s->w->new_side.len * 8 * KERF_BIT / 2 ? 3 : 1;
 }
 
+/*
+ * Where most of new has no source: every round measures, and how dear literals are to be taken, which differs from image to image, is
+ * tried: lower once plans have settled, on and on while that gains, else higher.
+ */
+static kerf_err rounds_of_new(struct kerf_search *s, struct kerf_plan *plan, struct kerf_plan *last)
+{
+    unsigned rounds = s->effort->rounds + ROUNDS_NEW;
+    kerf_err err = KERF_OK;
+
+    for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
+        kerf_cost before = plan->encoding.total;
+
+        kerf_search_tell(s->w, "planning", i, rounds);
+        err = kerf_search_round(s, plan, last, true);
+        if (kerf_search_is_noise(s, plan) || (i > SETTLED + 1 && plan->encoding.total > before - before / ENOUGH_NEW)) {
+            break;
+        }
+        if (i == SETTLED) {
+            s->literal_scale = SCALE_LOW;
+        } else if (i > SETTLED && s->literal_scale < SCALE_HIGH) {
+            bool pays = plan->encoding.total < before - before / PAYS_LOW;
+
+            s->literal_scale = pays ? s->literal_scale - SCALE_STEP : SCALE_HIGH;
+        }
+    }
+    s->literal_scale = 0;
+    return err;
+}
+
 kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
 {
     struct kerf_plan last = {0};
@@ -270,8 +309,8 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
     kerf_err err = KERF_OK;
 
     if (measured > 1 && rounds > 2) {
-        rounds += ROUNDS_NEW;
-        enough = ENOUGH_NEW;
+        err = rounds_of_new(s, plan, &last);
+        rounds = 0;
     }
     for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
         kerf_cost before = plan->encoding.total;

@@ -23,6 +23,7 @@ struct kerf_search {
     const struct kerf_effort *effort;
     const struct kerf_image *all; /* with every kind that was recognised */
     unsigned jobs;                /* how many trials at a time */
+    uint32_t literal_scale;       /* in place of that of a plan's prices; 0: that */
 };
 
 /* A set of kinds, and the plan made with it. */
