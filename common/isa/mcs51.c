@@ -11,6 +11,8 @@
  */
 #include "common/isa/form.h"
 
+#include "common/bytes.h"
+
 #if KERF_ISA_HAS_MCS51
 enum {
     BASE_ZERO,
@@ -92,7 +94,7 @@ bool kerf_mcs51_far(const struct kerf_isa_view *view, struct kerf_ref *ref)
     ref->kind = KERF_REF_LITERAL;
     ref->form = (uint8_t)(sizeof forms / sizeof forms[0] - 1);
     ref->len = 3;
-    ref->target = kerf_forms_code(&kerf_forms_mcs51, ref->form, (uint8_t *)(uintptr_t)p, view->pc, NULL);
+    ref->target = view->pc - (kerf_addr)(uint32_t)view->pc + kerf_load_le24(p);
     return true;
 }
 #endif
