@@ -36,6 +36,11 @@ APART(kerf_digest_copy);
 APART(kerf_header_tables);
 APART(kerf_run_fail);
 APART(kerf_run_region);
+#if KERF_JOURNAL
+APART(kerf_journal_end);
+APART(kerf_journal_save);
+APART(kerf_state_open);
+#endif
 #endif
 
 #include "common/codec.c"
