@@ -34,6 +34,7 @@ CALLED(kerf_model_mix_decode); /* by nobody, but else its loops are unrolled in 
 APART(kerf_codec_init);
 APART(kerf_digest_copy);
 APART(kerf_header_tables);
+APART(kerf_ref_map_distance);
 APART(kerf_run_fail);
 APART(kerf_run_region);
 #if KERF_JOURNAL
