@@ -552,6 +552,29 @@ static void describe(struct kerf_image *image, unsigned isa, const struct kerf_l
     }
 }
 
+/* What the container says, or the votes, or a hint; *isa is KERF_ISA_COUNT where the options don't say it. */
+static kerf_err find_isa(struct side *old_side, struct side *new_side, const struct kerf_diff_options *options,
+                         struct kerf_votes votes[2], unsigned *isa)
+{
+    if (*isa == KERF_ISA_COUNT) {
+        *isa = old_side->layout.isa;
+    }
+    if (*isa != KERF_ISA_COUNT) {
+        return KERF_OK;
+    }
+    kerf_err err = voted_isa(old_side, new_side, votes, isa);
+
+    if (err != KERF_OK) {
+        return err;
+    }
+    *isa = *isa == KERF_ISA_NONE ? hinted_isa(options) : *isa;
+    if (*isa == KERF_ISA_MCS51 && options->base_known) {
+        one_span(old_side, options->base);
+        one_span(new_side, options->base);
+    }
+    return KERF_OK;
+}
+
 static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
                           const struct kerf_diff_options *options, struct kerf_image *image)
 {
@@ -583,23 +606,13 @@ static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_
         one_span(&old_side, options->base_known ? options->base : 0);
         one_span(&new_side, options->base_known ? options->base : 0);
     }
-    if (isa == KERF_ISA_COUNT) {
-        isa = old_side.layout.isa;
-    }
-    if (isa == KERF_ISA_COUNT) {
-        kerf_err err = voted_isa(&old_side, &new_side, votes, &isa);
+    kerf_err err = find_isa(&old_side, &new_side, options, votes, &isa);
 
-        if (err != KERF_OK) {
-            return err;
-        }
-        isa = isa == KERF_ISA_NONE ? hinted_isa(options) : isa;
-        if (isa == KERF_ISA_MCS51 && options->base_known) {
-            one_span(&old_side, options->base);
-            one_span(&new_side, options->base);
-        }
+    if (err != KERF_OK) {
+        return err;
     }
     if (!old_side.layout.addressed && !options->base_known) {
-        kerf_err err = find_bases(isa, &old_side, &new_side, options, &words);
+        err = find_bases(isa, &old_side, &new_side, options, &words);
 
         if (err != KERF_OK) {
             return err;
@@ -625,7 +638,7 @@ static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_
     reduce(&pairs);
     make_regions(image, &pairs, isa, words, is_big_endian(isa, &old_side.layout), wide);
 
-    kerf_err err = kerf_detect_ram(isa, old_image, old_len, &old_side.layout, ranges, &range_count);
+    err = kerf_detect_ram(isa, old_image, old_len, &old_side.layout, ranges, &range_count);
 
     if (err == KERF_OK && range_count == 0) {
         hinted_ranges(options, ranges, &range_count);

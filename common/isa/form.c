@@ -22,10 +22,11 @@ static bool is_up_down(const struct kerf_form *f)
     return KERF_ISA_HAS_A32 && (f->sign & KERF_FORM_UP_DOWN) != 0;
 }
 
+#define HAS_UPPER (KERF_ISA_HAS_THUMB || KERF_ISA_HAS_MIPS16 || KERF_ISA_HAS_TC32)
+
 static uint32_t opcode_of(const struct kerf_forms *set, uint32_t insn)
 {
-    if ((KERF_ISA_HAS_THUMB || KERF_ISA_HAS_MIPS16 || KERF_ISA_HAS_TC32) &&
-        (!KERF_FORMS_BESIDE_THUMB || set->opcode == KERF_FORMS_UPPER)) {
+    if (HAS_UPPER && (!KERF_FORMS_BESIDE_THUMB || set->opcode == KERF_FORMS_UPPER)) {
         return (insn & 0xff00) | insn >> 24;
     }
     if (KERF_ISA_HAS_POWERPC) {

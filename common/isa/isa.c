@@ -108,6 +108,12 @@ void kerf_isa_nothing(unsigned isa, unsigned kinds, const uint8_t *p, size_t len
     if (set != NULL) {
         kerf_forms_nothing(set, kinds, p, len, pc, nothing);
     }
+    /* An address behind a call is told by what lies around it, not by the form of an instruction: kerf_mcs51_far() decides. */
+    for (size_t i = 0; isa == KERF_ISA_MCS51 && i < len; i++) {
+        if (i + 12 > len || (p[i + 3] == 0x12 && p[i + 9] == 0x12)) {
+            nothing[i] = 0;
+        }
+    }
 }
 
 unsigned kerf_isa_align(unsigned isa)
