@@ -15,3 +15,8 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 # The archive, for kerf-diff, which takes nothing but SHA-256 of it: to load the shared one takes 1.5 ms.
 find_library(KERF_LIBCRYPTO_ARCHIVE libcrypto.a)
 set(KERF_LIBCRYPTO $<$<BOOL:${KERF_LIBCRYPTO_ARCHIVE}>:${KERF_LIBCRYPTO_ARCHIVE}>)
+# The same of others, which takes 0.1 ms; none where there is no archive.
+find_library(KERF_LIBJANSSON_ARCHIVE libjansson.a)
+find_library(KERF_LIBLZMA_ARCHIVE liblzma.a)
+set(KERF_LIBJANSSON $<$<BOOL:${KERF_LIBJANSSON_ARCHIVE}>:${KERF_LIBJANSSON_ARCHIVE}>)
+set(KERF_LIBLZMA $<$<BOOL:${KERF_LIBLZMA_ARCHIVE}>:${KERF_LIBLZMA_ARCHIVE}>)

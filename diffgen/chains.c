@@ -94,7 +94,9 @@ static inline void consider(struct search *s, size_t at)
     size_t most = s->old_side->len - at < s->p_len ? s->old_side->len - at : s->p_len;
     size_t distance = at > s->hint ? at - s->hint : s->hint - at;
 
-    if (most < s->len || (distance >= s->distance && (most == s->len || o[s->len] != s->p[s->len]))) {
+    /* It must be as long as the best, whose last bytes differ the most, and longer where that is nearer. */
+    if (most < s->len || kerf_load_le32(o + s->len - 4) != kerf_load_le32(s->p + s->len - 4) ||
+        (distance >= s->distance && (most == s->len || o[s->len] != s->p[s->len]))) {
         return;
     }
     size_t len = kerf_match_common(o, s->p, 0, most);

@@ -638,6 +638,7 @@ static size_t header_len(unsigned isa, const uint8_t *p, size_t len)
 
 struct kerf_base_search {
     size_t skip; /* bytes of the image in front of what is looked at */
+    bool quick;  /* what did not convince for the other image is not tried */
     struct kerf_source source;
     const struct rules *rules;
     struct tables tables;
@@ -653,10 +654,15 @@ kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, bool quick, co
         if (b == NULL) {
             return KERF_ERR_RAM;
         }
+        b->quick = quick;
         b->skip = header_len(isa, p, len);
         b->source = (struct kerf_source){
-            p + b->skip, len - b->skip, isa,
-            wide,        big_endian,    quick && len >= QUICK_LEAST && is_vector_table(p + b->skip, len - b->skip),
+            p + b->skip,
+            len - b->skip,
+            isa,
+            wide,
+            big_endian,
+            quick && isa == KERF_ISA_THUMB && len >= QUICK_LEAST && is_vector_table(p + b->skip, len - b->skip),
             false};
         b->rules = isa == KERF_ISA_NONE ? &blind : &coarse;
         collect(&b->source, &b->tables, b->rules);
@@ -680,7 +686,12 @@ static void find(struct kerf_base_search *search, const struct kerf_base *other,
     if (find_by_reset(s, t, base)) {
         return;
     }
-    elect(s, t, rules, best);
+    bool by_fine = search->quick && other != NULL && other->votes > 0 && !other->by_words;
+
+    best[0] = best[1] = (struct candidate){0, 0};
+    if (!by_fine || s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE || s->isa == KERF_ISA_MIPS16) {
+        elect(s, t, rules, best);
+    }
     bool by_vectors = !s->quick && (has_vectors(s, &best[0]) || has_vectors(s, &best[1]));
 
     if (by_vectors || convinces(rules, best)) {

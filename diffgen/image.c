@@ -319,11 +319,12 @@ static void open_base(void *ctx)
 }
 
 /* Of both images, new's with old's to begin with. What each is found by is collected at the same time. */
-static kerf_err find_by_words(unsigned isa, const struct side *const sides[2], bool threads, struct kerf_base found[2])
+static kerf_err find_by_words(unsigned isa, const struct side *const sides[2], bool threads, bool quick,
+                              struct kerf_base found[2])
 {
     bool wide = (isas[isa].words & WORDS8) != 0;
-    struct base_task tasks[2] = {{.isa = isa, .wide = wide, .side = sides[0]},
-                                 {.isa = isa, .wide = wide, .side = sides[1]}};
+    struct base_task tasks[2] = {{.isa = isa, .wide = wide, .quick = quick, .side = sides[0]},
+                                 {.isa = isa, .wide = wide, .quick = quick, .side = sides[1]}};
 
     if (!threads || sides[1]->len < BESIDE_LEN || !kerf_task_start(&tasks[1].task, open_base, &tasks[1])) {
         open_base(&tasks[1]);
@@ -392,9 +393,10 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
     bool wide = (isas[isa].words & WORDS8) != 0;
     struct kerf_base by_votes[2] = {{0}};
     const struct side *const looked_at[2] = {old_side, new_side};
-    kerf_err err = options->level == 1 && isa == KERF_ISA_THUMB
+    bool quick = options->level == 1;
+    kerf_err err = quick && (isa == KERF_ISA_THUMB || isa == KERF_ISA_RISCV32 || isa == KERF_ISA_RISCV64)
                        ? find_quickly(isa, looked_at, by_votes)
-                       : find_by_words(isa, looked_at, options->jobs > 1, by_votes);
+                       : find_by_words(isa, looked_at, options->jobs > 1, quick, by_votes);
 
     if (err != KERF_OK) {
         return err;

@@ -49,6 +49,11 @@ struct ribbon {
     bool moved; /* at another place among the others than it was */
 };
 
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 static double x_of(const struct picture *p, uint64_t pos)
 {
     return (double)pos * WIDTH / p->span;
@@ -111,8 +116,8 @@ static void draw_ribbon(struct picture *p, const struct ribbon *r, const char *c
     double least = WIDTH / 2400; /* less can't be seen */
     double old_x = x_of(p, r->old_pos);
     double new_x = x_of(p, r->new_pos);
-    double old_width = fmax(x_of(p, r->old_len), least);
-    double new_width = fmax(x_of(p, r->new_len), least);
+    double old_width = larger(x_of(p, r->old_len), least);
+    double new_width = larger(x_of(p, r->new_len), least);
     double middle = (OLD_END + NEW_TOP) / 2;
 
     kerf_text_add(
@@ -192,7 +197,7 @@ static void shares(const struct kerf_report_block *block, double top[KERF_ORIGIN
     double rest = NEW_LEN;
 
     for (unsigned i = KERF_ORIGIN_OLD + 1; i < KERF_ORIGIN_COUNT; i++) {
-        height[i] = block->origin[i] == 0 ? 0 : fmax(1.5, NEW_LEN * block->origin[i] / (double)block->len);
+        height[i] = block->origin[i] == 0 ? 0 : larger(1.5, NEW_LEN * block->origin[i] / (double)block->len);
         rest -= height[i];
     }
     height[KERF_ORIGIN_OLD] = block->origin[KERF_ORIGIN_OLD] == 0 || rest < 0 ? 0 : rest;
