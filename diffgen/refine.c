@@ -9,7 +9,7 @@
 #define RACE_MARGIN 16u /* a smaller budget that falls behind by one in this many on the way is given up, */
 #define SMALL_LEN 2048u /* unless the delta is no longer than this; */
 #define LEN_MARGIN 32u  /* and where its file is longer by one in this many bytes of the payload: rounds gain less */
-#define REFINEMENTS 6u
+#define REFINEMENTS 7u
 
 /* The plan for a budget. */
 struct refinement {
@@ -128,6 +128,10 @@ static void try_budget(void *ctx, unsigned index)
     }
     if (!all->share) {
         free(w.old_side.nothing);
+        if (r->ram != KERF_DIFF_RAM_DEFAULT) { /* nothing goes on from these */
+            free(r->costs);
+            r->costs = NULL;
+        }
     }
 }
 
@@ -189,7 +193,7 @@ static void add_rival(const struct kerf_search *s, struct refinement *r, const s
 static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct kerf_trial *start, struct refinement *list,
                            unsigned *best)
 {
-    static const uint32_t budgets[REFINEMENTS - 2] = {65536, 16384, 4096, 2048};
+    static const uint32_t budgets[REFINEMENTS - 2] = {65536, 32768, 16384, 4096, 2048};
     struct refinement *usual = &list[1]; /* list[0] is what was asked for; where that is the default, it is both */
     unsigned count = 2;
 
