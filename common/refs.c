@@ -7,7 +7,6 @@
 
 #include "common/encode.h"
 #include "common/run.h"
-#include "common/varint.h"
 
 #define WORD_REACH 31 /* bytes; wider reaches lost 1-2 %, narrower ones 1 % of a release's delta */
 

@@ -2,7 +2,6 @@
 #include "patcher/port/bare/selftest.h"
 #include "common/bytes.h"
 #include "common/sha256.h"
-#include "common/varint.h"
 
 #include <string.h>
 
@@ -26,16 +25,6 @@ static bool sha256_works(void)
     return memcmp(digest.b, sha256_abc, sizeof(digest.b)) == 0;
 }
 
-static bool varint_works(void)
-{
-    static const uint8_t coded[3] = {0xac, 0x02, 0x80}; /* 300, then a cut-off one */
-    size_t pos = 0;
-    uint64_t v;
-
-    return kerf_varint_get(coded, sizeof(coded), &pos, &v) == KERF_OK && v == 300 && pos == 2 &&
-           kerf_varint_get(coded, sizeof(coded), &pos, &v) == KERF_ERR_FORMAT;
-}
-
 static bool bytes_work(void)
 {
     uint8_t b[8];
@@ -46,5 +35,5 @@ static bool bytes_work(void)
 
 kerf_err kerf_selftest(void)
 {
-    return sha256_works() && varint_works() && bytes_work() ? KERF_OK : KERF_ERR_STATE;
+    return sha256_works() && bytes_work() ? KERF_OK : KERF_ERR_STATE;
 }

@@ -9,7 +9,7 @@
 #include "common/error.h"
 #include "common/types.h"
 
-/* KERF_OK, or KERF_ERR_STATE when SHA-256, varint or byte order give a wrong answer on this machine. */
+/* KERF_OK, or KERF_ERR_STATE when SHA-256 or byte order give a wrong answer on this machine. */
 KERF_MUST_USE kerf_err kerf_selftest(void);
 
 #endif
