@@ -2,10 +2,11 @@
 /*
  * measure REPORT COMMAND ARGUMENT...   runs a command and writes what it took to the file REPORT:
  *
- *     wall seconds, user seconds, system seconds, peak memory in KiB, and its exit status (128 + signal where it was killed)
+ *     wall seconds, user seconds, system seconds, peak memory in KiB, and its exit status (128 + signal where it was
+ *     killed)
  *
- * A program of its own because the peak memory that wait4() tells begins with that of the process that forked: here it is
- * about 1 MiB, in a script it would be the interpreter's.
+ * A program of its own because the peak memory that wait4() tells begins with that of the process that forked: here it
+ * is about 1 MiB, in a script it would be the interpreter's.
  */
 #define _DEFAULT_SOURCE
 #include <stdio.h>

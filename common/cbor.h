@@ -3,8 +3,8 @@
  * cbor.h - the part of CBOR (RFC 8949) that Kerf's documents use, in its one deterministic form (section 4.2.1).
  *
  * Unsigned and negative integers, byte strings, UTF-8 text, arrays, maps and tags; nothing else: no floats, no simple
- * values, no indefinite lengths. The reader refuses every other way of writing the same thing: a head longer than needed,
- * map keys out of order or twice, a key that is neither integer nor text, more than KERF_CBOR_MAX_DEPTH levels.
+ * values, no indefinite lengths. The reader refuses every other way of writing the same thing: a head longer than
+ * needed, map keys out of order or twice, a key that is neither integer nor text, more than KERF_CBOR_MAX_DEPTH levels.
  *
  * Both work over the caller's buffer, allocate nothing, don't recurse, and may be copied. Once one has failed it stays
  * failed: every later call returns (or does) the same. State: under 300 bytes; stack: under 100 bytes.

@@ -33,8 +33,9 @@ static bool produced(struct kerf_run *run, const uint8_t *bytes, size_t len)
 /* --- Bytes by mixed contexts --- */
 
 /*
- * `contexts`: numbers to which those of the nodes, below 2^10, are added. `expected`: 256 + a byte; as long as all bits so far are its
- * own, the last table's context is its next bit, and the weights are those of the set behind the next. 0: none.
+ * `contexts`: numbers to which those of the nodes, below 2^10, are added. `expected`: 256 + a byte; as long as all bits
+ * so far are its own, the last table's context is its next bit, and the weights are those of the set behind the next.
+ * 0: none.
  */
 KERF_AS_WRITTEN static unsigned code_byte(struct kerf_run *run, const uint32_t contexts[KERF_BYTE_TABLES],
                                           unsigned expected, unsigned set, unsigned value)

@@ -2,19 +2,20 @@
 /*
  * codec.h - the native payload codec, both directions from one source (docs/FORMAT.md, "Native payload").
  *
- * The payload is: the address map; then, until the new image is complete, a gap of literals and a segment copied from old
- * (or from new, already written) with references predicted through the map and corrections for what differs.
+ * The payload is: the address map; then, until the new image is complete, a gap of literals and a segment copied from
+ * old (or from new, already written) with references predicted through the map and corrections for what differs.
  *
- * In place, new is produced sector by sector in the order that the payload says ("In place"). What a call hands out lies in
- * one sector, and ends at kerf_codec_new_pos(); KERF_SECTOR says that a sector is complete. read_old() gives what the slot
- * holds at that moment: it changes between a KERF_SECTOR and the next call, where that completes a group of as many sectors
- * as the header says, and by all of the group at once. Sectors may also be made to hold what is still needed of old, some of them behind
- * the slot's end (in scratch): positions up to kerf_header_sectors() sectors are then asked for. read_new() gives sectors of the group in progress and those that are in the slot; a damaged payload
- * may ask for any other position inside new, and what it gets does not matter.
+ * In place, new is produced sector by sector in the order that the payload says ("In place"). What a call hands out
+ * lies in one sector, and ends at kerf_codec_new_pos(); KERF_SECTOR says that a sector is complete. read_old() gives
+ * what the slot holds at that moment: it changes between a KERF_SECTOR and the next call, where that completes a group
+ * of as many sectors as the header says, and by all of the group at once. Sectors may also be made to hold what is
+ * still needed of old, some of them behind the slot's end (in scratch): positions up to kerf_header_sectors() sectors
+ * are then asked for. read_new() gives sectors of the group in progress and those that are in the slot; a damaged
+ * payload may ask for any other position inside new, and what it gets does not matter.
  *
- * The state is one flat block: struct kerf_codec and, right behind it, its tables. It may be copied between calls: what it holds
- * of pointers is set anew by each. Memory comes from the caller. Nothing is read or written outside of old, new and the block,
- * whatever the input; the work is bounded by new_size. Reentrant.
+ * The state is one flat block: struct kerf_codec and, right behind it, its tables. It may be copied between calls: what
+ * it holds of pointers is set anew by each. Memory comes from the caller. Nothing is read or written outside of old,
+ * new and the block, whatever the input; the work is bounded by new_size. Reentrant.
  */
 #ifndef KERF_COMMON_CODEC_H
 #define KERF_COMMON_CODEC_H
@@ -42,8 +43,8 @@ extern "C" {
 #define KERF_PAIRS 8         /* second halves waited for */
 
 /*
- * Where source bytes come from. `pos` and `len` are always inside the old image / what was written of new. In place read_new() is
- * asked for anything inside new, read_old() for what a sector holds that was made to hold old, too.
+ * Where source bytes come from. `pos` and `len` are always inside the old image / what was written of new. In place
+ * read_new() is asked for anything inside new, read_old() for what a sector holds that was made to hold old, too.
  */
 struct kerf_codec_io {
     void *ctx;
@@ -56,8 +57,8 @@ struct kerf_codec_io {
 
 #if KERF_ENCODER
 /*
- * Hosts: which learned target comes where by its key, kept between the steps of a payload, so that one of a thousand is found
- * by halves. All zero when a payload begins or is resumed; nothing that is decoded depends on it.
+ * Hosts: which learned target comes where by its key, kept between the steps of a payload, so that one of a thousand is
+ * found by halves. All zero when a payload begins or is resumed; nothing that is decoded depends on it.
  */
 struct kerf_order_of_learned {
     kerf_pos new_pos; /* the state that it is of: where it is in new, */
@@ -73,8 +74,8 @@ struct kerf_pair {
 };
 
 /*
- * A copy of len bytes to new_pos: of old, with references and corrections, or of new already written, as they are. Segments
- * from new may overlap what they write.
+ * A copy of len bytes to new_pos: of old, with references and corrections, or of new already written, as they are.
+ * Segments from new may overlap what they write.
  */
 struct kerf_segment {
     kerf_pos new_pos, src_pos, len;
@@ -176,15 +177,16 @@ size_t kerf_codec_workspace(const struct kerf_header *header);
 
 /*
  * Sets up the state in a block of kerf_codec_workspace() bytes, aligned to 8; chunk0 is what `header` was parsed from.
- * KERF_ERR_UNSUPPORTED: a region of an ISA that this build lacks, or in place without KERF_IN_PLACE. KERF_ERR_FORMAT: bad tables.
+ * KERF_ERR_UNSUPPORTED: a region of an ISA that this build lacks, or in place without KERF_IN_PLACE. KERF_ERR_FORMAT:
+ * bad tables.
  */
 KERF_MUST_USE kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const struct kerf_header *header);
 
 /*
- * Decodes as much as `in` and `out` allow; `header` is that of kerf_codec_init(). in[*in_pos .. in_len) is payload that was not used before; `last`: none follows it.
- * out[0 .. *out_len) are the newest bytes of new, which read_new() is not asked for; out_cap - *out_len >= KERF_STEP_OUT. Moves
- * *in_pos and *out_len past what it took and wrote. Without `last` it stops before fewer than KERF_STEP_MAX bytes of input
- * remain.
+ * Decodes as much as `in` and `out` allow; `header` is that of kerf_codec_init(). in[*in_pos .. in_len) is payload that
+ * was not used before; `last`: none follows it. out[0 .. *out_len) are the newest bytes of new, which read_new() is not
+ * asked for; out_cap - *out_len >= KERF_STEP_OUT. Moves *in_pos and *out_len past what it took and wrote. Without
+ * `last` it stops before fewer than KERF_STEP_MAX bytes of input remain.
  *   KERF_OK      more input, or room for output, is needed
  *   KERF_SECTOR  in place: a sector is complete, and another follows
  *   KERF_END     the new image is complete and the input used up

@@ -21,8 +21,8 @@
 /* Positions stay below 2^63 on hosts, so that sums of two never overflow. */
 #define POSITION_MAX ((kerf_pos)(KERF_POS_MAX == UINT32_MAX ? UINT32_MAX : INT64_MAX))
 /*
- * Hosts refuse all that the format forbids. Devices refuse what could lead them out of their memory, or on for ever; other
- * numbers that are too large they take modulo the width of what holds them.
+ * Hosts refuse all that the format forbids. Devices refuse what could lead them out of their memory, or on for ever;
+ * other numbers that are too large they take modulo the width of what holds them.
  */
 #define STRICT (KERF_ENCODER || KERF_POS_BITS == 64)
 
@@ -45,7 +45,8 @@ _Static_assert(offsetof(struct kerf_header, kept) == FIRST_LEN + SECOND_LEN(fals
 #endif
 
 /*
- * Unpacks n bytes: before each eight comes a byte that says which of them are there, the first by its lowest bit; the others are
+ * Unpacks n bytes: before each eight comes a byte that says which of them are there, the first by its lowest bit; the
+ * others are
  * 0. So is what is missing at the end. Returns where it is.
  */
 static const uint8_t *unpack(const uint8_t *at, const uint8_t *end, uint8_t *to, size_t n)

@@ -113,8 +113,9 @@ enum kerf_phase_rule {
 };
 
 /*
- * flag_class: size class of the flag and number models, 0 tiny, 1 small, 2 large. Phases, 0 .. 3: bits of that place which are a context of
- * literals, and of gaps and lengths; 0 stands for 1 of literals, and for none. rule: enum kerf_phase_rule.
+ * flag_class: size class of the flag and number models, 0 tiny, 1 small, 2 large. Phases, 0 .. 3: bits of that place
+ * which are a context of literals, and of gaps and lengths; 0 stands for 1 of literals, and for none. rule: enum
+ * kerf_phase_rule.
  */
 #define KERF_CLASSES(flag_class, literal_phases, length_phases, rule)                                                  \
     ((flag_class) | ((literal_phases) ^ 1u) << 2 | (length_phases) << 4 | (unsigned)(rule) << 6)
@@ -149,8 +150,8 @@ static inline uint32_t kerf_header_sectors(const struct kerf_header *h)
 }
 
 /*
- * Length of chunk 0, from the first KERF_PROLOGUE_LEN bytes of a file: what must be collected, and authenticated, before
- * kerf_header_parse(). *header_len (prologue included) is what must be there for a look at the header alone.
+ * Length of chunk 0, from the first KERF_PROLOGUE_LEN bytes of a file: what must be collected, and authenticated,
+ * before kerf_header_parse(). *header_len (prologue included) is what must be there for a look at the header alone.
  * KERF_ERR_FORMAT: not a Kerf container. KERF_ERR_VERSION: one of another version.
  */
 KERF_MUST_USE kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint16_t *chunk0_len,
@@ -174,18 +175,18 @@ KERF_MUST_USE kerf_err kerf_header_tables(const uint8_t *chunk0, const struct ke
                                           struct kerf_region *regions, struct kerf_range *ranges);
 
 /*
- * Bytes of workspace that the decoder needs for this header, page buffer of the port apart: FORMAT.md's formula, the same
- * number on every machine. SIZE_MAX when it exceeds the address space. The header must come from parse or write.
+ * Bytes of workspace that the decoder needs for this header, page buffer of the port apart: FORMAT.md's formula, the
+ * same number on every machine. SIZE_MAX when it exceeds the address space. The header must come from parse or write.
  */
 size_t kerf_header_workspace(const struct kerf_header *header);
 
 #if KERF_ENCODER
 /*
  * Writes prologue and header to buf (256 bytes are always enough); the reverse of parse and tables. Fields that follow
- * from others (version, header_len, tables_pos) are computed, and stored in *header too. chunk0_len is taken as given, or,
- * where it is 0, becomes the largest that chunk_size allows. KERF_ERR_ARGUMENT: anything that parse would refuse, a chunk
- * size that is none (kerf_chunk_size_floor), or too small a chunk for this header. KERF_ERR_SPACE: `cap` or 256 bytes are
- * too few.
+ * from others (version, header_len, tables_pos) are computed, and stored in *header too. chunk0_len is taken as given,
+ * or, where it is 0, becomes the largest that chunk_size allows. KERF_ERR_ARGUMENT: anything that parse would refuse, a
+ * chunk size that is none (kerf_chunk_size_floor), or too small a chunk for this header. KERF_ERR_SPACE: `cap` or 256
+ * bytes are too few.
  */
 KERF_MUST_USE kerf_err kerf_header_write(struct kerf_header *header, const struct kerf_region *regions,
                                          const struct kerf_range *ranges, uint8_t *buf, size_t cap, size_t *len);

@@ -5,9 +5,9 @@
 #if KERF_IN_PLACE
 
 /*
- * The run of sectors, start .. start + len - 1, that is produced next: below the last one and as long, or whatever is said. At
- * the beginning the last one lies, as it were, above new, and is as long as new. Of old in the sector where new ends nothing
- * is sure once that is produced.
+ * The run of sectors, start .. start + len - 1, that is produced next: below the last one and as long, or whatever is
+ * said. At the beginning the last one lies, as it were, above new, and is as long as new. Of old in the sector where
+ * new ends nothing is sure once that is produced.
  */
 void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len)
 {

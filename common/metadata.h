@@ -2,10 +2,10 @@
 /*
  * metadata.h - the three signed documents: root (which keys), release (which bytes), fresh (which release is current).
  *
- * A document is a COSE_Sign envelope around a deterministic CBOR map; byte by byte in docs/METADATA.md. Opening one checks
- * the envelope, the signatures, and everything in it, in this order; nothing of a document may be used before its
- * kerf_*_open() said KERF_OK. Opened documents point into the caller's buffer, which must outlive them unchanged. No
- * allocation, no recursion, no globals; stack: under 1 KiB beside what the verify callback takes.
+ * A document is a COSE_Sign envelope around a deterministic CBOR map; byte by byte in docs/METADATA.md. Opening one
+ * checks the envelope, the signatures, and everything in it, in this order; nothing of a document may be used before
+ * its kerf_*_open() said KERF_OK. Opened documents point into the caller's buffer, which must outlive them unchanged.
+ * No allocation, no recursion, no globals; stack: under 1 KiB beside what the verify callback takes.
  *
  * What a device does, with `root` opened from its own storage:
  *
@@ -52,8 +52,9 @@ enum kerf_doc_type {
 #define KERF_SIGNATURE_INVALID 0xA53C691Eu
 
 /*
- * Is sig[0..sig_len) a signature over message[0..message_len) by this public key? Lengths of key and signature are already
- * those of `alg`. An algorithm it lacks: KERF_SIGNATURE_INVALID. Host: kerf_verify_openssl (common/host/verify.h).
+ * Is sig[0..sig_len) a signature over message[0..message_len) by this public key? Lengths of key and signature are
+ * already those of `alg`. An algorithm it lacks: KERF_SIGNATURE_INVALID. Host: kerf_verify_openssl
+ * (common/host/verify.h).
  */
 typedef uint32_t kerf_verify_fn(void *ctx, int32_t alg, const uint8_t *key, size_t key_len, const uint8_t *message,
                                 size_t message_len, const uint8_t *sig, size_t sig_len);
@@ -162,22 +163,22 @@ struct kerf_trust_self {
 };
 
 /*
- * All kerf_*_open(): KERF_ERR_FORMAT, _TRUNCATED, _TRAILING: not such a document (FORMAT also for an unknown critical key).
- * KERF_ERR_VERSION: of a later version. KERF_ERR_SIGNATURE: fewer valid signatures by different keys of the role than its
- * threshold. KERF_ERR_MISMATCH: for another product than the root. KERF_ERR_RAM: scratch too small. Expiry and rollback
- * are for the kerf_*_check() functions.
+ * All kerf_*_open(): KERF_ERR_FORMAT, _TRUNCATED, _TRAILING: not such a document (FORMAT also for an unknown critical
+ * key). KERF_ERR_VERSION: of a later version. KERF_ERR_SIGNATURE: fewer valid signatures by different keys of the role
+ * than its threshold. KERF_ERR_MISMATCH: for another product than the root. KERF_ERR_RAM: scratch too small. Expiry and
+ * rollback are for the kerf_*_check() functions.
  */
 
 /*
- * Opens a root that the device trusts because of where it is stored; it must still carry its own threshold. From any other
- * place, use kerf_root_open_next().
+ * Opens a root that the device trusts because of where it is stored; it must still carry its own threshold. From any
+ * other place, use kerf_root_open_next().
  */
 KERF_MUST_USE kerf_err kerf_root_open(const uint8_t *doc, size_t len, const struct kerf_verifier *verifier,
                                       struct kerf_root *root);
 
 /*
- * Opens the root that follows `trusted`: signed by the thresholds of both. KERF_ERR_ROLLBACK: its version is not the next.
- * `next` may not be `trusted`.
+ * Opens the root that follows `trusted`: signed by the thresholds of both. KERF_ERR_ROLLBACK: its version is not the
+ * next. `next` may not be `trusted`.
  */
 KERF_MUST_USE kerf_err kerf_root_open_next(const uint8_t *doc, size_t len, const struct kerf_root *trusted,
                                            const struct kerf_verifier *verifier, struct kerf_root *next);
@@ -247,10 +248,10 @@ KERF_MUST_USE kerf_err kerf_fresh_parse(const uint8_t *payload, size_t len, stru
 
 #if KERF_ENCODER
 /*
- * Write the map that goes into an envelope. A release is written with its components and their payloads given as arrays;
- * the encoded spans and counts in the structs are not looked at. Lists must come sorted as documented (keys by id,
- * hardware ids and components by name, full payloads first). KERF_ERR_ARGUMENT: values that the parser would refuse;
- * KERF_ERR_SPACE: `cap` is too small (KERF_METADATA_MAX_LEN is always enough for what can be signed).
+ * Write the map that goes into an envelope. A release is written with its components and their payloads given as
+ * arrays; the encoded spans and counts in the structs are not looked at. Lists must come sorted as documented (keys by
+ * id, hardware ids and components by name, full payloads first). KERF_ERR_ARGUMENT: values that the parser would
+ * refuse; KERF_ERR_SPACE: `cap` is too small (KERF_METADATA_MAX_LEN is always enough for what can be signed).
  */
 struct kerf_component_list {
     struct kerf_component component;

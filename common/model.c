@@ -14,8 +14,8 @@
 static const uint16_t rates[16] = {2560, 1568, 1136, 896, 736, 624, 512, 416, 336, 272, 224, 192, 160, 128, 96, 64};
 
 /*
- * log2(c / (65536 - c)) * 256 for c in 1 .. 65535; log2 are straight lines between powers of two: as good as tables, since
- * stretch() and squash() undo each other.
+ * log2(c / (65536 - c)) * 256 for c in 1 .. 65535; log2 are straight lines between powers of two: as good as tables,
+ * since stretch() and squash() undo each other.
  */
 static int32_t stretch(uint32_t c)
 {

@@ -2,10 +2,10 @@
 /*
  * model.h - adaptive probabilities: counters, logistic mixing, numbers (docs/FORMAT.md, "Models").
  *
- * A counter is 16 bits: twelve of probability (of a 1, in 1/4096) and four that count how often it was updated, so that a
- * new one learns fast and an old one slowly. A mixer weighs the predictions of several counters in the logistic domain
- * and learns the weights (source: M. Mahoney, "Adaptive weighing of context models for lossless data compression", 2005).
- * Integer arithmetic only; the same on every machine, in both directions.
+ * A counter is 16 bits: twelve of probability (of a 1, in 1/4096) and four that count how often it was updated, so that
+ * a new one learns fast and an old one slowly. A mixer weighs the predictions of several counters in the logistic
+ * domain and learns the weights (source: M. Mahoney, "Adaptive weighing of context models for lossless data
+ * compression", 2005). Integer arithmetic only; the same on every machine, in both directions.
  */
 #ifndef KERF_COMMON_MODEL_H
 #define KERF_COMMON_MODEL_H
@@ -46,8 +46,8 @@ static inline unsigned kerf_model_bit(struct kerf_coder *k, uint16_t *counter, u
 #endif
 
 /*
- * Codes one decision by `n` counters (at most KERF_MIX_MAX) weighed by weights[0..n], the last for the bias, and updates
- * them all. `limit`: how slow they may become, an index of the rates of model.c.
+ * Codes one decision by `n` counters (at most KERF_MIX_MAX) weighed by weights[0..n], the last for the bias, and
+ * updates them all. `limit`: how slow they may become, an index of the rates of model.c.
  */
 #if KERF_ENCODER
 unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigned n, int16_t *weights, unsigned limit,
@@ -65,8 +65,8 @@ static inline unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *cou
 #endif
 
 /*
- * Codes a number below 2^nodes - 1: its length in bits by the counters tree[1 .. nodes), of what follows the leading one the last two
- * bits by low[2] and low[0 .. 2), the others as they are. nodes: 32, or 64. Returns the number.
+ * Codes a number below 2^nodes - 1: its length in bits by the counters tree[1 .. nodes), of what follows the leading
+ * one the last two bits by low[2] and low[0 .. 2), the others as they are. nodes: 32, or 64. Returns the number.
  */
 #if KERF_ENCODER
 kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, unsigned phase,

@@ -3,8 +3,8 @@
  * rc.h - the binary range coder, both directions (docs/FORMAT.md, "Range coder").
  *
  * A carry-propagating range coder with 32-bit range and 16-bit probabilities. The symbol 1 takes the low part of the
- * range. One decision takes at most two bytes of input, before it. Source: G. N. N. Martin, "Range encoding", 1979, in the
- * byte-wise binary form that LZMA made common.
+ * range. One decision takes at most two bytes of input, before it. Source: G. N. N. Martin, "Range encoding", 1979, in
+ * the byte-wise binary form that LZMA made common.
  */
 #ifndef KERF_COMMON_RC_H
 #define KERF_COMMON_RC_H

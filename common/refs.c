@@ -52,8 +52,8 @@ struct found {
 };
 
 /*
- * The entry with the highest key up to `key`, the last one of several; where there is none, one of key and shift 0. `moved`, 1: the
- * key of an entry is its own plus its shift; else 0.
+ * The entry with the highest key up to `key`, the last one of several; where there is none, one of key and shift 0.
+ * `moved`, 1: the key of an entry is its own plus its shift; else 0.
  */
 KERF_AS_WRITTEN __attribute__((noinline)) static struct found nearest(const struct kerf_run *run, const uint8_t *table,
                                                                       unsigned len, kerf_addr key, unsigned moved)
@@ -381,7 +381,8 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
 #if KERF_ENCODER
 /*
  * The generator codes the same old bytes again and again, and most begin no reference: half a byte of run->nothing, by
- * whether the sweep expects an instruction there, says so. 0: not known; 1 + n: none, and the sweep goes on n bytes ahead.
+ * whether the sweep expects an instruction there, says so. 0: not known; 1 + n: none, and the sweep goes on n bytes
+ * ahead.
  */
 static bool recall_nothing(const struct kerf_run *run, unsigned *step)
 {

@@ -160,8 +160,8 @@ static inline kerf_pos kerf_run_sector_rest(const struct kerf_run *run)
 #if KERF_IN_PLACE
 void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len);
 /*
- * Codes which run of sectors is produced next, start .. start + len - 1, and begins it. With len 0 it is the sector `start`, which
- * is to hold old. in_place.c
+ * Codes which run of sectors is produced next, start .. start + len - 1, and begins it. With len 0 it is the sector
+ * `start`, which is to hold old. in_place.c
  */
 void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len);
 /* Codes which bytes of old come next into a sector that holds such. */
@@ -174,8 +174,8 @@ static inline void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t
 #endif
 
 /*
- * The next bytes of a sector that is to hold old, at most KERF_STEP_OUT: of a move (c->copying), which counts from its last byte on,
- * or those that are there already and stay. Returns how many.
+ * The next bytes of a sector that is to hold old, at most KERF_STEP_OUT: of a move (c->copying), which counts from its
+ * last byte on, or those that are there already and stay. Returns how many.
  */
 unsigned kerf_run_keep(struct kerf_run *run, uint8_t *out);
 
@@ -230,8 +230,8 @@ static inline kerf_pos kerf_run_unfold(kerf_pos v)
 }
 
 /*
- * Codes a flag in n contexts, each cut to the size of the tables: KERF_REF_TABLES, "is this reference predicted wrong?", or
- * KERF_EQUAL_TABLES, "does this byte differ?".
+ * Codes a flag in n contexts, each cut to the size of the tables: KERF_REF_TABLES, "is this reference predicted
+ * wrong?", or KERF_EQUAL_TABLES, "does this byte differ?".
  */
 #if KERF_ENCODER
 unsigned kerf_run_flag(struct kerf_run *run, const unsigned *contexts, unsigned n, unsigned bit);
@@ -378,8 +378,8 @@ static inline void kerf_run_segment(struct kerf_run *run, const struct kerf_segm
 /* Finds the reference in run->view at src_pos of a segment from old, if there is one that fits; advances the sweep. refs.c */
 const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *ref);
 /*
- * Codes the reference: predicts it, and corrects it. Writes ref->len bytes to out. False: prediction was given up, and the bytes
- * are to be coded one by one. refs.c
+ * Codes the reference: predicts it, and corrects it. Writes ref->len bytes to out. False: prediction was given up, and
+ * the bytes are to be coded one by one. refs.c
  */
 bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out);
 #if KERF_ENCODER

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The address map: a step function from old addresses to shifts, chosen by the references that it predicts, not by the
- * lengths of segments. Each reference that a plan copies is a vote "this old target moved by that much"; the cheapest step
- * function through the votes comes from one pass with a state for each shift: stay, or pay for an entry and change.
+ * lengths of segments. Each reference that a plan copies is a vote "this old target moved by that much"; the cheapest
+ * step function through the votes comes from one pass with a state for each shift: stay, or pay for an entry and
+ * change.
  */
 #include <string.h>
 

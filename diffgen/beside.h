@@ -12,8 +12,9 @@ struct kerf_beside *kerf_beside_open(void);
 /* Stops the decoder, if it runs. NULL: nothing. */
 void kerf_beside_close(struct kerf_beside *b);
 /*
- * The coding begins: of `payload`, which is empty and stays where it is until kerf_beside_end(), with this header, whose bytes are
- * head. w's images stay. Two slots alone, and once. False: there is no decoder beside it; else bytes go through kerf_beside_emit().
+ * The coding begins: of `payload`, which is empty and stays where it is until kerf_beside_end(), with this header,
+ * whose bytes are head. w's images stay. Two slots alone, and once. False: there is no decoder beside it; else bytes go
+ * through kerf_beside_emit().
  */
 bool kerf_beside_start(struct kerf_beside *b, const struct kerf_work *w, const struct kerf_header *header,
                        const uint8_t *head, struct kerf_bytes *payload);
@@ -24,8 +25,9 @@ kerf_pos kerf_beside_piece(const struct kerf_work *w);
 /* The coding ends. `complete`: the payload is whole, and payload->data stays until kerf_beside_finish(). */
 void kerf_beside_end(struct kerf_beside *b, bool complete);
 /*
- * Waits for the decoder, and looks at the container that was made of the payload. *done: that was a self-check; false: the payload was not
- * decoded, or not to new, and the usual one has to say what is wrong. KERF_ERR_: the container is wrong.
+ * Waits for the decoder, and looks at the container that was made of the payload. *done: that was a self-check; false:
+ * the payload was not decoded, or not to new, and the usual one has to say what is wrong. KERF_ERR_: the container is
+ * wrong.
  */
 KERF_MUST_USE kerf_err kerf_beside_finish(struct kerf_beside *b, const struct kerf_bytes *payload,
                                           const struct kerf_diff_report *report, const uint8_t *delta, size_t delta_len,

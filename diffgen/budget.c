@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host's memory is spent on. The amounts are those of the worst images; what they have less of stays untouched, and
- * so takes none. Everything that decides about bytes of the delta follows from the images and the limit alone, never from
- * the number of threads.
+ * What the host's memory is spent on. The amounts are those of the worst images; what they have less of stays
+ * untouched, and so takes none. Everything that decides about bytes of the delta follows from the images and the limit
+ * alone, never from the number of threads.
  */
 #include "diffgen/work.h"
 
@@ -72,8 +72,9 @@ static uint64_t packed(const struct kerf_work *w, unsigned step)
 }
 
 /*
- * What is left of the suffix array when plans are made; what it takes then. For bsdiff's plan there is less in memory than later: then
- * there may be room for a whole one. `wanted`: what others would take. A suffix is worth more than what others can do with its memory.
+ * What is left of the suffix array when plans are made; what it takes then. For bsdiff's plan there is less in memory
+ * than later: then there may be room for a whole one. `wanted`: what others would take. A suffix is worth more than
+ * what others can do with its memory.
  */
 static uint64_t choose_suffixes(struct kerf_work *w, uint64_t limit, uint64_t refs, uint64_t left, uint64_t wanted)
 {

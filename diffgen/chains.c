@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Matches where one plan is all there is: each place in old is chained to the last one before it whose first bytes have the same hash,
- * which takes far less time than to sort all places. Of matches that are as long as each other the one nearest to where old goes on
- * counts, which a suffix array can't tell.
+ * Matches where one plan is all there is: each place in old is chained to the last one before it whose first bytes have
+ * the same hash, which takes far less time than to sort all places. Of matches that are as long as each other the one
+ * nearest to where old goes on counts, which a suffix array can't tell.
  */
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Matches without a suffix array, in any amount of memory: the places in old at multiples of a step, by a hash of the bytes that
- * stand there. A match is found where one of its bytes up to the step's length begins such a place; plans then reach back.
+ * Matches without a suffix array, in any amount of memory: the places in old at multiples of a step, by a hash of the
+ * bytes that stand there. A match is found where one of its bytes up to the step's length begins such a place; plans
+ * then reach back.
  */
 #include <string.h>
 

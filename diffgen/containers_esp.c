@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images that Espressif's ROMs and boot loaders load: a header with magic 0xE9, then segments of {address, length, bytes}.
- * Source: ESP-IDF, "App Image Format"; ESP8266 technical reference, and esptool's firmware image document.
+ * Images that Espressif's ROMs and boot loaders load: a header with magic 0xE9, then segments of {address, length,
+ * bytes}. Source: ESP-IDF, "App Image Format"; ESP8266 technical reference, and esptool's firmware image document.
  */
 #include "common/bytes.h"
 #include "diffgen/detect.h"

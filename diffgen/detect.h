@@ -72,14 +72,14 @@ struct kerf_votes {
 void kerf_detect_votes(const uint8_t *p, size_t len, struct kerf_votes *votes);
 
 /*
- * The instruction set with the most votes, those of another image (or NULL) added; KERF_ISA_NONE where they are too few: `times` as many as
- * are enough are asked for.
+ * The instruction set with the most votes, those of another image (or NULL) added; KERF_ISA_NONE where they are too
+ * few: `times` as many as are enough are asked for.
  */
 unsigned kerf_detect_isa(const struct kerf_votes *votes, const struct kerf_votes *more, unsigned times);
 
 /*
- * Where in an image, which voted last and as one stretch, this instruction set's code lies: from the first part with votes to the
- * last, and a part on either side. False: nowhere.
+ * Where in an image, which voted last and as one stretch, this instruction set's code lies: from the first part with
+ * votes to the last, and a part on either side. False: nowhere.
  */
 bool kerf_detect_extent(const struct kerf_votes *votes, unsigned isa, size_t len, size_t *from, size_t *to);
 
@@ -102,15 +102,16 @@ struct kerf_base {
 };
 
 /*
- * What the search for the address of p[0] looks at: words, of 8 bytes where they are `wide`, and what they might point to, functions
- * and strings; where it is to be `quick` to begin with those in a part of the image. The image stays. *search is to be closed. KERF_ERR_RAM when memory is short (7 MB).
+ * What the search for the address of p[0] looks at: words, of 8 bytes where they are `wide`, and what they might point
+ * to, functions and strings; where it is to be `quick` to begin with those in a part of the image. The image stays.
+ * *search is to be closed. KERF_ERR_RAM when memory is short (7 MB).
  */
 struct kerf_base_search;
 KERF_MUST_USE kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, bool quick, const uint8_t *p,
                                       size_t len, struct kerf_base_search **search);
 /*
- * The address by their votes. `other`: what was found for the other image, or NULL; if it has nearly as many votes here, no other
- * address is looked at; if nothing was found there, less is tried.
+ * The address by their votes. `other`: what was found for the other image, or NULL; if it has nearly as many votes
+ * here, no other address is looked at; if nothing was found there, less is tried.
  */
 void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *other, struct kerf_base *base);
 void kerf_base_close(struct kerf_base_search *search);
@@ -118,8 +119,8 @@ void kerf_base_close(struct kerf_base_search *search);
 /* --- detect_agree.c --- */
 
 /*
- * Is `base`, that of the old image, the new one's, too? Without a search: as many words of new as of old point to functions and
- * strings there.
+ * Is `base`, that of the old image, the new one's, too? Without a search: as many words of new as of old point to
+ * functions and strings there.
  */
 bool kerf_base_agrees(unsigned isa, bool wide, bool big_endian, const uint8_t *old_image, size_t old_len,
                       const uint8_t *new_image, size_t new_len, const struct kerf_base *base);
@@ -127,8 +128,9 @@ bool kerf_base_agrees(unsigned isa, bool wide, bool big_endian, const uint8_t *o
 /* --- detect_banks.c --- */
 
 /*
- * Lays out an image of 8051 code, which has one span until then, by what its calls lead to: one span, or one for each bank, at addresses as
- * common/isa/mcs51.c has them. If they don't tell, *layout is unchanged. KERF_ERR_RAM when memory is short (500 KB).
+ * Lays out an image of 8051 code, which has one span until then, by what its calls lead to: one span, or one for each
+ * bank, at addresses as common/isa/mcs51.c has them. If they don't tell, *layout is unchanged. KERF_ERR_RAM when memory
+ * is short (500 KB).
  */
 KERF_MUST_USE kerf_err kerf_detect_banks(const uint8_t *image, size_t len, struct kerf_layout *layout);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where 8051 code lies: a call holds all of an address, and what it leads to nearly always begins behind the RET of the function
- * in front. Each pair of a call's target and such a place votes for the distance between them.
+ * Where 8051 code lies: a call holds all of an address, and what it leads to nearly always begins behind the RET of the
+ * function in front. Each pair of a call's target and such a place votes for the distance between them.
  *
- * Code of more than 64 KiB is in banks of 32 KiB that all appear at 0x8000, as common/isa/mcs51.c has them; the first bank lies below.
+ * Code of more than 64 KiB is in banks of 32 KiB that all appear at 0x8000, as common/isa/mcs51.c has them; the first
+ * bank lies below.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where an image is loaded: each pair of a data word and a place that pointers point to (the start of a function or of a
- * string) votes for the address that would bring them together. Wrong addresses get a few votes each, the right one as
- * many as there are pointers.
+ * Where an image is loaded: each pair of a data word and a place that pointers point to (the start of a function or of
+ * a string) votes for the address that would bring them together. Wrong addresses get a few votes each, the right one
+ * as many as there are pointers.
  *
  * Multiples of a granule are counted only: then a word and a place need to be compared only if they agree modulo it.
  */
@@ -218,8 +218,9 @@ static void count(uint16_t *counter)
 }
 
 /*
- * Marks the pages in which an image may begin: behind there, as far as it reaches, there are words to vote for it, and more than
- * words of any value would be. Most addresses that a pair gives are none of these, and to count them takes most of the time.
+ * Marks the pages in which an image may begin: behind there, as far as it reaches, there are words to vote for it, and
+ * more than words of any value would be. Most addresses that a pair gives are none of these, and to count them takes
+ * most of the time.
  */
 static void mark_likely(const struct kerf_source *s, struct tables *t)
 {
@@ -425,8 +426,8 @@ static bool elect_by_jumps(const struct kerf_source *s, struct tables *t, const 
 }
 
 /*
- * MIPS jumps hold 28 bits of their target: votes for those of the load address. The other four are those of most LUI whose
- * upper half of an address is near the image, or 0 where there are none.
+ * MIPS jumps hold 28 bits of their target: votes for those of the load address. The other four are those of most LUI
+ * whose upper half of an address is near the image, or 0 where there are none.
  */
 static bool find_by_jumps(struct kerf_source s, struct tables *t, uint64_t *base)
 {
@@ -526,8 +527,8 @@ static bool is_others(const struct kerf_source *s, struct tables *t, const struc
 }
 
 /*
- * Much firmware lies at 0, where small numbers look like pointers. Few that point to functions and strings are enough for that one
- * address, if by chance there were next to none.
+ * Much firmware lies at 0, where small numbers look like pointers. Few that point to functions and strings are enough
+ * for that one address, if by chance there were next to none.
  */
 static bool is_at_zero(const struct kerf_source *s, struct tables *t, struct kerf_base *base)
 {
@@ -547,8 +548,8 @@ static bool is_at_zero(const struct kerf_source *s, struct tables *t, struct ker
 }
 
 /*
- * Firmware of a Cortex-M mostly lies at a round address, which then is that of its reset vector without some of the lower bits. One
- * that far more words agree with than do by chance needs no election.
+ * Firmware of a Cortex-M mostly lies at a round address, which then is that of its reset vector without some of the
+ * lower bits. One that far more words agree with than do by chance needs no election.
  */
 static bool find_by_reset(const struct kerf_source *s, struct tables *t, struct kerf_base *base)
 {
@@ -583,8 +584,9 @@ static bool is_near(uint32_t a, uint32_t b, size_t len)
 }
 
 /*
- * A vector table of a Cortex-M with little that it could be mistaken for: handlers that lie no further apart than the image is long,
- * and the first stack pointer away from them, in RAM. Reserved vectors, which hold anything, do not count.
+ * A vector table of a Cortex-M with little that it could be mistaken for: handlers that lie no further apart than the
+ * image is long, and the first stack pointer away from them, in RAM. Reserved vectors, which hold anything, do not
+ * count.
  */
 static bool is_vector_table(const uint8_t *p, size_t len)
 {

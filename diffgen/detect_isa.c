@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which instruction set: each one's direct calls are decoded wherever their bit pattern occurs, and those whose target
- * begins like a function are its votes. Patterns alone occur in anything; a call that meets a function start by chance is
- * rare enough (at most one in 80 KB of noise, for windowed Xtensa) that real code stands out by a factor of 50.
+ * begins like a function are its votes. Patterns alone occur in anything; a call that meets a function start by chance
+ * is rare enough (at most one in 80 KB of noise, for windowed Xtensa) that real code stands out by a factor of 50.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which addresses outside the image are RAM: instructions load addresses of variables (literals, pairs), and those lie close
- * together. A number that happens to look like an address stands alone. Words of code are not asked: MOVS R0, #0 and the
- * halfword before it are the word 0x2000xxxx, in RAM on every Cortex-M.
+ * Which addresses outside the image are RAM: instructions load addresses of variables (literals, pairs), and those lie
+ * close together. A number that happens to look like an address stands alone. Words of code are not asked: MOVS R0, #0
+ * and the halfword before it are the word 0x2000xxxx, in RAM on every Cortex-M.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +40,8 @@
 #define PAIR_REACH 16u
 
 /*
- * SRAM of Cortex-M parts: NXP's with a radio, and LPC55; CCM or SRAM of some; nearly everyone's, a part of it below 0x20000000; of a
- * radio's own processor; Renesas RA8; banks of large STM32s; secure SRAM, of STM32N6 last.
+ * SRAM of Cortex-M parts: NXP's with a radio, and LPC55; CCM or SRAM of some; nearly everyone's, a part of it below
+ * 0x20000000; of a radio's own processor; Renesas RA8; banks of large STM32s; secure SRAM, of STM32N6 last.
  */
 static const struct kerf_range cortex_windows[] = {
     {0x04000000, 0x100000}, {0x10000000, 0x100000}, {0x1ffe0000, 0x420000}, {0x21000000, 0x100000},

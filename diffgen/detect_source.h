@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * detect_source.h - words of an image that may be pointers, and what they may point to: the starts of functions and strings. For
- * detect_base.c and detect_agree.c, which are inside loops of this all the time.
+ * detect_source.h - words of an image that may be pointers, and what they may point to: the starts of functions and
+ * strings. For detect_base.c and detect_agree.c, which are inside loops of this all the time.
  */
 #ifndef KERF_DIFFGEN_DETECT_SOURCE_H
 #define KERF_DIFFGEN_DETECT_SOURCE_H

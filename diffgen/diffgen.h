@@ -87,7 +87,8 @@ struct kerf_diff_report {
  * declared workspace before this returns. old_len 0 makes a full payload. *delta is malloc'ed and owned by the caller
  * (free). The result is a function of the two images and the options alone. `report` may be NULL.
  * KERF_ERR_ARGUMENT: an option out of range. KERF_ERR_RAM: options.ram is under KERF_DIFF_RAM_MIN, or the host has no
- * memory. KERF_ERR_SPACE: the images do not fit into options.slot, or options.memory is too little for them. KERF_ERR_STATE: the self-check failed (a bug; no delta is returned).
+ * memory. KERF_ERR_SPACE: the images do not fit into options.slot, or options.memory is too little for them.
+ * KERF_ERR_STATE: the self-check failed (a bug; no delta is returned).
  */
 KERF_MUST_USE kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
                                         size_t new_len, const struct kerf_diff_options *options, uint8_t **delta,

@@ -233,8 +233,9 @@ static void close_books(const struct books *b, struct kerf_prices *p)
 }
 
 /*
- * What changes cost is not what they cost on average: what is wrong spoils contexts and the map's credit too, and segments from new are
- * cheaper the more there are, so that a plan with few of them would never be left. The latter where most is copied from old alone.
+ * What changes cost is not what they cost on average: what is wrong spoils contexts and the map's credit too, and
+ * segments from new are cheaper the more there are, so that a plan with few of them would never be left. The latter
+ * where most is copied from old alone.
  */
 static void lean_prices(struct kerf_prices *p, bool mostly_old)
 {

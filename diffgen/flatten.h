@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flatten.h - files that say for each stretch where it goes (Intel HEX, UF2, DfuSe), as the one stretch of bytes that a device has
- * in its flash.
+ * flatten.h - files that say for each stretch where it goes (Intel HEX, UF2, DfuSe), as the one stretch of bytes that a
+ * device has in its flash.
  *
- * Nothing of the input is trusted: check sums and lengths are checked, and a file that claims addresses far apart is refused
- * rather than filled up. Sources: Intel, "Hexadecimal Object File Format Specification"; Microsoft, "USB Flashing Format (UF2)";
- * ST UM0391 (DfuSe); USB DFU 1.1, appendix B (the suffix).
+ * Nothing of the input is trusted: check sums and lengths are checked, and a file that claims addresses far apart is
+ * refused rather than filled up. Sources: Intel, "Hexadecimal Object File Format Specification"; Microsoft, "USB
+ * Flashing Format (UF2)"; ST UM0391 (DfuSe); USB DFU 1.1, appendix B (the suffix).
  */
 #ifndef KERF_DIFFGEN_FLATTEN_H
 #define KERF_DIFFGEN_FLATTEN_H
@@ -27,8 +27,8 @@ struct kerf_flat {
 };
 
 /*
- * Flattens a file, if it is one of those. `path` is for messages. KERF_ERR_ARGUMENT: it is one, but damaged, or not to be flattened;
- * KERF_ERR_SPACE: longer than max_len; KERF_ERR_RAM. *flat holds nothing after an error.
+ * Flattens a file, if it is one of those. `path` is for messages. KERF_ERR_ARGUMENT: it is one, but damaged, or not to
+ * be flattened; KERF_ERR_SPACE: longer than max_len; KERF_ERR_RAM. *flat holds nothing after an error.
  */
 KERF_MUST_USE kerf_err kerf_flatten(const char *path, const uint8_t *file, size_t len, size_t max_len,
                                     struct kerf_flat *flat, struct kerf_why *why);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the two images are. Each is laid out by its header, or as one stretch; stretches are paired; the instruction set is
- * voted for over both images; a stretch without an address gets one by votes; RAM is where words point to.
+ * What the two images are. Each is laid out by its header, or as one stretch; stretches are paired; the instruction set
+ * is voted for over both images; a stretch without an address gets one by votes; RAM is where words point to.
  */
 #include "diffgen/image.h"
 
@@ -273,8 +273,8 @@ static void reduce(struct pairs *pairs)
 }
 
 /*
- * The addresses that hints say, in place of those that the votes found. Where there is but one hint and the votes missed it, what
- * they said of the other image is worth nothing.
+ * The addresses that hints say, in place of those that the votes found. Where there is but one hint and the votes
+ * missed it, what they said of the other image is worth nothing.
  */
 static void take_hints(const struct kerf_diff_options *options, bool found[2], uint64_t base[2])
 {
@@ -381,8 +381,8 @@ static void cut_header(struct kerf_span *span)
 }
 
 /*
- * Finds the load addresses of images without a header that says them; a hint of an image knows better. *known: found for one of them
- * at least.
+ * Finds the load addresses of images without a header that says them; a hint of an image knows better. *known: found
+ * for one of them at least.
  */
 static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new_side,
                            const struct kerf_diff_options *options, bool *known)
@@ -416,8 +416,8 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
 }
 
 /*
- * What is outside of the code of an image without a header, often packed, holds calls by chance: it is left out of the region
- * where it is the larger part of both images. Not where the load address is known: then it may hold pointers.
+ * What is outside of the code of an image without a header, often packed, holds calls by chance: it is left out of the
+ * region where it is the larger part of both images. Not where the load address is known: then it may hold pointers.
  */
 static void trim(struct side *old_side, struct side *new_side, unsigned isa, struct kerf_votes votes[2])
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inputs.h - what the commands read before they make a delta: the two images, flattened where that is asked for, and what their ELF
- * files say about them.
+ * inputs.h - what the commands read before they make a delta: the two images, flattened where that is asked for, and
+ * what their ELF files say about them.
  */
 #ifndef KERF_DIFFGEN_INPUTS_H
 #define KERF_DIFFGEN_INPUTS_H
@@ -26,8 +26,8 @@ struct kerf_input {
 };
 
 /*
- * Reads both sides. KERF_ERR_ARGUMENT or KERF_ERR_FORMAT: a file is not what it is given as, or an ELF file is of another program;
- * else as kerf_file_read(). kerf_input_free() in any case.
+ * Reads both sides. KERF_ERR_ARGUMENT or KERF_ERR_FORMAT: a file is not what it is given as, or an ELF file is of
+ * another program; else as kerf_file_read(). kerf_input_free() in any case.
  */
 KERF_MUST_USE kerf_err kerf_inputs_read(struct kerf_input *old_input, struct kerf_input *new_input, size_t max_len,
                                         struct kerf_why *why);

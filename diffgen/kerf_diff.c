@@ -245,8 +245,8 @@ static kerf_err check_names(struct run *r)
 #define SOON_LEN (1u << 20) /* bytes of both images: of less the delta is there at once */
 
 /*
- * Can the delta be written, once it is made? Where that takes a while, better to hear of it now. The temporary file is gone before this
- * returns, and no signal leaves it behind.
+ * Can the delta be written, once it is made? Where that takes a while, better to hear of it now. The temporary file is
+ * gone before this returns, and no signal leaves it behind.
  */
 static kerf_err check_output(struct run *r)
 {
@@ -358,8 +358,8 @@ static bool is_all_new(const struct run *r)
 }
 
 /*
- * Is a full payload as good? It is made to compare with only where that is likely, or asked for. One that is nearly as small
- * is the better choice: it needs no old image, so every device can take it.
+ * Is a full payload as good? It is made to compare with only where that is likely, or asked for. One that is nearly as
+ * small is the better choice: it needs no old image, so every device can take it.
  */
 static kerf_err compare_full(struct run *r)
 {
@@ -456,8 +456,8 @@ static int report_failure(const struct run *r, kerf_err err)
 #define KEEP_LEN (2u << 20) /* bytes of both */
 
 /*
- * For small images memory that was freed is kept for the next who asks: what a system takes to hand out fresh pages again and again is a
- * tenth of the time then.
+ * For small images memory that was freed is kept for the next who asks: what a system takes to hand out fresh pages
+ * again and again is a tenth of the time then.
  */
 static void keep_memory(const struct run *r)
 {

@@ -32,8 +32,8 @@ struct kerf_diff_result {
 };
 
 /*
- * options.c: the options that kerf-diff and kerf-diff report both take, those of making a delta: a part of the table and of the string
- * that getopt is given. What it answers for them kerf_diff_take() takes.
+ * options.c: the options that kerf-diff and kerf-diff report both take, those of making a delta: a part of the table
+ * and of the string that getopt is given. What it answers for them kerf_diff_take() takes.
  */
 enum kerf_diff_option {
     KERF_DIFF_OPT_ISA = 512,
@@ -95,10 +95,10 @@ int kerf_diff_info(int argc, char **argv);
 int kerf_diff_report(int argc, char **argv);
 
 /*
- * recount.c: what an existing delta's payload is made of. Decodes `delta` (a whole container whose chain was checked) from
- * old, and codes what it found once more with the books open; the payload comes out the same, or KERF_ERR_STATE says that
- * it was made by another encoder and can't be counted. Fills part_cost, segments, literals, refs and refs_wrong of *report.
- * `trace` (work.h; may be NULL) is told what each step made and cost.
+ * recount.c: what an existing delta's payload is made of. Decodes `delta` (a whole container whose chain was checked)
+ * from old, and codes what it found once more with the books open; the payload comes out the same, or KERF_ERR_STATE
+ * says that it was made by another encoder and can't be counted. Fills part_cost, segments, literals, refs and
+ * refs_wrong of *report. `trace` (work.h; may be NULL) is told what each step made and cost.
  * KERF_ERR_CORRUPT, KERF_ERR_RAM and so on as the decoder says.
  */
 KERF_MUST_USE kerf_err kerf_diff_recount(const uint8_t *old_image, size_t old_len, const uint8_t *delta,

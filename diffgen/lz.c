@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where bytes of new stood before in new: for each position the nearest earlier place of every length. A binary search tree
- * of positions for each hash of four bytes (the match finder "bt4" of I. Pavlov's LZMA SDK), the newest at the root; for
- * lengths two and three the newest place alone.
+ * Where bytes of new stood before in new: for each position the nearest earlier place of every length. A binary search
+ * tree of positions for each hash of four bytes (the match finder "bt4" of I. Pavlov's LZMA SDK), the newest at the
+ * root; for lengths two and three the newest place alone.
  */
 #include <string.h>
 

@@ -19,16 +19,16 @@ struct kerf_lz_match {
 struct kerf_lz;
 
 /*
- * bytes[0 .. len), len below 2^31, must stay, and a zero byte behind them. Places at least `window` bytes before the one in
- * question are forgotten; where that is less than len, positions must be asked for in ascending order. NULL: out of memory.
- * 8 bytes of memory for each byte of the window, and 1 MiB.
+ * bytes[0 .. len), len below 2^31, must stay, and a zero byte behind them. Places at least `window` bytes before the
+ * one in question are forgotten; where that is less than len, positions must be asked for in ascending order. NULL: out
+ * of memory. 8 bytes of memory for each byte of the window, and 1 MiB.
  */
 struct kerf_lz *kerf_lz_open(const uint8_t *bytes, size_t len, size_t window);
 void kerf_lz_close(struct kerf_lz *lz);
 
 /*
- * Called for each position once, in the order in which new is produced: the places looked at before that match at pos, ever
- * longer and, but for what the depth of the search leaves out, the newest one of each length. Returns how many.
+ * Called for each position once, in the order in which new is produced: the places looked at before that match at pos,
+ * ever longer and, but for what the depth of the search leaves out, the newest one of each length. Returns how many.
  */
 unsigned kerf_lz_find(struct kerf_lz *lz, size_t pos, struct kerf_lz_match found[KERF_LZ_FOUND]);
 

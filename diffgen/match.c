@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Longest matches through a suffix array of the masked old image (libdivsufsort), and the choice of segments that bsdiff
- * makes (C. Percival, "Naive differences of executable code", 2003): the plan that others must beat.
+ * Longest matches through a suffix array of the masked old image (libdivsufsort), and the choice of segments that
+ * bsdiff makes (C. Percival, "Naive differences of executable code", 2003): the plan that others must beat.
  */
 #include <divsufsort.h>
 #include <stdatomic.h>
@@ -18,8 +18,8 @@
 #define HOLD 8                   /* quick: a match that is not better holds for one in so many of its bytes */
 
 /*
- * Plans ask where new changed, round for round the same places: pages of new, made when they are asked for. Threads that
- * plan at the same time share them, since all would find the same.
+ * Plans ask where new changed, round for round the same places: pages of new, made when they are asked for. Threads
+ * that plan at the same time share them, since all would find the same.
  */
 struct kerf_match_memory {
     size_t count;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In which order the sectors of an in-place update are produced, and what of a plan is left then: a byte of old is there until
- * the group of sectors that overwrites it is committed.
+ * In which order the sectors of an in-place update are produced, and what of a plan is left then: a byte of old is
+ * there until the group of sectors that overwrites it is committed.
  */
 #include <string.h>
 
@@ -135,8 +135,8 @@ kerf_err kerf_order_cut(const struct kerf_order *o, const struct kerf_segments *
 }
 
 /*
- * All upwards; or all downwards, by as many sectors as make a group, each group upwards in itself: the fewer runs, the fewer
- * segments are cut.
+ * All upwards; or all downwards, by as many sectors as make a group, each group upwards in itself: the fewer runs, the
+ * fewer segments are cut.
  */
 void kerf_order_set(struct kerf_order *o, bool downwards)
 {

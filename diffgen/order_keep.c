@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An order of sectors in which what is still needed of old is kept elsewhere when its sector is overwritten: in scratch behind the
- * group's, behind the images, or in a sector whose own bytes are needed no more, or only a few of them, which then move together.
+ * An order of sectors in which what is still needed of old is kept elsewhere when its sector is overwritten: in scratch
+ * behind the group's, behind the images, or in a sector whose own bytes are needed no more, or only a few of them,
+ * which then move together.
  *
- * It is sought by threshold accepting (G. Dueck, T. Scheuer, "Threshold accepting", 1990): a block of sectors is put elsewhere, and that
- * is kept unless it costs too much more, which is less and less.
+ * It is sought by threshold accepting (G. Dueck, T. Scheuer, "Threshold accepting", 1990): a block of sectors is put
+ * elsewhere, and that is kept unless it costs too much more, which is less and less.
  */
 #include "diffgen/order_keep.h"
 

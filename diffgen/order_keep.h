@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * order_keep.h - an order of sectors that keeps what is still needed of old: what is shared by order_keep.c, which seeks it,
- * order_keep_needs.c, which says what a plan needs, and order_keep_walk.c, which prices an order.
+ * order_keep.h - an order of sectors that keeps what is still needed of old: what is shared by order_keep.c, which
+ * seeks it, order_keep_needs.c, which says what a plan needs, and order_keep_walk.c, which prices an order.
  *
- * Old is cut into atoms, bytes that the same sectors of new need. Each lies in one sector and moves as one; a sector holds a list of
- * those in it, by where they are.
+ * Old is cut into atoms, bytes that the same sectors of new need. Each lies in one sector and moves as one; a sector
+ * holds a list of those in it, by where they are.
  */
 #ifndef KERF_DIFFGEN_ORDER_KEEP_H
 #define KERF_DIFFGEN_ORDER_KEEP_H
@@ -71,8 +71,8 @@ struct kerf_keeper {
 
 /* --- order_keep_needs.c --- */
 /*
- * What the plan needs of old, which sector of new and at what price. `k` is zero but for what is the caller's. It is to be closed
- * whatever this returns.
+ * What the plan needs of old, which sector of new and at what price. `k` is zero but for what is the caller's. It is to
+ * be closed whatever this returns.
  */
 KERF_MUST_USE kerf_err kerf_keeper_open(struct kerf_keeper *k, const struct kerf_work *w,
                                         const struct kerf_header *header, const struct kerf_segments *segments);
@@ -80,8 +80,8 @@ void kerf_keeper_close(struct kerf_keeper *k);
 
 /* --- order_keep_walk.c --- */
 /*
- * Goes through the order of k->line. *cost: what it loses, moves and jumps included; where that is over the limit, not all of it. With
- * k->emit what is kept is added to k->o.
+ * Goes through the order of k->line. *cost: what it loses, moves and jumps included; where that is over the limit, not
+ * all of it. With k->emit what is kept is added to k->o.
  */
 KERF_MUST_USE kerf_err kerf_keeper_walk(struct kerf_keeper *k, int64_t limit, int64_t *cost);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an order of sectors costs, by going through it: what a sector still holds when its turn comes is moved to where that takes the
- * fewest moves, or lost.
+ * What an order of sectors costs, by going through it: what a sector still holds when its turn comes is moved to where
+ * that takes the fewest moves, or lost.
  */
 #include <string.h>
 

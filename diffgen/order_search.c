@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A good order of sectors for a plan. Sector i needs old bytes of sector s: i must not come after s. That is a graph; where it
- * has cycles, the cheapest bytes are given up. The order of least cost is sought by the greedy of P. Eades, X. Lin and
- * W. F. Smyth, "A fast and effective heuristic for the feedback arc set problem", 1993, and then by moving single sectors. What
- * of the graph it keeps leaves much freedom, which is used to make long runs.
+ * A good order of sectors for a plan. Sector i needs old bytes of sector s: i must not come after s. That is a graph;
+ * where it has cycles, the cheapest bytes are given up. The order of least cost is sought by the greedy of P. Eades, X.
+ * Lin and W. F. Smyth, "A fast and effective heuristic for the feedback arc set problem", 1993, and then by moving
+ * single sectors. What of the graph it keeps leaves much freedom, which is used to make long runs.
  */
 #include <string.h>
 

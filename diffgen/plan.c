@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments by cost: a dynamic program over the positions of new. A state is a source for the next byte: a literal, old at
- * some distance, or new at some distance; every byte is priced as the last coding round paid, and changing the source costs
- * what a segment costs. States that can't win any more are dropped, so only a few are alive at a time.
+ * Segments by cost: a dynamic program over the positions of new. A state is a source for the next byte: a literal, old
+ * at some distance, or new at some distance; every byte is priced as the last coding round paid, and changing the
+ * source costs what a segment costs. States that can't win any more are dropped, so only a few are alive at a time.
  */
 #include <string.h>
 
@@ -207,8 +207,8 @@ static void offer_old(struct planner *p, size_t n, const struct kerf_plan_state 
 }
 
 /*
- * How many bytes the best state surely goes on for; 0: fewer than SURE_LEN. Looking for another is a waste there, and in long runs
- * of one byte a slow one.
+ * How many bytes the best state surely goes on for; 0: fewer than SURE_LEN. Looking for another is a waste there, and
+ * in long runs of one byte a slow one.
  */
 static size_t goes_on(const struct planner *p, size_t n, const struct kerf_plan_state *best)
 {
@@ -243,8 +243,8 @@ static size_t goes_on(const struct planner *p, size_t n, const struct kerf_plan_
 }
 
 /*
- * Offers everything that may begin at n. Inside a reference of new, no segment from old begins or ends (unless old itself
- * ends): there its bytes are compared without their fields.
+ * Offers everything that may begin at n. Inside a reference of new, no segment from old begins or ends (unless old
+ * itself ends): there its bytes are compared without their fields.
  */
 static void offer_all(struct planner *p, size_t n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plans of large images are made in two halves, which two threads may do at the same time. The halves meet inside of a long copy
- * from old, so that hardly anything is lost; where they meet depends on the images alone.
+ * Plans of large images are made in two halves, which two threads may do at the same time. The halves meet inside of a
+ * long copy from old, so that hardly anything is lost; where they meet depends on the images alone.
  */
 #include <string.h>
 

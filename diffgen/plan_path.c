@@ -6,8 +6,8 @@
 #define NODES_START 4096u
 
 /*
- * Keeps the nodes that a state's path goes through, the others make room. A parent stands before its children, so that what is
- * kept moves down in one pass.
+ * Keeps the nodes that a state's path goes through, the others make room. A parent stands before its children, so that
+ * what is kept moves down in one pass.
  */
 static bool sweep_nodes(struct kerf_plan_paths *p)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan_path.h - the paths of the dynamic program in plan.c: how each state that is alive came to be, and the segments that the best one
- * stands for. Many paths end soon; what no state leads to any more is swept away when room is needed.
+ * plan_path.h - the paths of the dynamic program in plan.c: how each state that is alive came to be, and the segments
+ * that the best one stands for. Many paths end soon; what no state leads to any more is swept away when room is needed.
  */
 #ifndef KERF_DIFFGEN_PLAN_PATH_H
 #define KERF_DIFFGEN_PLAN_PATH_H

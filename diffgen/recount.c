@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an existing delta's payload is made of: its map and segments are read off the decoder's state step by step, then the
- * encoder codes them once more and keeps the books. That its payload is the same, byte for byte, proves the count.
+ * What an existing delta's payload is made of: its map and segments are read off the decoder's state step by step, then
+ * the encoder codes them once more and keeps the books. That its payload is the same, byte for byte, proves the count.
  */
 #include <string.h>
 

@@ -186,9 +186,10 @@ static void add_rival(const struct kerf_search *s, struct refinement *r, const s
 }
 
 /*
- * With more RAM no delta may be larger. Every budget therefore goes on from the plan for the default one, and each named budget
- * below is tried too, exactly as if it had been asked for. For the default budget and above, those below the default are given
- * up where their start shows that they can't win against it; asked for themselves, they keep to what that start promised.
+ * With more RAM no delta may be larger. Every budget therefore goes on from the plan for the default one, and each
+ * named budget below is tried too, exactly as if it had been asked for. For the default budget and above, those below
+ * the default are given up where their start shows that they can't win against it; asked for themselves, they keep to
+ * what that start promised.
  */
 static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct kerf_trial *start, struct refinement *list,
                            unsigned *best)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * report.h - the parts of `kerf-diff report`: a page about one delta. report_cmd.c knows the order; each part is a leaf.
+ * report.h - the parts of `kerf-diff report`: a page about one delta. report_cmd.c knows the order; each part is a
+ * leaf.
  */
 #ifndef KERF_DIFFGEN_REPORT_H
 #define KERF_DIFFGEN_REPORT_H
@@ -63,8 +64,8 @@ struct kerf_cost_sum kerf_costs_sum(const struct kerf_costs *costs, size_t from,
 /* Fills in a block whose pos and len are set. */
 void kerf_costs_block(const struct kerf_costs *costs, struct kerf_report_block *block);
 /*
- * The costliest places of new, dearest first: neighbouring pieces that cost much, as one. Fills at most `max` of blocks[]; returns
- * how many.
+ * The costliest places of new, dearest first: neighbouring pieces that cost much, as one. Fills at most `max` of
+ * blocks[]; returns how many.
  */
 KERF_MUST_USE kerf_err kerf_costs_places(const struct kerf_costs *costs, struct kerf_report_block *blocks, size_t max,
                                          size_t *count);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What could make a delta smaller, from what was measured of it. Each piece of advice has a condition under which it is worth
- * reading; a good delta gets none.
+ * What could make a delta smaller, from what was measured of it. Each piece of advice has a condition under which it is
+ * worth reading; a good delta gets none.
  */
 #include <inttypes.h>
 #include <stdarg.h>

@@ -108,8 +108,8 @@ static kerf_err number_places(struct link *links, size_t count)
 }
 
 /*
- * The chain of segments whose sources ascend and that makes most of new; what is not in it has moved. `tree` is a Fenwick tree: for
- * places up to i the link (+ 1) with the longest chain.
+ * The chain of segments whose sources ascend and that makes most of new; what is not in it has moved. `tree` is a
+ * Fenwick tree: for places up to i the link (+ 1) with the longest chain.
  */
 static void mark_chain(struct kerf_costs *c, struct link *links, size_t count, size_t *tree)
 {

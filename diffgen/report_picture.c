@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The picture: old above, new below, ribbons from one to the other; what new is made of; what that cost. An SVG of 100000 units
- * by 350, stretched to the page's width; a zoom shows a part of it. Shapes are merged and dropped where a screen can't show
- * them, so that the page stays small whatever the images' size; the data for tips come with it as JSON.
+ * The picture: old above, new below, ribbons from one to the other; what new is made of; what that cost. An SVG of
+ * 100000 units by 350, stretched to the page's width; a zoom shows a part of it. Shapes are merged and dropped where a
+ * screen can't show them, so that the page stays small whatever the images' size; the data for tips come with it as
+ * JSON.
  */
 #include <inttypes.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * References of a whole image, by one linear sweep through each region. The device sweeps from each segment's start, so it
- * may see a few others; what is found here only guides matching and planning, it is not written to the delta.
+ * References of a whole image, by one linear sweep through each region. The device sweeps from each segment's start, so
+ * it may see a few others; what is found here only guides matching and planning, it is not written to the delta.
  */
 #include <string.h>
 

@@ -271,8 +271,8 @@ static unsigned measured_rounds(const struct kerf_search *s, const struct kerf_p
 }
 
 /*
- * Where most of new has no source: every round measures, and how dear literals are to be taken, which differs from image to image, is
- * tried: lower once plans have settled, on and on while that gains, else higher.
+ * Where most of new has no source: every round measures, and how dear literals are to be taken, which differs from
+ * image to image, is tried: lower once plans have settled, on and on while that gains, else higher.
  */
 static kerf_err rounds_of_new(struct kerf_search *s, struct kerf_plan *plan, struct kerf_plan *last)
 {

@@ -59,14 +59,14 @@ KERF_MUST_USE kerf_err kerf_search_round(struct kerf_search *s, struct kerf_plan
 /* How long a delta of this plan is; SIZE_MAX: it was given up. */
 size_t kerf_search_len(const struct kerf_search *s, const struct kerf_header *header, const struct kerf_plan *plan);
 /*
- * Hardly anything is saved, or hardly anything is left but literals that nothing packs: no effort will change that, and coding so many
- * takes long.
+ * Hardly anything is saved, or hardly anything is left but literals that nothing packs: no effort will change that, and
+ * coding so many takes long.
  */
 bool kerf_search_is_noise(const struct kerf_search *s, const struct kerf_plan *plan);
 bool kerf_search_same_split(const struct kerf_header *a, const struct kerf_header *b);
 /*
- * The split of the budget that fits this plan best: the same segments, with the map that each has room for. The plan was
- * priced with the split of the header.
+ * The split of the budget that fits this plan best: the same segments, with the map that each has room for. The plan
+ * was priced with the split of the header.
  */
 KERF_MUST_USE kerf_err kerf_search_split(struct kerf_search *s, unsigned attempts, struct kerf_plan *plan);
 /* Rounds of planning from what the plan costs, then the split that fits what came out. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The self-check where one coding is all there is: a second thread runs the shipped decoder on the payload while it is made, a little
- * behind the coder, in a workspace of the declared size. What is left for the end is the container around the payload.
+ * The self-check where one coding is all there is: a second thread runs the shipped decoder on the payload while it is
+ * made, a little behind the coder, in a workspace of the declared size. What is left for the end is the container
+ * around the payload.
  *
- * Bytes come out of the coder late, by four or more: in a small delta that is most of an image. But a stream that ends with what the
- * coder holds back now decodes like the real one up to where the coder is. So the decoder takes that, and when the real bytes are there, what
- * they add to the stream is added to its `code`, which is the stream less what the decisions took of it. The decisions before were those
- * of the real bytes exactly if `code` is then still below `range`.
+ * Bytes come out of the coder late, by four or more: in a small delta that is most of an image. But a stream that ends
+ * with what the coder holds back now decodes like the real one up to where the coder is. So the decoder takes that, and
+ * when the real bytes are there, what they add to the stream is added to its `code`, which is the stream less what the
+ * decisions took of it. The decisions before were those of the real bytes exactly if `code` is then still below
+ * `range`.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "diffgen/beside.h"
@@ -70,8 +72,8 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 }
 
 /*
- * The stream becomes payload[0 .. len) and held[0 .. held_len), and what was taken of it before is put right. False: it would have been
- * decoded otherwise.
+ * The stream becomes payload[0 .. len) and held[0 .. held_len), and what was taken of it before is put right. False: it
+ * would have been decoded otherwise.
  */
 static bool extend(struct kerf_beside *b, size_t len, const uint8_t *held, size_t held_len)
 {

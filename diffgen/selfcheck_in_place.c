@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Applies a finished in-place delta with the shipped patcher to a slot, a journal and scratch in memory, as strict as flash: what is
- * programmed was erased before. Counts erases.
+ * Applies a finished in-place delta with the shipped patcher to a slot, a journal and scratch in memory, as strict as
+ * flash: what is programmed was erased before. Counts erases.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which kinds of reference, which sizes of tables, which segments: a few of each are tried by what they really cost, and
- * the best is kept. The level says how many.
+ * Which kinds of reference, which sizes of tables, which segments: a few of each are tried by what they really cost,
+ * and the best is kept. The level says how many.
  */
 #include <string.h>
 
@@ -84,8 +84,8 @@ static void scan_new(void *ctx)
 }
 
 /*
- * Scans both sides for all kinds: at the same time, and while new takes longer old is sorted or chained, where there are threads, and memory
- * for all of it without counting.
+ * Scans both sides for all kinds: at the same time, and while new takes longer old is sorted or chained, where there
+ * are threads, and memory for all of it without counting.
  */
 static kerf_err scan_first(const struct kerf_search *s, struct kerf_trial *t)
 {
@@ -221,8 +221,8 @@ static kerf_err choose_order(struct kerf_search *s, const struct kerf_plan *gree
 #define NOISE_INFORMATION 64 /* a pair of bytes tells this part of a nat about each other at most */
 
 /*
- * How often pairs of bytes, `apart` from each other, come is as even as chance makes it: chi square, as information, is next to nothing.
- * So no model packs them by a hundredth.
+ * How often pairs of bytes, `apart` from each other, come is as even as chance makes it: chi square, as information, is
+ * next to nothing. So no model packs them by a hundredth.
  */
 static bool is_even(const uint8_t *bytes, size_t len, size_t apart, uint32_t *counts)
 {
@@ -426,9 +426,9 @@ static void choose_near(struct kerf_trial *list, unsigned most)
 }
 
 /*
- * Which kinds of reference pay differs from product to product: tries a few sets, and none at all, by what bsdiff's plan
- * costs with them; those that come near the best also by a planned round, which may turn the order around. list[0] has
- * bsdiff's plan with all kinds.
+ * Which kinds of reference pay differs from product to product: tries a few sets, and none at all, by what bsdiff's
+ * plan costs with them; those that come near the best also by a planned round, which may turn the order around. list[0]
+ * has bsdiff's plan with all kinds.
  */
 static kerf_err choose_kinds(struct trials *all)
 {

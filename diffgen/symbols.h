@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * symbols.h - what lies where in an image, by names: the sections and symbols of an ELF file (32 and 64 bits, either byte
- * order) or of a linker's map (GNU ld, LLVM lld), and where in the image's file their bytes are.
+ * symbols.h - what lies where in an image, by names: the sections and symbols of an ELF file (32 and 64 bits, either
+ * byte order) or of a linker's map (GNU ld, LLVM lld), and where in the image's file their bytes are.
  *
  * Nothing of the input is trusted; what contradicts itself is left out. Memory is malloc'ed, and freed by
  * kerf_symbols_free(), also after an error.
@@ -50,16 +50,16 @@ struct kerf_symbols {
 };
 
 /*
- * Reads an ELF file or a map: which of the two it is, its first bytes say. `path` is for messages. KERF_ERR_FORMAT: neither, or
- * without sections; KERF_ERR_RAM.
+ * Reads an ELF file or a map: which of the two it is, its first bytes say. `path` is for messages. KERF_ERR_FORMAT:
+ * neither, or without sections; KERF_ERR_RAM.
  */
 KERF_MUST_USE kerf_err kerf_symbols_read(const char *path, const uint8_t *file, size_t len,
                                          struct kerf_symbols *symbols, struct kerf_why *why);
 
 /*
- * Finds where in the image the sections' bytes are. Of an ELF file (`file`, the same as was read) by what they are: at their
- * load address less that of the lowest section, at their place in the ELF file, beside another section, or wherever
- * they are found. Of a map by their load address less `base`. Returns how many bytes of the image are placed.
+ * Finds where in the image the sections' bytes are. Of an ELF file (`file`, the same as was read) by what they are: at
+ * their load address less that of the lowest section, at their place in the ELF file, beside another section, or
+ * wherever they are found. Of a map by their load address less `base`. Returns how many bytes of the image are placed.
  */
 uint64_t kerf_symbols_place(struct kerf_symbols *symbols, const uint8_t *file, size_t file_len, const uint8_t *image,
                             size_t image_len, uint64_t base);

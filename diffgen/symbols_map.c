@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a linker's map says. GNU ld: a line for each output section, behind it one for each object file's part, one blank in,
- * and one for each global symbol, sixteen in; a long name has a line of its own. LLVM lld: columns VMA, LMA, Size,
- * Align, and names, deeper by eight blanks for each of the three. Static functions are in no map of GNU ld: where the
- * compiler gave each function its section (-ffunction-sections), that tells their names.
+ * What a linker's map says. GNU ld: a line for each output section, behind it one for each object file's part, one
+ * blank in, and one for each global symbol, sixteen in; a long name has a line of its own. LLVM lld: columns VMA, LMA,
+ * Size, Align, and names, deeper by eight blanks for each of the three. Static functions are in no map of GNU ld: where
+ * the compiler gave each function its section (-ffunction-sections), that tells their names.
  */
 #include <string.h>
 

@@ -17,8 +17,8 @@ struct place {
 };
 
 /*
- * Are the section's bytes at `pos`? Most suffice: programs are stamped with digests, versions and check sums after they were
- * linked.
+ * Are the section's bytes at `pos`? Most suffice: programs are stamped with digests, versions and check sums after they
+ * were linked.
  */
 static bool is_at(const struct place *p, const struct kerf_section *section, uint64_t pos)
 {

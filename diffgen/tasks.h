@@ -13,9 +13,9 @@ extern "C" {
 #endif
 
 /*
- * Calls task(ctx, 0), .. task(ctx, count - 1), each once and at most `jobs` at a time, and returns when all have returned.
- * The caller's thread is one of them; with jobs 1, or where no thread can be had, it does all, in order. What the tasks
- * make must not depend on which is first: each writes only what is its own.
+ * Calls task(ctx, 0), .. task(ctx, count - 1), each once and at most `jobs` at a time, and returns when all have
+ * returned. The caller's thread is one of them; with jobs 1, or where no thread can be had, it does all, in order. What
+ * the tasks make must not depend on which is first: each writes only what is its own.
  */
 void kerf_tasks_run(unsigned jobs, unsigned count, void (*task)(void *ctx, unsigned index), void *ctx);
 

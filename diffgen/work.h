@@ -330,8 +330,8 @@ void kerf_match_free(struct kerf_work *w);
 /* Longest match of masked new[new_pos..) in masked old, at the positions that are left: its length, and where. */
 size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old_pos);
 /*
- * Where the longest match of new[new_pos ..) lies in old; KERF_MATCH_NONE: none that is worth a segment. What was found is
- * remembered, where there is memory for it; threads may ask at the same time.
+ * Where the longest match of new[new_pos ..) lies in old; KERF_MATCH_NONE: none that is worth a segment. What was found
+ * is remembered, where there is memory for it; threads may ask at the same time.
  */
 uint32_t kerf_match_at(const struct kerf_work *w, size_t new_pos);
 /* `quick`: matches are looked for again only some bytes further on, which costs nothing where no plan by cost follows. */
@@ -344,8 +344,8 @@ KERF_MUST_USE kerf_err kerf_addrmap_choose(const struct kerf_work *w, const stru
 /* The new address that the map gives for an old one. */
 kerf_addr kerf_addrmap_apply(const struct kerf_work *w, const struct kerf_map *map, kerf_addr addr);
 /*
- * For each reference of old the target that is to be expected in new: the map's, or, outside of the images, what the plan before
- * copied it to.
+ * For each reference of old the target that is to be expected in new: the map's, or, outside of the images, what the
+ * plan before copied it to.
  */
 KERF_MUST_USE kerf_err kerf_addrmap_targets(const struct kerf_work *w, const struct kerf_map *map,
                                             const struct kerf_segments *before, uint32_t *mapped);
@@ -389,8 +389,9 @@ KERF_MUST_USE kerf_cost *kerf_order_literal_sum(const struct kerf_work *w);
 /* A good order for a plan of two slots: w->order. *lossy: much of what the plan needs is gone too early. order_search.c */
 KERF_MUST_USE kerf_err kerf_order_choose(struct kerf_work *w, const struct kerf_segments *segments, bool *lossy);
 /*
- * Another order, with groups of one sector, in which what would be gone is kept elsewhere; `o` was opened, and header->group is 1. Fills
- * in what of the header depends on it. It may take a quarter of `ram` bytes for that. order_keep.c
+ * Another order, with groups of one sector, in which what would be gone is kept elsewhere; `o` was opened, and
+ * header->group is 1. Fills in what of the header depends on it. It may take a quarter of `ram` bytes for that.
+ * order_keep.c
  */
 KERF_MUST_USE kerf_err kerf_order_keep(const struct kerf_work *w, const struct kerf_segments *segments, uint64_t ram,
                                        struct kerf_header *header, struct kerf_order *o);
@@ -456,8 +457,8 @@ KERF_MUST_USE kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, stru
 
 /* --- params.c: table sizes for a RAM budget. --- */
 /*
- * Chooses chunk size, byte tables, flag class and learned targets, and the largest map_cap that fits beside. attempt 0 is
- * the usual split of the budget; others follow. KERF_ERR_RAM: there is no such split.
+ * Chooses chunk size, byte tables, flag class and learned targets, and the largest map_cap that fits beside. attempt 0
+ * is the usual split of the budget; others follow. KERF_ERR_RAM: there is no such split.
  */
 KERF_MUST_USE kerf_err kerf_params_choose(uint64_t ram, unsigned attempt, struct kerf_header *header);
 /* The most map entries that fit into the budget beside a header's other tables. */

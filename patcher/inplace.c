@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Updates in place (patcher.h, "In place"): sectors of new are made in scratch, in the order that the payload says. When a group
- * of them is there, a checkpoint is taken; then they are copied to the slot, as often as it takes; then the checkpoint is marked
- * as committed, and only after that scratch is used again. Sectors that are numbered behind the slot's are in the spare area,
- * behind the group's scratch.
+ * Updates in place (patcher.h, "In place"): sectors of new are made in scratch, in the order that the payload says.
+ * When a group of them is there, a checkpoint is taken; then they are copied to the slot, as often as it takes; then
+ * the checkpoint is marked as committed, and only after that scratch is used again. Sectors that are numbered behind
+ * the slot's are in the spare area, behind the group's scratch.
  */
 #include "patcher/state.h"
 

@@ -85,8 +85,9 @@ kerf_err kerf_journal_save(struct kerf_patcher *p)
 }
 
 /*
- * Reads the checkpoint in a half: its number, 0 if there is none, or an error. p->copied: how many of its marks are there.
- * Nothing that was read is believed before mark 1 is right, but that the body is inside of workspace and journal.
+ * Reads the checkpoint in a half: its number, 0 if there is none, or an error. p->copied: how many of its marks are
+ * there. Nothing that was read is believed before mark 1 is right, but that the body is inside of workspace and
+ * journal.
  */
 static int load(struct kerf_patcher *p, unsigned half)
 {

@@ -2,8 +2,8 @@
 /*
  * patcher.h - applies a Kerf container (a delta, or a full image) while it streams in.
  *
- * The one header an integrator includes. Freestanding C11: no libc beyond memcpy, memset, memmove, memcmp; no malloc, no
- * recursion, no globals. All state lives in one workspace block that the caller gives: flat, without inner pointers.
+ * The one header an integrator includes. Freestanding C11: no libc beyond memcpy, memset, memmove, memcmp; no malloc,
+ * no recursion, no globals. All state lives in one workspace block that the caller gives: flat, without inner pointers.
  *
  *     kerf_prologue_parse / kerf_header_parse      (common/container.h) look at the first bytes of the file
  *     kerf_patcher_workspace()                     how much RAM it will take
@@ -12,8 +12,8 @@
  *     KERF_END: the new image is written, flushed, read back, and its digest is right
  *
  * The order of checks (docs/SECURITY.md): chunk 0 is authenticated (struct kerf_patcher_expect) before its header is
- * believed; sizes, ISAs, workspace and slot size next; then the digest of the old image; only then the first erase. Each
- * chunk is authenticated before the decoder sees a byte of it. The digest of the new image is computed from what
+ * believed; sizes, ISAs, workspace and slot size next; then the digest of the old image; only then the first erase.
+ * Each chunk is authenticated before the decoder sees a byte of it. The digest of the new image is computed from what
  * read_new() returns once the last byte is programmed.
  */
 #ifndef KERF_PATCHER_H
@@ -50,8 +50,9 @@ struct kerf_flash {
 
 /*
  * What the device does for the patcher. Every callback returns KERF_OK, or an error that the patcher passes on as it is
- * (KERF_ERR_FLASH when in doubt) and after which the apply stays failed. `io.ctx` is handed to each. Callbacks may not call
- * back into the patcher. The struct is read during every call and must stay valid and unchanged while the apply lasts.
+ * (KERF_ERR_FLASH when in doubt) and after which the apply stays failed. `io.ctx` is handed to each. Callbacks may not
+ * call back into the patcher. The struct is read during every call and must stay valid and unchanged while the apply
+ * lasts.
  */
 struct kerf_port {
     /*
@@ -70,8 +71,8 @@ struct kerf_port {
     uint32_t page_size; /* slot.write() gets this many bytes at a time (the last time fewer), 1 .. 65536; a multiple of
                            the program unit; it is taken from the workspace */
     /*
-     * Makes all that was erased and programmed, in the spare area too, durable (fsync). NULL where it is durable by itself.
-     * Called at the end and, with a journal, before each checkpoint and after each mark in it.
+     * Makes all that was erased and programmed, in the spare area too, durable (fsync). NULL where it is durable by
+     * itself. Called at the end and, with a journal, before each checkpoint and after each mark in it.
      */
     kerf_err (*flush)(void *ctx);
     /* SHA-256, state in ctx, the patcher's alone from KERF_HASH_START to KERF_HASH_END, which may be many calls of feed().
@@ -79,16 +80,17 @@ struct kerf_port {
     kerf_err (*hash)(void *ctx, enum kerf_hash_op op, const uint8_t *data, size_t len,
                      struct kerf_sha256_digest *digest);
     /*
-     * Payload codecs beyond the native one (LZMA2); NULL in builds without. Turns in[0..in_len) into at most out_cap bytes:
-     * sets *in_used and *out_len; `last`: no input follows. KERF_OK, KERF_END at the end of the stream, or
+     * Payload codecs beyond the native one (LZMA2); NULL in builds without. Turns in[0..in_len) into at most out_cap
+     * bytes: sets *in_used and *out_len; `last`: no input follows. KERF_OK, KERF_END at the end of the stream, or
      * KERF_ERR_CORRUPT.
      */
     kerf_err (*unpack)(void *ctx, const uint8_t *in, size_t in_len, bool last, size_t *in_used, uint8_t *out,
                        size_t out_cap, size_t *out_len);
 
     /*
-     * The spare area, with `spare`: sectors outside of the slots that keep what is in them when power goes. The journal is first (below,
-     * "Power cuts"), scratch for updates in place follows. Without one all of this is 0 and NULL: a cut starts anew.
+     * The spare area, with `spare`: sectors outside of the slots that keep what is in them when power goes. The journal
+     * is first (below, "Power cuts"), scratch for updates in place follows. Without one all of this is 0 and NULL: a
+     * cut starts anew.
      */
     /* Reads spare[pos .. pos+len) into buf; any length. */
     kerf_err (*read_spare)(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
@@ -196,8 +198,9 @@ static inline size_t kerf_patcher_workspace_min(const struct kerf_port *port)
 }
 
 /*
- * True if the port keeps all that is said of it above: callbacks, sizes and what divides what. No other function looks, and none
- * works with a port that doesn't: ask while you write one (an assertion, a test). A product need not link this.
+ * True if the port keeps all that is said of it above: callbacks, sizes and what divides what. No other function looks,
+ * and none works with a port that doesn't: ask while you write one (an assertion, a test). A product need not link
+ * this.
  */
 bool kerf_port_fits(const struct kerf_port *port);
 
@@ -209,9 +212,9 @@ KERF_MUST_USE kerf_err kerf_patcher_load(struct kerf_patcher *patcher, size_t wo
                                          const struct kerf_port *port, const struct kerf_patcher_expect *expect);
 
 /*
- * Begins an apply. `workspace`, aligned to KERF_WORKSPACE_ALIGN, is owned by the patcher until the apply is over; it may be
- * copied and moved between calls. `expect` is copied; NULL means by hand. `options`: KERF_PATCHER_, or 0. KERF_ERR_RAM: too
- * small even to begin. *patcher is the handle (the workspace itself).
+ * Begins an apply. `workspace`, aligned to KERF_WORKSPACE_ALIGN, is owned by the patcher until the apply is over; it
+ * may be copied and moved between calls. `expect` is copied; NULL means by hand. `options`: KERF_PATCHER_, or 0.
+ * KERF_ERR_RAM: too small even to begin. *patcher is the handle (the workspace itself).
  */
 KERF_MUST_USE static inline kerf_err kerf_patcher_init(void *workspace, size_t workspace_len,
                                                        const struct kerf_port *port,
@@ -223,8 +226,9 @@ KERF_MUST_USE static inline kerf_err kerf_patcher_init(void *workspace, size_t w
 }
 
 /*
- * Takes delta bytes, in pieces of any size, and does a bounded piece of work: at most the `data` taken and hashed, or a page
- * decoded, or one hashed, or one written, where it begins a sector with the erase of that. *used says how many bytes of `data` were taken; the rest must be fed again. `data` is not kept.
+ * Takes delta bytes, in pieces of any size, and does a bounded piece of work: at most the `data` taken and hashed, or a
+ * page decoded, or one hashed, or one written, where it begins a sector with the erase of that. *used says how many
+ * bytes of `data` were taken; the rest must be fed again. `data` is not kept.
  *   KERF_MORE_INPUT  all of `data` was taken and more is needed
  *   KERF_MORE_WORK   call again, with the rest of `data` (len may be 0)
  *   KERF_END         the new image is complete and verified; bytes fed after it are KERF_ERR_TRAILING
@@ -278,18 +282,18 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
 /*
  * --- Power cuts (not in builds with KERF_JOURNAL 0) ---
  *
- * A checkpoint is a copy of the workspace, buffered input included, taken where the output reaches the border of a sector. The
- * journal holds two of them, one in each half, written in turn; the newest valid one wins. Each is
+ * A checkpoint is a copy of the workspace, buffered input included, taken where the output reaches the border of a
+ * sector. The journal holds two of them, one in each half, written in turn; the newest valid one wins. Each is
  *
  *     body: the workspace from the header on, without the page buffer | mark 1 | mark 2 | in place: mark 3
  *
- * where a mark is the first 16 bytes of the body's SHA-256, in spare_unit bytes; mark 1 is programmed once the body is, and
- * flushed, and makes the checkpoint valid. So nothing that a cut leaves half erased or half programmed is ever taken for one,
- * whatever is left of the checkpoint that was there before.
- * But what was programmed when power went may read right once and wrong the next time, or the other way round: mark 2 says that
- * mark 1 is done. So at a restart a checkpoint is taken before anything else is written: without mark 2, while the older one is
- * there, the same once more in its place; else a newer one, in place of what may be left of such.
- * The layout of the body is this build's: another build of the patcher finds no checkpoint in it.
+ * where a mark is the first 16 bytes of the body's SHA-256, in spare_unit bytes; mark 1 is programmed once the body is,
+ * and flushed, and makes the checkpoint valid. So nothing that a cut leaves half erased or half programmed is ever
+ * taken for one, whatever is left of the checkpoint that was there before.
+ * But what was programmed when power went may read right once and wrong the next time, or the other way round: mark 2
+ * says that mark 1 is done. So at a restart a checkpoint is taken before anything else is written: without mark 2,
+ * while the older one is there, the same once more in its place; else a newer one, in place of what may be left of
+ * such. The layout of the body is this build's: another build of the patcher finds no checkpoint in it.
  *
  *     at every start:  kerf_patcher_resume()
  *       KERF_OK        feed() the container from kerf_patcher_status.delta_pos on (Range: bytes=delta_pos-), to which nothing
@@ -297,28 +301,31 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
  *       KERF_NONE      nothing to resume: kerf_patcher_init(), and feed() the container from its beginning
  *     at KERF_END, and after the boot loader was told:  kerf_patcher_forget()
  *
- * A new apply empties the journal, after all that is checked before the first write, and takes its first checkpoint. Wear, in
- * erases per update: in two slots each sector of the slot once, and once more for each cut in it; in each half of the journal,
- * each sector that the body reaches for every other checkpoint of (bytes of new / interval) + 1, and the first sector once more at
- * the beginning; all of one half for each restart.
+ * A new apply empties the journal, after all that is checked before the first write, and takes its first checkpoint.
+ * Wear, in erases per update: in two slots each sector of the slot once, and once more for each cut in it; in each half
+ * of the journal, each sector that the body reaches for every other checkpoint of (bytes of new / interval) + 1, and
+ * the first sector once more at the beginning; all of one half for each restart.
  */
 
 /*
  * --- In place (not in builds with KERF_IN_PLACE 0) ---
  *
- * One slot holds the old image, and read_old() and read_new() both read it. The delta was made for it (kerf-diff --in-place):
- * its header says the size of a sector, which is a multiple of page_size and of the port's sectors, which are powers of 2 then, and how many of them are
- * copied at a time (the group). A journal is needed, and in the spare area behind it the scratch that the header says; the slot
- * holds both images, and the sectors behind them that the header says, in whole sectors. Where the group is 1, the delta may have
- * sectors of slot and scratch hold what is still needed of old: those are made and copied like sectors of new, and a sector of
- * the slot does that once at most, one behind both images twice. Sectors are made in scratch; a checkpoint is taken; they are copied to the slot, whole, again
- * after each cut until all are there; mark 3 says that. From the first checkpoint on it stands for the old image's digest: after
- * a cut it is resumed whatever the slot holds, and KERF_NONE means that nothing was changed. So kerf_patcher_resume() comes
- * first at every start, before anything boots from the slot, and kerf_patcher_forget() before the next update.
+ * One slot holds the old image, and read_old() and read_new() both read it. The delta was made for it (kerf-diff
+ * --in-place): its header says the size of a sector, which is a multiple of page_size and of the port's sectors, which
+ * are powers of 2 then, and how many of them are copied at a time (the group). A journal is needed, and in the spare
+ * area behind it the scratch that the header says; the slot holds both images, and the sectors behind them that the
+ * header says, in whole sectors. Where the group is 1, the delta may have sectors of slot and scratch hold what is
+ * still needed of old: those are made and copied like sectors of new, and a sector of the slot does that once at most,
+ * one behind both images twice. Sectors are made in scratch; a checkpoint is taken; they are copied to the slot, whole,
+ * again after each cut until all are there; mark 3 says that. From the first checkpoint on it stands for the old
+ * image's digest: after a cut it is resumed whatever the slot holds, and KERF_NONE means that nothing was changed. So
+ * kerf_patcher_resume() comes first at every start, before anything boots from the slot, and kerf_patcher_forget()
+ * before the next update.
  *
- * Wear per update: each sector of the slot that new reaches once, twice where it held old for a while (and once more for each cut
- * while its group was copied), a scratch sector once a group, the others once for each time that they hold old (kerf-diff --json says
- * how often the sectors are erased that wear most), of each half of the journal every sector once in two groups (and of one half for each restart).
+ * Wear per update: each sector of the slot that new reaches once, twice where it held old for a while (and once more
+ * for each cut while its group was copied), a scratch sector once a group, the others once for each time that they hold
+ * old (kerf-diff --json says how often the sectors are erased that wear most), of each half of the journal every sector
+ * once in two groups (and of one half for each restart).
  */
 
 /*
@@ -328,9 +335,10 @@ static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struc
 size_t kerf_patcher_journal(const struct kerf_header *header, const struct kerf_port *port);
 
 /*
- * Goes on where the newest checkpoint was taken. Workspace and port as for kerf_patcher_init(): the workspace must be as
- * large as the container needs, what was expected and the options are remembered. Writes nothing. With `expect` and chunk0_known only an
- * apply of that payload is resumed; without, any, and bytes of another payload fail with KERF_ERR_CHUNK.
+ * Goes on where the newest checkpoint was taken. Workspace and port as for kerf_patcher_init(): the workspace must be
+ * as large as the container needs, what was expected and the options are remembered. Writes nothing. With `expect` and
+ * chunk0_known only an apply of that payload is resumed; without, any, and bytes of another payload fail with
+ * KERF_ERR_CHUNK.
  *   KERF_OK    *patcher goes on; what was fed before status.delta_pos isn't needed again
  *   KERF_NONE  there is no valid checkpoint (of this payload)
  *   KERF_ERR_RAM as kerf_patcher_init(), or an error of the port
@@ -345,9 +353,9 @@ KERF_MUST_USE static inline kerf_err kerf_patcher_resume(void *workspace, size_t
 }
 
 /*
- * Forgets the apply: two erases, the older checkpoint first, so that a cut between them loses nothing. A cut in the second may
- * leave no checkpoint: then kerf_patcher_resume() says KERF_NONE of an update that is done, which in place is told from one that
- * never began by what the slot holds (the digest of old, or of new).
+ * Forgets the apply: two erases, the older checkpoint first, so that a cut between them loses nothing. A cut in the
+ * second may leave no checkpoint: then kerf_patcher_resume() says KERF_NONE of an update that is done, which in place
+ * is told from one that never began by what the slot holds (the digest of old, or of new).
  */
 KERF_MUST_USE kerf_err kerf_patcher_forget(const struct kerf_patcher *patcher, const struct kerf_port *port);
 

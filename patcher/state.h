@@ -8,12 +8,12 @@
  *     +--------------+-------------+------+------------+-----------+----------------+
  *                    ^ codec_of()         ^ chunk_of() ^ group_of()^ page_of()
  *
- * The last bytes of a chunk's payload, which the decoder can't use alone, wait at the end of `tail`, in front of the payload of
- * the next. Until the header is known there is no codec state, and chunk 0 may take all that is behind `tail`. The 16 bytes
- * after a page hold what a step of the decoder wrote beyond it.
+ * The last bytes of a chunk's payload, which the decoder can't use alone, wait at the end of `tail`, in front of the
+ * payload of the next. Until the header is known there is no codec state, and chunk 0 may take all that is behind
+ * `tail`. The 16 bytes after a page hold what a step of the decoder wrote beyond it.
  *
- * What the functions here answer: KERF_OK, after which feed() says that there is more work; another answer of feed(); an error,
- * after which the state is not looked at again.
+ * What the functions here answer: KERF_OK, after which feed() says that there is more work; another answer of feed();
+ * an error, after which the state is not looked at again.
  */
 #ifndef KERF_PATCHER_STATE_H
 #define KERF_PATCHER_STATE_H
@@ -102,8 +102,8 @@ void kerf_digest_copy(uint8_t *to, const uint8_t *from);
 kerf_err kerf_port_flush(const struct kerf_port *port);
 
 /*
- * Writes to page_pos in the slot or in the spare area, and moves that on. Where a sector begins there, it is erased first: what
- * is written begins and ends with sectors, or goes on where it ended.
+ * Writes to page_pos in the slot or in the spare area, and moves that on. Where a sector begins there, it is erased
+ * first: what is written begins and ends with sectors, or goes on where it ended.
  */
 kerf_err kerf_put(struct kerf_patcher *p, bool spare, const uint8_t *data, size_t len);
 

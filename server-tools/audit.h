@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * audit.h - does a repository hold what its documents say? Reads every byte of every payload and image it is asked about.
+ * audit.h - does a repository hold what its documents say? Reads every byte of every payload and image it is asked
+ * about.
  */
 #ifndef KERF_SERVER_TOOLS_AUDIT_H
 #define KERF_SERVER_TOOLS_AUDIT_H
@@ -21,8 +22,8 @@ struct kerf_audit {
 
 /*
  * Everything that a release says of one payload, read from the container itself, but for from_digest and from_version,
- * which a container doesn't have in full. `format` points to static text. `header` is filled too. KERF_ERR_FORMAT and its
- * siblings: not a container. KERF_ERR_RAM.
+ * which a container doesn't have in full. `format` points to static text. `header` is filled too. KERF_ERR_FORMAT and
+ * its siblings: not a container. KERF_ERR_RAM.
  */
 KERF_MUST_USE kerf_err kerf_audit_payload(const uint8_t *data, size_t len, struct kerf_payload *payload,
                                           struct kerf_header *header);

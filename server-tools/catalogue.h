@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * catalogue.h - everything that is published of one product, read from a repository, verified, held in memory, immutable.
+ * catalogue.h - everything that is published of one product, read from a repository, verified, held in memory,
+ * immutable.
  *
- * This is what a server answers from; no database. Load a new one when public/metadata/current has changed, swap, free the
- * old one. Any number of threads may read one catalogue.
+ * This is what a server answers from; no database. Load a new one when public/metadata/current has changed, swap, free
+ * the old one. Any number of threads may read one catalogue.
  */
 #ifndef KERF_SERVER_TOOLS_CATALOGUE_H
 #define KERF_SERVER_TOOLS_CATALOGUE_H
@@ -38,11 +39,11 @@ struct kerf_catalogue {
 };
 
 /*
- * Loads a product. *found says whether anything is published of it; false is no error and leaves the catalogue empty. The
- * root chain is checked from version 1, which is taken as trusted. The current release and `fresh` must be signed under
- * the newest root, earlier releases under any root of the chain. Expiry isn't looked at. Releases later than the current
- * one (left by an interrupted publish) are not loaded. Errors of kerf_*_open(), KERF_ERR_MISMATCH (fresh doesn't name the
- * release), KERF_ERR_FLASH, KERF_ERR_RAM; then the catalogue is empty.
+ * Loads a product. *found says whether anything is published of it; false is no error and leaves the catalogue empty.
+ * The root chain is checked from version 1, which is taken as trusted. The current release and `fresh` must be signed
+ * under the newest root, earlier releases under any root of the chain. Expiry isn't looked at. Releases later than the
+ * current one (left by an interrupted publish) are not loaded. Errors of kerf_*_open(), KERF_ERR_MISMATCH (fresh
+ * doesn't name the release), KERF_ERR_FLASH, KERF_ERR_RAM; then the catalogue is empty.
  */
 KERF_MUST_USE kerf_err kerf_catalogue_load(struct kerf_catalogue *catalogue, const struct kerf_repository *repo,
                                            const char *product, bool *found, struct kerf_why *why);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fleet.h - what the server must remember, in one SQLite file (WAL): reports, the last state of each device, and how often
- * which pair of images failed on it.
+ * fleet.h - what the server must remember, in one SQLite file (WAL): reports, the last state of each device, and how
+ * often which pair of images failed on it.
  *
- * One writer, one thread. What kerf_fleet_report() acknowledged survives kill -9 and power cuts. The state of devices is
- * written in transactions of up to a second (kerf_fleet_flush()): it comes again with the next check.
- * Errors: KERF_ERR_FLASH (disk, file, damaged database; `why` says), KERF_ERR_VERSION (a later schema). `why` may be NULL.
+ * One writer, one thread. What kerf_fleet_report() acknowledged survives kill -9 and power cuts. The state of devices
+ * is written in transactions of up to a second (kerf_fleet_flush()): it comes again with the next check.
+ * Errors: KERF_ERR_FLASH (disk, file, damaged database; `why` says), KERF_ERR_VERSION (a later schema). `why` may be
+ * NULL.
  */
 #ifndef KERF_SERVER_TOOLS_FLEET_H
 #define KERF_SERVER_TOOLS_FLEET_H
@@ -28,8 +29,8 @@ KERF_MUST_USE kerf_err kerf_fleet_open(struct kerf_fleet **fleet, const char *pa
 void kerf_fleet_close(struct kerf_fleet *fleet);
 
 /*
- * Stores a batch that came in at `now` (seconds since 1970), whole or not at all, and returns when it is on disk. Reports
- * known by device, txn and seq are counted in answer->known and change nothing. A new one that blames a delta
+ * Stores a batch that came in at `now` (seconds since 1970), whole or not at all, and returns when it is on disk.
+ * Reports known by device, txn and seq are counted in answer->known and change nothing. A new one that blames a delta
  * (kerf_report_blames_payload) for a pair that it names counts as a failure of that pair on this device.
  */
 KERF_MUST_USE kerf_err kerf_fleet_report(struct kerf_fleet *fleet, const struct kerf_report_batch *batch, uint64_t now,

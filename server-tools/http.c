@@ -178,8 +178,8 @@ static int connection_index(void)
 }
 
 /*
- * evhttp asks for the transport of a connection that it is about to accept. Without memory this returns NULL, evhttp takes
- * a transport without TLS, and on_request() refuses what comes over it.
+ * evhttp asks for the transport of a connection that it is about to accept. Without memory this returns NULL, evhttp
+ * takes a transport without TLS, and on_request() refuses what comes over it.
  */
 static struct bufferevent *new_transport(struct event_base *base, void *ctx)
 {

@@ -2,9 +2,9 @@
 /*
  * http.h - HTTPS, as narrow as the server needs it, over libevent (evhttp) and OpenSSL; nothing of either shows here.
  *
- * One thread runs the loop, and everything is called from it. Each connection has deadlines that no trickle of bytes moves:
- * a request must be complete within limits.request_seconds of the connection or of the answer before; an answer must make
- * progress within limits.stall_seconds. Beyond limits.connections nothing more is accepted until one closes.
+ * One thread runs the loop, and everything is called from it. Each connection has deadlines that no trickle of bytes
+ * moves: a request must be complete within limits.request_seconds of the connection or of the answer before; an answer
+ * must make progress within limits.stall_seconds. Beyond limits.connections nothing more is accepted until one closes.
  */
 #ifndef KERF_SERVER_TOOLS_HTTP_H
 #define KERF_SERVER_TOOLS_HTTP_H
@@ -103,9 +103,10 @@ void kerf_http_answer_header(struct kerf_http_request *request, const char *name
 void kerf_http_answer_text(struct kerf_http_request *request, int status, const char *content_type, const char *text,
                            size_t len);
 /*
- * Answers GET and HEAD with an open regular file (taken over and closed in any case) of `size` bytes: 200, 206, 304 or 416
- * by the headers of the request. `etag` comes with its quotes. The file is read in pieces while it is sent; should it turn
- * out shorter, or unreadable, the connection is cut, so that no one takes a part for the whole. Returns the status.
+ * Answers GET and HEAD with an open regular file (taken over and closed in any case) of `size` bytes: 200, 206, 304 or
+ * 416 by the headers of the request. `etag` comes with its quotes. The file is read in pieces while it is sent; should
+ * it turn out shorter, or unreadable, the connection is cut, so that no one takes a part for the whole. Returns the
+ * status.
  */
 int kerf_http_answer_file(struct kerf_http_request *request, int fd, uint64_t size, const char *etag,
                           const char *content_type);

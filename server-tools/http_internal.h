@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_internal.h - what http.c (server, TLS, connections) and http_answer.c (answers, files) share; not for anybody else.
+ * http_internal.h - what http.c (server, TLS, connections) and http_answer.c (answers, files) share; not for anybody
+ * else.
  */
 #ifndef KERF_SERVER_TOOLS_HTTP_INTERNAL_H
 #define KERF_SERVER_TOOLS_HTTP_INTERNAL_H

@@ -18,14 +18,14 @@ enum kerf_range {
 };
 
 /*
- * Reads the value of a Range header (NULL: none) for a file of `size` bytes. *pos and *len are set to what must be sent, in
- * bytes: [pos, pos + len) lies in the file; len is 0 with KERF_RANGE_NONE.
+ * Reads the value of a Range header (NULL: none) for a file of `size` bytes. *pos and *len are set to what must be
+ * sent, in bytes: [pos, pos + len) lies in the file; len is 0 with KERF_RANGE_NONE.
  */
 enum kerf_range kerf_range_read(const char *value, uint64_t size, uint64_t *pos, uint64_t *len);
 
 /*
- * True when a Range header counts: there is no If-Range (NULL), or it is exactly `etag` (quotes included). Weak tags and
- * dates don't match.
+ * True when a Range header counts: there is no If-Range (NULL), or it is exactly `etag` (quotes included). Weak tags
+ * and dates don't match.
  */
 bool kerf_range_if(const char *if_range, const char *etag);
 

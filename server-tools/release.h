@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * release.h - plans a release: the full payload and the deltas from earlier releases, made and staged; then publishes what
- * is staged. The same repository, images, options, keys and times give the same bytes.
+ * release.h - plans a release: the full payload and the deltas from earlier releases, made and staged; then publishes
+ * what is staged. The same repository, images, options, keys and times give the same bytes.
  */
 #ifndef KERF_SERVER_TOOLS_RELEASE_H
 #define KERF_SERVER_TOOLS_RELEASE_H
@@ -95,11 +95,11 @@ struct kerf_publish_report {
 };
 
 /*
- * Signs and publishes everything that is staged, and signs `fresh` anew for every product. Per product, in this order: what
- * is staged is checked (a component without a full payload, or with a missing or damaged payload, is refused); root, where
- * there is none yet or it has expired; release.<seq>; then `fresh` replaces its predecessor, which is the moment it counts;
- * then staged files are removed. KERF_ERR_SIGNATURE: the keys are not those of the product's root. KERF_ERR_MISMATCH: a
- * staged release without a full payload, or damaged.
+ * Signs and publishes everything that is staged, and signs `fresh` anew for every product. Per product, in this order:
+ * what is staged is checked (a component without a full payload, or with a missing or damaged payload, is refused);
+ * root, where there is none yet or it has expired; release.<seq>; then `fresh` replaces its predecessor, which is the
+ * moment it counts; then staged files are removed. KERF_ERR_SIGNATURE: the keys are not those of the product's root.
+ * KERF_ERR_MISMATCH: a staged release without a full payload, or damaged.
  */
 KERF_MUST_USE kerf_err kerf_release_publish(const struct kerf_repository *repo,
                                             const struct kerf_publish_request *request,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * repository.h - the folder that holds releases: where things are, and putting them there so that a crash at any instant
- * leaves the old state or the new one. Layout: docs/METADATA.md, "The repository". catalogue.h reads it as a whole.
+ * repository.h - the folder that holds releases: where things are, and putting them there so that a crash at any
+ * instant leaves the old state or the new one. Layout: docs/METADATA.md, "The repository". catalogue.h reads it as a
+ * whole.
  *
- * Every file is written under a temporary name, synced and renamed (common/host/file.h). Files of DIR/i and DIR/public/p
- * are named by their content; of the others only `fresh` and `current` are ever replaced.
+ * Every file is written under a temporary name, synced and renamed (common/host/file.h). Files of DIR/i and
+ * DIR/public/p are named by their content; of the others only `fresh` and `current` are ever replaced.
  * Errors: KERF_ERR_FLASH: the operating system refused, or it isn't a repository; KERF_ERR_RAM. `why` may be NULL.
  */
 #ifndef KERF_SERVER_TOOLS_REPOSITORY_H
@@ -36,8 +37,8 @@ KERF_MUST_USE kerf_err kerf_repository_init(const char *dir, struct kerf_why *wh
 KERF_MUST_USE kerf_err kerf_repository_open(struct kerf_repository *repo, const char *dir, struct kerf_why *why);
 
 /*
- * Keeps other writers out until kerf_repository_unlock(), and removes the temporary files of those that were interrupted.
- * Readers need no lock. KERF_ERR_FLASH: another one is at work. A
+ * Keeps other writers out until kerf_repository_unlock(), and removes the temporary files of those that were
+ * interrupted. Readers need no lock. KERF_ERR_FLASH: another one is at work. A
  * lock ends with its process, however that ends.
  */
 KERF_MUST_USE kerf_err kerf_repository_lock(const struct kerf_repository *repo, int *fd, struct kerf_why *why);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * resolver.h - decides what a device should fetch: a pure function of what the device said, what is published, how often
- * which pair failed on this device, and policy. No clock, no database, no network, no memory of its own.
+ * resolver.h - decides what a device should fetch: a pure function of what the device said, what is published, how
+ * often which pair failed on this device, and policy. No clock, no database, no network, no memory of its own.
  *
  * The rules, in this order (docs/PROTOCOL.md has them for the device's side):
- * 1. The release must be for this hardware, no older than what the device has accepted, its security counter not below the
+ * 1. The release must be for this hardware, no older than what the device has accepted, its security counter not below
+ * the
  *    device's, and the device must have come as far as the release's minimum.
- * 2. The digest says what the device runs; the version doesn't. Digest known: deltas from exactly that digest. Digest not
+ * 2. The digest says what the device runs; the version doesn't. Digest known: deltas from exactly that digest. Digest
+ * not
  *    known, version known: what runs there is damaged or altered (drift): full payloads only.
- * 3. A payload is offered if its format, features, workspace and target size fit; a delta besides if it is well below the
+ * 3. A payload is offered if its format, features, workspace and target size fit; a delta besides if it is well below
+ * the
  *    smallest full payload and this device hasn't failed this pair too often. Deltas first, then full payloads, each by
  *    size: a delta that fails falls back to a full payload without another question.
  * All components are served, or none: one that can't be makes the whole answer a hold.

@@ -44,8 +44,8 @@ struct kerf_service {
 void kerf_service_handle(void *ctx, struct kerf_http_request *request);
 
 /*
- * Loads the repository anew and swaps the snapshot. On an error the old one stays, and the log gets a line; without an old
- * one the caller has to say it.
+ * Loads the repository anew and swaps the snapshot. On an error the old one stays, and the log gets a line; without an
+ * old one the caller has to say it.
  */
 KERF_MUST_USE kerf_err kerf_service_reload(struct kerf_service *service, struct kerf_why *why);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * service_files.c - payloads and metadata, as files of the repository. A path of the file system is only ever put together
- * from a parsed digest, a valid name and a parsed number: there is nothing in it that a client has written.
+ * service_files.c - payloads and metadata, as files of the repository. A path of the file system is only ever put
+ * together from a parsed digest, a valid name and a parsed number: there is nothing in it that a client has written.
  */
 #define _POSIX_C_SOURCE 200809L
 #define _FILE_OFFSET_BITS 64

@@ -26,8 +26,8 @@ struct kerf_signing_key {
 KERF_MUST_USE kerf_err kerf_signing_key_generate(struct kerf_signing_key *key, int32_t alg, struct kerf_why *why);
 
 /*
- * Loads a key. KERF_ERR_FLASH: can't be read. KERF_ERR_FORMAT: not an unencrypted Ed25519 or P-256 key in PEM. KERF_ERR_ARGUMENT:
- * group or others may read it.
+ * Loads a key. KERF_ERR_FLASH: can't be read. KERF_ERR_FORMAT: not an unencrypted Ed25519 or P-256 key in PEM.
+ * KERF_ERR_ARGUMENT: group or others may read it.
  */
 KERF_MUST_USE kerf_err kerf_signing_key_load(struct kerf_signing_key *key, const char *path, struct kerf_why *why);
 
@@ -43,8 +43,8 @@ KERF_MUST_USE kerf_err kerf_key_id_of(const uint8_t *public_key, size_t len, str
 
 /*
  * Puts the map payload[0..payload_len) (kerf_root_write() and its siblings) into an envelope signed by each of `count`
- * keys (1 .. KERF_SIGNATURES_MAX, in any order, none twice). With Ed25519 the same input gives the same bytes; ES256 signatures
- * differ each time. *doc is malloc'ed and
+ * keys (1 .. KERF_SIGNATURES_MAX, in any order, none twice). With Ed25519 the same input gives the same bytes; ES256
+ * signatures differ each time. *doc is malloc'ed and
  * owned by the caller. KERF_ERR_ARGUMENT: too long, or a bad list of keys.
  */
 KERF_MUST_USE kerf_err kerf_sign_document(enum kerf_doc_type type, const uint8_t *payload, size_t payload_len,

@@ -24,9 +24,9 @@ struct kerf_snapshot {
 };
 
 /*
- * Loads every published product. *snapshot is malloc'ed, owned by the caller (kerf_snapshot_free), and never changes. An
- * empty repository is an empty snapshot. Errors of kerf_catalogue_load(): one product that can't be verified fails the
- * whole, so that a half-copied repository is noticed and never served.
+ * Loads every published product. *snapshot is malloc'ed, owned by the caller (kerf_snapshot_free), and never changes.
+ * An empty repository is an empty snapshot. Errors of kerf_catalogue_load(): one product that can't be verified fails
+ * the whole, so that a half-copied repository is noticed and never served.
  */
 KERF_MUST_USE kerf_err kerf_snapshot_load(struct kerf_snapshot **snapshot, const struct kerf_repository *repo,
                                           struct kerf_why *why);

@@ -2,17 +2,20 @@
 /*
  * file_model.h - files and block devices in memory, of which a power cut loses, tears and reorders what was not synced.
  *
- * The linker puts it in place of the C library's calls (file_model_calls.c, -Wl,--wrap): paths under MODEL_ROOT are in the model, all others
- * are the system's. What a program writes is seen by its reads at once, and on disk is, of each file, what fsync() of it
- * has confirmed; of each folder, the names that fsync() of it has. After a cut there may be any of the rest as well:
+ * The linker puts it in place of the C library's calls (file_model_calls.c, -Wl,--wrap): paths under MODEL_ROOT are in
+ * the model, all others are the system's. What a program writes is seen by its reads at once, and on disk is, of each
+ * file, what fsync() of it has confirmed; of each folder, the names that fsync() of it has. After a cut there may be
+ * any of the rest as well:
  *
- *   - each write, each change of a length, each name made, given to another file, or removed: done or not, whatever became of
+ *   - each write, each change of a length, each name made, given to another file, or removed: done or not, whatever
+ *   became of
  *     those before it; a rename is done whole or not at all
  *   - of a write each sector of 512 bytes by itself; one sector torn at any byte
  *   - a file longer than what of it was written: zeros, or bytes of someone else
  *
- * A cut comes before an operation that changes something (model_cut_at); from then on every call fails, and changes nothing,
- * until model_crash() has settled what is on disk and the next process may begin. Not reentrant. Aborts when it is full.
+ * A cut comes before an operation that changes something (model_cut_at); from then on every call fails, and changes
+ * nothing, until model_crash() has settled what is on disk and the next process may begin. Not reentrant. Aborts when
+ * it is full.
  */
 #ifndef KERF_TESTS_FILE_MODEL_H
 #define KERF_TESTS_FILE_MODEL_H
@@ -44,9 +47,9 @@ bool model_is_cut(void);
 uint32_t model_pending(void);
 
 /*
- * The power is back. `how` chooses what of these changes is there: 0 nothing, 1 everything, 2 the last one alone, 3 all but the
- * last, 4 the last two; from MODEL_SUBSETS on each bit of how - MODEL_SUBSETS says of a change whether it is; from MODEL_RANDOM on
- * it is a seed for sectors, tears and lengths.
+ * The power is back. `how` chooses what of these changes is there: 0 nothing, 1 everything, 2 the last one alone, 3 all
+ * but the last, 4 the last two; from MODEL_SUBSETS on each bit of how - MODEL_SUBSETS says of a change whether it is;
+ * from MODEL_RANDOM on it is a seed for sectors, tears and lengths.
  */
 #define MODEL_SUBSETS 0x10000u
 #define MODEL_RANDOM 0x20000000u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The C library's calls, as the linker's --wrap turns them here: to the model, or to the system. Both names of each, as it depends
- * on _FILE_OFFSET_BITS which one a file uses.
+ * The C library's calls, as the linker's --wrap turns them here: to the model, or to the system. Both names of each, as
+ * it depends on _FILE_OFFSET_BITS which one a file uses.
  */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64

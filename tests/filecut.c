@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cuts the power before every operation on files of an update, and settles what was not synced in many ways (tests/file_model.h);
- * then the next process must make the new image. In all of it the old image of two slots is never touched, what has the new image's
- * name is the new image, and once the program says that it is done, that is on disk.
+ * Cuts the power before every operation on files of an update, and settles what was not synced in many ways
+ * (tests/file_model.h); then the next process must make the new image. In all of it the old image of two slots is never
+ * touched, what has the new image's name is the new image, and once the program says that it is done, that is on disk.
  *
  *     filecut [quick | full] [NAME]      NAME: one scenario; `filecut list` prints them
  */

@@ -2,13 +2,14 @@
 /*
  * flash.h - a strict model of NOR flash, whose power can be cut in the middle of an operation.
  *
- * Sectors are erased as a whole; a unit is programmed as a whole, once after it was erased. A breach of that, or an operation
- * outside of the flash, aborts the program. What a cut leaves behind has bits that are neither old nor new: they may be erased,
- * programmed, anything, or different at every read, each by itself or all in common (cells that were just not enough charged: which
- * way they read depends on supply and temperature); such a unit can't be programmed before its sector is erased again.
+ * Sectors are erased as a whole; a unit is programmed as a whole, once after it was erased. A breach of that, or an
+ * operation outside of the flash, aborts the program. What a cut leaves behind has bits that are neither old nor new:
+ * they may be erased, programmed, anything, or different at every read, each by itself or all in common (cells that
+ * were just not enough charged: which way they read depends on supply and temperature); such a unit can't be programmed
+ * before its sector is erased again.
  *
- * All changes are logged, so that a test can go back to an earlier moment (flash_mark, flash_back). `key` stands for everything
- * that is in the flash: two moments with the same key are the same.
+ * All changes are logged, so that a test can go back to an earlier moment (flash_mark, flash_back). `key` stands for
+ * everything that is in the flash: two moments with the same key are the same.
  */
 #ifndef KERF_TESTS_FLASH_H
 #define KERF_TESTS_FLASH_H

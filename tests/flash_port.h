@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flash_port.h - a port over the flash model: the slot, then the spare area. The old image is in memory that never changes, or
- * in place in the slot.
+ * flash_port.h - a port over the flash model: the slot, then the spare area. The old image is in memory that never
+ * changes, or in place in the slot.
  */
 #ifndef KERF_TESTS_FLASH_PORT_H
 #define KERF_TESTS_FLASH_PORT_H
@@ -26,8 +26,9 @@ struct flash_port {
 };
 
 /*
- * The port for a container with this header, and the flash for it unless `flash` is set up (size is not 0): a slot that holds
- * both images and a spare area that is just large enough. In place the old image is put into the slot. Aborts on failure.
+ * The port for a container with this header, and the flash for it unless `flash` is set up (size is not 0): a slot that
+ * holds both images and a spare area that is just large enough. In place the old image is put into the slot. Aborts on
+ * failure.
  */
 void flash_port_init(struct flash_port *fp, struct flash *flash, const struct kerf_header *header,
                      const struct flash_geometry *geometry, const uint8_t *old_image, size_t old_len);

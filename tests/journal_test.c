@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The journal, on a small pair of images: everything is tried. tests/powercut.c cuts operations in half, with real firmware.
+ * The journal, on a small pair of images: everything is tried. tests/powercut.c cuts operations in half, with real
+ * firmware.
  */
 #include "patcher/patcher.h"
 

@@ -110,8 +110,8 @@ static void check_longest(unsigned step)
 }
 
 /*
- * kerf_match_at() finds one as long as by the whole array, wherever that is long enough to have a place that is left in it, with
- * MATCH_MIN bytes from there on.
+ * kerf_match_at() finds one as long as by the whole array, wherever that is long enough to have a place that is left in
+ * it, with MATCH_MIN bytes from there on.
  */
 static void check_at(unsigned step)
 {

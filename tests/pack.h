@@ -6,8 +6,8 @@
 #include "common/container.h"
 
 /*
- * Writes a container around a payload: header (payload_size and chunk0_len are filled in), chunks, digests. The result is
- * malloc'ed. NULL: the header can't be written.
+ * Writes a container around a payload: header (payload_size and chunk0_len are filled in), chunks, digests. The result
+ * is malloc'ed. NULL: the header can't be written.
  */
 uint8_t *test_pack(struct kerf_header *header, const struct kerf_region *regions, const struct kerf_range *ranges,
                    const uint8_t *payload, size_t payload_len, size_t *len);
@@ -31,9 +31,9 @@ uint64_t test_quick_add(uint64_t state, const uint8_t *data, size_t len);
 void test_quick_end(uint64_t state, struct kerf_sha256_digest *digest);
 
 /*
- * An image like Thumb code at 0x08000000: functions of 40 bytes that end in a pointer into it. From byte `from` on (a multiple of 4)
- * it is moved by `shift` bytes that are new, and some words are others; SIZE_MAX: the old image. Writes len bytes and `shift`;
- * returns how many.
+ * An image like Thumb code at 0x08000000: functions of 40 bytes that end in a pointer into it. From byte `from` on (a
+ * multiple of 4) it is moved by `shift` bytes that are new, and some words are others; SIZE_MAX: the old image. Writes
+ * len bytes and `shift`; returns how many.
  */
 size_t test_image(uint8_t *image, size_t len, size_t from, size_t shift);
 

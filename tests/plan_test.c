@@ -40,8 +40,8 @@ static size_t delta_len(const uint8_t *old_bytes, size_t old_len, size_t new_len
 }
 
 /*
- * Like the output of a packer with literals and tokens in turn: old noise; of new every few bytes follow old at one of two
- * distances, one byte in between is its own, and now and then a piece stands elsewhere.
+ * Like the output of a packer with literals and tokens in turn: old noise; of new every few bytes follow old at one of
+ * two distances, one byte in between is its own, and now and then a piece stands elsewhere.
  */
 static size_t make_packed(void)
 {

@@ -2,16 +2,18 @@
 /*
  * powercut.c - powercut OLD NEW DELTA [name=value ...]: cuts the power at every flash operation of an update.
  *
- * Applies the delta to a strict model of NOR flash (flash.h). Before each operation the power is cut in every way that the model
- * knows: what is left of the operation is done, memory is lost, and the update goes on from the journal. Up to `depth` cuts
- * follow each other; of three, one at most leaves weak bits (docs/DESIGN.md, "Power cuts"). The new image must be there in the end. A recovery is followed until one of these is so, each of which tells how
- * it goes on:
+ * Applies the delta to a strict model of NOR flash (flash.h). Before each operation the power is cut in every way that
+ * the model knows: what is left of the operation is done, memory is lost, and the update goes on from the journal. Up
+ * to `depth` cuts follow each other; of three, one at most leaves weak bits (docs/DESIGN.md, "Power cuts"). The new
+ * image must be there in the end. A recovery is followed until one of these is so, each of which tells how it goes on:
  *
  *   - Flash and workspace are what they were at some moment before, after which as many cuts were tried.
- *   - As many cuts left the same in the flash before (no power, no memory; but not where bits read differently each time).
- *   - After the last cut: it has resumed, and flash and workspace are those of a recovery before but for the sector in which power was cut,
- *     and that recovery, which was followed, erased this sector before it read or programmed anything there. The model of
- *     the flash sees all that is read.
+ *   - As many cuts left the same in the flash before (no power, no memory; but not where bits read differently each
+ *   time).
+ *   - After the last cut: it has resumed, and flash and workspace are those of a recovery before but for the sector in
+ *   which power was cut,
+ *     and that recovery, which was followed, erased this sector before it read or programmed anything there. The model
+ *     of the flash sees all that is read.
  *
  * `all=1` does without the last two.
  *
@@ -22,7 +24,8 @@
  *     sample=1                         cuts at one of so many operations (of the first run; `sample2` of recoveries), and at each that
  *                                      programs less than a page of the journal: marks
  *     earlier=DELTA from=OLD           the device is not new: this update, from OLD, was done before, and the first thing that is
- *                                      done is to forget it; OLD's size and the workspace are at most those of the update
+ *                                      done is to forget it; OLD's size and the workspace are at most those of the
+ *                                      update
  *     part=0 parts=1                   of the first run's operations only those of the part-th stretch of so many; all parts make
  *                                      up the whole, whoever runs them
  *
@@ -177,8 +180,8 @@ static bool seen_before(struct world *w)
 }
 
 /*
- * Did as many cuts leave the same in the flash before? All else is lost, so what follows is the same, too; but not where bits
- * are read that are different each time.
+ * Did as many cuts leave the same in the flash before? All else is lost, so what follows is the same, too; but not
+ * where bits are read that are different each time.
  */
 static bool left_before(struct world *w)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * replay.c - replay OLD DELTA [PIECE]: applies a container with the core and nothing else, in exactly the workspace that it
- * declares, and prints the SHA-256 of the new image. Needs no library, so that it can be built for any host: 32 bit, big
- * endian, 32-bit positions (tests/cross_build.sh). OLD may be "-" for none. PIECE is how many bytes are fed at a time (by
- * default 1000). Exit status: 0, or the error's absolute value.
+ * replay.c - replay OLD DELTA [PIECE]: applies a container with the core and nothing else, in exactly the workspace
+ * that it declares, and prints the SHA-256 of the new image. Needs no library, so that it can be built for any host: 32
+ * bit, big endian, 32-bit positions (tests/cross_build.sh). OLD may be "-" for none. PIECE is how many bytes are fed at
+ * a time (by default 1000). Exit status: 0, or the error's absolute value.
  */
 #include "common/sha256.h"
 #include "patcher/patcher.h"

@@ -338,8 +338,8 @@ static int run_with_fault(step *run, enum fault_kind kind, unsigned at)
 }
 
 /*
- * Strikes at every operation of `run`, each time beginning with a copy of `from`. Afterwards the repository must be whole
- * and at seq `before` or, if `run` publishes, the next; then `run` must go through.
+ * Strikes at every operation of `run`, each time beginning with a copy of `from`. Afterwards the repository must be
+ * whole and at seq `before` or, if `run` publishes, the next; then `run` must go through.
  */
 static void strike_everywhere(const char *from, uint64_t before, step *run, enum fault_kind kind)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One release, and a table of devices that ask. Images are named by one letter: digest "a" is 32 bytes 'a'. Release 10 has
+ * One release, and a table of devices that ask. Images are named by one letter: digest "a" is 32 bytes 'a'. Release 10
+ * has
  *   main  (order 2) -> M, from a (three deltas), b, c
  *   modem (order 1) -> N, from a; min_from_seq 4
  * and earlier releases made a, b (main 1.0, 1.1) and a (modem 7).

@@ -91,8 +91,8 @@ static const char text[] = "the text of a program, forty-eight bytes of it.."; /
 static const char data[] = "0123456789abcdef";                                 /* 16 */
 
 /*
- * .text at 0x8000 with main, an alias of it, and helper without a size; .data that runs in RAM and is loaded behind .text; .bss.
- * Returns where .text is in the file.
+ * .text at 0x8000 with main, an alias of it, and helper without a size; .data that runs in RAM and is loaded behind
+ * .text; .bss. Returns where .text is in the file.
  */
 static size_t make_elf(struct writer *w)
 {

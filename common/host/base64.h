@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base64.h - bytes as text and back: RFC 4648 section 4, with padding. The reader is strict: one text per value, nothing
- * skipped. Reentrant, no state.
+ * base64.h - bytes as text and back: RFC 4648 section 4, with padding. The reader is strict: one text per value,
+ * nothing skipped. Reentrant, no state.
  */
 #ifndef KERF_COMMON_HOST_BASE64_H
 #define KERF_COMMON_HOST_BASE64_H

@@ -2,8 +2,9 @@
 /*
  * cli.h - what every Kerf command line has in common.
  *
- * A program calls kerf_cli_begin() first and returns kerf_cli_end(code) from main. Anything wrong is one line on standard
- * error, "kerf-xxx: what is wrong: what to do", and an exit code of exit.h. Not for use by several threads at once.
+ * A program calls kerf_cli_begin() first and returns kerf_cli_end(code) from main. Anything wrong is one line on
+ * standard error, "kerf-xxx: what is wrong: what to do", and an exit code of exit.h. Not for use by several threads at
+ * once.
  */
 #ifndef KERF_COMMON_HOST_CLI_H
 #define KERF_COMMON_HOST_CLI_H
@@ -48,9 +49,9 @@ int kerf_cli_usage(const char *format, ...) KERF_PRINTF(1, 2);
 int kerf_cli_version(void);
 
 /*
- * Reads a program's options, by getopt_long(): `take` gets each, with its value in getopt's optarg, and answers -1 to go on, or an exit
- * code. Returns the first such code, or a usage error that names an argument which is no option of these or lacks its value; -1: go on
- * with argv[optind], the first that is no option. `shorts` begins with ':'.
+ * Reads a program's options, by getopt_long(): `take` gets each, with its value in getopt's optarg, and answers -1 to
+ * go on, or an exit code. Returns the first such code, or a usage error that names an argument which is no option of
+ * these or lacks its value; -1: go on with argv[optind], the first that is no option. `shorts` begins with ':'.
  */
 struct option;
 typedef int kerf_cli_take(void *ctx, int option);
@@ -61,14 +62,14 @@ int kerf_cli_options(int argc, char *argv[], const char *shorts, const struct op
 int kerf_cli_json(json_t *object);
 
 /*
- * A new string value; bytes of `text` that are not UTF-8 become U+FFFD, as JSON can't carry them: a file name may be any
- * bytes. NULL: `text` is NULL, or no memory.
+ * A new string value; bytes of `text` that are not UTF-8 become U+FFFD, as JSON can't carry them: a file name may be
+ * any bytes. NULL: `text` is NULL, or no memory.
  */
 json_t *kerf_cli_json_text(const char *text);
 
 /*
- * A size: digits, then nothing or K, M, G (1024-based, either case, "KiB" and "KB" as well). KERF_ERR_ARGUMENT: not one, or
- * over 64 bits.
+ * A size: digits, then nothing or K, M, G (1024-based, either case, "KiB" and "KB" as well). KERF_ERR_ARGUMENT: not
+ * one, or over 64 bits.
  */
 KERF_MUST_USE kerf_err kerf_cli_parse_size(const char *text, uint64_t *size);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exit.h - exit codes of every Kerf program; part of the interface, documented in the man pages. Scripts may rely on them.
+ * exit.h - exit codes of every Kerf program; part of the interface, documented in the man pages. Scripts may rely on
+ * them.
  */
 #ifndef KERF_COMMON_HOST_EXIT_H
 #define KERF_COMMON_HOST_EXIT_H

@@ -2,10 +2,10 @@
 /*
  * file.h - whole files in, whole files out; on the host.
  *
- * What is written appears under its name complete and on disk, or not at all: the bytes go to a temporary file in the same
- * folder (.kerf-*.tmp), which is synced, renamed over the name, and its folder synced. Whatever fails, the temporary
- * file is removed and an existing file of that name is left as it was. A symbolic link is followed: the file it
- * points to is replaced. A name that exists and is not a regular file (a folder, /dev/null) is refused.
+ * What is written appears under its name complete and on disk, or not at all: the bytes go to a temporary file in the
+ * same folder (.kerf-*.tmp), which is synced, renamed over the name, and its folder synced. Whatever fails, the
+ * temporary file is removed and an existing file of that name is left as it was. A symbolic link is followed: the file
+ * it points to is replaced. A name that exists and is not a regular file (a folder, /dev/null) is refused.
  *
  * Errors: KERF_ERR_FLASH for anything the operating system refuses, KERF_ERR_RAM for no memory, KERF_ERR_SPACE where a
  * caller's limit is exceeded; `why` (may be NULL) has the line for people.
@@ -24,17 +24,17 @@ extern "C" {
 #endif
 
 /*
- * Reads a whole file, or standard input where path is "-". *data is malloc'ed, owned by the caller (free), never NULL on
- * success, and followed by KERF_FILE_PAD zero bytes that *len does not count, for readers that look ahead. KERF_ERR_SPACE:
- * longer than max_len bytes (SIZE_MAX: no limit).
+ * Reads a whole file, or standard input where path is "-". *data is malloc'ed, owned by the caller (free), never NULL
+ * on success, and followed by KERF_FILE_PAD zero bytes that *len does not count, for readers that look ahead.
+ * KERF_ERR_SPACE: longer than max_len bytes (SIZE_MAX: no limit).
  */
 #define KERF_FILE_PAD 64u
 KERF_MUST_USE kerf_err kerf_file_read(const char *path, size_t max_len, uint8_t **data, size_t *len,
                                       struct kerf_why *why);
 
 /*
- * Writes a whole file at once, durably and atomically. `mode` are its permissions (umask is not applied, 0600 means 0600);
- * 0 means those of the file that it replaces, or 0666 less umask for a new one.
+ * Writes a whole file at once, durably and atomically. `mode` are its permissions (umask is not applied, 0600 means
+ * 0600); 0 means those of the file that it replaces, or 0666 less umask for a new one.
  */
 KERF_MUST_USE kerf_err kerf_file_write(const char *path, mode_t mode, const uint8_t *data, size_t len,
                                        struct kerf_why *why);

@@ -31,8 +31,8 @@ static void fail_element(struct kerf_json *json, const struct kerf_json_at *at, 
 }
 
 /*
- * The deepest nesting of brackets outside of strings. jansson's own limit is 2048 levels of recursion, more stack than a
- * request is worth; text that isn't JSON gets some number here and is refused by the parser.
+ * The deepest nesting of brackets outside of strings. jansson's own limit is 2048 levels of recursion, more stack than
+ * a request is worth; text that isn't JSON gets some number here and is refused by the parser.
  */
 static unsigned nesting(const char *text, size_t len)
 {

@@ -2,9 +2,9 @@
 /*
  * json_read.h - strict reading of JSON that somebody else wrote, with errors that name the key.
  *
- * A struct kerf_json walks one document. Once something was wrong it stays failed, later calls do nothing, and the first
- * reason is kept: a reader is a plain list of gets, with one look at `err` at its end. A key that is absent, or null, leaves
- * the output as it was (readers start from zero) unless it is required. Keys nobody asks for are ignored.
+ * A struct kerf_json walks one document. Once something was wrong it stays failed, later calls do nothing, and the
+ * first reason is kept: a reader is a plain list of gets, with one look at `err` at its end. A key that is absent, or
+ * null, leaves the output as it was (readers start from zero) unless it is required. Keys nobody asks for are ignored.
  */
 #ifndef KERF_COMMON_HOST_JSON_READ_H
 #define KERF_COMMON_HOST_JSON_READ_H
@@ -32,9 +32,9 @@ struct kerf_json_at {
 };
 
 /*
- * Parses text[0..len): one JSON object of at most max_len bytes with at most max_depth levels, without duplicate keys, NULs
- * in strings, or anything after it. Failures are in json->err (KERF_ERR_FORMAT, KERF_ERR_RAM). kerf_json_end() afterwards,
- * always. `top` is the object.
+ * Parses text[0..len): one JSON object of at most max_len bytes with at most max_depth levels, without duplicate keys,
+ * NULs in strings, or anything after it. Failures are in json->err (KERF_ERR_FORMAT, KERF_ERR_RAM). kerf_json_end()
+ * afterwards, always. `top` is the object.
  */
 void kerf_json_begin(struct kerf_json *json, const char *text, size_t len, size_t max_len, unsigned max_depth,
                      struct kerf_why *why, struct kerf_json_at *top);
@@ -97,8 +97,8 @@ void kerf_json_put_digest(json_t **object, const char *key, const struct kerf_sh
 /* NULL when there is no memory. */
 json_t *kerf_json_of_base64(const uint8_t *data, size_t len);
 /*
- * Text of an object, compact, keys in the order in which they were put; releases the object. *text is malloc'ed, ends with
- * a 0 that *len doesn't count. KERF_ERR_ARGUMENT: object is NULL (what was put was not UTF-8, or no memory).
+ * Text of an object, compact, keys in the order in which they were put; releases the object. *text is malloc'ed, ends
+ * with a 0 that *len doesn't count. KERF_ERR_ARGUMENT: object is NULL (what was put was not UTF-8, or no memory).
  */
 KERF_MUST_USE kerf_err kerf_json_dump(json_t *object, char **text, size_t *len);
 

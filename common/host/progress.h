@@ -24,8 +24,8 @@ struct kerf_progress {
 void kerf_progress_begin(struct kerf_progress *progress, bool quiet);
 
 /*
- * Shows "stage  42 %  done/total" (bytes or another unit), and once a stage has taken two seconds the time that it will still
- * take if it goes on like that. `stage` must be a literal. `progress` is a struct
+ * Shows "stage  42 %  done/total" (bytes or another unit), and once a stage has taken two seconds the time that it will
+ * still take if it goes on like that. `stage` must be a literal. `progress` is a struct
  * kerf_progress; it is void so that this can be handed over as a callback (kerf_diff_progress). total 0: not known.
  */
 void kerf_progress_show(void *progress, const char *stage, uint64_t done, uint64_t total);

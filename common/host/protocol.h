@@ -3,9 +3,9 @@
  * protocol.h - what device and server say to each other, as structs, and as JSON both ways (docs/PROTOCOL.md).
  *
  * Readers take foreign text: they check length, nesting, types, ranges and counts, ignore keys they don't know, and say
- * in `why` (may be NULL) which key is wrong and what is expected. Writers produce text that the readers accept. Strings are UTF-8 without control characters,
- * 1 to KERF_NAME_CAP - 1 bytes unless a comment says otherwise; an empty string in a struct means "not given".
- * Everything here is reentrant.
+ * in `why` (may be NULL) which key is wrong and what is expected. Writers produce text that the readers accept. Strings
+ * are UTF-8 without control characters, 1 to KERF_NAME_CAP - 1 bytes unless a comment says otherwise; an empty string
+ * in a struct means "not given". Everything here is reentrant.
  */
 #ifndef KERF_COMMON_HOST_PROTOCOL_H
 #define KERF_COMMON_HOST_PROTOCOL_H

@@ -16,8 +16,8 @@ uint32_t kerf_verify_openssl(void *ctx, int32_t alg, const uint8_t *key, size_t 
                              size_t message_len, const uint8_t *sig, size_t sig_len);
 
 /*
- * A verifier over OpenSSL with scratch for any document. *scratch is malloc'ed and owned by the caller (free) for as long
- * as the verifier is used. KERF_ERR_RAM: no memory.
+ * A verifier over OpenSSL with scratch for any document. *scratch is malloc'ed and owned by the caller (free) for as
+ * long as the verifier is used. KERF_ERR_RAM: no memory.
  */
 KERF_MUST_USE kerf_err kerf_verifier_openssl(struct kerf_verifier *verifier, uint8_t **scratch);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A32, the 32-bit Arm instruction set, little-endian. Source of the encodings: Arm Architecture Reference Manual ARMv7-A
- * and ARMv7-R (DDI 0406C), A5 and A8.8. The pc reads as the instruction's address + 8.
+ * A32, the 32-bit Arm instruction set, little-endian. Source of the encodings: Arm Architecture Reference Manual
+ * ARMv7-A and ARMv7-R (DDI 0406C), A5 and A8.8. The pc reads as the instruction's address + 8.
  */
 #include "common/isa/form.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ARC, little-endian: ARCompact and ARCv2, found in Wi-Fi and Bluetooth controllers and in drives. Source of the encodings: ARCompact
- * Instruction Set Architecture Programmer's Reference (2008), chapters 4 and 9.
+ * ARC, little-endian: ARCompact and ARCv2, found in Wi-Fi and Bluetooth controllers and in drives. Source of the
+ * encodings: ARCompact Instruction Set Architecture Programmer's Reference (2008), chapters 4 and 9.
  *
- * Instructions are one or two halfwords, the one with the opcode first, and perhaps an immediate of two more. A branch counts from
- * the word that its first byte lies in.
+ * Instructions are one or two halfwords, the one with the opcode first, and perhaps an immediate of two more. A branch
+ * counts from the word that its first byte lies in.
  */
 #include "common/isa/form.h"
 

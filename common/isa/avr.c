@@ -2,8 +2,8 @@
 /*
  * AVR. Source of the encodings: AVR Instruction Set Manual (DS40002198).
  *
- * Flash is at its byte addresses, as GNU tools have it; instructions count in words of 2 bytes. Data space is at 0x800000: a
- * range for 8 KiB of RAM at 0x2000 starts at 0x802000 (docs/FORMAT.md, "Ranges").
+ * Flash is at its byte addresses, as GNU tools have it; instructions count in words of 2 bytes. Data space is at
+ * 0x800000: a range for 8 KiB of RAM at 0x2000 starts at 0x802000 (docs/FORMAT.md, "Ranges").
  */
 #include "common/isa/form.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Beyond BA2, of NXP's JN51xx in Zigbee devices. Source of the encodings: the table of its opcodes from a patched binutils, as a plug-in for Binary
- * Ninja has it (beyond_isa); checked against firmware of such devices: 1730 BN.JAL in one of 204 KB lead to a BN.ENTRI.
+ * Beyond BA2, of NXP's JN51xx in Zigbee devices. Source of the encodings: the table of its opcodes from a patched
+ * binutils, as a plug-in for Binary Ninja has it (beyond_isa); checked against firmware of such devices: 1730 BN.JAL in
+ * one of 204 KB lead to a BN.ENTRI.
  *
- * Instructions have 2, 3, 4 or 6 bytes and any position. Their numbers are written from the lowest bit to the highest, so that with the bits
- * of each byte the other way round (.mirrored) all lies in one piece. Targets count from the instruction's address.
+ * Instructions have 2, 3, 4 or 6 bytes and any position. Their numbers are written from the lowest bit to the highest,
+ * so that with the bits of each byte the other way round (.mirrored) all lies in one piece. Targets count from the
+ * instruction's address.
  */
 #include "common/isa/form.h"
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * BTF, the descriptions of types that Linux kernels and modules carry. Source: Linux, Documentation/bpf/btf.rst. Not instructions
- * but records: {name, info, size or type}, and what info announces: members, parameters, ... They hold numbers of types and
- * offsets of names, and all of them shift where a type or a name comes or goes. A kernel's delta without this was half BTF.
+ * BTF, the descriptions of types that Linux kernels and modules carry. Source: Linux, Documentation/bpf/btf.rst. Not
+ * instructions but records: {name, info, size or type}, and what info announces: members, parameters, ... They hold
+ * numbers of types and offsets of names, and all of them shift where a type or a name comes or goes. A kernel's delta
+ * without this was half BTF.
  *
- * The sweep goes from record to record. What a word inside one is follows from its distance to the end and the record's layout.
- * Where a record begins is told by its words alone, so that records are found anywhere in an archive: by chance that happens
- * once in a megabyte.
+ * The sweep goes from record to record. What a word inside one is follows from its distance to the end and the record's
+ * layout. Where a record begins is told by its words alone, so that records are found anywhere in an archive: by chance
+ * that happens once in a megabyte.
  */
 #include "common/bytes.h"
 #include "common/isa/isa.h"

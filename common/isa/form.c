@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything here is arithmetic modulo 2^32: addresses that are wider lose their upper half in a value and get it back from
- * the pc, so that the width of kerf_addr changes no byte.
+ * Everything here is arithmetic modulo 2^32: addresses that are wider lose their upper half in a value and get it back
+ * from the pc, so that the width of kerf_addr changes no byte.
  */
 #include "common/isa/form.h"
 
@@ -122,8 +122,8 @@ static kerf_addr target_of(const struct kerf_forms *set, unsigned form, const ui
 
 #if KERF_ENCODER
 /*
- * Hosts look at the same opcodes again and again, and remember the form of each: of a few sets, for all threads. Where a set's place is
- * another's they search.
+ * Hosts look at the same opcodes again and again, and remember the form of each: of a few sets, for all threads. Where
+ * a set's place is another's they search.
  */
 #define REMEMBERED 4u
 
@@ -174,8 +174,8 @@ KERF_AS_WRITTEN static unsigned form_at(const struct kerf_forms *set, const uint
 #define JOIN_LAST 0x80u /* nothing behind this instruction can complete the first half */
 
 /*
- * Does the instruction q complete the first half at p? Returns 0, or the form of the second half; and JOIN_LAST. *target, the
- * value of the first half, becomes the target that both make.
+ * Does the instruction q complete the first half at p? Returns 0, or the form of the second half; and JOIN_LAST.
+ * *target, the value of the first half, becomes the target that both make.
  */
 static unsigned join(const struct kerf_forms *set, const uint8_t *p, const uint8_t *q, kerf_addr *target)
 {

@@ -2,8 +2,8 @@
 /*
  * form.h - instruction sets as tables; for isa.c and the instruction sets alone.
  *
- * A form says how one instruction is told, which bits of it hold a value, and what that value is counted from. One table
- * serves finding, reading and writing, so that they can't drift; code remains only for what a table can't say.
+ * A form says how one instruction is told, which bits of it hold a value, and what that value is counted from. One
+ * table serves finding, reading and writing, so that they can't drift; code remains only for what a table can't say.
  */
 #ifndef KERF_COMMON_ISA_FORM_H
 #define KERF_COMMON_ISA_FORM_H

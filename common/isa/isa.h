@@ -2,9 +2,9 @@
 /*
  * isa.h - the seam between the codec and instruction sets: how references are found, read and written.
  *
- * A reference is an instruction field (or a pair of them), or a data word, that holds an address. Each instruction set is
- * one file, used in both directions; it sees a few bytes at one position and nothing else, so that a device finds the same
- * references in the old image as the generator did, from local context only (docs/FORMAT.md, "References").
+ * A reference is an instruction field (or a pair of them), or a data word, that holds an address. Each instruction set
+ * is one file, used in both directions; it sees a few bytes at one position and nothing else, so that a device finds
+ * the same references in the old image as the generator did, from local context only (docs/FORMAT.md, "References").
  * Adding one: docs/ARCHITECTURE.md, "A new instruction set".
  */
 #ifndef KERF_COMMON_ISA_H
@@ -128,7 +128,8 @@ enum kerf_isa_id {
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
- * Kind 0 is no reference; bit 0 is set for instruction sets from 16 on (kerf_isa_kinds()): kinds that are 0 stand for a region without any.
+ * Kind 0 is no reference; bit 0 is set for instruction sets from 16 on (kerf_isa_kinds()): kinds that are 0 stand for a
+ * region without any.
  */
 enum kerf_ref_kind {
     KERF_REF_NONE = 0,
@@ -184,16 +185,17 @@ struct kerf_isa_view {
 };
 
 /*
- * Looks at one position. Returns the bytes that the linear sweep moves on by if an instruction starts here (1 .. 10); when
- * one or more bytes here are a reference of a kind that is looked for, fills *ref, else sets ref->kind to KERF_REF_NONE. Of *ref
- * all is 0 before, but for what kerf_word_read() left.
+ * Looks at one position. Returns the bytes that the linear sweep moves on by if an instruction starts here (1 .. 10);
+ * when one or more bytes here are a reference of a kind that is looked for, fills *ref, else sets ref->kind to
+ * KERF_REF_NONE. Of *ref all is 0 before, but for what kerf_word_read() left.
  * The target is not checked against the image: the codec does that. `isa` must be one that kerf_isa_known() accepts.
  */
 unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct kerf_ref *ref);
 #if KERF_ENCODER
 /*
- * Of len bytes at address pc: where an instruction would start, of those that hold no reference of these kinds in whatever sweep,
- * `nothing` gets 0x11 * (1 + its length); its other bytes stay. Not of every instruction; words are not looked at.
+ * Of len bytes at address pc: where an instruction would start, of those that hold no reference of these kinds in
+ * whatever sweep, `nothing` gets 0x11 * (1 + its length); its other bytes stay. Not of every instruction; words are not
+ * looked at.
  */
 void kerf_isa_nothing(unsigned isa, unsigned kinds, const uint8_t *p, size_t len, kerf_addr pc, uint8_t *nothing);
 /* The bits of an address that are 0 where an instruction starts: elsewhere kerf_isa_scan() finds nothing and returns 1. */
@@ -201,8 +203,9 @@ unsigned kerf_isa_align(unsigned isa);
 #endif
 
 /*
- * Of an instruction (or a half of a pair, or a word) at address pc, of the form `form` & 0xff in the set `form` >> 8: returns
- * the target that its fields hold. `target`: writes that instead, into fields of p that hold the old encoding; other bits stay.
+ * Of an instruction (or a half of a pair, or a word) at address pc, of the form `form` & 0xff in the set `form` >> 8:
+ * returns the target that its fields hold. `target`: writes that instead, into fields of p that hold the old encoding;
+ * other bits stay.
  */
 kerf_addr kerf_isa_code(unsigned form, uint8_t *p, kerf_addr pc, const kerf_addr *target);
 
@@ -218,8 +221,8 @@ static inline void kerf_isa_put(unsigned isa, unsigned form, uint8_t *p, kerf_ad
 
 #if KERF_ENCODER
 /*
- * The same for a whole reference in p (view length readable): the second half of a pair is at p + low_at[0]. False: these
- * bytes are not of this form.
+ * The same for a whole reference in p (view length readable): the second half of a pair is at p + low_at[0]. False:
+ * these bytes are not of this form.
  */
 bool kerf_isa_get(unsigned isa, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc, kerf_addr *target);
 #endif
@@ -237,8 +240,8 @@ static inline uint16_t kerf_isa_kinds(unsigned isa, unsigned kinds)
 }
 
 /*
- * The sets that a region takes: bit `isa`; KERF_ISA_BTF where its kinds have KERF_REF_RECORDS; KERF_ISA_WORDS where they have
- * KERF_REF_WORD8 or KERF_REF_BIG_ENDIAN. isa: below 32.
+ * The sets that a region takes: bit `isa`; KERF_ISA_BTF where its kinds have KERF_REF_RECORDS; KERF_ISA_WORDS where
+ * they have KERF_REF_WORD8 or KERF_REF_BIG_ENDIAN. isa: below 32.
  */
 static inline uint32_t kerf_isa_needs(unsigned isa, unsigned kinds)
 {
@@ -258,16 +261,17 @@ kerf_addr kerf_x86_code(unsigned form, uint8_t *p, kerf_addr pc, const kerf_addr
 bool kerf_x86_is(bool wide, unsigned form, const uint8_t *p);
 
 /*
- * Type records (btf.c), for regions with KERF_REF_RECORDS. *ref is all 0. Returns the bytes to the end of the record that lies
- * here and fills in ref->record, and all of *ref where the word is a reference; 0: there is no record here.
+ * Type records (btf.c), for regions with KERF_REF_RECORDS. *ref is all 0. Returns the bytes to the end of the record
+ * that lies here and fills in ref->record, and all of *ref where the word is a reference; 0: there is no record here.
  */
 unsigned kerf_btf_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
 kerf_addr kerf_btf_code(unsigned form, uint8_t *p, const kerf_addr *target);
 
 /*
- * The pointer word at a position (word.c): of 8 bytes where `kinds` has KERF_REF_WORD8, else of 4. The codec asks for it first.
- * Fields of *ref that no word needs stay.
- * False: it is none, since it does not fit a position. Whether it is aligned, and points anywhere, is for the codec to check.
+ * The pointer word at a position (word.c): of 8 bytes where `kinds` has KERF_REF_WORD8, else of 4. The codec asks for
+ * it first. Fields of *ref that no word needs stay.
+ * False: it is none, since it does not fit a position. Whether it is aligned, and points anywhere, is for the codec to
+ * check.
  */
 bool kerf_word_read(const struct kerf_isa_view *view, struct kerf_ref *ref);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * 8051, found in Zigbee devices (CC253x), Wi-Fi controllers and embedded controllers. Source of the encodings: MCS 51 Microcontroller Family
- * User's Manual (272383), chapter 2. AJMP and ACALL are left to the plain bytes.
+ * 8051, found in Zigbee devices (CC253x), Wi-Fi controllers and embedded controllers. Source of the encodings: MCS 51
+ * Microcontroller Family User's Manual (272383), chapter 2. AJMP and ACALL are left to the plain bytes.
  *
  * Addresses have 16 bits, upper byte first. Of code beyond 64 KiB, in banks that all appear at 0x8000, number k lies at k << 16 | 0x8000:
  * then an address from 0x8000 on is one in the bank that the instruction lies in. Data space is at 0x800000.
  *
- * Calls between banks go through a table of LCALL to one function, each with 3 bytes behind it that are the address as it is here
- * (IAR's compiler).
+ * Calls between banks go through a table of LCALL to one function, each with 3 bytes behind it that are the address as
+ * it is here (IAR's compiler).
  */
 #include "common/isa/form.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * MIPS32 and MIPS64, both byte orders. Source of the encodings: MIPS Architecture for Programmers, Volume II-A (MD00086),
- * revisions up to 5. Not MIPS16e, not microMIPS.
+ * MIPS32 and MIPS64, both byte orders. Source of the encodings: MIPS Architecture for Programmers, Volume II-A
+ * (MD00086), revisions up to 5. Not MIPS16e, not microMIPS.
  *
- * J and JAL hold the lower 28 bits of an address in the 256 MiB around the pc. LUI makes the upper half of an address, what
- * follows adds 16 signed bits, so that LUI's base is 0x8000 lower.
+ * J and JAL hold the lower 28 bits of an address in the 256 MiB around the pc. LUI makes the upper half of an address,
+ * what follows adds 16 signed bits, so that LUI's base is 0x8000 lower.
  */
 #include "common/isa/form.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * MIPS16e, little-endian, found in Wi-Fi and Bluetooth controllers. Source of the encodings: MIPS Architecture for Programmers, Volume IV-a
- * (MD00076), chapter 3. MIPS32 code, which it may be mixed with, is not looked for in a region of it.
+ * MIPS16e, little-endian, found in Wi-Fi and Bluetooth controllers. Source of the encodings: MIPS Architecture for
+ * Programmers, Volume IV-a (MD00076), chapter 3. MIPS32 code, which it may be mixed with, is not looked for in a region
+ * of it.
  *
- * Instructions are halfwords, or two: JAL, and those behind EXTEND, whose opcode is the second's. JAL holds the lower 28 bits of an
- * address, less the two lowest.
+ * Instructions are halfwords, or two: JAL, and those behind EXTEND, whose opcode is the second's. JAL holds the lower
+ * 28 bits of an address, less the two lowest.
  */
 #include "common/isa/form.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Andes NDS32, V3, found in Wi-Fi and Bluetooth controllers. Source of the encodings: Andes Instruction Set Architecture Specification
- * (UM013), chapters 3 and 5; checked against a MediaTek controller's firmware: of 9941 JAL there 9589 lead into the image.
+ * Andes NDS32, V3, found in Wi-Fi and Bluetooth controllers. Source of the encodings: Andes Instruction Set
+ * Architecture Specification (UM013), chapters 3 and 5; checked against a MediaTek controller's firmware: of 9941 JAL
+ * there 9589 lead into the image.
  *
- * Instructions are big-endian, whatever the order of data: words of 4 bytes, or halfwords whose top bit is set. SETHI makes the upper
- * 20 bits of an address, what follows adds or ors the 12 below: its three
+ * Instructions are big-endian, whatever the order of data: words of 4 bytes, or halfwords whose top bit is set. SETHI
+ * makes the upper 20 bits of an address, what follows adds or ors the 12 below: its three
  * upper bits are zeros then, and stay as they are.
  */
 #include "common/isa/form.h"

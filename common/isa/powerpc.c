@@ -2,9 +2,10 @@
 /*
  * PowerPC, 32 and 64 bits, both byte orders. Source of the encodings: Power ISA, Version 2.07 B, Book I, 1.6 and 2.4.
  *
- * The opcode is the upper six bits; the lowest two of branches say that the target is absolute (none of these is taken), and that
- * it is a call. ADDIS makes the upper half of an address, what follows adds 16 signed bits, so that ADDIS's base is 0x8000
- * lower. It may add to a register: to the TOC's of 64-bit code, so that the target is a distance from there.
+ * The opcode is the upper six bits; the lowest two of branches say that the target is absolute (none of these is
+ * taken), and that it is a call. ADDIS makes the upper half of an address, what follows adds 16 signed bits, so that
+ * ADDIS's base is 0x8000 lower. It may add to a register: to the TOC's of 64-bit code, so that the target is a distance
+ * from there.
  */
 #include "common/isa/form.h"
 

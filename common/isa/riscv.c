@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RISC-V, 32 and 64 bits, with compressed instructions. Source of the encodings: The RISC-V Instruction Set Manual, Volume I
- * (20191213), 2.2 to 2.6 and 16.8.
+ * RISC-V, 32 and 64 bits, with compressed instructions. Source of the encodings: The RISC-V Instruction Set Manual,
+ * Volume I (20191213), 2.2 to 2.6 and 16.8.
  *
  * AUIPC and LUI make the upper 20 bits of an address, what follows adds 12 signed bits, so the upper part is rounded to
  * nearest: the bases of the two are 0x800 lower. 1 word in 128 looks like JAL, but compressed code gets back into step

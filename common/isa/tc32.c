@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Telink TC32, found in Zigbee and Bluetooth controllers (TLSR82xx). Source of the encodings: TC32 Machine And Toolchain Specification
- * (github.com/modern-tc32/tc32-architecture), chapter 12; checked against firmware of such controllers: of 6616 TJL in one 5163 lead to a TPUSH.
+ * Telink TC32, found in Zigbee and Bluetooth controllers (TLSR82xx). Source of the encodings: TC32 Machine And
+ * Toolchain Specification (github.com/modern-tc32/tc32-architecture), chapter 12; checked against firmware of such
+ * controllers: of 6616 TJL in one 5163 lead to a TPUSH.
  *
- * It is Thumb with numbers of its own: instructions of 2 bytes, and TJL of two halves, taken at every even position. The pc reads
- * as the instruction's address + 4.
+ * It is Thumb with numbers of its own: instructions of 2 bytes, and TJL of two halves, taken at every even position.
+ * The pc reads as the instruction's address + 4.
  */
 #include "common/isa/form.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Thumb and Thumb-2. Source of the encodings: Arm Architecture Reference Manual ARMv7-M (DDI 0403), A5 and A7.7. The pc reads
- * as the instruction's address + 4.
+ * Thumb and Thumb-2. Source of the encodings: Arm Architecture Reference Manual ARMv7-M (DDI 0403), A5 and A7.7. The pc
+ * reads as the instruction's address + 4.
  *
- * Instructions of 4 bytes are taken at every even position: between code lie literal pools, where the linear sweep loses
- * step, and few data look like BL. The 16-bit forms are taken only where an instruction starts.
+ * Instructions of 4 bytes are taken at every even position: between code lie literal pools, where the linear sweep
+ * loses step, and few data look like BL. The 16-bit forms are taken only where an instruction starts.
  */
 #include "common/isa/form.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * VideoCore IV, the processor of Raspberry Pi's boot loaders and firmware. Source of the encodings: the community's
- * "VideoCore IV Programmers Manual", checked against start4.elf: 33135 of 36279 BL there lead into the image, 27955 to targets
- * that have three calls or more.
+ * "VideoCore IV Programmers Manual", checked against start4.elf: 33135 of 36279 BL there lead into the image, 27955 to
+ * targets that have three calls or more.
  *
- * Instructions are one to five halfwords, the first one told apart by its upper bits: below 8000 alone, below e000 one more
- * follows, below f800 two, else four. Of those of 6 bytes the last 4 are a distance or an address; data are reached from the
- * pc, or as a distance from R24 that the linker chose: an address in a space of its own.
+ * Instructions are one to five halfwords, the first one told apart by its upper bits: below 8000 alone, below e000 one
+ * more follows, below f800 two, else four. Of those of 6 bytes the last 4 are a distance or an address; data are
+ * reached from the pc, or as a distance from R24 that the linker chose: an address in a space of its own.
  */
 #include "common/isa/form.h"
 

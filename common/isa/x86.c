@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * x86 and x86-64. Source of the encodings: Intel 64 and IA-32 Architectures Software Developer's Manual, Volume 2 (325383),
- * 2.1, 2.2.1.6 and appendix A.
+ * x86 and x86-64. Source of the encodings: Intel 64 and IA-32 Architectures Software Developer's Manual, Volume 2
+ * (325383), 2.1, 2.2.1.6 and appendix A.
  *
- * Calls, jumps and Jcc with 32-bit displacements, and operands in memory at [disp32]: relative to the next instruction with
- * 64 bits, absolute with 32. Looked for at every byte: telling the length of every instruction would take more code than all
- * the rest, and 32 bits seldom point into the image by chance.
+ * Calls, jumps and Jcc with 32-bit displacements, and operands in memory at [disp32]: relative to the next instruction
+ * with 64 bits, absolute with 32. Looked for at every byte: telling the length of every instruction would take more
+ * code than all the rest, and 32 bits seldom point into the image by chance.
  *
- * A form is where the field lies: bits 0-1: bytes before it; bits 2-4: bytes of the instruction behind it; bit 5: the field
- * is absolute. Prefixes are not part of it.
+ * A form is where the field lies: bits 0-1: bytes before it; bits 2-4: bytes of the instruction behind it; bit 5: the
+ * field is absolute. Prefixes are not part of it.
  */
 #include "common/bytes.h"
 #include "common/isa/isa.h"

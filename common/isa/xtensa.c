@@ -3,9 +3,10 @@
  * Xtensa, little-endian, of both calling conventions: CALL0 alone (ESP8266), and windows (ESP32: CALL4, CALL8, CALL12).
  * Source of the encodings: Xtensa Instruction Set Architecture Reference Manual (2010), 3.8 and 7.
  *
- * Instructions are 2 or 3 bytes long, at any byte, and 1 in 16 looks like a call, so that all hangs on the sweep's being in
- * step: taking calls wherever they seem to be made deltas of ESP32 images twice as large. What throws it out of step are
- * literals, and the padding before them, before functions and loops: known for what it is, a fifth less delta.
+ * Instructions are 2 or 3 bytes long, at any byte, and 1 in 16 looks like a call, so that all hangs on the sweep's
+ * being in step: taking calls wherever they seem to be made deltas of ESP32 images twice as large. What throws it out
+ * of step are literals, and the padding before them, before functions and loops: known for what it is, a fifth less
+ * delta.
  */
 #include "common/isa/form.h"
 
@@ -58,8 +59,8 @@ static const struct kerf_form forms[] = {
 };
 
 /*
- * Zeros up to a multiple of 4, where functions and loops start. Three of them are an instruction for the sweep (padding,
- * too); shifts by register, SSL and SLL, have one in front.
+ * Zeros up to a multiple of 4, where functions and loops start. Three of them are an instruction for the sweep
+ * (padding, too); shifts by register, SSL and SLL, have one in front.
  */
 unsigned kerf_xtensa_padding(const struct kerf_isa_view *view)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device core as one file: all of common/ and patcher/ that decodes, but for the tables of instruction sets. Compiled with
- * gcc's -fwhole-program it is smaller than its parts (docs/PORTING.md, "Add the sources"; docs/DESIGN.md, "The core as one file").
+ * The device core as one file: all of common/ and patcher/ that decodes, but for the tables of instruction sets.
+ * Compiled with gcc's -fwhole-program it is smaller than its parts (docs/PORTING.md, "Add the sources"; docs/DESIGN.md,
+ * "The core as one file").
  */
 #include "common/codec.h"
 #include "common/container.h"

@@ -26,18 +26,18 @@ struct kerf_agent_trust {
 };
 
 /*
- * Opens the device's root: the one kept at `kept_path` if there is one (a later version that was accepted), else the one it
- * was born with. Both are trusted for where they lie. KERF_ERR_MISMATCH: another product. Errors of kerf_root_open() and
- * kerf_file_read(). In any case kerf_agent_trust_close() afterwards.
+ * Opens the device's root: the one kept at `kept_path` if there is one (a later version that was accepted), else the
+ * one it was born with. Both are trusted for where they lie. KERF_ERR_MISMATCH: another product. Errors of
+ * kerf_root_open() and kerf_file_read(). In any case kerf_agent_trust_close() afterwards.
  */
 KERF_MUST_USE kerf_err kerf_agent_trust_open(struct kerf_agent_trust *trust, const char *born_path,
                                              const char *kept_path, const char *product, struct kerf_why *why);
 void kerf_agent_trust_close(struct kerf_agent_trust *trust);
 
 /*
- * Verifies everything signed in an answer: newer roots (kept at `kept_path`, each), fresh, release. A release may be absent
- * (release_known is then false), fresh may not. The answer must outlive `trust`. Errors of kerf_*_open() and _check(),
- * KERF_ERR_SIGNATURE where fresh is missing.
+ * Verifies everything signed in an answer: newer roots (kept at `kept_path`, each), fresh, release. A release may be
+ * absent (release_known is then false), fresh may not. The answer must outlive `trust`. Errors of kerf_*_open() and
+ * _check(), KERF_ERR_SIGNATURE where fresh is missing.
  */
 KERF_MUST_USE kerf_err kerf_agent_trust_accept(struct kerf_agent_trust *trust, const struct kerf_check_answer *answer,
                                                const struct kerf_trust_self *self, const char *kept_path,

@@ -402,7 +402,8 @@ static enum kerf_exit finish(struct attempt *a)
 /* --- The order of things --- */
 
 /*
- * Which option comes first: the server's best, unless less than that takes is missing of one that an earlier run was cut off at.
+ * Which option comes first: the server's best, unless less than that takes is missing of one that an earlier run was
+ * cut off at.
  */
 static size_t first_option(struct kerf_agent *agent)
 {

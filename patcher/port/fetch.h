@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fetch.h - HTTPS for the agent, over libcurl: a message posted, or a payload streamed in order whatever the network does.
+ * fetch.h - HTTPS for the agent, over libcurl: a message posted, or a payload streamed in order whatever the network
+ * does.
  *
  * Certificates are always verified, TLS is 1.2 or later, and no URL or redirect may leave https. Memory: libcurl's and
  * OpenSSL's, and one receive buffer; nothing grows with the payload. One struct keeps its connection between calls; not
@@ -44,9 +45,9 @@ KERF_MUST_USE kerf_err kerf_fetch_open(struct kerf_fetch **fetch, const struct k
 void kerf_fetch_close(struct kerf_fetch *fetch);
 
 /*
- * Posts JSON and takes the answer, of at most max_len bytes, once; nothing is repeated, no redirect followed. *answer is
- * malloc'ed, ends with a 0, and is the caller's (free); NULL on error. KERF_ERR_TRUNCATED: no connection, or any status but
- * 200 (`why` has the server's own words). KERF_ERR_SPACE: a longer answer. KERF_ERR_RAM.
+ * Posts JSON and takes the answer, of at most max_len bytes, once; nothing is repeated, no redirect followed. *answer
+ * is malloc'ed, ends with a 0, and is the caller's (free); NULL on error. KERF_ERR_TRUNCATED: no connection, or any
+ * status but 200 (`why` has the server's own words). KERF_ERR_SPACE: a longer answer. KERF_ERR_RAM.
  */
 KERF_MUST_USE kerf_err kerf_fetch_post(struct kerf_fetch *fetch, const char *url, const char *body, size_t body_len,
                                        size_t max_len, char **answer, size_t *answer_len, struct kerf_fetch_info *info,
@@ -56,10 +57,11 @@ KERF_MUST_USE kerf_err kerf_fetch_post(struct kerf_fetch *fetch, const char *url
 typedef kerf_err kerf_fetch_sink(void *ctx, const uint8_t *data, size_t len);
 
 /*
- * Gets a payload of exactly `size` bytes, from byte `from` on, and hands them to `sink`, each once, in order. Whatever cuts the stream - a lost connection, a
- * stall, a short or wrong length - it goes on from the next byte with a Range request; a server that answers 200 to that
- * is taken at its word and what is known already is thrown away. Bytes beyond `size` are not looked at.
- * KERF_ERR_TRUNCATED: the retries are used up, or the server has no such file. Errors of the sink.
+ * Gets a payload of exactly `size` bytes, from byte `from` on, and hands them to `sink`, each once, in order. Whatever
+ * cuts the stream - a lost connection, a stall, a short or wrong length - it goes on from the next byte with a Range
+ * request; a server that answers 200 to that is taken at its word and what is known already is thrown away. Bytes
+ * beyond `size` are not looked at. KERF_ERR_TRUNCATED: the retries are used up, or the server has no such file. Errors
+ * of the sink.
  */
 KERF_MUST_USE kerf_err kerf_fetch_get(struct kerf_fetch *fetch, const char *url, uint64_t from, uint64_t size,
                                       kerf_fetch_sink *sink, void *ctx, struct kerf_fetch_info *info,

@@ -81,8 +81,8 @@ kerf_err kerf_install_fits(const struct kerf_install_request *request)
 }
 
 /*
- * The header isn't authenticated yet; it is only compared, and a difference ends the install. The patcher authenticates the
- * same bytes before it believes them.
+ * The header isn't authenticated yet; it is only compared, and a difference ends the install. The patcher authenticates
+ * the same bytes before it believes them.
  */
 static bool header_agrees(const struct kerf_header *header, const struct kerf_component *component,
                           const struct kerf_payload *payload)

@@ -2,11 +2,11 @@
 /*
  * install.h - streams one payload through the patcher into the slot that doesn't boot.
  *
- * Nothing is believed but the signed release: the container's header must agree with it before the patcher sees a byte, and
- * the patcher authenticates every chunk from the digest of chunk 0 that the release states. The other slot isn't written to
- * before chunk 0 and the old image's digest are right. With a journal (journal_file.h) an install that was cut off, by whatever
- * end the process or the device came to, goes on in the next kerf_install_begin() for the same payload. Memory, whatever the image size: the declared workspace, and the page
- * and caches of posix.h.
+ * Nothing is believed but the signed release: the container's header must agree with it before the patcher sees a byte,
+ * and the patcher authenticates every chunk from the digest of chunk 0 that the release states. The other slot isn't
+ * written to before chunk 0 and the old image's digest are right. With a journal (journal_file.h) an install that was
+ * cut off, by whatever end the process or the device came to, goes on in the next kerf_install_begin() for the same
+ * payload. Memory, whatever the image size: the declared workspace, and the page and caches of posix.h.
  */
 #ifndef KERF_PATCHER_PORT_INSTALL_H
 #define KERF_PATCHER_PORT_INSTALL_H
@@ -57,15 +57,15 @@ struct kerf_install {
 };
 
 /*
- * Can this device take this payload at all? By what the release says alone; nothing is opened. KERF_OK, or KERF_ERR_SOURCE
- * (made for another old image), KERF_ERR_RAM, KERF_ERR_SPACE, KERF_ERR_UNSUPPORTED, KERF_ERR_MISMATCH (the release
- * contradicts itself).
+ * Can this device take this payload at all? By what the release says alone; nothing is opened. KERF_OK, or
+ * KERF_ERR_SOURCE (made for another old image), KERF_ERR_RAM, KERF_ERR_SPACE, KERF_ERR_UNSUPPORTED, KERF_ERR_MISMATCH
+ * (the release contradicts itself).
  */
 KERF_MUST_USE kerf_err kerf_install_fits(const struct kerf_install_request *request);
 
 /*
- * Begins, or goes on where an install of the same payload was cut off; opens both slots and the journal. `request` must stay
- * valid. feed() wants the payload from install->resumed_from on. In any case kerf_install_close() afterwards.
+ * Begins, or goes on where an install of the same payload was cut off; opens both slots and the journal. `request` must
+ * stay valid. feed() wants the payload from install->resumed_from on. In any case kerf_install_close() afterwards.
  */
 KERF_MUST_USE kerf_err kerf_install_begin(struct kerf_install *install, const struct kerf_install_request *request,
                                           struct kerf_why *why);
@@ -77,8 +77,8 @@ KERF_MUST_USE kerf_err kerf_install_feed(void *install, const uint8_t *data, siz
 const char *kerf_install_why(const struct kerf_install *install);
 
 /*
- * Says that there is no more. KERF_OK: the other slot holds the new image, whole, on disk, read back and right. Otherwise
- * the error that feed() gave, or KERF_ERR_TRUNCATED.
+ * Says that there is no more. KERF_OK: the other slot holds the new image, whole, on disk, read back and right.
+ * Otherwise the error that feed() gave, or KERF_ERR_TRUNCATED.
  */
 KERF_MUST_USE kerf_err kerf_install_finish(struct kerf_install *install);
 
@@ -86,7 +86,8 @@ KERF_MUST_USE kerf_err kerf_install_finish(struct kerf_install *install);
 void kerf_install_close(struct kerf_install *install);
 
 /*
- * From which byte of the payload kerf_install_begin() would go on; 0: it would begin anew. Opens what is there for reading alone.
+ * From which byte of the payload kerf_install_begin() would go on; 0: it would begin anew. Opens what is there for
+ * reading alone.
  */
 uint64_t kerf_install_position(const struct kerf_install_request *request);
 

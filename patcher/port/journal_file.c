@@ -156,8 +156,8 @@ static uint32_t set_interval(struct kerf_port *port, const struct kerf_header *h
 }
 
 /*
- * The layout first, and synced: without the newer checkpoint the older one would still be taken for something to go on from. Then
- * where checkpoints of the present layout begin.
+ * The layout first, and synced: without the newer checkpoint the older one would still be taken for something to go on
+ * from. Then where checkpoints of the present layout begin.
  */
 kerf_err kerf_journal_file_clear(struct kerf_posix *posix)
 {

@@ -92,8 +92,8 @@ static kerf_err open_scratch(struct kerf_patch_work *r)
 }
 
 /*
- * NEW in the making is a file that a later run finds again, or the device that NEW is: exclusively, which a mounted one refuses.
- * r->writer gives a file its name in the end.
+ * NEW in the making is a file that a later run finds again, or the device that NEW is: exclusively, which a mounted one
+ * refuses. r->writer gives a file its name in the end.
  */
 static kerf_err open_partial(struct kerf_patch_work *r)
 {

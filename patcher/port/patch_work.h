@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * patch_work.h - what the parts of a run of kerf-patch know of each other. patch_run.c knows their order; patch_files.c opens, reads and
- * closes the files, patch_state.c keeps what outlives a power cut, patch_report.c tells how it ended. What is written when stands
- * in patch_run.h.
+ * patch_work.h - what the parts of a run of kerf-patch know of each other. patch_run.c knows their order; patch_files.c
+ * opens, reads and closes the files, patch_state.c keeps what outlives a power cut, patch_report.c tells how it ended.
+ * What is written when stands in patch_run.h.
  */
 #ifndef KERF_PATCHER_PORT_PATCH_WORK_H
 #define KERF_PATCHER_PORT_PATCH_WORK_H

@@ -2,8 +2,8 @@
 /*
  * posix.h - the patcher's port for POSIX systems: old and new are open files or block devices.
  *
- * Reads go through small caches (old is never mapped or held), SHA-256 is OpenSSL's, LZMA2 payloads are liblzma's. Beside
- * the workspace it takes KERF_POSIX_MEMORY bytes, and liblzma up to 80 MiB for an LZMA2 payload.
+ * Reads go through small caches (old is never mapped or held), SHA-256 is OpenSSL's, LZMA2 payloads are liblzma's.
+ * Beside the workspace it takes KERF_POSIX_MEMORY bytes, and liblzma up to 80 MiB for an LZMA2 payload.
  *
  *     struct kerf_posix posix;
  *     kerf_posix_init(&posix, old_fd, "old.bin", new_fd, "new.bin", UINT64_MAX, &why)
@@ -62,8 +62,8 @@ struct kerf_posix {
 };
 
 /*
- * Sets up the port. The descriptors stay the caller's: old_fd readable (-1: there is no old image, and a delta that needs
- * one fails with KERF_ERR_SOURCE), new_fd readable and writable. The names are for messages and must stay valid.
+ * Sets up the port. The descriptors stay the caller's: old_fd readable (-1: there is no old image, and a delta that
+ * needs one fails with KERF_ERR_SOURCE), new_fd readable and writable. The names are for messages and must stay valid.
  * slot_size: bytes that new may take at most (UINT64_MAX: no limit). KERF_ERR_RAM: no memory.
  */
 KERF_MUST_USE kerf_err kerf_posix_init(struct kerf_posix *posix, int old_fd, const char *old_name, int new_fd,
@@ -76,21 +76,21 @@ KERF_MUST_USE kerf_err kerf_posix_resumed(struct kerf_posix *posix);
 void kerf_posix_free(struct kerf_posix *posix);
 
 /*
- * Bytes that can be read from an open file or block device. KERF_ERR_FLASH: it is neither (a pipe, a folder). *exact: it
- * is a regular file, so that an image in it has just this size; a device may be larger than the image in it.
+ * Bytes that can be read from an open file or block device. KERF_ERR_FLASH: it is neither (a pipe, a folder). *exact:
+ * it is a regular file, so that an image in it has just this size; a device may be larger than the image in it.
  */
 KERF_MUST_USE kerf_err kerf_posix_size(int fd, const char *name, uint64_t *size, bool *exact, struct kerf_why *why);
 
 /*
- * Opens a slot to read and write it: a file (`create`: made where there is none), or a block device, exclusively: one that is in use,
- * mounted or part of another device, is refused, and so are character devices, raw flash (MTD) among them, whose sectors nobody
- * erases here. KERF_ERR_FLASH, and the reason in `why`.
+ * Opens a slot to read and write it: a file (`create`: made where there is none), or a block device, exclusively: one
+ * that is in use, mounted or part of another device, is refused, and so are character devices, raw flash (MTD) among
+ * them, whose sectors nobody erases here. KERF_ERR_FLASH, and the reason in `why`.
  */
 KERF_MUST_USE kerf_err kerf_posix_open_slot(const char *path, bool create, int *fd, struct kerf_why *why);
 
 /*
- * Is the image with this digest in the first `len` bytes of an open file or block device? false also where it can't be read. If so,
- * *whole is all of the digest.
+ * Is the image with this digest in the first `len` bytes of an open file or block device? false also where it can't be
+ * read. If so, *whole is all of the digest.
  */
 bool kerf_posix_holds(int fd, uint64_t len, const struct kerf_digest *digest, struct kerf_sha256_digest *whole);
 

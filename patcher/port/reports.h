@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reports.h - reports that wait for the server, in a file of the state folder: a power cut or a server that is away loses
- * none. The file is a message of POST /v1/report as it will be sent. At most KERF_MAX_REPORTS wait; when there are more,
- * the oldest that only tells of progress goes, then the oldest.
+ * reports.h - reports that wait for the server, in a file of the state folder: a power cut or a server that is away
+ * loses none. The file is a message of POST /v1/report as it will be sent. At most KERF_MAX_REPORTS wait; when there
+ * are more, the oldest that only tells of progress goes, then the oldest.
  */
 #ifndef KERF_PATCHER_PORT_REPORTS_H
 #define KERF_PATCHER_PORT_REPORTS_H
@@ -15,8 +15,8 @@ extern "C" {
 #endif
 
 /*
- * Reads the queue; none is an empty one (count 0). KERF_ERR_FORMAT: a damaged file; the queue is then empty and the file
- * will be replaced by the next kerf_reports_add(). Errors of kerf_file_read().
+ * Reads the queue; none is an empty one (count 0). KERF_ERR_FORMAT: a damaged file; the queue is then empty and the
+ * file will be replaced by the next kerf_reports_add(). Errors of kerf_file_read().
  */
 KERF_MUST_USE kerf_err kerf_reports_load(const char *path, struct kerf_report_batch *queue, struct kerf_why *why);
 

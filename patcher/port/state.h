@@ -2,8 +2,8 @@
 /*
  * state.h - what a device with two slots knows of itself, in one small file that is replaced whole.
  *
- * The file is JSON, {"sum":"...","state":{...}}: `sum` is the beginning of the SHA-256 of the state as it is written, so
- * that a file that a dying disk has torn or changed is noticed and not acted on. Reentrant.
+ * The file is JSON, {"sum":"...","state":{...}}: `sum` is the beginning of the SHA-256 of the state as it is written,
+ * so that a file that a dying disk has torn or changed is noticed and not acted on. Reentrant.
  */
 #ifndef KERF_PATCHER_PORT_STATE_H
 #define KERF_PATCHER_PORT_STATE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * changes.h - changes to a stretch of bytes that a fuzz input says, one after the other: position (2 bytes, little endian, modulo the
- * stretch's length), length, bytes; what is too long ends with the input or with the stretch.
+ * changes.h - changes to a stretch of bytes that a fuzz input says, one after the other: position (2 bytes, little
+ * endian, modulo the stretch's length), length, bytes; what is too long ends with the input or with the stretch.
  */
 #ifndef KERF_TESTS_FUZZ_CHANGES_H
 #define KERF_TESTS_FUZZ_CHANGES_H

@@ -3,17 +3,20 @@
  * Any bytes as a native payload, without container and patcher around them. The input is
  *     flags, table code, map_cap, learned_cap, regions | ranges << 4      5 bytes
  *     in place: sector_log2 - 4                                           1, modulo 8
- *     group - 1; how many sectors hold old, moves less 1, sectors beyond  1: 2, 2, 3, 1 bits; the others count if the group is 1
+ *     group - 1; how many sectors hold old, moves less 1, sectors beyond  1: 2, 2, 3, 1 bits; the others count if the
+ *     group is 1
  *     old_size, new_size                                                  2 each, modulo 4097 and 513
  *     how the payload is cut                                              1
  *     a tile that the old image is laid with                              1 of length, then as many bytes
  *     each region: isa, kinds, old_pos, old_len, new_pos, new_len, old_addr, new_addr less old_addr
- *                                                                         1, 2, 1, 1, 1, 1, 4, 1; stretches in 1/256 of the image
+ *                                                                         1, 2, 1, 1, 1, 1, 4, 1; stretches in 1/256 of
+ *                                                                         the image
  *     each range: start, length / 256                                     4, 1
  *     the payload
- * It is decoded at once, and again in pieces of odd sizes by a state that moves to another block between calls. The callbacks
- * abort when anything outside of old, or of new beyond what was handed out (in place: outside of new), is asked for; both
- * runs must give the same bytes and the same verdict. In place, complete groups of sectors come into the slot.
+ * It is decoded at once, and again in pieces of odd sizes by a state that moves to another block between calls. The
+ * callbacks abort when anything outside of old, or of new beyond what was handed out (in place: outside of new), is
+ * asked for; both runs must give the same bytes and the same verdict. In place, complete groups of sectors come into
+ * the slot.
  */
 #include "common/codec.h"
 

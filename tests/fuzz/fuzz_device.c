@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Applies any bytes as a container with the core as devices have it: decoding only, positions of 32 bits. Its header parser takes what
- * hosts refuse (numbers that are too large, regions that overlap), so that the decoder meets what fuzz_patcher can't give it. With some
- * last bytes there is no journal.
+ * Applies any bytes as a container with the core as devices have it: decoding only, positions of 32 bits. Its header
+ * parser takes what hosts refuse (numbers that are too large, regions that overlap), so that the decoder meets what
+ * fuzz_patcher can't give it. With some last bytes there is no journal.
  */
 #include "tests/fuzz/agree_port.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two images of any bytes: the first byte is how the rest is divided (in 256ths), the second a hint (low 4 bits: an ISA,
- * others none; bit 7: a load address, the next four bytes). What is recognised must fit both images, in either order.
+ * Two images of any bytes: the first byte is how the rest is divided (in 256ths), the second a hint (low 4 bits: an
+ * ISA, others none; bit 7: a load address, the next four bytes). What is recognised must fit both images, in either
+ * order.
  */
 #include "tests/image_check.h"
 

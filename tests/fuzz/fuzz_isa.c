@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Instruction sets and type records on any bytes: the first byte is the set, the next two the kinds, then four of address, then code. Each
- * reference that a sweep finds must be read back as found, and writing its own target must change nothing.
+ * Instruction sets and type records on any bytes: the first byte is the set, the next two the kinds, then four of
+ * address, then code. Each reference that a sweep finds must be read back as found, and writing its own target must
+ * change nothing.
  */
 #include "common/isa/isa.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resumes from whatever is in the journal: a device that stopped in the middle of an update (two slots or in place), whose journal
- * was then changed. It resumes or starts anew, and in the end there is the new image or an error.
+ * Resumes from whatever is in the journal: a device that stopped in the middle of an update (two slots or in place),
+ * whose journal was then changed. It resumes or starts anew, and in the end there is the new image or an error.
  *
  *     input: which device (bit 0), whether bytes are put there (bit 1) or flipped; then changes (changes.h)
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes, taken as each of the three documents and as each of the maps inside them. Signatures all count as valid, so
- * that what lies behind them is reached; the root's keys are those that the seeds name.
+ * Any bytes, taken as each of the three documents and as each of the maps inside them. Signatures all count as valid,
+ * so that what lies behind them is reached; the root's keys are those that the seeds name.
  */
 #include <stdlib.h>
 #include <string.h>

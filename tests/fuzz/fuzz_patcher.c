@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Applies any bytes as a container: first as they are, then with a header and digests mended so that the payload reaches
- * the decoder. The port checks that nothing outside of the images is asked for, the sanitizers the rest.
+ * Applies any bytes as a container: first as they are, then with a header and digests mended so that the payload
+ * reaches the decoder. The port checks that nothing outside of the images is asked for, the sanitizers the rest.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recounts deltas that were tampered with (kerf-diff info --old, report): a delta of the generator whose header and payload were changed, with
- * digests that are right again, that of new too where there is such an image. Unchanged it must be counted; else there may be an
- * error, but of the file, not of the caller's.
+ * Recounts deltas that were tampered with (kerf-diff info --old, report): a delta of the generator whose header and
+ * payload were changed, with digests that are right again, that of new too where there is such an image. Unchanged it
+ * must be counted; else there may be an error, but of the file, not of the caller's.
  *
  *     input: which delta; then changes to the container (changes.h), bytes that are xored there
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything that comes over the network as JSON: checks, answers, reports. What is read must be written again, what was
- * written must be read again, and be the same from then on.
+ * Everything that comes over the network as JSON: checks, answers, reports. What is read must be written again, what
+ * was written must be read again, and be the same from then on.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An ELF file or a map of any bytes, and an image: the first byte is how much of the rest (in 256ths) is the image, the end of the
- * same bytes. What is read must be in order: symbols ascending, apart from each other, inside their sections, which lie
- * inside the image where they are placed.
+ * An ELF file or a map of any bytes, and an image: the first byte is how much of the rest (in 256ths) is the image, the
+ * end of the same bytes. What is read must be in order: symbols ascending, apart from each other, inside their
+ * sections, which lie inside the image where they are placed.
  */
 #include <stdlib.h>
 #include <string.h>

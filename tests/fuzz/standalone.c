@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * standalone.c - main() for a fuzz target that is not linked with libFuzzer: replays every file of the folders and files
- * on the command line, then bends each a little in a fixed way (cut short, one byte changed, repeated), so that a run is
- * the same everywhere. Exit 1 when there was nothing to replay: a test that tests nothing must not pass.
+ * standalone.c - main() for a fuzz target that is not linked with libFuzzer: replays every file of the folders and
+ * files on the command line, then bends each a little in a fixed way (cut short, one byte changed, repeated), so that a
+ * run is the same everywhere. Exit 1 when there was nothing to replay: a test that tests nothing must not pass.
  */
 #define _POSIX_C_SOURCE 200809L
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The libraries that diffgen/ needs, in plain C, for hosts where they are not installed: a suffix array is the same whoever
- * sorts it, and so is a digest. qsort is replaced as well, by one that leaves equal elements in another order than the C
- * library does: a delta must not depend on that.
+ * The libraries that diffgen/ needs, in plain C, for hosts where they are not installed: a suffix array is the same
+ * whoever sorts it, and so is a digest. qsort is replaced as well, by one that leaves equal elements in another order
+ * than the C library does: a delta must not depend on that.
  */
 #include <divsufsort.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Arm MPS2 with AN385 (Cortex-M3), AN386 (Cortex-M4) or AN505 (Cortex-M33), as QEMU has them: no flash, but 16 MiB of
- * PSRAM, in which a NOR flash is modelled strictly: sectors are erased whole, a byte is programmed once, writes outside a
- * slot fail. QEMU's virt with RV32 does it in its RAM. From CMakeLists.txt: KERF_BOARD_PSRAM and KERF_BOARD_TIMER,
+ * PSRAM, in which a NOR flash is modelled strictly: sectors are erased whole, a byte is programmed once, writes outside
+ * a slot fail. QEMU's virt with RV32 does it in its RAM. From CMakeLists.txt: KERF_BOARD_PSRAM and KERF_BOARD_TIMER,
  * addresses; no timer: 0.
  */
 #include "patcher/patcher.h"

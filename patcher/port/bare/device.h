@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * device.h - the callbacks of struct kerf_port on a board (board.h): slots that are mapped into memory, kerf_sha256; and a
- * power cut on demand.
+ * device.h - the callbacks of struct kerf_port on a board (board.h): slots that are mapped into memory, kerf_sha256;
+ * and a power cut on demand.
  */
 #ifndef KERF_PORT_BARE_DEVICE_H
 #define KERF_PORT_BARE_DEVICE_H
@@ -22,8 +22,8 @@ struct kerf_device {
 };
 
 /*
- * A power cut: an operation is done in part, or all of it, or nothing; the flash (kerf_board.flash) is kept in the host's
- * file "flash", and the emulator ends with this status. Nothing but that file is left of the device.
+ * A power cut: an operation is done in part, or all of it, or nothing; the flash (kerf_board.flash) is kept in the
+ * host's file "flash", and the emulator ends with this status. Nothing but that file is left of the device.
  */
 #define KERF_DEVICE_CUT_STATUS 97
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main.c - a device that is given a delta: the old image lies in its slot, the delta comes through a semihosting file in
- * small pieces, the real core applies it to the flash of the board. Prints what it took, and exits with 0, or with the
- * error's absolute value.
+ * main.c - a device that is given a delta: the old image lies in its slot, the delta comes through a semihosting file
+ * in small pieces, the real core applies it to the flash of the board. Prints what it took, and exits with 0, or with
+ * the error's absolute value.
  *
  *     command line: kerf DELTA [PIECE [CUT]]      PIECE: bytes fed at a time, 1 .. 64 (64)
- *                                                 CUT: with a journal; the flash operation in which the power goes, 0: none
+ *                                                 CUT: with a journal; the flash operation in which the power goes, 0:
+ *                                                 none
  */
 #include "patcher/port/bare/board.h"
 #include "patcher/port/bare/selftest.h"

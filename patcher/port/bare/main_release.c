@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main_release.c - a device that trusts nothing but the root it was born with: it opens a signed release, picks the payload
- * that was made for what lies in its old slot, and lets the patcher apply it, which then expects what the release says. All
- * bytes come through semihosting files.
+ * main_release.c - a device that trusts nothing but the root it was born with: it opens a signed release, picks the
+ * payload that was made for what lies in its old slot, and lets the patcher apply it, which then expects what the
+ * release says. All bytes come through semihosting files.
  *
  *     command line: kerf ROOT RELEASE      payloads: files in the same folder, named by their digest
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * selftest.h - what an image can check of itself before it trusts its own verdicts. Built into the second version of the
- * QEMU image only, so that there are two versions with a real change between them.
+ * selftest.h - what an image can check of itself before it trusts its own verdicts. Built into the second version of
+ * the QEMU image only, so that there are two versions with a real change between them.
  */
 #ifndef KERF_PORT_BARE_SELFTEST_H
 #define KERF_PORT_BARE_SELFTEST_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * semihost.h - the debugger's (here QEMU's) files, console and exit, by BKPT 0xAB, on RISC-V by EBREAK. Arm,
- * "Semihosting for AArch32 and AArch64", 2.0. For images that run under QEMU or a debug probe only: without one, that is a fault.
+ * "Semihosting for AArch32 and AArch64", 2.0. For images that run under QEMU or a debug probe only: without one, that
+ * is a fault.
  */
 #ifndef KERF_PORT_BARE_SEMIHOST_H
 #define KERF_PORT_BARE_SEMIHOST_H

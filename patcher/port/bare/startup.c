@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * startup.c - vector table (on RISC-V: entry point), memory set-up, and the painted stack. Symbols come from sections.ld.
+ * startup.c - vector table (on RISC-V: entry point), memory set-up, and the painted stack. Symbols come from
+ * sections.ld.
  */
 #include "patcher/port/bare/startup.h"
 #include "patcher/port/bare/semihost.h"

@@ -10,8 +10,8 @@
 #define CALIBRATION 1000000u
 
 /*
- * Feeds the whole file, `piece_len` bytes at a time; KERF_END, or why not. Not inlined: what lies below its frame is the
- * core's stack. *ticks: what the calls took, the port's part included.
+ * Feeds the whole file, `piece_len` bytes at a time; KERF_END, or why not. Not inlined: what lies below its frame is
+ * the core's stack. *ticks: what the calls took, the port's part included.
  */
 __attribute__((noinline)) static kerf_err feed_file(struct kerf_patcher *patcher, const struct kerf_port *port,
                                                     kerf_semihost_file file, size_t piece_len, uint32_t *ticks)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * update.h - applies one container to the slots of the board, or goes on with one that was cut off, and prints what it took,
- * one "name value" a line:
+ * update.h - applies one container to the slots of the board, or goes on with one that was cut off, and prints what it
+ * took, one "name value" a line:
  *
  *     resumed                                    where in the container it goes on
  *     workspace, stack, stack_port, stack_size   bytes; stack: the core's, without the callbacks' (stack_port)
@@ -23,8 +23,8 @@ struct kerf_update_options {
 };
 
 /*
- * Applies the container in the semihosting file `path`. `expect`: NULL, by hand. Exit status: 0, or the error's absolute
- * value (10 .. 89).
+ * Applies the container in the semihosting file `path`. `expect`: NULL, by hand. Exit status: 0, or the error's
+ * absolute value (10 .. 89).
  */
 int kerf_update_run(const char *path, const struct kerf_patcher_expect *expect,
                     const struct kerf_update_options *options);

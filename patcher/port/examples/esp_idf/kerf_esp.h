@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kerf_esp.h - updates by delta under ESP-IDF: the running OTA partition is the old image, the next one gets the new, a data
- * partition keeps the journal:
+ * kerf_esp.h - updates by delta under ESP-IDF: the running OTA partition is the old image, the next one gets the new, a
+ * data partition keeps the journal:
  *
  *     kerf, data, 0x40, , 32K        (partitions.csv; 32K: a workspace of 8 KiB twice, in sectors of 4 KiB, with room)
  *
- * Deltas are made between the application's .bin files. With flash encryption the functions of esp_partition encrypt and
- * decrypt: old and new are plain text here, and the deltas fit all devices.
+ * Deltas are made between the application's .bin files. With flash encryption the functions of esp_partition encrypt
+ * and decrypt: old and new are plain text here, and the deltas fit all devices.
  */
 #ifndef KERF_PORT_EXAMPLES_KERF_ESP_H
 #define KERF_PORT_EXAMPLES_KERF_ESP_H
@@ -31,8 +31,8 @@ struct kerf_esp {
 KERF_MUST_USE kerf_err kerf_esp_open(struct kerf_esp *esp, const char *spare);
 
 /*
- * After KERF_END: the new image boots next. ESP-IDF verifies it once more before, so that a partition that is half written
- * never boots. With CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE it has one boot to confirm itself in
+ * After KERF_END: the new image boots next. ESP-IDF verifies it once more before, so that a partition that is half
+ * written never boots. With CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE it has one boot to confirm itself in
  * (esp_ota_mark_app_valid_cancel_rollback()).
  */
 KERF_MUST_USE kerf_err kerf_esp_activate(struct kerf_esp *esp);

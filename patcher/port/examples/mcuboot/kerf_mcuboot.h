@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kerf_mcuboot.h - updates by delta under MCUboot, two slots: the application runs from the primary one, the new image is
- * made in the secondary one, MCUboot verifies its signature and swaps.
+ * kerf_mcuboot.h - updates by delta under MCUboot, two slots: the application runs from the primary one, the new image
+ * is made in the secondary one, MCUboot verifies its signature and swaps.
  *
  *     primary slot                             secondary slot
  *     +--------+------+------+ - - +---------+ +--------+------+------+ - - +---------+
@@ -9,8 +9,8 @@
  *     +--------+------+------+ - - +---------+ +--------+------+------+ - - +---------+
  *     |<- old image (size) ->|                 |<- new image -------->|
  *
- * Deltas are made between the files that imgtool signs, without --pad: header, body and TLVs, and nothing of the trailer,
- * whose bytes the boot loader changes.
+ * Deltas are made between the files that imgtool signs, without --pad: header, body and TLVs, and nothing of the
+ * trailer, whose bytes the boot loader changes.
  */
 #ifndef KERF_PORT_EXAMPLES_KERF_MCUBOOT_H
 #define KERF_PORT_EXAMPLES_KERF_MCUBOOT_H
@@ -47,8 +47,8 @@ void kerf_mcuboot_close(struct kerf_mcuboot *m);
 KERF_MUST_USE kerf_err kerf_mcuboot_image_size(struct kerf_mcuboot *m, uint32_t *size);
 
 /*
- * Before kerf_updater_begin(): erases the secondary slot's trailer, so that no older request to swap stands while the slot is
- * half written. Does nothing where it is erased already.
+ * Before kerf_updater_begin(): erases the secondary slot's trailer, so that no older request to swap stands while the
+ * slot is half written. Does nothing where it is erased already.
  */
 KERF_MUST_USE kerf_err kerf_mcuboot_prepare(struct kerf_mcuboot *m);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mbedtls_config.h - Mbed TLS 2.28 cut down to verifying ECDSA on P-256, without an operating system: about 16 KB of code on
- * a Cortex-M4, heap from a block that is given to it. For -DMBEDTLS_CONFIG_FILE='"mbedtls_config.h"'.
+ * mbedtls_config.h - Mbed TLS 2.28 cut down to verifying ECDSA on P-256, without an operating system: about 16 KB of
+ * code on a Cortex-M4, heap from a block that is given to it. For -DMBEDTLS_CONFIG_FILE='"mbedtls_config.h"'.
  */
 #ifndef KERF_PORT_EXAMPLES_MBEDTLS_CONFIG_H
 #define KERF_PORT_EXAMPLES_MBEDTLS_CONFIG_H

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verify.h - the verify hook of a device (struct kerf_verifier, common/metadata.h) on libraries that are made for devices:
- * ES256 on Mbed TLS (2.28), Ed25519 on libsodium (1.0.18). A product takes the one its keys need; both is rare.
+ * verify.h - the verify hook of a device (struct kerf_verifier, common/metadata.h) on libraries that are made for
+ * devices: ES256 on Mbed TLS (2.28), Ed25519 on libsodium (1.0.18). A product takes the one its keys need; both is
+ * rare.
  *
- * Both are kerf_verify_fn, not reentrant in Mbed TLS's case (its heap), and say KERF_SIGNATURE_INVALID to other algorithms.
+ * Both are kerf_verify_fn, not reentrant in Mbed TLS's case (its heap), and say KERF_SIGNATURE_INVALID to other
+ * algorithms.
  */
 #ifndef KERF_PORT_EXAMPLES_VERIFY_H
 #define KERF_PORT_EXAMPLES_VERIFY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * string.h - all that the core takes from a C library, for compilers that come without one. The product defines the four;
- * a compiler may call them by itself, too.
+ * string.h - all that the core takes from a C library, for compilers that come without one. The product defines the
+ * four; a compiler may call them by itself, too.
  */
 #ifndef KERF_PORT_RV32_STRING_H
 #define KERF_PORT_RV32_STRING_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * esp_partition.h - stands for ESP-IDF's header of this name, so that the example compiles without it: the few types and
- * functions that it uses, as ESP-IDF 5 documents them. A product includes ESP-IDF's.
+ * esp_partition.h - stands for ESP-IDF's header of this name, so that the example compiles without it: the few types
+ * and functions that it uses, as ESP-IDF 5 documents them. A product includes ESP-IDF's.
  */
 #ifndef KERF_STUB_ESP_PARTITION_H
 #define KERF_STUB_ESP_PARTITION_H
