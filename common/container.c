@@ -46,8 +46,7 @@ _Static_assert(offsetof(struct kerf_header, kept) == FIRST_LEN + SECOND_LEN(fals
 
 /*
  * Unpacks n bytes: before each eight comes a byte that says which of them are there, the first by its lowest bit; the
- * others are
- * 0. So is what is missing at the end. Returns where it is.
+ * others are 0. So is what is missing at the end. Returns where it is.
  */
 static const uint8_t *unpack(const uint8_t *at, const uint8_t *end, uint8_t *to, size_t n)
 {

@@ -98,10 +98,10 @@ struct kerf_header {
     struct kerf_digest new_digest; /* of the new image */
 };
 
-/* Counters that a table_code stands for: 16, 20, 24, 28, 32, 40 ... 917504. */
+/* Counters that a table_code stands for: 16, 20, 24, 28, 32, 40 ... 917504. Devices take any code, modulo 64. */
 static inline uint32_t kerf_table_size(unsigned table_code)
 {
-    return (4u + (table_code & 3u)) << ((table_code >> 2) + 2);
+    return (4u + (table_code & 3u)) << ((table_code >> 2 & 15u) + 2);
 }
 
 /* What says where bytes of new stand: their position, or the instructions of two or more bytes that those before make. */

@@ -241,13 +241,13 @@ static inline uint16_t kerf_isa_kinds(unsigned isa, unsigned kinds)
 
 /*
  * The sets that a region takes: bit `isa`; KERF_ISA_BTF where its kinds have KERF_REF_RECORDS; KERF_ISA_WORDS where
- * they have KERF_REF_WORD8 or KERF_REF_BIG_ENDIAN. isa: below 32.
+ * they have KERF_REF_WORD8 or KERF_REF_BIG_ENDIAN. isa: modulo 32.
  */
 static inline uint32_t kerf_isa_needs(unsigned isa, unsigned kinds)
 {
     const unsigned words = 1u << KERF_REF_WORD8 | 1u << KERF_REF_BIG_ENDIAN;
 
-    return (uint32_t)1 << isa | (uint32_t)(kinds >> KERF_REF_RECORDS & 1u) << KERF_ISA_BTF |
+    return (uint32_t)1 << (isa & 31u) | (uint32_t)(kinds >> KERF_REF_RECORDS & 1u) << KERF_ISA_BTF |
            (uint32_t)((kinds & words) != 0) << KERF_ISA_WORDS;
 }
 
