@@ -14,7 +14,7 @@
 #   ONLY=TEXT   only the parts whose name contains TEXT (the names are the files in BUILD/powercut)
 #
 # `quick` is what `make check` runs: one cut at every operation, two where the first is in a mark, or at every 64th operation,
-#         and of the second ones every eighth where it is in no mark.
+#         and of the second ones every 16th where it is in no mark.
 set -eu
 src=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "$1" && pwd)
