@@ -333,7 +333,7 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
     run->h = header;
     kerf_run_reset(run, kerf_run_open(run));
 
-    struct kerf_region *regions = (struct kerf_region *)(uintptr_t)kerf_run_regions(run);
+    struct kerf_region *regions = kerf_run_regions(run);
     kerf_err err = kerf_header_tables(chunk0, header, regions, kerf_run_ranges(run));
 
     kerf_run_keep_regions(run);

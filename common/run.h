@@ -80,12 +80,12 @@ struct kerf_run {
 #define KERF_STATE(run) ((run)->c)
 #endif
 
-static inline const struct kerf_region *kerf_run_regions(const struct kerf_run *run)
+static inline struct kerf_region *kerf_run_regions(const struct kerf_run *run)
 {
 #if KERF_CALL_IN_STATE
     return run->t.regions;
 #else
-    return run->regions;
+    return (struct kerf_region *)(uintptr_t)run->regions;
 #endif
 }
 

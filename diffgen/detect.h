@@ -60,6 +60,17 @@ void kerf_layout_finish(struct kerf_layout *layout);
 /* Votes are also counted by parts of a stretch, at most so many. */
 #define KERF_VOTE_PARTS 64u
 
+/* The lowest `bits` of v, the other way round: numbers in BA2's instructions. */
+static inline uint32_t kerf_detect_mirror(uint32_t v, unsigned bits)
+{
+    uint32_t m = 0;
+
+    for (; bits > 0; bits--, v >>= 1) {
+        m = m << 1 | (v & 1);
+    }
+    return m;
+}
+
 /* Direct calls whose target begins like a function, by instruction set. */
 struct kerf_votes {
     bool quick;         /* of a stretch half is enough */

@@ -9,8 +9,7 @@ static size_t count_pointers(const struct kerf_source *s, uint64_t base)
 {
     size_t width = s->wide ? 8 : 4;
     size_t align = kerf_detect_alignment(s->isa);
-    /* Pointers to code have bit 0 set. */
-    bool odd = s->isa == KERF_ISA_THUMB || s->isa == KERF_ISA_TC32 || s->isa == KERF_ISA_MIPS16;
+    bool odd = kerf_source_is_odd(s);
     size_t count = 0;
     uint64_t word;
 

@@ -171,9 +171,7 @@ static size_t find_starts(const struct kerf_source *s, bool strings, size_t rate
 /* Half of the starts are functions, half are strings, each thinned evenly. */
 static void collect_starts(const struct kerf_source *s, struct tables *t, size_t max)
 {
-    /* Pointers to Thumb, TC32 and MIPS16e code have bit 0 set. */
-    uint64_t add[2] = {s->isa == KERF_ISA_THUMB || s->isa == KERF_ISA_TC32 || (s->isa == KERF_ISA_MIPS16 && !s->calls),
-                       0};
+    uint64_t add[2] = {kerf_source_is_odd(s), 0};
     size_t count = 0;
 
     /* The data of a 64-bit program are often elsewhere than its code, which then is not where its strings say. */
@@ -689,9 +687,10 @@ static void find(struct kerf_base_search *search, const struct kerf_base *other,
         return;
     }
     bool by_fine = search->quick && other != NULL && other->votes > 0 && !other->by_words;
+    bool jumps = s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE || s->isa == KERF_ISA_MIPS16;
 
     best[0] = best[1] = (struct candidate){0, 0};
-    if (!by_fine || s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE || s->isa == KERF_ISA_MIPS16) {
+    if (!by_fine || jumps) {
         elect(s, t, rules, best);
     }
     bool by_vectors = !s->quick && (has_vectors(s, &best[0]) || has_vectors(s, &best[1]));
@@ -702,7 +701,7 @@ static void find(struct kerf_base_search *search, const struct kerf_base *other,
         *base = (struct kerf_base){c->base, c->votes, true};
     } else if (s->quick) {
         return;
-    } else if (s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE || s->isa == KERF_ISA_MIPS16) {
+    } else if (jumps) {
         base->votes = find_by_jumps(*s, t, &base->addr);
     } else if (s->isa == KERF_ISA_NONE || is_at_zero(s, t, base)) {
         return;

@@ -458,17 +458,6 @@ static uint64_t vote_mips16(const struct stretch *s)
     return votes;
 }
 
-/* The lowest `bits` of v, the other way round. */
-static uint32_t mirror(uint32_t v, unsigned bits)
-{
-    uint32_t m = 0;
-
-    for (; bits > 0; bits--, v >>= 1) {
-        m = m << 1 | (v & 1);
-    }
-    return m;
-}
-
 /* BN.JAL. */
 static uint64_t vote_ba2(const struct stretch *s)
 {
@@ -477,7 +466,8 @@ static uint64_t vote_ba2(const struct stretch *s)
     for (size_t i = s->from; i < s->to; i++) {
         if (s->p[i] >> 2 == 0x12) {
             votes += hits(s, KERF_ISA_BA2,
-                          (int64_t)i + sign_extend(mirror(kerf_load_be32(s->p + i) >> 8 & 0x3ffff, 18), 18));
+                          (int64_t)i +
+                              sign_extend(kerf_detect_mirror(kerf_load_be32(s->p + i) >> 8 & 0x3ffff, 18), 18));
         }
     }
     return votes;

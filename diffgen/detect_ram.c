@@ -287,14 +287,12 @@ static void collect_ba2(struct values *v, const uint8_t *p, size_t from, size_t 
 {
     for (size_t i = from; i + 6 <= to; i++) {
         unsigned unit = p[i] >> 4 == 8 ? p[i] >> 2 & 3 : 0; /* 2: 2 bytes, 3: 4 */
-        uint32_t address = 0;
 
         if ((p[i] >> 4 != 8 && p[i] >> 2 != 0x26) || (p[i + 1] & 31) != 0) {
             continue;
         }
-        for (unsigned bit = 0; bit < 32; bit++) {
-            address |= (uint32_t)(p[i + 2 + bit / 8] >> (7 - bit % 8) & 1) << bit;
-        }
+        uint32_t address = kerf_detect_mirror(kerf_load_be32(p + i + 2), 32);
+
         add(v, unit < 2 ? address : address >> (unit - 1) << (unit - 1));
     }
 }

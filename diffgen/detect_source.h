@@ -28,6 +28,12 @@ struct kerf_source {
     bool calls; /* the words are the targets of MIPS jumps, 2^28 to 2^29: the image may begin below its first address */
 };
 
+/* Pointers to Thumb, TC32 and MIPS16e code have bit 0 set; jumps have not. */
+static inline bool kerf_source_is_odd(const struct kerf_source *s)
+{
+    return s->isa == KERF_ISA_THUMB || s->isa == KERF_ISA_TC32 || (s->isa == KERF_ISA_MIPS16 && !s->calls);
+}
+
 /* The word at position i, if it might be a pointer. */
 static inline bool kerf_source_word(const struct kerf_source *s, size_t i, uint64_t *word)
 {

@@ -342,7 +342,17 @@ static kerf_err find_by_words(unsigned isa, const struct side *const sides[2], b
     return tasks[0].err != KERF_OK ? tasks[0].err : tasks[1].err;
 }
 
-/* The same, quick: new's is mostly old's, and then nothing more is looked at. */
+static kerf_err find_one(struct base_task *t, const struct kerf_base *other, struct kerf_base *found)
+{
+    open_base(t);
+    if (t->err == KERF_OK) {
+        kerf_base_find(t->search, other, found);
+    }
+    kerf_base_close(t->search);
+    return t->err;
+}
+
+/* The same as find_by_words(), quick: new's is mostly old's, and then nothing more is looked at. */
 static kerf_err find_quickly(unsigned isa, const struct side *const sides[2], struct kerf_base found[2])
 {
     bool wide = (isas[isa].words & WORDS8) != 0;
@@ -350,22 +360,14 @@ static kerf_err find_quickly(unsigned isa, const struct side *const sides[2], st
     struct base_task tasks[2] = {{.isa = isa, .wide = wide, .quick = true, .side = sides[0]},
                                  {.isa = isa, .wide = wide, .quick = true, .side = sides[1]}};
 
-    open_base(&tasks[0]);
-    if (tasks[0].err == KERF_OK) {
-        kerf_base_find(tasks[0].search, NULL, &found[0]);
-    }
-    kerf_base_close(tasks[0].search);
-    if (tasks[0].err != KERF_OK ||
+    kerf_err err = find_one(&tasks[0], NULL, &found[0]);
+
+    if (err != KERF_OK ||
         kerf_base_agrees(isa, wide, big_endian, sides[0]->p, sides[0]->len, sides[1]->p, sides[1]->len, &found[0])) {
         found[1] = found[0];
-        return tasks[0].err;
+        return err;
     }
-    open_base(&tasks[1]);
-    if (tasks[1].err == KERF_OK) {
-        kerf_base_find(tasks[1].search, &found[0], &found[1]);
-    }
-    kerf_base_close(tasks[1].search);
-    return tasks[1].err;
+    return find_one(&tasks[1], &found[0], &found[1]);
 }
 
 /* Of an image that lies at 0, behind a header that then has no address: the header does not belong to it. */

@@ -230,6 +230,7 @@ static int parse_options(struct options *o, int argc, char **argv)
     return code < 0 ? parse_paths(o, argc, argv) : code;
 }
 
+/* The delta may not take an image's place. */
 static kerf_err check_names(struct run *r)
 {
     const struct options *o = r->options;
@@ -419,18 +420,9 @@ static kerf_err write_delta(struct run *r)
     const struct options *o = r->options;
 
     if (strcmp(o->delta_path, "-") != 0) {
-        struct kerf_file_writer writer = KERF_FILE_WRITER_NONE;
-        kerf_err err = kerf_file_writer_begin(&writer, o->delta_path, 0, &r->why);
-
-        writer.unsynced = o->diff.level == 1; /* to wait for a disk may take longer than all the rest */
-        if (err == KERF_OK) {
-            err = kerf_file_writer_append(&writer, r->delta, r->delta_len, &r->why);
-        }
-        if (err == KERF_OK) {
-            return kerf_file_writer_commit(&writer, &r->why);
-        }
-        kerf_file_writer_abort(&writer);
-        return err;
+        /* To wait for a disk may take longer than all the rest. */
+        return (o->diff.level == 1 ? kerf_file_write_unsynced : kerf_file_write)(o->delta_path, 0, r->delta,
+                                                                                 r->delta_len, &r->why);
     }
     errno = 0;
     if (fwrite(r->delta, 1, r->delta_len, stdout) != r->delta_len || fflush(stdout) != 0) {

@@ -107,12 +107,7 @@ void kerf_params_fill(uint64_t ram, size_t payload_len, struct kerf_header *head
     size_t fewest = chunks_of(header, payload_len, longer.chunk_size);
 
     while (chunks_of(header, payload_len, header->chunk_size) > fewest) {
-        uint32_t step = header->chunk_size;
-
-        do {
-            step++;
-        } while (kerf_chunk_size_floor(step) == header->chunk_size);
-        header->chunk_size = kerf_chunk_size_floor(step);
+        header->chunk_size += KERF_CHUNK_UNIT;
     }
 }
 

@@ -55,6 +55,7 @@ static kerf_err begin(struct kerf_search *s, struct refinement *r, bool *lost)
     *lost = err == KERF_OK && (plan->encoding.total == UINT64_MAX || kerf_search_len(s, s->header, plan) >= enough);
     return err;
 }
+
 /* A race that was given up is run to its end. */
 static kerf_err finish_race(struct kerf_search *s, struct kerf_plan *plan)
 {

@@ -299,24 +299,19 @@ static kerf_err rounds_of_new(struct kerf_search *s, struct kerf_plan *plan, str
     return err;
 }
 
-kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
+/* Where old serves: the first `measured` rounds measure, and they end where one gains little. */
+static kerf_err rounds_of_old(struct kerf_search *s, struct kerf_plan *plan, struct kerf_plan *last, unsigned rounds,
+                              unsigned measured)
 {
-    struct kerf_plan last = {0};
     unsigned most = s->w->large ? ROUNDS_LARGE : ROUNDS_MAX;
-    unsigned rounds = s->w->large ? ROUNDS_LARGE : s->effort->rounds;
-    unsigned measured = measured_rounds(s, plan);
     unsigned enough = s->effort->rounds < 4 ? ENOUGH : ENOUGH_SMALL;
     kerf_err err = KERF_OK;
 
-    if (measured > 1 && rounds > 2) {
-        err = rounds_of_new(s, plan, &last);
-        rounds = 0;
-    }
     for (unsigned i = 0; err == KERF_OK && i < rounds; i++) {
         kerf_cost before = plan->encoding.total;
 
         kerf_search_tell(s->w, "planning", i, rounds);
-        err = kerf_search_round(s, plan, &last, i < measured);
+        err = kerf_search_round(s, plan, last, i < measured);
         /* What was measured in a round is known to the next alone. */
         if ((i > 0 && i >= measured && plan->encoding.total > before - before / enough) ||
             kerf_search_is_noise(s, plan)) {
@@ -327,6 +322,17 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
             rounds++;
         }
     }
+    return err;
+}
+
+kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
+{
+    struct kerf_plan last = {0};
+    unsigned rounds = s->w->large ? ROUNDS_LARGE : s->effort->rounds;
+    unsigned measured = measured_rounds(s, plan);
+    kerf_err err = measured > 1 && rounds > 2 ? rounds_of_new(s, plan, &last)
+                                              : rounds_of_old(s, plan, &last, rounds, measured);
+
     kerf_plan_free(&last);
     /* Of a large image's RAM hardly anything is worth another coding of all of it. */
     return err == KERF_OK && !s->w->large ? kerf_search_split(s, s->effort->last_splits, plan) : err;

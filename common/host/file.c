@@ -297,11 +297,13 @@ void kerf_file_writer_abort(struct kerf_file_writer *w)
     errno = saved;
 }
 
-kerf_err kerf_file_write(const char *path, mode_t mode, const uint8_t *data, size_t len, struct kerf_why *why)
+static kerf_err write_all(const char *path, mode_t mode, bool unsynced, const uint8_t *data, size_t len,
+                          struct kerf_why *why)
 {
     struct kerf_file_writer w;
     kerf_err err = kerf_file_writer_begin(&w, path, mode, why);
 
+    w.unsynced = unsynced;
     if (err == KERF_OK) {
         err = kerf_file_writer_append(&w, data, len, why);
     }
@@ -310,6 +312,16 @@ kerf_err kerf_file_write(const char *path, mode_t mode, const uint8_t *data, siz
     }
     kerf_file_writer_abort(&w);
     return err;
+}
+
+kerf_err kerf_file_write(const char *path, mode_t mode, const uint8_t *data, size_t len, struct kerf_why *why)
+{
+    return write_all(path, mode, false, data, len, why);
+}
+
+kerf_err kerf_file_write_unsynced(const char *path, mode_t mode, const uint8_t *data, size_t len, struct kerf_why *why)
+{
+    return write_all(path, mode, true, data, len, why);
 }
 
 kerf_err kerf_file_make_dirs(const char *path, struct kerf_why *why)

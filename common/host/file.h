@@ -38,6 +38,9 @@ KERF_MUST_USE kerf_err kerf_file_read(const char *path, size_t max_len, uint8_t 
  */
 KERF_MUST_USE kerf_err kerf_file_write(const char *path, mode_t mode, const uint8_t *data, size_t len,
                                        struct kerf_why *why);
+/* The same, but for what can be made again: whole or not at all too, and on the disk when the system likes. */
+KERF_MUST_USE kerf_err kerf_file_write_unsynced(const char *path, mode_t mode, const uint8_t *data, size_t len,
+                                                struct kerf_why *why);
 
 /* Makes what was made, renamed or removed in the folder of `path` durable. */
 KERF_MUST_USE kerf_err kerf_file_sync_folder(const char *path, struct kerf_why *why);

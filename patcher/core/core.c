@@ -28,9 +28,6 @@ CALLED(kerf_patcher_journal);
 CALLED(kerf_patcher_load);
 CALLED(kerf_patcher_forget);
 #endif
-#if KERF_ISA_HAS_MCS51
-CALLED(kerf_forms_code);
-#endif
 CALLED(kerf_model_mix_decode); /* by nobody, but else its loops are unrolled in part */
 APART(kerf_codec_init);
 APART(kerf_digest_copy);
