@@ -231,6 +231,7 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct hashing *h
         memcpy(report->part_cost, plan.encoding.part, sizeof report->part_cost);
         report->segments = plan.segments.count;
         report->literals = plan.encoding.literals;
+        report->served = kerf_params_served(&w->new_side, &plan.segments);
         report->refs = plan.encoding.refs;
         report->refs_wrong = plan.encoding.refs_wrong;
         report->chain_len = *delta_len - plan.payload.len - header->header_len;
@@ -238,6 +239,8 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct hashing *h
     if (err == KERF_OK) {
         err = check(w, stored ? NULL : &plan.payload, *delta, *delta_len, report);
     }
+    kerf_beside_close(w->beside); /* it reads the payload, also one that is not taken */
+    w->beside = NULL;
     kerf_plan_free(&plan);
     kerf_order_close(&order);
     w->order = NULL;

@@ -370,7 +370,11 @@ static kerf_err compare_full(struct run *r)
     uint8_t *full;
     size_t full_len;
 
-    if (r->result.old_len == 0 || !(o->verbose || r->delta_len > r->result.new_len / 2 || is_all_new(r))) {
+    /* Full, what comes from old takes a quarter of that at least, unless it is nearly nothing. */
+    bool likely = (r->delta_len > r->result.new_len / 2 || is_all_new(r)) &&
+                  r->result.report.served / 4 < r->delta_len / 8;
+
+    if (r->result.old_len == 0 || !(o->verbose || likely)) {
         return KERF_OK;
     }
     full_options.in_place = false;

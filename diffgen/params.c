@@ -149,3 +149,19 @@ unsigned kerf_params_phases(const uint8_t *image, size_t len)
     /* Code of 4-byte instructions gains 0.2 to 0.5 bits by the third phase, that of 2-byte ones 0.01 to 0.05, and 0.1 to 0.5 by the second. */
     return four + 5 < two ? 3 : two + 2 < none ? 1 : 0;
 }
+
+uint64_t kerf_params_served(const struct kerf_side *new_side, const struct kerf_segments *segments)
+{
+    uint64_t counts[4][256] = {{0}};
+    uint64_t len = 0;
+
+    for (size_t i = 0; i < segments->count; i++) {
+        const struct kerf_segment *s = &segments->list[i];
+
+        for (size_t k = 0; k < s->len && !s->from_new; k++) {
+            counts[0][new_side->bytes[s->new_pos + k]]++;
+        }
+        len += s->from_new ? 0 : s->len;
+    }
+    return len * price_bytes(counts, 0, len) / 512; /* 1/64 bits */
+}

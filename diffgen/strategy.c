@@ -259,6 +259,32 @@ static bool is_noise(const struct kerf_work *w, const struct kerf_segments *segm
     return noise;
 }
 
+/* By what most of new's code is; 0: that tells nothing. Which way costs least is asked for where there is the time. */
+static unsigned usual_phases(const struct kerf_image *image)
+{
+    kerf_pos most = 0;
+    unsigned isa = KERF_ISA_NONE;
+
+    for (unsigned i = 0; i < image->region_count; i++) {
+        if (image->regions[i].isa != KERF_ISA_NONE && image->regions[i].new_len > most) {
+            most = image->regions[i].new_len;
+            isa = image->regions[i].isa;
+        }
+    }
+    switch (isa) {
+    case KERF_ISA_THUMB:
+        return KERF_CLASSES(0, 3, 3, KERF_PHASE_THUMB);
+    case KERF_ISA_RISCV32:
+    case KERF_ISA_RISCV64:
+        return KERF_CLASSES(0, 3, 3, KERF_PHASE_RISCV);
+    case KERF_ISA_XTENSA_CALL0:
+    case KERF_ISA_XTENSA_WINDOWED:
+        return KERF_CLASSES(0, 3, 3, KERF_PHASE_XTENSA);
+    default:
+        return 0;
+    }
+}
+
 /* Where most of new is not in old, its literals, gaps and lengths are many enough to be told apart by where they stand. */
 static kerf_err choose_phases(struct kerf_search *s, const struct kerf_segments *segments)
 {
@@ -268,13 +294,15 @@ static kerf_err choose_phases(struct kerf_search *s, const struct kerf_segments 
         copied += segments->list[i].len;
     }
     if (copied < s->w->new_side.len / 2) {
-        unsigned classes = 0;
-        kerf_err err = kerf_literals_phases(s->w, &classes);
+        unsigned classes = s->effort->rounds == 0 ? usual_phases(&s->w->image) : 0;
+        kerf_err err = s->effort->rounds > 0 ? kerf_literals_phases(s->w, &classes) : KERF_OK;
 
         if (err != KERF_OK) {
             return err;
         }
-        s->header->model.classes = (uint8_t)(classes | kerf_flag_class(s->header));
+        if (classes != 0) {
+            s->header->model.classes = (uint8_t)(classes | kerf_flag_class(s->header));
+        }
     }
     return KERF_OK;
 }
@@ -594,6 +622,10 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
     }
     kerf_err err = run(&s, ram, &trials, plan);
 
+    if (err != KERF_OK) {
+        kerf_beside_close(w->beside); /* before the payload that it reads */
+        w->beside = NULL;
+    }
     for (unsigned i = 0; i < CANDIDATES; i++) {
         if (list[i].w != w) {
             forget_scan(&list[i]);

@@ -467,6 +467,8 @@ uint16_t kerf_params_map_cap(uint64_t ram, const struct kerf_header *header);
 void kerf_params_fill(uint64_t ram, size_t payload_len, struct kerf_header *header);
 /* Bits of the position that tell bytes of an image apart, as the length of its instructions has it: 0, 1 or 3. */
 unsigned kerf_params_phases(const uint8_t *image, size_t len);
+/* What the bytes that come from old would take, each by how often it occurs among them: bytes. */
+uint64_t kerf_params_served(const struct kerf_side *new_side, const struct kerf_segments *segments);
 
 /* --- pack.c: payload to container, and back. --- */
 /* Fills in payload_size and chunk0_len; *file is malloc'ed and the caller's. */
