@@ -39,6 +39,9 @@
 #define MAX_HEADER 0x10000u
 #define VECTORS 16u
 #define MIN_VECTORS 5u
+/* What an update of a Zigbee device begins with, and what is in front of each element of it: its tag and length. */
+#define ZIGBEE_MAGIC 0x0beef11eu
+#define ZIGBEE_ELEMENT 6u
 /* One start of so many, where they are called, convinces, too: parts of an image may be loaded at addresses of their own. */
 #define STARTS_PER_VOTE 8u
 
@@ -615,7 +618,15 @@ static bool begins(unsigned isa, const uint8_t *p, size_t len)
     if (isa == KERF_ISA_BA2) {
         return memcmp(p, "\x12\x34\x56\x78\x11\x22\x33\x44\x55\x66\x77\x88", 12) == 0;
     }
-    return isa == KERF_ISA_TC32 ? memcmp(p + 8, "KNLT", 4) == 0 : is_vector_table(p, len);
+    return isa == KERF_ISA_TC32 ? memcmp(p + 8, "KNLT", 4) == 0 : isa == KERF_ISA_THUMB && is_vector_table(p, len);
+}
+
+/* Bytes in front of an update of a Zigbee device, and the first of its elements; 0: it is none. len > 8 */
+static size_t zigbee_header(const uint8_t *p, size_t len)
+{
+    size_t header = (size_t)kerf_load_le16(p + 6) + ZIGBEE_ELEMENT;
+
+    return kerf_load_le32(p) == ZIGBEE_MAGIC && header < len / 4 ? header : 0;
 }
 
 /* Bytes in front of an image, a header or a small program, if its beginning is found behind them. */
@@ -623,8 +634,11 @@ static size_t header_len(unsigned isa, const uint8_t *p, size_t len)
 {
     size_t end = len < 4 * VECTORS ? 0 : len - 4 * VECTORS;
 
-    if ((isa != KERF_ISA_THUMB && isa != KERF_ISA_TC32 && isa != KERF_ISA_BA2) || end == 0 || begins(isa, p, len)) {
+    if (end == 0 || begins(isa, p, len)) {
         return 0;
+    }
+    if (isa != KERF_ISA_THUMB && isa != KERF_ISA_TC32 && isa != KERF_ISA_BA2) {
+        return zigbee_header(p, len);
     }
     end = end < len / 4 ? end : len / 4;
     end = end < MAX_HEADER ? end : MAX_HEADER;
@@ -633,7 +647,7 @@ static size_t header_len(unsigned isa, const uint8_t *p, size_t len)
             return i;
         }
     }
-    return 0;
+    return zigbee_header(p, len);
 }
 
 struct kerf_base_search {
