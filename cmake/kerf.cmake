@@ -10,7 +10,7 @@
 #   kerf_embed(VARIABLE file ...)                      sets VARIABLE to C files that define each file x.css as kerf_x_css[]
 #   kerf_fuzz(NAME LIBS lib ... [SEEDS OTHER])         fuzz_NAME.c; seeds/NAME.txt (OTHER.txt) are its seeds, replayed as ctest fuzz_NAME
 #
-# Labels: "slow" for what takes over ten seconds (kerf_script_test(... LABELS slow)).
+# Labels: "slow" for what takes over ten seconds (kerf_script_test(... LABELS slow)), "threads" for what the preset tsan runs.
 
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)

@@ -2,6 +2,7 @@
 /* The self-check by a second thread: what it lets pass, and that it sees each damage. */
 #include "diffgen/beside.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,14 +10,18 @@
 
 #include <cmocka.h>
 
+#include "diffgen/diffgen.h"
+#include "diffgen/tasks.h"
 #include "tests/pack.h"
 
 #define LEN 20000u
 
-static uint8_t old_image[LEN + KERF_PAD], new_image[LEN + KERF_PAD];
-
-/* A coding: all of new copied from old, but for some bytes that differ and `literals` at its end. */
+/*
+ * A coding: all of new copied from old, but for some bytes that differ and `literals` at its end. The images are its
+ * own: its second thread may read them until it is closed.
+ */
 struct coding {
+    uint8_t old_image[LEN + KERF_PAD], new_image[LEN + KERF_PAD];
     struct kerf_diff_options options;
     struct kerf_work w;
     struct kerf_header h;
@@ -36,16 +41,16 @@ static void open_coding(struct coding *c, size_t differ, size_t literals)
     *c = (struct coding){.options = {.codec = -1}};
     c->w.options = &c->options;
     c->h = (struct kerf_header){.codec = KERF_CODEC_NATIVE, .old_size = LEN, .new_size = LEN};
-    test_noise(old_image, LEN, 1);
-    test_noise(new_image, LEN, 2);
-    memcpy(new_image, old_image, LEN - literals);
+    test_noise(c->old_image, LEN, 1);
+    test_noise(c->new_image, LEN, 2);
+    memcpy(c->new_image, c->old_image, LEN - literals);
     for (size_t i = 0; i < differ; i++) {
-        new_image[i * 97 % (LEN - literals)] ^= (uint8_t)(1 + i);
+        c->new_image[i * 97 % (LEN - literals)] ^= (uint8_t)(1 + i);
     }
-    c->w.old_side = (struct kerf_side){.bytes = old_image, .masked = old_image, .len = LEN};
-    c->w.new_side = (struct kerf_side){.bytes = new_image, .masked = new_image, .len = LEN};
-    test_digest(old_image, LEN, &c->report.old_digest);
-    test_digest(new_image, LEN, &c->report.new_digest);
+    c->w.old_side = (struct kerf_side){.bytes = c->old_image, .masked = c->old_image, .len = LEN};
+    c->w.new_side = (struct kerf_side){.bytes = c->new_image, .masked = c->new_image, .len = LEN};
+    test_digest(c->old_image, LEN, &c->report.old_digest);
+    test_digest(c->new_image, LEN, &c->report.new_digest);
     memcpy(c->h.old_digest.b, c->report.old_digest.b, sizeof c->h.old_digest.b);
     memcpy(c->h.new_digest.b, c->report.new_digest.b, sizeof c->h.new_digest.b);
     assert_int_equal(kerf_params_choose(4096, 0, &c->h), KERF_OK);
@@ -97,7 +102,7 @@ static void a_payload_is_checked_while_it_is_coded(void **state)
 
         assert_int_equal(kerf_beside_finish(c.w.beside, &c.payload, &c.report, delta, len, &done), KERF_OK);
         assert_true(done);
-        assert_int_equal(kerf_selfcheck(old_image, LEN, new_image, LEN, delta, len), KERF_OK);
+        assert_int_equal(kerf_selfcheck(c.old_image, LEN, c.new_image, LEN, delta, len), KERF_OK);
         free(delta);
         close_coding(&c);
     }
@@ -169,7 +174,7 @@ static void a_wrong_promise_is_seen(void **state)
     uint8_t *delta = pack(&other, &len);
 
     assert_int_equal(kerf_beside_finish(other.w.beside, &other.payload, &other.report, delta, len, &done), KERF_OK);
-    assert_true(!done || kerf_selfcheck(old_image, LEN, new_image, LEN, delta, len) == KERF_OK);
+    assert_true(!done || kerf_selfcheck(c.old_image, LEN, c.new_image, LEN, delta, len) == KERF_OK);
     free(delta);
     close_coding(&other);
     close_coding(&c);
@@ -218,6 +223,86 @@ static void what_is_not_finished_is_not_checked(void **state)
     close_coding(&c);
 }
 
+/*
+ * The slowest second thread that there can be: it begins when another one waits for it, or when a plan was freed, which
+ * then waits until it has ended.
+ */
+static struct {
+    bool used, runs;
+    sem_t begin, end;
+    void (*run)(void *ctx);
+    void *ctx;
+} late;
+
+static void run_late(void *ctx)
+{
+    (void)ctx;
+    assert_int_equal(sem_wait(&late.begin), 0);
+    late.run(late.ctx);
+    assert_int_equal(sem_post(&late.end), 0);
+}
+
+bool __real_kerf_task_start(struct kerf_task *task, void (*run)(void *ctx), void *ctx);
+bool __wrap_kerf_task_start(struct kerf_task *task, void (*run)(void *ctx), void *ctx);
+bool __wrap_kerf_task_start(struct kerf_task *task, void (*run)(void *ctx), void *ctx)
+{
+    if (!late.used) {
+        return __real_kerf_task_start(task, run, ctx);
+    }
+    assert_false(late.runs);
+    late.run = run;
+    late.ctx = ctx;
+    late.runs = __real_kerf_task_start(task, run_late, NULL);
+    return late.runs;
+}
+
+void __real_kerf_task_wait(struct kerf_task *task);
+void __wrap_kerf_task_wait(struct kerf_task *task);
+void __wrap_kerf_task_wait(struct kerf_task *task)
+{
+    if (late.runs && task->runs) {
+        late.runs = false;
+        assert_int_equal(sem_post(&late.begin), 0);
+    }
+    __real_kerf_task_wait(task);
+}
+
+void __real_kerf_plan_free(struct kerf_plan *plan);
+void __wrap_kerf_plan_free(struct kerf_plan *plan);
+void __wrap_kerf_plan_free(struct kerf_plan *plan)
+{
+    bool frees = plan->payload.data != NULL;
+
+    __real_kerf_plan_free(plan);
+    if (frees && late.runs) {
+        late.runs = false;
+        assert_int_equal(sem_post(&late.begin), 0);
+        assert_int_equal(sem_wait(&late.end), 0);
+    }
+}
+
+/* Noise is stored after all: a coded payload that is not taken is freed when its check has ended. */
+static void a_payload_that_is_not_taken_is_not_freed_while_it_is_read(void **state)
+{
+    const struct kerf_diff_options options = {.codec = -1, .level = 1, .jobs = 2};
+    static uint8_t noise[LEN + KERF_PAD];
+    uint8_t *delta;
+    size_t len;
+
+    (void)state;
+    test_noise(noise, LEN, 1);
+    assert_int_equal(sem_init(&late.begin, 0, 0), 0);
+    assert_int_equal(sem_init(&late.end, 0, 0), 0);
+    late.used = true;
+    assert_int_equal(kerf_diff_create(noise, 0, noise, LEN, &options, &delta, &len, NULL), KERF_OK);
+    late.used = false;
+    assert_false(late.runs);
+    assert_in_range(len, LEN, LEN + 256);
+    free(delta);
+    assert_int_equal(sem_destroy(&late.begin), 0);
+    assert_int_equal(sem_destroy(&late.end), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +311,7 @@ int main(void)
         cmocka_unit_test(a_wrong_promise_is_seen),
         cmocka_unit_test(a_wrong_byte_of_the_container_is_seen),
         cmocka_unit_test(what_is_not_finished_is_not_checked),
+        cmocka_unit_test(a_payload_that_is_not_taken_is_not_freed_while_it_is_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
