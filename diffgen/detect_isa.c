@@ -8,6 +8,7 @@
 
 #include "common/bytes.h"
 #include "diffgen/detect.h"
+#include "diffgen/detect_seek.h"
 
 /* A large image is judged by this many windows of this size. */
 #define WINDOW_LEN ((size_t)256 << 10)
@@ -39,6 +40,12 @@ struct stretch {
     size_t len; /* at least 8 */
     size_t from, to;
 };
+
+/* The first place from i on where the stretch may hold what is looked for, by (p[place + at] & mask) == value; else s->to or behind. */
+static inline size_t seek(const struct stretch *s, size_t i, uint8_t step, uint8_t at, uint8_t mask, uint8_t value)
+{
+    return kerf_seek(&(struct kerf_seek){step, at, mask, value}, s->p, s->len, i, s->to);
+}
 
 static int64_t sign_extend(uint32_t v, unsigned bits)
 {
@@ -229,7 +236,7 @@ static uint64_t vote_thumb(const struct stretch *s)
 {
     uint64_t votes = 0;
 
-    for (size_t i = s->from; i < s->to; i += 2) {
+    for (size_t i = seek(s, s->from, 2, 1, 0xf8, 0xf0); i < s->to; i = seek(s, i + 2, 2, 1, 0xf8, 0xf0)) {
         uint32_t h1 = kerf_load_le16(s->p + i);
 
         if ((h1 & 0xf800) != 0xf000) {
@@ -249,24 +256,30 @@ static uint64_t vote_thumb(const struct stretch *s)
     return votes;
 }
 
-/* AArch64 and A32. */
-static void vote_arm(const struct stretch *s, struct kerf_votes *votes)
+static uint64_t vote_aarch64(const struct stretch *s)
 {
-    for (size_t i = s->from; i < s->to; i += 4) {
-        uint32_t w = kerf_load_le32(s->p + i);
+    uint64_t votes = 0;
 
-        if ((w & 0xfc000000) == 0x94000000) {
-            votes->of[KERF_ISA_AARCH64] += hits(s, KERF_ISA_AARCH64, (int64_t)i + 4 * sign_extend(w & 0x3ffffff, 26));
-        } else if ((w & 0xff000000) == 0xeb000000) {
-            votes->of[KERF_ISA_A32] += hits(s, KERF_ISA_A32, (int64_t)i + 8 + 4 * sign_extend(w & 0xffffff, 24));
-        }
+    for (size_t i = seek(s, s->from, 4, 3, 0xfc, 0x94); i < s->to; i = seek(s, i + 4, 4, 3, 0xfc, 0x94)) {
+        votes += hits(s, KERF_ISA_AARCH64, (int64_t)i + 4 * sign_extend(kerf_load_le32(s->p + i) & 0x3ffffff, 26));
     }
+    return votes;
+}
+
+static uint64_t vote_a32(const struct stretch *s)
+{
+    uint64_t votes = 0;
+
+    for (size_t i = seek(s, s->from, 4, 3, 0xff, 0xeb); i < s->to; i = seek(s, i + 4, 4, 3, 0xff, 0xeb)) {
+        votes += hits(s, KERF_ISA_A32, (int64_t)i + 8 + 4 * sign_extend(kerf_load_le32(s->p + i) & 0xffffff, 24));
+    }
+    return votes;
 }
 
 /* CALL0 and CALL4/8/12, of an image whose position 0 is at an address that is `phase` modulo 4. */
 static void vote_xtensa(const struct stretch *s, unsigned phase, struct kerf_votes *votes)
 {
-    for (size_t i = s->from; i < s->to; i++) {
+    for (size_t i = seek(s, s->from, 1, 0, 0x0f, 5); i < s->to; i = seek(s, i + 1, 1, 0, 0x0f, 5)) {
         if ((s->p[i] & 15) != 5) {
             continue;
         }
@@ -301,7 +314,7 @@ static void vote_riscv(const struct stretch *s, struct kerf_votes *votes)
     uint64_t wide = 0;
     uint64_t narrow = 0;
 
-    for (size_t i = s->from; i < s->to; i += 2) {
+    for (size_t i = seek(s, s->from, 2, 0, 0x87, 0x87); i < s->to; i = seek(s, i + 2, 2, 0, 0x87, 0x87)) {
         uint32_t w = kerf_load_le32(s->p + i);
         int64_t target;
 
@@ -332,7 +345,7 @@ static uint64_t vote_avr(const struct stretch *s)
     if (s->len > AVR_MAX_LEN) {
         return 0;
     }
-    for (size_t i = s->from; i < s->to; i += 2) {
+    for (size_t i = seek(s, s->from, 2, 1, 0xfe, 0x94); i < s->to; i = seek(s, i + 2, 2, 1, 0xfe, 0x94)) {
         uint32_t h = kerf_load_le16(s->p + i);
 
         if ((h & 0xfe0e) == 0x940e) {
@@ -349,7 +362,7 @@ static uint64_t vote_arc(const struct stretch *s)
 {
     uint64_t votes = 0;
 
-    for (size_t i = s->from; i < s->to; i += 2) {
+    for (size_t i = seek(s, s->from, 2, 1, 0xf8, 0x08); i < s->to; i = seek(s, i + 2, 2, 1, 0xf8, 0x08)) {
         uint32_t w = kerf_load_le32(s->p + i);
 
         if ((w & 0x0010f803) == 0x0802) {
@@ -365,7 +378,7 @@ static uint64_t vote_videocore(const struct stretch *s)
 {
     uint64_t votes = 0;
 
-    for (size_t i = s->from; i < s->to; i += 2) {
+    for (size_t i = seek(s, s->from, 2, 1, 0xf0, 0x90); i < s->to; i = seek(s, i + 2, 2, 1, 0xf0, 0x90)) {
         uint32_t w = kerf_load_le32(s->p + i);
 
         if ((w & 0xf080) == 0x9080) {
@@ -383,7 +396,8 @@ static void vote_x86(const struct stretch *s, struct kerf_votes *votes)
     uint64_t common = 0;
     uint64_t long_mode = 0;
 
-    for (size_t i = s->from; i < s->to && i + 5 <= s->len; i++) {
+    for (size_t i = seek(s, s->from, 1, 0, 0xff, 0xe8); i < s->to && i + 5 <= s->len;
+         i = seek(s, i + 1, 1, 0, 0xff, 0xe8)) {
         if (s->p[i] != 0xe8) {
             continue;
         }
@@ -397,41 +411,49 @@ static void vote_x86(const struct stretch *s, struct kerf_votes *votes)
     votes->of[long_mode * 4 > common ? KERF_ISA_X86_64 : KERF_ISA_X86] += common + long_mode;
 }
 
-/* BL, of either byte order. */
-static void vote_powerpc(const struct stretch *s, struct kerf_votes *votes)
+static bool is_bl(uint32_t w)
 {
-    for (size_t i = s->from; i < s->to; i += 4) {
-        uint32_t le = kerf_load_le32(s->p + i);
-        uint32_t be = kerf_load_be32(s->p + i);
+    return (w & 0xfc000003) == 0x48000001;
+}
 
-        if ((be & 0xfc000003) == 0x48000001) {
-            votes->of[KERF_ISA_POWERPC_BE] += hits(s, KERF_ISA_POWERPC_BE,
-                                                   (int64_t)i + sign_extend(be & 0x3fffffc, 26));
-        } else if ((le & 0xfc000003) == 0x48000001) {
-            votes->of[KERF_ISA_POWERPC_LE] += hits(s, KERF_ISA_POWERPC_LE,
-                                                   (int64_t)i + sign_extend(le & 0x3fffffc, 26));
+/* BL, of either byte order; what is one in both counts as big-endian. */
+static uint64_t vote_powerpc(const struct stretch *s, bool big)
+{
+    unsigned isa = big ? KERF_ISA_POWERPC_BE : KERF_ISA_POWERPC_LE;
+    uint8_t at = big ? 0 : 3;
+    uint64_t votes = 0;
+
+    for (size_t i = seek(s, s->from, 4, at, 0xfc, 0x48); i < s->to; i = seek(s, i + 4, 4, at, 0xfc, 0x48)) {
+        uint32_t be = kerf_load_be32(s->p + i);
+        uint32_t w = big ? be : kerf_load_le32(s->p + i);
+
+        if (is_bl(w) && (big || !is_bl(be))) {
+            votes += hits(s, isa, (int64_t)i + sign_extend(w & 0x3fffffc, 26));
         }
     }
+    return votes;
 }
 
 /* Functions that save RA soon after they have moved SP: jumps hold no distance, and MIPS has few other direct calls. */
-static void vote_mips(const struct stretch *s, struct kerf_votes *votes)
+static uint64_t vote_mips(const struct stretch *s, bool big)
 {
-    for (size_t i = s->from; i < s->to; i += 4) {
-        bool little = kerf_detect_prologue(KERF_ISA_MIPS32_LE, s->p + i);
+    uint8_t at = big ? 0 : 3;
+    uint64_t votes = 0;
 
-        if (!little && !kerf_detect_prologue(KERF_ISA_MIPS32_BE, s->p + i)) {
+    for (size_t i = seek(s, s->from, 4, at, 0xff, 0x27); i < s->to; i = seek(s, i + 4, 4, at, 0xff, 0x27)) {
+        if (!kerf_detect_prologue(big ? KERF_ISA_MIPS32_BE : KERF_ISA_MIPS32_LE, s->p + i)) {
             continue;
         }
         for (size_t k = i + 4; k <= i + MIPS_REACH && k + 4 <= s->len; k += 4) {
-            uint32_t w = little ? kerf_load_le32(s->p + k) : kerf_load_be32(s->p + k);
+            uint32_t w = big ? kerf_load_be32(s->p + k) : kerf_load_le32(s->p + k);
 
             if ((w & 0xffff0000) == 0xafbf0000) { /* SW RA, n(SP) */
-                votes->of[little ? KERF_ISA_MIPS32_LE : KERF_ISA_MIPS32_BE]++;
+                votes++;
                 break;
             }
         }
     }
+    return votes;
 }
 
 /* JAL. */
@@ -439,7 +461,7 @@ static uint64_t vote_nds32(const struct stretch *s)
 {
     uint64_t votes = 0;
 
-    for (size_t i = s->from; i < s->to; i += 2) {
+    for (size_t i = seek(s, s->from, 2, 0, 0xff, 0x49); i < s->to; i = seek(s, i + 2, 2, 0, 0xff, 0x49)) {
         if (s->p[i] == 0x49) {
             votes += hits(s, KERF_ISA_NDS32, (int64_t)i + 2 * sign_extend(kerf_load_be32(s->p + i) & 0xffffff, 24));
         }
@@ -452,7 +474,7 @@ static uint64_t vote_mips16(const struct stretch *s)
 {
     uint64_t votes = 0;
 
-    for (size_t i = s->from; i < s->to; i += 4) {
+    for (size_t i = seek(s, s->from, 4, 3, 0xff, 0x62); i < s->to; i = seek(s, i + 4, 4, 3, 0xff, 0x62)) {
         votes += kerf_detect_prologue(KERF_ISA_MIPS16, s->p + i);
     }
     return votes;
@@ -463,7 +485,7 @@ static uint64_t vote_ba2(const struct stretch *s)
 {
     uint64_t votes = 0;
 
-    for (size_t i = s->from; i < s->to; i++) {
+    for (size_t i = seek(s, s->from, 1, 0, 0xfc, 0x48); i < s->to; i = seek(s, i + 1, 1, 0, 0xfc, 0x48)) {
         if (s->p[i] >> 2 == 0x12) {
             votes += hits(s, KERF_ISA_BA2,
                           (int64_t)i +
@@ -481,7 +503,7 @@ static uint64_t vote_mcs51(const struct stretch *s)
     if (s->len > MCS51_MAX_LEN) {
         return 0;
     }
-    for (size_t i = s->from; i < s->to; i++) {
+    for (size_t i = seek(s, s->from, 1, 0, 0xff, 0x90); i < s->to; i = seek(s, i + 1, 1, 0, 0xff, 0x90)) {
         votes += s->p[i] == 0x90 && (s->p[i + 3] & 0xef) == 0xe0;
     }
     return votes;
@@ -492,7 +514,7 @@ static uint64_t vote_tc32(const struct stretch *s)
 {
     uint64_t votes = 0;
 
-    for (size_t i = s->from; i < s->to; i += 2) {
+    for (size_t i = seek(s, s->from, 2, 1, 0xf8, 0x90); i < s->to; i = seek(s, i + 2, 2, 1, 0xf8, 0x90)) {
         uint32_t w = kerf_load_le32(s->p + i);
 
         if ((w & 0xf800f800) == 0x98009000) {
@@ -506,15 +528,18 @@ static uint64_t vote_tc32(const struct stretch *s)
 static void vote_all(const struct stretch *s, struct kerf_votes *votes)
 {
     votes->of[KERF_ISA_THUMB] += vote_thumb(s);
-    vote_arm(s, votes);
+    votes->of[KERF_ISA_AARCH64] += vote_aarch64(s);
+    votes->of[KERF_ISA_A32] += vote_a32(s);
     vote_xtensa(s, 0, votes);
     vote_riscv(s, votes);
     votes->of[KERF_ISA_AVR] += vote_avr(s);
     vote_x86(s, votes);
     votes->of[KERF_ISA_ARC] += vote_arc(s);
     votes->of[KERF_ISA_VIDEOCORE] += vote_videocore(s);
-    vote_powerpc(s, votes);
-    vote_mips(s, votes);
+    votes->of[KERF_ISA_POWERPC_BE] += vote_powerpc(s, true);
+    votes->of[KERF_ISA_POWERPC_LE] += vote_powerpc(s, false);
+    votes->of[KERF_ISA_MIPS32_LE] += vote_mips(s, false);
+    votes->of[KERF_ISA_MIPS32_BE] += vote_mips(s, true);
     votes->of[KERF_ISA_NDS32] += vote_nds32(s);
     votes->of[KERF_ISA_MIPS16] += vote_mips16(s);
     votes->of[KERF_ISA_TC32] += vote_tc32(s);

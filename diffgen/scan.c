@@ -241,6 +241,66 @@ static kerf_err scan_at(struct sweep *s, size_t pos)
     return KERF_OK;
 }
 
+/* An address lies in something that references point to only if it is among `len` from `start` on. */
+struct hull {
+    uint64_t start, len;
+};
+
+static void extend(struct hull *hull, uint64_t start, uint64_t len)
+{
+    uint64_t end = hull->start + hull->len > start + len ? hull->start + hull->len : start + len;
+
+    if (hull->len == 0) {
+        *hull = (struct hull){start, len};
+    } else {
+        hull->start = hull->start < start ? hull->start : start;
+        hull->len = end - hull->start;
+    }
+}
+
+/* Of addresses of 32 bits. */
+static struct hull find_hull(const struct sweep *s)
+{
+    struct hull hull = {0, 0};
+
+    for (unsigned i = 0; i < s->image->region_count; i++) {
+        const struct kerf_region *r = &s->image->regions[i];
+        uint64_t start = (uint32_t)(s->is_new ? r->new_addr : r->old_addr);
+        uint64_t len = s->is_new ? r->new_len : r->old_len;
+        bool wraps = start + len > UINT32_MAX;
+
+        extend(&hull, wraps ? 0 : start, wraps ? (uint64_t)UINT32_MAX + 1 : len);
+    }
+    for (unsigned i = 0; i < s->image->range_count; i++) {
+        extend(&hull, s->image->ranges[i].start, s->image->ranges[i].len);
+    }
+    return hull;
+}
+
+/* Nothing is said of the words of 4 bytes that are references. addr: of position 0. */
+static void find_words(const struct sweep *s, kerf_addr addr)
+{
+    const struct hull hull = find_hull(s);
+    const bool big = (s->region->kinds >> KERF_REF_BIG_ENDIAN & 1) != 0;
+    struct kerf_isa_view view = {.kinds = s->region->kinds};
+    const uint8_t *bytes = s->side->bytes;
+    const size_t end = s->end;
+
+    for (size_t pos = s->start + ((0 - addr - s->start) & 3); pos < end; pos += 4) {
+        uint64_t word = big ? kerf_load_be32(bytes + pos) : kerf_load_le32(bytes + pos);
+        struct kerf_ref ref;
+
+        if (word - hull.start >= hull.len) { /* most */
+            continue;
+        }
+        view.p = bytes + pos;
+        view.pc = (uint32_t)(addr + pos);
+        if (find_word(s, &view, &ref)) {
+            s->side->nothing[pos] = 0;
+        }
+    }
+}
+
 /* Most instructions and words are no reference, and known by a look at them alone: sooner than by the sweep. */
 static void find_nothing(const struct sweep *s)
 {
@@ -251,6 +311,10 @@ static void find_nothing(const struct sweep *s)
 
     kerf_isa_nothing(r->isa, r->kinds, bytes + s->start, s->end - s->start, addr + s->start,
                      s->side->nothing + s->start);
+    if ((r->kinds >> KERF_REF_WORD8 & 1) == 0) {
+        find_words(s, addr);
+        return;
+    }
     for (size_t pos = s->start + ((0 - addr - s->start) & 3); pos < s->end; pos += 4) {
         struct kerf_ref ref;
 
@@ -262,31 +326,50 @@ static void find_nothing(const struct sweep *s)
     }
 }
 
+/* Where neither an instruction nor a word may begin the sweep goes on by 1 byte. addr: of position 0. */
+static void fill_between(const struct sweep *s, kerf_addr addr, unsigned align)
+{
+    uint8_t *nothing = s->side->nothing;
+    const size_t end = s->end;
+
+    for (unsigned k = 1; k <= align; k++) {
+        for (size_t pos = s->start + (size_t)((k - addr - s->start) & align); pos < end; pos += align + 1u) {
+            nothing[pos] = 0x22;
+        }
+    }
+}
+
 static kerf_err scan_region(struct sweep *s)
 {
     struct kerf_side *side = s->side;
     bool records = (s->region->kinds >> KERF_REF_RECORDS & 1) != 0;
     kerf_addr addr = (s->is_new ? s->region->new_addr : s->region->old_addr) - s->start; /* of position 0 */
     unsigned align = records ? 0 : kerf_isa_align(s->region->isa);
-    uint8_t *nothing = side->nothing;
+    const uint8_t *nothing = side->nothing;
+    const uint64_t *covered = side->covered;
+    const size_t end = s->end;
+    size_t next = s->next;
     kerf_err err = KERF_OK;
 
     if (side->nothing == side->nothing_of_all && !records) {
         find_nothing(s);
     }
-    for (size_t pos = s->start; err == KERF_OK && pos < s->end; pos++) {
-        if (((addr + pos) & align) != 0) { /* neither an instruction nor a word: 1 byte ahead */
-            nothing[pos] = 0x22;
-            s->next = pos >= s->next ? pos + 1 : s->next;
-            continue;
-        }
+    fill_between(s, addr, align);
+    for (size_t pos = s->start + (size_t)((0 - addr - s->start) & align); err == KERF_OK && pos < end;
+         pos += align + 1u) {
+        unsigned known = nothing[pos];
+
         if (records && kerf_load_le32(side->bytes + pos) == KERF_BTF_MAGIC) {
             s->names = find_names(side, pos);
         }
-        if (kerf_side_bit(side->covered, pos)) {
-            s->next = pos + 1 > s->next ? pos + 1 : s->next;
+        if (kerf_side_bit(covered, pos)) {
+            next = pos + 1 > next ? pos + 1 : next;
+        } else if (!records && (known & 15u) != 0 && known >> 4 != 0) { /* as mostly */
+            next = pos < next ? next : pos + (known >= 0x20 ? (known >> 4) - 1 : 1);
         } else {
+            s->next = pos > next ? pos : next;
             err = scan_at(s, pos);
+            next = s->next;
         }
     }
     return err;

@@ -125,50 +125,74 @@ static kerf_addr target_of(const struct kerf_forms *set, unsigned form, const ui
  * Hosts look at the same opcodes again and again, and remember the form of each: of a few sets, for all threads. Where
  * a set's place is another's they search.
  */
-#define REMEMBERED 4u
+#define REMEMBERED 8u
+#define PLACE_LEN 32u /* bytes that a set takes, about */
+#define PAGE_LEN 4096u
 
 static struct {
     const struct kerf_forms *set;
     uint8_t form[0x10000]; /* by opcode, 1 + it; 0: not known */
 } remembered[REMEMBERED];
 
-/* Where the form of an instruction is remembered; NULL: nowhere. */
-static uint8_t *recall(const struct kerf_forms *set, uint32_t insn)
+/* Takes the place for a set. Its pages are written to: reading first would have the system make each of them twice. */
+static bool claim(unsigned place, const struct kerf_forms *set)
 {
-    unsigned place = (unsigned)((uintptr_t)set / sizeof *set % REMEMBERED);
-    const struct kerf_forms *owner = __atomic_load_n(&remembered[place].set, __ATOMIC_RELAXED);
+    const struct kerf_forms *owner = NULL;
 
-    if (owner == NULL &&
-        __atomic_compare_exchange_n(&remembered[place].set, &owner, set, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-        owner = set;
+    if (!__atomic_compare_exchange_n(&remembered[place].set, &owner, set, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        return owner == set;
     }
-    return owner == set ? &remembered[place].form[opcode_of(set, insn) & 0xffff] : NULL;
+    for (size_t i = 0; i < sizeof remembered[place].form; i += PAGE_LEN) {
+        __atomic_store_n(&remembered[place].form[i], 0, __ATOMIC_RELAXED);
+    }
+    return true;
 }
-#endif
 
-KERF_AS_WRITTEN static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
+/* Where the forms of a set are remembered; NULL: nowhere. */
+static uint8_t *recall(const struct kerf_forms *set)
+{
+    unsigned place = (unsigned)((uintptr_t)set / PLACE_LEN % REMEMBERED);
+
+    return __atomic_load_n(&remembered[place].set, __ATOMIC_RELAXED) == set || claim(place, set)
+               ? remembered[place].form
+               : NULL;
+}
+
+/* known: recall() of the set. */
+static inline unsigned form_known(const struct kerf_forms *set, uint8_t *known, const uint8_t *p)
 {
     uint32_t insn = load_insn(set, p);
-    const struct kerf_form *f = set->forms;
-#if KERF_ENCODER
-    uint8_t *known = recall(set, insn);
-    unsigned form = known != NULL ? __atomic_load_n(known, __ATOMIC_RELAXED) : 0;
+    uint8_t *place = known != NULL ? &known[opcode_of(set, insn) & 0xffff] : NULL;
+    unsigned form = place != NULL ? __atomic_load_n(place, __ATOMIC_RELAXED) : 0;
 
     if (form != 0) {
         return form - 1;
     }
-#endif
+    while ((opcode_of(set, insn) & set->forms[form].mask) != set->forms[form].match) {
+        form++;
+    }
+    if (place != NULL) {
+        __atomic_store_n(place, (uint8_t)(form + 1), __ATOMIC_RELAXED);
+    }
+    return form;
+}
+
+static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
+{
+    return form_known(set, recall(set), p);
+}
+#else
+KERF_AS_WRITTEN static unsigned form_at(const struct kerf_forms *set, const uint8_t *p)
+{
+    uint32_t insn = load_insn(set, p);
+    const struct kerf_form *f = set->forms;
 
     while ((opcode_of(set, insn) & f->mask) != f->match) {
         f++;
     }
-#if KERF_ENCODER
-    if (known != NULL) {
-        __atomic_store_n(known, (uint8_t)(f - set->forms + 1), __ATOMIC_RELAXED);
-    }
-#endif
     return (unsigned)(f - set->forms);
 }
+#endif
 
 #if KERF_PAIRS_IN_BUILD
 #define JOIN_LAST 0x80u /* nothing behind this instruction can complete the first half */
@@ -232,10 +256,10 @@ static void find_lows(const struct kerf_forms *set, const uint8_t *p, struct ker
 #endif
 
 #if KERF_ENCODER
-/* Most instructions are no reference: the length of one that is none, sooner than below. 0: it may be one. */
-static unsigned plain_len(const struct kerf_forms *set, const struct kerf_isa_view *view)
+/* Most instructions are no reference: the length of one of this form that is none, sooner than below. 0: it may be one. */
+static unsigned plain_len(const struct kerf_forms *set, const struct kerf_isa_view *view, unsigned form)
 {
-    const struct kerf_form *f = &set->forms[form_at(set, view->p)];
+    const struct kerf_form *f = &set->forms[form];
 
     return set->padded || (view->kinds & ~1u) >> f->kind & 1 ? 0 : f->len;
 }
@@ -244,7 +268,8 @@ static unsigned plain_len(const struct kerf_forms *set, const struct kerf_isa_vi
 unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref)
 {
 #if KERF_ENCODER
-    unsigned plain = plain_len(set, view);
+    unsigned form = form_at(set, view->p);
+    unsigned plain = plain_len(set, view, form);
 
     if (plain != 0) {
         return plain;
@@ -256,7 +281,9 @@ unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_vie
     if (padding != 0) {
         return padding;
     }
+#if !KERF_ENCODER
     unsigned form = form_at(set, view->p);
+#endif
     const struct kerf_form *f = &set->forms[form];
 
     if ((!view->boundary && f->len <= set->swept) || (kinds >> f->kind & 1) == 0) {
@@ -287,11 +314,20 @@ unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_vie
 void kerf_forms_nothing(const struct kerf_forms *set, unsigned kinds, const uint8_t *p, size_t len, kerf_addr pc,
                         uint8_t *nothing)
 {
-    for (size_t i = (size_t)(0 - pc) & set->align; i < len; i += set->align + 1u) {
-        const struct kerf_form *f = &set->forms[form_at(set, p + i)];
-        bool plain = ((kinds & ~1u) >> f->kind & 1) == 0 && (!set->padded || p[i] != 0); /* no padding either */
+    const struct kerf_forms own = *set; /* so that what is written is seen to be none of it */
+    uint8_t *known = recall(set);
+    uint8_t plain[256]; /* by form: what is told of an instruction that is no reference; 0: nothing */
+    unsigned form = 0;
 
-        nothing[i] = (uint8_t)(plain ? (1u + f->len) * 0x11u : nothing[i]);
+    do {
+        const struct kerf_form *f = &own.forms[form];
+
+        plain[form] = (uint8_t)(((kinds & ~1u) >> f->kind & 1) == 0 ? (1u + f->len) * 0x11u : 0);
+    } while (own.forms[form++].mask != 0);
+    for (size_t i = (size_t)(0 - pc) & own.align; i < len; i += own.align + 1u) {
+        uint8_t is = plain[form_known(&own, known, p + i)];
+
+        nothing[i] |= own.padded && p[i] == 0 ? 0 : is; /* no padding either */
     }
 }
 
