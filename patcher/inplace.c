@@ -77,7 +77,7 @@ kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t le
 kerf_err kerf_in_place_copy(struct kerf_patcher *p)
 {
     unsigned log2 = p->header.sector_log2;
-    kerf_pos from = p->copied;
+    kerf_pos from = p->verified_pos;
     uint8_t *page = page_of(p);
     size_t n = p->port->page_size;
     kerf_err err = read_from(p, true, p->port->journal_size + from, page, n);
@@ -88,10 +88,11 @@ kerf_err kerf_in_place_copy(struct kerf_patcher *p)
 
         err = kerf_put(p, spare, page, n);
     }
-    p->copied = from + (kerf_pos)n;
-    if (err != KERF_OK || p->copied >> log2 != p->group_len) {
+    p->verified_pos = from + (kerf_pos)n;
+    if (err != KERF_OK || p->verified_pos >> log2 != p->group_len) {
         return err;
     }
+    p->verified_pos = 0;
     p->group_len = 0;
     p->page_pos = p->save_left;
     (void)enter(p, KERF_PHASE_APPLY);

@@ -64,8 +64,8 @@ kerf_err kerf_journal_save(struct kerf_patcher *p)
 
     if (n > 0) {
         n = n < p->port->page_size ? n : p->port->page_size;
-        err = kerf_put(p, true, piece, n);
-        return err == KERF_OK ? kerf_sum_add(p, piece, n) : err;
+        err = kerf_sum_add(p, piece, n);
+        return err == KERF_OK ? kerf_put(p, true, piece, n) : err;
     }
     err = kerf_sum_end(p, p->digest.b, KERF_OK);
     for (unsigned i = 0; i < 2 && err == KERF_OK; i++) {
@@ -75,7 +75,6 @@ kerf_err kerf_journal_save(struct kerf_patcher *p)
     /* Its group is copied next, or copied again. */
     if (p->group_len > 0) {
         p->save_left = (uint32_t)p->page_pos;
-        p->copied = 0;
         p->phase = KERF_PHASE_COPY;
         return err;
     }
@@ -85,7 +84,7 @@ kerf_err kerf_journal_save(struct kerf_patcher *p)
 }
 
 /*
- * Reads the checkpoint in a half: its number, 0 if there is none, or an error. p->copied: how many of its marks are
+ * Reads the checkpoint in a half: its number, 0 if there is none, or an error. p->page_pos: how many of its marks are
  * there. Nothing that was read is believed before mark 1 is right, but that the body is inside of workspace and
  * journal.
  */
@@ -119,7 +118,7 @@ static int load(struct kerf_patcher *p, unsigned half)
         }
         marks++;
     }
-    p->copied = marks;
+    p->page_pos = marks;
     return err != KERF_OK ? err : marks > 0 ? (int)p->saves : 0;
 }
 
@@ -158,11 +157,11 @@ kerf_err kerf_patcher_load(struct kerf_patcher *p, size_t workspace_len, const s
         memcmp(p->payload_digest.b, expect->chunk0_digest.b, KERF_DIGEST_LEN) != 0) {
         return KERF_NONE;
     }
-    if (p->copied == 1 && other > 0) {
+    if (p->page_pos == 1 && other > 0) {
         /* Its mark may be half programmed and not read right again: once more, while the older one still counts. */
         p->saves--;
     }
-    if (KERF_IN_PLACE && p->copied == MARKS) {
+    if (KERF_IN_PLACE && p->page_pos == MARKS) {
         p->group_len = 0;
     }
     /* A newer one, whose mark is half programmed, may be there and read right the next time: it goes first. */

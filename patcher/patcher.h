@@ -145,9 +145,9 @@ struct kerf_patcher_status {
 
 /* The state at the beginning of the workspace; its insides are not for the caller (patcher/state.h). */
 struct kerf_patcher {
-    uint8_t phase; /* enum kerf_patcher_phase */
-    int8_t err;    /* why it failed; KERF_END in the phase DONE */
-    kerf_pos verified_pos;
+    uint8_t phase;                /* enum kerf_patcher_phase */
+    int8_t err;                   /* why it failed; KERF_END in the phase DONE */
+    kerf_pos verified_pos;        /* bytes hashed; in place, while copying: bytes of scratch that are in the slot */
     kerf_pos page_pos;            /* where what is written next goes, in slot or spare area */
     const struct kerf_port *port; /* of the call in progress */
     size_t page_max;              /* most that page_at may be in this workspace */
@@ -163,7 +163,6 @@ struct kerf_patcher {
     uint32_t group_len; /* in place: sectors in scratch, not yet in the slot; without the one in progress */
     uint32_t saves;     /* number of the newest checkpoint, from 1; odd ones are in the second half */
     kerf_pos new_pos;   /* bytes of new produced so far; in place those that are kept, too */
-    kerf_pos copied;    /* in place, while copying: bytes of scratch that are in the slot */
     uint32_t
         save_left;   /* two slots: bytes of new to the next checkpoint; in place: where mark 3 of the newest one goes */
     uint32_t layout; /* STATE_LAYOUT: whose memory this is */
