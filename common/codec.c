@@ -173,9 +173,19 @@ static bool find_quiet(struct kerf_run *run)
     while (quiet && c->left > 0 && plain < STRETCH) {
         const uint8_t *view = kerf_run_view(run);
         struct kerf_ref ref = {.kind = KERF_REF_NONE};
-        kerf_pos n = 1;
+        unsigned most = STRETCH - plain < c->left ? STRETCH - plain : (unsigned)c->left;
+        kerf_pos n = plain > 0 && run->old_image != NULL && !kerf_run_in_place(run) ? kerf_ref_none(run, most) : 0;
 
-        if (plain > 0 && !kerf_ref_none(run)) {
+        if (n > 0) { /* as mostly: many at once */
+            quiet = memcmp(view, run->new_image + c->new_pos, n) == 0;
+            plain += (unsigned)n;
+            c->src_pos += n;
+            c->new_pos += n;
+            c->left -= n;
+            continue;
+        }
+        n = 1;
+        if (plain > 0) {
             (void)kerf_ref_find(run, &ref);
         }
         if (ref.kind != KERF_REF_NONE) {

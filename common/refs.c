@@ -404,18 +404,32 @@ static void remember_nothing(const struct kerf_run *run, bool boundary, unsigned
     }
 }
 
-bool kerf_ref_none(struct kerf_run *run)
+unsigned kerf_ref_none(struct kerf_run *run, unsigned most)
 {
     struct kerf_codec *c = KERF_STATE(run);
+    const uint8_t *nothing = run->nothing;
+    kerf_pos pos = c->src_pos;
+    kerf_pos insn_end = c->insn_end;
     unsigned step;
 
-    if ((uint32_t)c->src_pos <= c->pair_high || !recall_nothing(run, &step)) {
-        return false;
+    if (most == 0 || (uint32_t)pos <= c->pair_high || pos > UINT32_MAX - most || !recall_nothing(run, &step)) {
+        return 0;
     }
-    if (step != 0 && c->src_pos >= c->insn_end) {
-        c->insn_end = c->src_pos + step;
+    for (unsigned n = 0; n < most; n++, pos++) {
+        unsigned known = nothing[pos];
+
+        if (pos < insn_end) {
+            known &= 15u;
+        } else {
+            known >>= 4;
+            insn_end = known > 1 ? pos + known - 1 : insn_end;
+        }
+        if (known == 0) {
+            break;
+        }
     }
-    return true;
+    c->insn_end = insn_end;
+    return (unsigned)(pos - c->src_pos);
 }
 
 size_t kerf_encode_quiet(struct kerf_encoder *e)
@@ -429,14 +443,10 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
         c->src_pos < c->raw_end) {
         return 0;
     }
-    for (; n < most; n++) {
-        if (run->h->region_count > 0 && !kerf_ref_none(run)) {
-            break;
-        }
-        kerf_run_pass(run, run->new_image + c->new_pos, 1);
-        c->src_pos++;
-    }
+    n = run->h->region_count > 0 ? kerf_ref_none(run, most) : most;
     if (n > 0) {
+        kerf_run_pass(run, run->new_image + c->new_pos, n);
+        c->src_pos += n;
         c->old_prev = run->old_image[c->src_pos - 1];
         c->stretch = (uint8_t)(c->stretch - n);
         c->left -= n;

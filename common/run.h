@@ -383,8 +383,8 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
  */
 bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out);
 #if KERF_ENCODER
-/* True: it is remembered that no reference begins at src_pos, and the sweep was advanced. refs.c */
-bool kerf_ref_none(struct kerf_run *run);
+/* For how many bytes from src_pos on, `most` at most, it is remembered that no reference begins there: the sweep was advanced. refs.c */
+unsigned kerf_ref_none(struct kerf_run *run, unsigned most);
 #endif
 /* Notes the second halves of a pair without a value: for walking ahead while encoding. refs.c */
 void kerf_ref_expect(struct kerf_run *run, const struct kerf_ref *ref);

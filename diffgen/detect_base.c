@@ -54,6 +54,9 @@ struct rules {
 };
 
 static const struct rules coarse = {256, MAX_WORDS, MAX_STARTS, 8, 3};
+/* Where it is to be quick, and the image is large: a few of many. */
+static const struct rules sparse = {256, MAX_WORDS / 4, MAX_STARTS / 4, 16, 4};
+#define SPARSE_LEAST (256u << 10) /* bytes */
 /* For images behind a header of any length. More addresses get chance votes, so more is asked of the winner. */
 static const struct rules fine = {4, MAX_WORDS / 4, MAX_STARTS / 8, 24, 4};
 /* For words of unknown processors. */
@@ -650,9 +653,15 @@ static size_t header_len(unsigned isa, const uint8_t *p, size_t len)
     return zigbee_header(p, len);
 }
 
+static bool tells_by_jumps(unsigned isa)
+{
+    return isa == KERF_ISA_MIPS32_LE || isa == KERF_ISA_MIPS32_BE || isa == KERF_ISA_MIPS16;
+}
+
 struct kerf_base_search {
-    size_t skip; /* bytes of the image in front of what is looked at */
-    bool quick;  /* what did not convince for the other image is not tried */
+    size_t skip;   /* bytes of the image in front of what is looked at */
+    bool quick;    /* what did not convince for the other image is not tried */
+    bool not_fine; /* those of `fine` did not convince */
     struct kerf_source source;
     const struct rules *rules;
     struct tables tables;
@@ -669,6 +678,7 @@ kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, bool quick, co
             return KERF_ERR_RAM;
         }
         b->quick = quick;
+        b->not_fine = false;
         b->skip = header_len(isa, p, len);
         b->source = (struct kerf_source){
             p + b->skip,
@@ -678,7 +688,9 @@ kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, bool quick, co
             big_endian,
             quick && isa == KERF_ISA_THUMB && len >= QUICK_LEAST && is_vector_table(p + b->skip, len - b->skip),
             false};
-        b->rules = isa == KERF_ISA_NONE ? &blind : &coarse;
+        b->rules = isa == KERF_ISA_NONE                                   ? &blind
+                   : quick && len >= SPARSE_LEAST && !tells_by_jumps(isa) ? &sparse
+                                                                          : &coarse;
         collect(&b->source, &b->tables, b->rules);
     }
     *search = b;
@@ -701,7 +713,7 @@ static void find(struct kerf_base_search *search, const struct kerf_base *other,
         return;
     }
     bool by_fine = search->quick && other != NULL && other->votes > 0 && !other->by_words;
-    bool jumps = s->isa == KERF_ISA_MIPS32_LE || s->isa == KERF_ISA_MIPS32_BE || s->isa == KERF_ISA_MIPS16;
+    bool jumps = tells_by_jumps(s->isa);
 
     best[0] = best[1] = (struct candidate){0, 0};
     if (!by_fine || jumps) {
@@ -717,12 +729,13 @@ static void find(struct kerf_base_search *search, const struct kerf_base *other,
         return;
     } else if (jumps) {
         base->votes = find_by_jumps(*s, t, &base->addr);
-    } else if (s->isa == KERF_ISA_NONE || is_at_zero(s, t, base)) {
+    } else if (rules != &sparse && (s->isa == KERF_ISA_NONE || is_at_zero(s, t, base))) {
         return;
-    } else if (other == NULL || other->votes > 0) {
+    } else if (!search->not_fine && (other == NULL || other->votes > 0)) {
         collect(s, t, &fine);
         elect(s, t, &fine, best);
-        if (convinces(&fine, best)) {
+        search->not_fine = !convinces(&fine, best);
+        if (!search->not_fine) {
             *base = (struct kerf_base){best[0].base, best[0].votes, false};
         }
     }
@@ -741,8 +754,9 @@ void kerf_base_find(struct kerf_base_search *search, const struct kerf_base *oth
         behind.addr += search->skip;
     }
     find(search, other != NULL ? &behind : NULL, base);
-    if (base->votes == 0 && search->source.quick) {
+    if (base->votes == 0 && (search->source.quick || search->rules == &sparse)) {
         search->source.quick = false;
+        search->rules = search->rules == &sparse ? &coarse : search->rules;
         collect(&search->source, &search->tables, search->rules);
         find(search, other != NULL ? &behind : NULL, base);
     }

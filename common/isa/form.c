@@ -261,7 +261,7 @@ static unsigned plain_len(const struct kerf_forms *set, const struct kerf_isa_vi
 {
     const struct kerf_form *f = &set->forms[form];
 
-    return set->padded || (view->kinds & ~1u) >> f->kind & 1 ? 0 : f->len;
+    return (set->padded && view->p[0] == 0) || (view->kinds & ~1u) >> f->kind & 1 ? 0 : f->len; /* or padding */
 }
 #endif
 
