@@ -10,7 +10,8 @@
 #   kerf_embed(VARIABLE file ...)                      sets VARIABLE to C files that define each file x.css as kerf_x_css[]
 #   kerf_fuzz(NAME LIBS lib ... [SEEDS OTHER])         fuzz_NAME.c; seeds/NAME.txt (OTHER.txt) are its seeds, replayed as ctest fuzz_NAME
 #
-# Labels: "slow" for what takes over ten seconds (kerf_script_test(... LABELS slow)), "threads" for what the preset tsan runs.
+# Labels: "slow" for what takes over ten seconds, which begins first so that nobody waits for it in the end,
+# "threads" for what the preset tsan runs.
 
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -81,6 +82,15 @@ function(kerf_fast)
     endforeach()
 endfunction()
 
+# Longer ones first, where no run before tells how long each takes.
+function(kerf_test_cost name)
+    if("slow" IN_LIST ARGN)
+        set_tests_properties(${name} PROPERTIES COST 100)
+    elseif("fuzz" IN_LIST ARGN)
+        set_tests_properties(${name} PROPERTIES COST 50)
+    endif()
+endfunction()
+
 function(kerf_test name)
     cmake_parse_arguments(PARSE_ARGV 1 A "" "TIMEOUT" "SOURCES;LIBS;LABELS")
     if(NOT A_TIMEOUT)
@@ -91,6 +101,7 @@ function(kerf_test name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}")
+    kerf_test_cost(${name} ${A_LABELS})
 endfunction()
 
 function(kerf_script_test name)
@@ -101,6 +112,7 @@ function(kerf_script_test name)
     add_test(NAME ${name} COMMAND ${A_COMMAND} WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}"
         ENVIRONMENT "KERF_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};KERF_SRC=${CMAKE_SOURCE_DIR};KERF_BUILD=${CMAKE_BINARY_DIR}")
+    kerf_test_cost(${name} ${A_LABELS})
 endfunction()
 
 function(kerf_embed variable)
@@ -140,4 +152,5 @@ function(kerf_fuzz name)
         add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${seeds})
     endif()
     set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 300 LABELS fuzz)
+    kerf_test_cost(fuzz_${name} fuzz)
 endfunction()
