@@ -64,6 +64,7 @@ static const struct rules blind = {256, MAX_WORDS, MAX_STARTS, 16, 4};
 
 struct tables {
     unsigned count_bits; /* log2 of the counters in use */
+    unsigned index_bits; /* log2 of the entries of `seen` that say which starts there are; 0: it does not say that */
     size_t word_count, start_count;
     uint64_t seen[(size_t)1 << MAX_SEEN_BITS];
     uint64_t words[MAX_WORDS];   /* grouped modulo the granule */
@@ -357,6 +358,7 @@ static void collect(const struct kerf_source *s, struct tables *t, const struct 
 {
     t->word_count = 0;
     t->start_count = 0;
+    t->index_bits = 0;
     collect_starts(s, t, rules->starts);
     if (t->start_count > 0) {
         collect_words(s, t, rules->words);
@@ -464,30 +466,35 @@ static bool find_by_jumps(struct kerf_source s, struct tables *t, uint64_t *base
     return true;
 }
 
-/* Makes of the words' table, which is free by then, one of the starts, and 1. Returns its size less 1. */
-static size_t index_starts(struct tables *t, unsigned *bits)
+/* The entry for a start: 1 more than it where it is there, else 0. */
+static uint64_t *find_start(struct tables *t, uint64_t start)
 {
-    *bits = table_bits(2 * (uint64_t)t->start_count, MAX_SEEN_BITS);
+    size_t at = hash(start, t->index_bits);
 
-    size_t mask = ((size_t)1 << *bits) - 1;
-
-    memset(t->seen, 0, sizeof t->seen[0] << *bits);
-    for (size_t i = 0; i < t->start_count; i++) {
-        size_t at = hash(t->starts[i], *bits);
-
-        while (t->seen[at] != 0) {
-            at = (at + 1) & mask;
-        }
-        t->seen[at] = t->starts[i] + 1;
+    while (t->seen[at] != 0 && t->seen[at] != start + 1) {
+        at = (at + 1) & (((size_t)1 << t->index_bits) - 1);
     }
-    return mask;
+    return &t->seen[at];
+}
+
+/* Makes of the words' table, which is free by then, one of the starts. */
+static void index_starts(struct tables *t)
+{
+    t->index_bits = table_bits(2 * (uint64_t)t->start_count, MAX_SEEN_BITS);
+    memset(t->seen, 0, sizeof t->seen[0] << t->index_bits);
+    for (size_t i = 0; i < t->start_count; i++) {
+        *find_start(t, t->starts[i]) = t->starts[i] + 1;
+    }
 }
 
 /* The votes for one address. `words`: how many would have one if all that it points into were starts. */
-static size_t count_votes(const struct tables *t, size_t mask, unsigned bits, uint64_t base, size_t len, size_t *words)
+static size_t count_votes(struct tables *t, uint64_t base, size_t len, size_t *words)
 {
     size_t votes = 0;
 
+    if (t->index_bits == 0) {
+        index_starts(t);
+    }
     *words = 0;
     for (size_t i = 0; i < t->word_count; i++) {
         uint64_t start = t->words[i] - base;
@@ -495,12 +502,7 @@ static size_t count_votes(const struct tables *t, size_t mask, unsigned bits, ui
         if (start > len) {
             continue;
         }
-        size_t at = hash(start, bits);
-
-        while (t->seen[at] != 0 && t->seen[at] != start + 1) {
-            at = (at + 1) & mask;
-        }
-        votes += t->seen[at] != 0;
+        votes += *find_start(t, start) != 0;
         ++*words;
     }
     return votes;
@@ -520,10 +522,8 @@ static bool is_others(const struct kerf_source *s, struct tables *t, const struc
     if (other == NULL || !other->by_words) {
         return false;
     }
-    unsigned bits;
     size_t words;
-    size_t mask = index_starts(t, &bits);
-    size_t votes = count_votes(t, mask, bits, other->addr, s->len, &words);
+    size_t votes = count_votes(t, other->addr, s->len, &words);
     const struct candidate c = {other->addr, votes};
 
     *base = (struct kerf_base){other->addr, votes, true};
@@ -539,10 +539,8 @@ static bool is_at_zero(const struct kerf_source *s, struct tables *t, struct ker
     if (s->wide || t->start_count == 0) {
         return false;
     }
-    unsigned bits;
     size_t words;
-    size_t mask = index_starts(t, &bits);
-    size_t votes = count_votes(t, mask, bits, 0, s->len, &words);
+    size_t votes = count_votes(t, 0, s->len, &words);
 
     if (votes < MIN_AT_ZERO || !beats_chance(s, t, votes, words, CHANCES_AT_ZERO)) {
         return false;
@@ -558,13 +556,10 @@ static bool is_at_zero(const struct kerf_source *s, struct tables *t, struct ker
 static bool find_by_reset(const struct kerf_source *s, struct tables *t, struct kerf_base *base)
 {
     uint32_t reset = kerf_load_le32(s->p + 4);
-    unsigned bits;
 
     if (s->isa != KERF_ISA_THUMB || t->start_count == 0) {
         return false;
     }
-    size_t mask = index_starts(t, &bits);
-
     for (unsigned zeros = ROUND_LEAST; zeros <= ROUND_MOST; zeros++) {
         uint64_t addr = (uint64_t)reset >> zeros << zeros;
         const struct candidate c = {addr, MIN_WITH_VECTORS};
@@ -573,7 +568,7 @@ static bool find_by_reset(const struct kerf_source *s, struct tables *t, struct 
         if (!has_vectors(s, &c) || (addr == base->addr && base->votes > 0)) {
             continue;
         }
-        size_t votes = count_votes(t, mask, bits, addr, s->len, &words);
+        size_t votes = count_votes(t, addr, s->len, &words);
 
         if (votes >= MIN_ROUND && beats_chance(s, t, votes, words, CHANCES) && votes > base->votes) {
             *base = (struct kerf_base){addr, votes, true};
