@@ -60,7 +60,10 @@ static inline uint32_t kerf_rc_scale(uint32_t x, uint32_t m)
 #endif
 }
 
-/* x * m / 2^32 for m up to 2^16 */
+/*
+ * x * m / 2^32 for m up to 2^16. Tables of more counters have larger m: for hosts, and not for an ARMv6-M, which has no
+ * RAM for five of them.
+ */
 static inline uint32_t kerf_rc_part(uint32_t x, uint32_t m)
 {
 #if defined(__ARM_ARCH) && __ARM_ARCH < 7

@@ -649,9 +649,7 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     memset(encoding, 0, sizeof *encoding);
     s->next_mark = w->new_side.len / KERF_MARKS;
     header->model.map_cap = (uint16_t)map->count;
-    /* Any that fit: the codec does not look at them. */
-    header->payload_size = KERF_CHUNK_MAX;
-    header->chunk0_len = (uint16_t)(header->chunk_size < KERF_CHUNK_MAX ? header->chunk_size : KERF_CHUNK_MAX - 1);
+    kerf_pack_assume(header); /* the codec does not look at them */
     kerf_err err = kerf_header_write(header, w->image.regions, w->image.ranges, head, sizeof head, &head_len);
     struct kerf_codec *c = err == KERF_OK ? malloc(kerf_codec_workspace(header)) : NULL;
     uint16_t *order = malloc((header->model.learned_cap + 1u) * sizeof *order);

@@ -94,6 +94,12 @@ static kerf_err fill(const struct kerf_header *header, const struct layout *layo
     return KERF_OK;
 }
 
+void kerf_pack_assume(struct kerf_header *header)
+{
+    header->payload_size = KERF_CHUNK_MAX;
+    header->chunk0_len = (uint16_t)(header->chunk_size < KERF_CHUNK_MAX ? header->chunk_size : KERF_CHUNK_MAX - 1);
+}
+
 kerf_err kerf_pack(struct kerf_header *header, const struct kerf_image *image, const uint8_t *payload,
                    size_t payload_len, uint8_t **file, size_t *file_len)
 {

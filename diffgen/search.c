@@ -156,8 +156,7 @@ size_t kerf_search_len(const struct kerf_search *s, const struct kerf_header *he
     uint8_t head[256];
     size_t len = 0;
 
-    h.payload_size = KERF_CHUNK_MAX; /* any that fits: what its field takes is the same for all that are compared */
-    h.chunk0_len = (uint16_t)(h.chunk_size < KERF_CHUNK_MAX ? h.chunk_size : KERF_CHUNK_MAX - 1);
+    kerf_pack_assume(&h); /* what their fields take is the same for all that are compared */
     if (plan->encoding.total == UINT64_MAX ||
         kerf_header_write(&h, s->w->image.regions, s->w->image.ranges, head, sizeof head, &len) != KERF_OK) {
         return SIZE_MAX;

@@ -471,6 +471,8 @@ unsigned kerf_params_phases(const uint8_t *image, size_t len);
 uint64_t kerf_params_served(const struct kerf_side *new_side, const struct kerf_segments *segments);
 
 /* --- pack.c: payload to container, and back. --- */
+/* payload_size and chunk0_len that fit, for a header whose payload is not there yet. */
+void kerf_pack_assume(struct kerf_header *header);
 /* Fills in payload_size and chunk0_len; *file is malloc'ed and the caller's. */
 KERF_MUST_USE kerf_err kerf_pack(struct kerf_header *header, const struct kerf_image *image, const uint8_t *payload,
                                  size_t payload_len, uint8_t **file, size_t *file_len);
