@@ -12,6 +12,12 @@ struct kerf_beside *kerf_beside_open(void);
 /* Stops the decoder, if it runs. NULL: nothing. */
 void kerf_beside_close(struct kerf_beside *b);
 /*
+ * Before the coding its thread may do something else: run(ctx), beside the caller. False: there is no thread, and nothing
+ * was called. Once, and kerf_beside_done() returns when run() has, before anything else is asked of it.
+ */
+bool kerf_beside_do(struct kerf_beside *b, void (*run)(void *ctx), void *ctx);
+void kerf_beside_done(struct kerf_beside *b);
+/*
  * The coding begins: of `payload`, which is empty and stays where it is until kerf_beside_end(), with this header,
  * whose bytes are head. w's images stay. Two slots alone, and once. False: there is no decoder beside it; else bytes go
  * through kerf_beside_emit().

@@ -18,10 +18,11 @@
 #define ENOUGH_LEN 512u /* a match that is so long is as good as any */
 
 struct kerf_chains {
-    uint32_t *heads;  /* by hash: 1 + the last place; 0: none */
-    uint32_t *before; /* by place: the one before it, likewise */
-    unsigned shift;   /* of the hash */
-    uint64_t effort;  /* places that may still be looked at */
+    void *heads;     /* by hash: 1 + the last place; 0: none */
+    void *before;    /* by place: the one before it, likewise */
+    bool narrow;     /* they are uint16_t, not uint32_t: memory that nobody has touched yet costs time */
+    unsigned shift;  /* of the hash */
+    uint64_t effort; /* places that may still be looked at */
 };
 
 /* The match that is looked for. */
@@ -68,8 +69,9 @@ kerf_err kerf_chains_open(const struct kerf_side *old_side, size_t new_len, stru
     }
     c->shift = 64 - bits;
     c->effort = (uint64_t)new_len * EFFORT_BYTE;
-    c->heads = calloc((size_t)1 << bits, sizeof *c->heads);
-    c->before = malloc((len + 1) * sizeof *c->before);
+    c->narrow = len < UINT16_MAX;
+    c->heads = calloc((size_t)1 << bits, c->narrow ? sizeof(uint16_t) : sizeof(uint32_t));
+    c->before = malloc((len + 1) * (c->narrow ? sizeof(uint16_t) : sizeof(uint32_t)));
     if (c->heads == NULL || c->before == NULL) {
         return KERF_ERR_RAM;
     }
@@ -80,12 +82,22 @@ kerf_err kerf_chains_open(const struct kerf_side *old_side, size_t new_len, stru
             continue; /* in a run of equal bytes, of which the first place is enough */
         }
         last = first;
-        uint32_t *head = &c->heads[hash(c, first)];
+        size_t h = hash(c, first);
 
-        c->before[at] = *head;
-        *head = (uint32_t)at + 1;
+        if (c->narrow) {
+            ((uint16_t *)c->before)[at] = ((uint16_t *)c->heads)[h];
+            ((uint16_t *)c->heads)[h] = (uint16_t)(at + 1);
+        } else {
+            ((uint32_t *)c->before)[at] = ((uint32_t *)c->heads)[h];
+            ((uint32_t *)c->heads)[h] = (uint32_t)at + 1;
+        }
     }
     return KERF_OK;
+}
+
+static inline uint32_t entry(const struct kerf_chains *c, const void *table, size_t i)
+{
+    return c->narrow ? ((const uint16_t *)table)[i] : ((const uint32_t *)table)[i];
 }
 
 static inline void consider(struct search *s, size_t at)
@@ -124,13 +136,13 @@ size_t kerf_chains_longest(struct kerf_chains *c, const struct kerf_side *old_si
     if (hint < old_side->len) {
         consider(&s, hint);
     }
-    uint32_t next = c->heads[hash(c, kerf_load_le64(s.p))];
+    uint32_t next = entry(c, c->heads, hash(c, kerf_load_le64(s.p)));
     unsigned left = c->effort > 0 ? DEPTH : DEPTH_LATE;
     unsigned depth = left;
 
     for (; left > 0 && next != 0 && s.len < ENOUGH_LEN; left--) {
         consider(&s, next - 1);
-        next = c->before[next - 1];
+        next = entry(c, c->before, next - 1);
     }
     c->effort -= c->effort < depth - left ? c->effort : depth - left;
     *old_pos = s.len < BLOCK_LEN ? 0 : s.at;

@@ -66,7 +66,10 @@ struct tables {
     unsigned count_bits; /* log2 of the counters in use */
     unsigned index_bits; /* log2 of the entries of `seen` that say which starts there are; 0: it does not say that */
     size_t word_count, start_count;
-    uint64_t seen[(size_t)1 << MAX_SEEN_BITS];
+    union {
+        uint64_t wide[(size_t)1 << MAX_SEEN_BITS];
+        uint32_t narrow[(size_t)1 << MAX_SEEN_BITS];
+    } seen;
     uint64_t words[MAX_WORDS];   /* grouped modulo the granule */
     uint64_t starts[MAX_STARTS]; /* likewise: what a pointer to them would be, were the image loaded at 0 */
     uint64_t scratch[MAX_WORDS];
@@ -103,6 +106,21 @@ static unsigned table_bits(uint64_t entries, unsigned max)
     return bits;
 }
 
+/* Notes a word, at its place; false: that is another's, or it is there already. */
+static inline bool note_word(struct tables *t, bool wide, size_t place, uint64_t word)
+{
+    if (wide) {
+        bool unused = t->seen.wide[place] == 0;
+
+        t->seen.wide[place] = unused ? word : t->seen.wide[place];
+        return unused;
+    }
+    bool unused = t->seen.narrow[place] == 0; /* half of the memory, which nobody may have touched yet */
+
+    t->seen.narrow[place] = unused ? (uint32_t)word : t->seen.narrow[place];
+    return unused;
+}
+
 /* Takes one word of `rate`, chosen by value: all copies of a word or none, wherever they are. */
 static void collect_words(const struct kerf_source *s, struct tables *t, size_t max)
 {
@@ -123,16 +141,13 @@ static void collect_words(const struct kerf_source *s, struct tables *t, size_t 
 
     unsigned bits = table_bits(2 * (total < max ? total : max), MAX_SEEN_BITS);
 
-    memset(t->seen, 0, sizeof t->seen[0] << bits);
+    memset(&t->seen, 0, (s->wide ? sizeof t->seen.wide[0] : sizeof t->seen.narrow[0]) << bits);
     for (unsigned w = 0; kerf_detect_window(s->len, w, &from, &to); w++) {
         for (size_t i = from; i + width <= to; i += step) {
             if (!kerf_source_word(s, i, &word) || (rate > 1 && hash(word ^ word >> 32, 32) % rate != 0)) {
                 continue;
             }
-            uint64_t *seen = &t->seen[hash(word, bits)];
-
-            if (*seen == 0 && count < max) {
-                *seen = word;
+            if (count < max && note_word(t, s->wide, hash(word, bits), word)) {
                 t->words[count++] = word;
             }
         }
@@ -471,17 +486,17 @@ static uint64_t *find_start(struct tables *t, uint64_t start)
 {
     size_t at = hash(start, t->index_bits);
 
-    while (t->seen[at] != 0 && t->seen[at] != start + 1) {
+    while (t->seen.wide[at] != 0 && t->seen.wide[at] != start + 1) {
         at = (at + 1) & (((size_t)1 << t->index_bits) - 1);
     }
-    return &t->seen[at];
+    return &t->seen.wide[at];
 }
 
 /* Makes of the words' table, which is free by then, one of the starts. */
 static void index_starts(struct tables *t)
 {
     t->index_bits = table_bits(2 * (uint64_t)t->start_count, MAX_SEEN_BITS);
-    memset(t->seen, 0, sizeof t->seen[0] << t->index_bits);
+    memset(t->seen.wide, 0, sizeof t->seen.wide[0] << t->index_bits);
     for (size_t i = 0; i < t->start_count; i++) {
         *find_start(t, t->starts[i]) = t->starts[i] + 1;
     }

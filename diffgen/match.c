@@ -369,6 +369,19 @@ static void share_overlap(const struct greedy *g, ptrdiff_t scan, ptrdiff_t pos,
     *backward -= best_at;
 }
 
+/* How many bytes of new from `from` to before `to` are what old has at the last offset. */
+static ptrdiff_t score(const struct greedy *g, ptrdiff_t from, ptrdiff_t to)
+{
+    ptrdiff_t first = g->last_offset < 0 && from < -g->last_offset ? -g->last_offset : from;
+    ptrdiff_t end = to < g->o_len - g->last_offset ? to : g->o_len - g->last_offset;
+    size_t count = 0;
+
+    for (ptrdiff_t i = first; i < end; i++) {
+        count += g->o[i + g->last_offset] == g->n[i];
+    }
+    return (ptrdiff_t)count;
+}
+
 /* The longest match at `scan`. */
 static ptrdiff_t longest(const struct kerf_work *w, const struct greedy *g, ptrdiff_t scan, size_t *pos)
 {
@@ -406,10 +419,9 @@ kerf_err kerf_match_greedy(const struct kerf_work *w, bool quick, struct kerf_se
                 len = longest(w, &g, scan, &pos);
                 held = quick ? len / HOLD : 0;
             }
-            for (; scored < scan + len; scored++) {
-                ptrdiff_t at = scored + g.last_offset;
-
-                old_score += at >= 0 && at < g.o_len && g.o[at] == g.n[scored];
+            if (scored < scan + len) {
+                old_score += score(&g, scored, scan + len);
+                scored = scan + len;
             }
             if ((len == old_score && len != 0) || len > old_score + MIN_GAIN) {
                 break;

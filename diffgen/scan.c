@@ -427,9 +427,12 @@ static void close_index(struct kerf_side *side, struct found *found)
 
         memcpy(bytes + i * sizeof ref, &ref, sizeof ref);
     }
-    side->refs = realloc(bytes, (side->ref_count + 1) * sizeof *side->refs);
-    if (side->refs == NULL) {
-        side->refs = (void *)bytes; /* it did not get smaller */
+    side->refs = (void *)bytes;
+
+    void *fewer = realloc(bytes, (side->ref_count + 1) * sizeof *side->refs);
+
+    if (fewer != NULL) { /* else it did not get smaller */
+        side->refs = fewer;
     }
     side->ref_cap = side->ref_count + 1;
     for (size_t i = 0; i <= side->len / 64; i++) {

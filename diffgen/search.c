@@ -216,16 +216,13 @@ static void try_split(void *ctx, unsigned index)
     }
 }
 
-kerf_err kerf_search_split(struct kerf_search *s, unsigned attempts, struct kerf_plan *plan)
+static kerf_err try_splits(struct kerf_search *s, unsigned attempts, struct kerf_plan *plan)
 {
     struct split_trial list[SPLITS_MAX] = {0};
     struct split_trials all = {s, plan, list};
     struct kerf_plan *best = plan;
     kerf_err err = KERF_OK;
 
-    if (kerf_search_is_noise(s, plan)) {
-        return KERF_OK;
-    }
     kerf_search_tell(s->w, "sizes of tables", 0, 1);
     for (unsigned i = 0; i < attempts; i++) {
         /* The last attempt is with far less: in a small delta large tables learn too slowly. */
@@ -258,6 +255,11 @@ kerf_err kerf_search_split(struct kerf_search *s, unsigned attempts, struct kerf
         kerf_plan_free(&list[i].plan);
     }
     return err;
+}
+
+kerf_err kerf_search_split(struct kerf_search *s, unsigned attempts, struct kerf_plan *plan)
+{
+    return attempts == 0 || kerf_search_is_noise(s, plan) ? KERF_OK : try_splits(s, attempts, plan);
 }
 
 /* Rounds in which every byte is priced as a literal too, which takes time: more where much of new has no source. */

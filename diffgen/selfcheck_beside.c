@@ -36,9 +36,12 @@ struct progress {
 
 struct kerf_beside {
     struct kerf_task task;
+    void (*first)(void *ctx); /* what the thread does before it follows; NULL: nothing */
+    void *first_ctx;
     pthread_mutex_t lock; /* of: */
     pthread_cond_t changed;
     struct progress progress;
+    bool first_done;
     const struct kerf_work *w;
     const uint8_t *payload;   /* does not move while the decoder runs */
     size_t payload_len;       /* in the end */
@@ -166,6 +169,34 @@ static void follow(void *ctx)
     b->checked = err == KERF_END;
 }
 
+static void do_first(void *ctx)
+{
+    struct kerf_beside *b = ctx;
+
+    b->first(b->first_ctx);
+    (void)pthread_mutex_lock(&b->lock);
+    b->first_done = true;
+    (void)pthread_cond_signal(&b->changed);
+    (void)pthread_mutex_unlock(&b->lock);
+    follow(b);
+}
+
+bool kerf_beside_do(struct kerf_beside *b, void (*run)(void *ctx), void *ctx)
+{
+    b->first = run;
+    b->first_ctx = ctx;
+    return kerf_task_start(&b->task, do_first, b);
+}
+
+void kerf_beside_done(struct kerf_beside *b)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    while (b->task.runs && !b->first_done) {
+        (void)pthread_cond_wait(&b->changed, &b->lock);
+    }
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
 static void tell(struct kerf_beside *b, const struct progress *progress)
 {
     (void)pthread_mutex_lock(&b->lock);
@@ -237,7 +268,7 @@ bool kerf_beside_start(struct kerf_beside *b, const struct kerf_work *w, const s
     b->header = *header;
     b->payload = payload->data;
     b->bytes = payload;
-    return kerf_task_start(&b->task, follow, b);
+    return b->task.runs || kerf_task_start(&b->task, follow, b); /* it may wait already */
 }
 
 kerf_pos kerf_beside_piece(const struct kerf_work *w)
@@ -366,6 +397,9 @@ static kerf_err check_container(const struct kerf_beside *b, const struct kerf_d
 kerf_err kerf_beside_finish(struct kerf_beside *b, const struct kerf_bytes *payload,
                             const struct kerf_diff_report *report, const uint8_t *delta, size_t delta_len, bool *done)
 {
+    if (b->payload == NULL) {
+        give_up(b); /* nothing was coded */
+    }
     kerf_task_wait(&b->task);
     *done = b->checked && b->payload == payload->data;
     return *done ? check_container(b, report, delta, delta_len) : KERF_OK;

@@ -92,18 +92,25 @@ static kerf_err scan_first(const struct kerf_search *s, struct kerf_trial *t)
     struct kerf_work *w = t->w;
     struct kerf_task task = {0};
     struct new_scan n = {w, KERF_OK};
+    bool beside = false;
 
     if (s->w->large || w->options->memory != 0 || w->options->jobs < 2) {
         return scan(s, t, 0);
     }
     choose_regions(s, t, 0);
-    if (!kerf_task_start(&task, scan_new, &n)) {
+    if (w->image.region_count > 0 && w->beside != NULL) { /* whose thread is to be had anyway */
+        beside = kerf_beside_do(w->beside, scan_new, &n);
+    }
+    if (!beside && (w->image.region_count == 0 || !kerf_task_start(&task, scan_new, &n))) {
         scan_new(&n);
     }
     kerf_err err = kerf_scan_side(&w->old_side, &w->image, false, true);
 
     if (err == KERF_OK) {
         err = kerf_match_sort(w, s->effort->rounds == 0);
+    }
+    if (beside) {
+        kerf_beside_done(w->beside);
     }
     kerf_task_wait(&task);
     return err == KERF_OK ? n.err : err;

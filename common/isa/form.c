@@ -256,6 +256,8 @@ static void find_lows(const struct kerf_forms *set, const uint8_t *p, struct ker
 #endif
 
 #if KERF_ENCODER
+#define HOST_APART __attribute__((noinline))
+
 /* Most instructions are no reference: the length of one of this form that is none, sooner than below. 0: it may be one. */
 static unsigned plain_len(const struct kerf_forms *set, const struct kerf_isa_view *view, unsigned form)
 {
@@ -263,27 +265,21 @@ static unsigned plain_len(const struct kerf_forms *set, const struct kerf_isa_vi
 
     return (set->padded && view->p[0] == 0) || (view->kinds & ~1u) >> f->kind & 1 ? 0 : f->len; /* or padding */
 }
+#else
+#define HOST_APART
 #endif
 
-unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref)
+/* What kerf_forms_scan() does. known: the form of the instruction, or NULL. (Apart on hosts, so that its frame is not there for most.) */
+HOST_APART static unsigned scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref,
+                                const unsigned *known)
 {
-#if KERF_ENCODER
-    unsigned form = form_at(set, view->p);
-    unsigned plain = plain_len(set, view, form);
-
-    if (plain != 0) {
-        return plain;
-    }
-#endif
     unsigned kinds = view->kinds & ~(1u << KERF_REF_NONE | 1u << KERF_REF_LOW);
     unsigned padding = KERF_ISA_HAS_XTENSA && set->padded ? kerf_xtensa_padding(view) : 0;
 
     if (padding != 0) {
         return padding;
     }
-#if !KERF_ENCODER
-    unsigned form = form_at(set, view->p);
-#endif
+    unsigned form = known != NULL ? *known : form_at(set, view->p);
     const struct kerf_form *f = &set->forms[form];
 
     if ((!view->boundary && f->len <= set->swept) || (kinds >> f->kind & 1) == 0) {
@@ -308,6 +304,18 @@ unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_vie
     /* These hold all of an address: what they mean need not be known to the header. */
     ref->anywhere = ref->kind == KERF_REF_PAIR || ref->kind == KERF_REF_RAM;
     return f->len;
+}
+
+unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref)
+{
+#if KERF_ENCODER
+    unsigned form = form_at(set, view->p);
+    unsigned plain = plain_len(set, view, form);
+
+    return plain != 0 ? plain : scan(set, view, ref, &form);
+#else
+    return scan(set, view, ref, NULL);
+#endif
 }
 
 #if KERF_ENCODER
