@@ -145,6 +145,16 @@ bool kerf_base_agrees(unsigned isa, bool wide, bool big_endian, const uint8_t *o
  */
 KERF_MUST_USE kerf_err kerf_detect_banks(const uint8_t *image, size_t len, struct kerf_layout *layout);
 
+/* --- detect_parts.c --- */
+
+/*
+ * Looks for parts of old and new that are loaded at addresses of their own, where both have one span of words of 4
+ * bytes, and lays them out. *known: the span's address is; afterwards, that addresses are. KERF_ERR_RAM when memory is
+ * short (4 bytes for each of the images, and 4 MB).
+ */
+KERF_MUST_USE kerf_err kerf_detect_parts(unsigned isa, bool big_endian, const uint8_t *const images[2],
+                                         const size_t lens[2], struct kerf_layout *const layouts[2], bool *known);
+
 /* --- detect_btf.c --- */
 
 /* True if type records of Linux (BTF) are somewhere in the image. */

@@ -302,9 +302,12 @@ static kerf_err check_options(const struct kerf_diff_options *options)
     return options->ram != 0 && options->ram < KERF_DIFF_RAM_MIN ? KERF_ERR_RAM : KERF_OK;
 }
 
-kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
-                          const struct kerf_diff_options *options, uint8_t **delta, size_t *delta_len,
-                          struct kerf_diff_report *report)
+static kerf_err weigh_parts(struct kerf_work *w);
+
+/* kerf_diff_create(), of images that are recognised, or not yet: NULL. */
+static kerf_err create(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+                       const struct kerf_diff_options *options, const struct kerf_image *image, uint8_t **delta,
+                       size_t *delta_len, struct kerf_diff_report *report)
 {
     struct kerf_work w = {.options = options};
     struct hashing hashing = {.w = &w};
@@ -340,8 +343,13 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
         hash_images(&hashing);
     }
     /* References are for images that 32-bit addresses reach. */
-    if (err == KERF_OK && old_len > 0 && ((uint64_t)old_len | new_len) >> 32 == 0) {
-        err = kerf_image_recognise(old_image, old_len, new_image, new_len, options, &w.image);
+    if (image != NULL) {
+        w.image = *image;
+    } else if (err == KERF_OK && old_len > 0 && ((uint64_t)old_len | new_len) >> 32 == 0) {
+        err = kerf_image_recognise(old_image, old_len, new_image, new_len, options, true, &w.image);
+        if (err == KERF_OK && w.image.in_parts) {
+            err = weigh_parts(&w);
+        }
     }
     for (unsigned i = 0; i < w.image.region_count; i++) {
         if (!kerf_isa_known(w.image.regions[i].isa)) {
@@ -367,4 +375,37 @@ kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_
     }
     work_close(&w);
     return err;
+}
+
+/* Parts at addresses of their own cost header, and those at one address confuse each other: do they pay in a quick delta? */
+static kerf_err weigh_parts(struct kerf_work *w)
+{
+    struct kerf_diff_options quick = *w->options;
+    struct kerf_image whole;
+    size_t lens[2] = {0, 0};
+    kerf_err err = kerf_image_recognise(w->old_side.bytes, w->old_side.len, w->new_side.bytes, w->new_side.len,
+                                        w->options, false, &whole);
+
+    quick.level = 1;
+    quick.in_place = false;
+    quick.padded = true;
+    quick.progress = NULL;
+    for (unsigned i = 0; i < 2 && err == KERF_OK; i++) {
+        uint8_t *delta;
+
+        err = create(w->old_side.bytes, w->old_side.len, w->new_side.bytes, w->new_side.len, &quick,
+                     i == 0 ? &w->image : &whole, &delta, &lens[i], NULL);
+        free(delta);
+    }
+    if (err == KERF_OK && lens[0] >= lens[1]) {
+        w->image = whole;
+    }
+    return err;
+}
+
+kerf_err kerf_diff_create(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+                          const struct kerf_diff_options *options, uint8_t **delta, size_t *delta_len,
+                          struct kerf_diff_report *report)
+{
+    return create(old_image, old_len, new_image, new_len, options, NULL, delta, delta_len, report);
 }

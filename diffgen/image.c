@@ -417,6 +417,23 @@ static kerf_err find_bases(unsigned isa, struct side *old_side, struct side *new
     return KERF_OK;
 }
 
+/* Parts at load addresses of their own, where pointers have 4 bytes. *known as find_bases() has it. */
+static kerf_err find_parts(unsigned isa, struct side *old_side, struct side *new_side, struct kerf_image *image,
+                           bool *known)
+{
+    const uint8_t *const images[2] = {old_side->p, new_side->p};
+    const size_t lens[2] = {old_side->len, new_side->len};
+    struct kerf_layout *const layouts[2] = {&old_side->layout, &new_side->layout};
+
+    if (isa == KERF_ISA_NONE || (isas[isa].words & WORDS) != WORDS) {
+        return KERF_OK;
+    }
+    kerf_err err = kerf_detect_parts(isa, is_big_endian(isa, layouts[0]), images, lens, layouts, known);
+
+    image->in_parts = err == KERF_OK && layouts[0]->span_count > 1;
+    return err;
+}
+
 /*
  * What is outside of the code of an image without a header, often packed, holds calls by chance: it is left out of the
  * region where it is the larger part of both images. Not where the load address is known: then it may hold pointers.
@@ -580,7 +597,7 @@ static kerf_err find_isa(struct side *old_side, struct side *new_side, const str
 }
 
 static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
-                          const struct kerf_diff_options *options, struct kerf_image *image)
+                          const struct kerf_diff_options *options, bool parts, struct kerf_image *image)
 {
     struct side old_side = {old_image, old_len, {0}};
     struct side new_side = {new_image, new_len, {0}};
@@ -617,7 +634,9 @@ static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_
     }
     if (!old_side.layout.addressed && !options->base_known) {
         err = find_bases(isa, &old_side, &new_side, options, &words);
-
+        if (err == KERF_OK && parts) {
+            err = find_parts(isa, &old_side, &new_side, image, &words);
+        }
         if (err != KERF_OK) {
             return err;
         }
@@ -687,10 +706,16 @@ static unsigned shift_of(const uint8_t *p, size_t len, unsigned *isa)
     return most >= SHIFT_LEAD * others ? shift : 0;
 }
 
-kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
-                              const struct kerf_diff_options *options, struct kerf_image *image)
+static bool hints_base(const struct kerf_diff_hint *hint)
 {
-    kerf_err err = recognise(old_image, old_len, new_image, new_len, options, image);
+    return hint != NULL && hint->base_known;
+}
+
+kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
+                              const struct kerf_diff_options *options, bool parts, struct kerf_image *image)
+{
+    parts = parts && options->level != 1 && !hints_base(options->old_hint) && !hints_base(options->new_hint);
+    kerf_err err = recognise(old_image, old_len, new_image, new_len, options, parts, image);
 
     if (err != KERF_OK || image->region_count > 0 || options->isa != NULL || options->base_known ||
         options->level == 1 || old_len > MAX_SHIFTED || new_len > MAX_SHIFTED || old_len < MIN_REGION ||
@@ -705,7 +730,7 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
         return KERF_OK;
     }
     err = recognise(old_image + old_shift, old_len - old_shift, new_image + new_shift, new_len - new_shift, options,
-                    image);
+                    parts, image);
     for (unsigned i = 0; i < image->region_count; i++) {
         image->regions[i].old_pos += old_shift;
         image->regions[i].new_pos += new_shift;

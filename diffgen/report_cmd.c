@@ -257,7 +257,7 @@ static kerf_err recognise(struct run *r)
     report->new_container = layout.container;
     return report->old_len == 0 ? KERF_OK
                                 : kerf_image_recognise(r->old_image, report->old_len, r->new_image, report->new_len,
-                                                       &r->report.diff, &report->image);
+                                                       &r->report.diff, false, &report->image);
 }
 
 static kerf_err make_delta(struct run *r)

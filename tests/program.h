@@ -7,6 +7,7 @@
 
 #include "common/bytes.h"
 #include "common/isa/isa.h"
+#include "tests/code_8051.h"
 #include "tests/direct_calls.h"
 #include "tests/pack.h"
 
@@ -77,15 +78,18 @@ static inline uint32_t next_random(uint32_t *seed)
     return *seed >> 8;
 }
 
+/* Programs of different layouts begin their functions and strings at different places. */
+static uint32_t program_layout;
+
 /* Starts come irregularly, or the address would be ambiguous: at a multiple of 4 within the function's 64 bytes. */
 static inline uint32_t function_at(uint32_t f)
 {
-    return f * FUNCTION_LEN + (f * 2654435761u >> 29) * 4u;
+    return f * FUNCTION_LEN + ((f + program_layout) * 2654435761u >> 29) * 4u;
 }
 
 static inline uint32_t string_at(uint32_t f)
 {
-    return CODE_LEN + FUNCTIONS * 16u + f * STRING_LEN + 1 + (f * 2246822519u >> 29);
+    return CODE_LEN + FUNCTIONS * 16u + f * STRING_LEN + 1 + ((f + program_layout) * 2246822519u >> 29);
 }
 
 /* A program linked for `base`: functions that call each other at random, pointers to them and to strings, the strings. */

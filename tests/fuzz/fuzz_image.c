@@ -18,7 +18,7 @@ static void check(const uint8_t *old_image, size_t old_len, const uint8_t *new_i
 {
     struct kerf_image image;
 
-    if (kerf_image_recognise(old_image, old_len, new_image, new_len, options, &image) != KERF_OK ||
+    if (kerf_image_recognise(old_image, old_len, new_image, new_len, options, true, &image) != KERF_OK ||
         test_image_check(&image, old_len, new_len) != NULL) {
         abort();
     }
