@@ -145,8 +145,9 @@ static size_t length_of(const struct kerf_search *s, const struct refinement *r)
     return kerf_search_len(&own, &r->header, &r->plan);
 }
 
-/* Does list[from .. to), and keeps in *best the index of what makes the shortest file. */
-static kerf_err refine_some(struct kerf_search *s, struct refinement *list, unsigned from, unsigned to, unsigned *best)
+/* Does list[from .. to), and keeps in *best the index of what makes the shortest file for `ram`. */
+static kerf_err refine_some(struct kerf_search *s, uint64_t ram, struct refinement *list, unsigned from, unsigned to,
+                            unsigned *best)
 {
     struct kerf_search own = *s;
     struct kerf_diff_options silent = *s->w->options;
@@ -162,7 +163,7 @@ static kerf_err refine_some(struct kerf_search *s, struct refinement *list, unsi
             }
             return list[i].err;
         }
-        if (list[i].ram <= list[0].ram && list[i].plan.encoding.total != UINT64_MAX &&
+        if (list[i].ram <= ram && list[i].plan.encoding.total != UINT64_MAX &&
             (*best == UINT_MAX || length_of(s, &list[i]) < length_of(s, &list[*best]))) {
             *best = i;
         }
@@ -196,10 +197,10 @@ static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct ker
                            unsigned *best)
 {
     static const uint32_t budgets[REFINEMENTS - 2] = {65536, 32768, 16384, 4096, 2048};
-    struct refinement *usual = &list[1]; /* list[0] is what was asked for; where that is the default, it is both */
-    unsigned count = 2;
+    struct refinement *usual = &list[0];
+    struct refinement *asked = &list[1];
+    unsigned count = ram == KERF_DIFF_RAM_DEFAULT ? 1 : 2;
 
-    list[0].ram = ram;
     usual->ram = KERF_DIFF_RAM_DEFAULT;
     usual->coded = start;
     usual->segments = &start->plan.segments;
@@ -207,23 +208,23 @@ static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct ker
     for (unsigned i = 0; i < REFINEMENTS; i++) {
         list[i].header = *s->header;
     }
-    kerf_err err = refine_some(s, list, 1, 2, best);
+    kerf_err err = refine_some(s, ram, list, 0, 1, best);
     struct kerf_segments origin = {0}; /* of the plan for the default budget */
 
-    if (err == KERF_OK && ram != usual->ram) {
-        list[0].segments = &usual->plan.segments;
-        list[0].costs_before = usual->costs;
-        if (is_named(budgets, ram) && ram < usual->ram) {
-            list[0].wanted = true;
-            add_rival(s, &list[0], usual);
-        }
-        err = refine_some(s, list, 0, 1, best);
-    }
     if (err == KERF_OK) {
         err = kerf_search_copy_segments(&usual->plan.segments, &origin);
     }
+    if (err == KERF_OK && ram != usual->ram) {
+        asked->ram = ram;
+        asked->segments = &origin;
+        asked->costs_before = usual->costs;
+        if (is_named(budgets, ram) && ram < usual->ram) {
+            asked->wanted = true;
+            add_rival(s, asked, usual);
+        }
+    }
     for (unsigned i = 0; err == KERF_OK && i < REFINEMENTS - 2; i++) {
-        if (budgets[i] < ram && !kerf_search_is_noise(s, &list[*best].plan)) {
+        if (budgets[i] < ram && !kerf_search_is_noise(s, &usual->plan)) {
             list[count].ram = budgets[i];
             list[count].segments = &origin;
             list[count].costs_before = usual->costs;
@@ -235,7 +236,7 @@ static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct ker
         }
     }
     if (err == KERF_OK) {
-        err = refine_some(s, list, 2, count, best);
+        err = refine_some(s, ram, list, 1, count, best); /* that was asked for, and those below, together */
     }
     free(origin.list);
     return err;
