@@ -448,7 +448,7 @@ static bool elect_by_jumps(const struct kerf_source *s, struct tables *t, const 
 
 /*
  * MIPS jumps hold 28 bits of their target: votes for those of the load address. The other four are those of most LUI
- * whose upper half of an address is near the image, or 0 where there are none.
+ * whose upper half of an address is near the image, or of words that point to functions; 0 where there are none.
  */
 static bool find_by_jumps(struct kerf_source s, struct tables *t, uint64_t *base)
 {
@@ -463,11 +463,17 @@ static bool find_by_jumps(struct kerf_source s, struct tables *t, uint64_t *base
         return false;
     }
     *base = best % REGION_LEN;
-    for (unsigned w = 0; s.isa != KERF_ISA_MIPS16 && kerf_detect_window(s.len, w, &from, &to); w++) {
+    for (unsigned w = 0; kerf_detect_window(s.len, w, &from, &to); w++) {
         for (size_t i = from; i + 4 <= to; i += 4) {
             uint32_t insn = s.big_endian ? kerf_load_be32(s.p + i) : kerf_load_le32(s.p + i);
             uint64_t upper = (insn & 0xfff) << 16;
 
+            if (s.isa == KERF_ISA_MIPS16) { /* MIPS16e has no LUI: words that point to functions */
+                uint64_t at = (insn - *base) % REGION_LEN;
+
+                segments[insn >> 28] += at % 4 == 1 && at + 8 <= s.len && kerf_source_function(&s, (size_t)at - 1);
+                continue;
+            }
             segments[insn >> 12 & 15] += (insn & 0xffe00000) == 0x3c000000 &&
                                          (upper + 0xffff - *base) % REGION_LEN < s.len + 0xffff;
         }

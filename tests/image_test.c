@@ -92,6 +92,20 @@ static void an_image_behind_a_header_of_any_length_has_its_address(void **state)
     assert_int_equal(image.regions[0].old_addr, 0x00900000 - 100);
 }
 
+/* Jumps tell 28 bits of the address, few pointers to functions the others. */
+static void an_image_of_mips16_is_placed_by_its_jumps(void **state)
+{
+    static uint8_t p[PROGRAM_LEN];
+    struct kerf_image image;
+
+    (void)state;
+    make_program(KERF_ISA_MIPS16, 0x80100000, 1, p);
+    memset(p + CODE_LEN + 48, 0, FUNCTIONS * 16 - 48);
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_equal(image.regions[0].isa, KERF_ISA_MIPS16);
+    assert_int_equal(image.regions[0].old_addr, 0x80100000);
+}
+
 /* A kernel linked for 0xffff800008000000. `nops`: pointers are to two in front of each function. */
 static void make_kernel(uint32_t seed, bool nops, uint8_t *p)
 {
@@ -681,6 +695,7 @@ int main(void)
         cmocka_unit_test(raw_programs_of_every_isa_are_told_apart),
         cmocka_unit_test(images_that_moved_have_two_addresses),
         cmocka_unit_test(an_image_behind_a_header_of_any_length_has_its_address),
+        cmocka_unit_test(an_image_of_mips16_is_placed_by_its_jumps),
         cmocka_unit_test(addresses_above_4_gib_are_told_by_their_lower_halves),
         cmocka_unit_test(type_records_are_looked_for_where_both_images_have_some),
         cmocka_unit_test(ram_is_where_literals_cluster),
