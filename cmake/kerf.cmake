@@ -71,6 +71,8 @@ function(kerf_fast)
         get_target_property(type ${name} TYPE)
         if(KERF_FAST)
             target_compile_options(${name} PRIVATE -O3)
+        elseif(KERF_SANITIZE)
+            target_compile_options(${name} PRIVATE -O2) # what most of the tests' time goes into
         endif()
         # The steps of finding a reference are inside each other.
         set(inline --param=max-inline-insns-auto=80)
