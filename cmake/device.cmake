@@ -30,7 +30,8 @@ file(STRINGS ${device_core} included REGEX "^#include \".*[.]c\"")
 list(TRANSFORM included REPLACE "^#include \"(.*)\"" "${CMAKE_SOURCE_DIR}/\\1")
 list(REMOVE_ITEM device_sources ${included})
 # Found by trying one after the other (docs/DESIGN.md, "The core as one file"). The parameters keep frames of what is inlined small.
-set(device_core_options -fno-schedule-insns2 -fno-move-loop-invariants -fno-caller-saves -fno-tree-vrp --param=large-stack-frame=32
+set(device_core_options -fno-schedule-insns2 -fno-move-loop-invariants -fno-caller-saves -fno-tree-vrp -fno-forward-propagate
+    -fno-ipa-modref -fno-tree-ter -fno-if-conversion -fno-optimize-sibling-calls --param=large-stack-frame=32
     --param=large-stack-frame-growth=0)
 # It loses sight of what is set where there are second halves.
 list(APPEND device_core_options -Wno-maybe-uninitialized)

@@ -7,6 +7,14 @@
 #define KERF_COMMON_BYTES_H
 
 #include <stdint.h>
+#include <string.h>
+
+/* One instruction where the processor has it; gcc -Os does not always find it by itself. */
+#if defined(__ARM_FEATURE_UNALIGNED) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define KERF_BYTES_AS_THEY_ARE 1
+#else
+#define KERF_BYTES_AS_THEY_ARE 0
+#endif
 
 static inline uint32_t kerf_load_le16(const uint8_t *p)
 {
@@ -20,7 +28,14 @@ static inline uint32_t kerf_load_le24(const uint8_t *p)
 
 static inline uint32_t kerf_load_le32(const uint8_t *p)
 {
+#if KERF_BYTES_AS_THEY_ARE
+    uint32_t v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+#else
     return kerf_load_le24(p) | (uint32_t)p[3] << 24;
+#endif
 }
 
 static inline uint64_t kerf_load_le64(const uint8_t *p)
@@ -47,8 +62,12 @@ static inline void kerf_store_le24(uint8_t *p, uint32_t v)
 
 static inline void kerf_store_le32(uint8_t *p, uint32_t v)
 {
+#if KERF_BYTES_AS_THEY_ARE
+    memcpy(p, &v, sizeof v);
+#else
     kerf_store_le24(p, v);
     p[3] = (uint8_t)(v >> 24);
+#endif
 }
 
 static inline void kerf_store_le64(uint8_t *p, uint64_t v)

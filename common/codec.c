@@ -145,7 +145,7 @@ static void code_map(struct kerf_run *run, kerf_addr start, kerf_shift shift)
 
     start = kerf_run_addr(run, prev_start + units * KERF_MAP_UNIT);
     if (start < prev_start) {
-        kerf_run_fail(run, KERF_ERR_CORRUPT);
+        kerf_run_fail(run, KERF_ERROR(KERF_ERR_CORRUPT));
     }
     kerf_run_pair_set(run, run->t.map, c->map_len, start,
                       kerf_run_shift(run, (kerf_pos)prev_shift + kerf_run_unfold(change)));
@@ -177,7 +177,7 @@ static bool find_quiet(struct kerf_run *run)
         kerf_pos n = plain > 0 && run->old_image != NULL && !kerf_run_in_place(run) ? kerf_ref_none(run, most) : 0;
 
         if (n > 0) { /* as mostly: many at once */
-            quiet = memcmp(view, run->new_image + c->new_pos, n) == 0;
+            quiet = memcmp(view, run->new_image + c->new_pos, (size_t)n) == 0;
             plain += (unsigned)n;
             c->src_pos += n;
             c->new_pos += n;
@@ -211,25 +211,30 @@ static bool find_quiet(struct kerf_run *run)
 __attribute__((noinline)) static uint8_t code_plain(struct kerf_run *run, uint8_t source, uint8_t byte)
 {
     struct kerf_codec *c = KERF_STATE(run);
+    unsigned stretch = c->stretch;
+    unsigned told = 1; /* of each byte, whether it differs */
     unsigned differs = 0;
 
-    if (c->stretch == 0 && c->gap >= STRETCH_GAP) {
+    if (stretch < 2 && c->gap >= STRETCH_GAP) {
         bool quiet = false;
 
 #if KERF_ENCODER
         quiet = run->new_image != NULL && find_quiet(run);
 #endif
-        c->quiet = kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_QUIET], !quiet) == 0;
-        c->stretch = STRETCH;
+        stretch = 2 * STRETCH + kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_QUIET], !quiet);
     }
-    if (c->stretch == 0 || !c->quiet) {
+    if (stretch >= 2) {
+        told = stretch & 1;
+        stretch -= 2;
+    }
+    c->stretch = (uint8_t)stretch;
+    if (told) {
         differs = code_differs(run, source, byte != source);
 #if KERF_ENCODER
         run->k.rc.mark = run->k.rc.cost; /* flag before, residue behind */
 #endif
         kerf_run_note(run, differs ? KERF_STEP_DIFFERENT : KERF_STEP_EQUAL);
     }
-    c->stretch = (uint8_t)(c->stretch - (c->stretch > 0));
     if (differs) {
         c->gap = 0;
         source = code_residue(run, source, byte);
@@ -243,7 +248,7 @@ static bool goes_on(const struct kerf_run *run)
 {
     const struct kerf_codec *c = KERF_STATE(run);
 
-    return c->quiet && c->stretch > 0 && c->left > 1 && run->new_image == NULL && !kerf_run_in_place(run) &&
+    return kerf_codec_quiet(c) > 0 && c->left > 1 && run->new_image == NULL && !kerf_run_in_place(run) &&
            run->out_room > (size_t)(c->new_pos - run->out_pos) + KERF_STEP_OUT;
 }
 
@@ -257,7 +262,7 @@ static const struct kerf_region *copy_quiet(struct kerf_run *run, struct kerf_re
         uint8_t *out = run->out + (c->new_pos - run->out_pos);
 
         *out = c->old_prev = *run->view;
-        c->stretch--;
+        c->stretch = (uint8_t)(c->stretch - 2);
         c->gap = (uint16_t)(c->gap + (c->gap < GAP_MAX));
         (void)produced(run, out, 1);
         (void)kerf_run_view(run);
@@ -333,9 +338,7 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
         if (c->sectors_left > 0) {
             c->sectors_left += header->kept;
         }
-#else
-        return KERF_ERR_UNSUPPORTED;
-#endif
+#endif /* else no header says so */
     }
     if (KERF_PAIRS_IN_BUILD) {
         memset(c->pairs, 0xff, sizeof c->pairs); /* no old position */
@@ -347,10 +350,8 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
     kerf_err err = kerf_header_tables(chunk0, header, regions, kerf_run_ranges(run));
 
     kerf_run_keep_regions(run);
-    for (unsigned i = 0; err == KERF_OK && i < header->region_count; i++) {
-        const struct kerf_region *r = &regions[i];
-
-        if ((kerf_isa_needs(r->isa, r->kinds) & ~KERF_ISAS_KNOWN) != 0) {
+    for (unsigned i = 0; KERF_STRICT && err == KERF_OK && i < header->region_count; i++) {
+        if (!kerf_isa_takes(regions[i].isa, regions[i].kinds)) {
             err = KERF_ERR_UNSUPPORTED;
         }
     }
@@ -407,15 +408,30 @@ static bool decode_step(struct kerf_run *run)
     return false;
 }
 
+/*
+ * As many steps as input and output allow: `most` bytes of output may be there before one, `least` of input must. (Apart,
+ * so that what calls kerf_codec_step() can take in the rest of that.)
+ */
+__attribute__((noinline)) static void decode_steps(struct kerf_run *run, size_t most, size_t least)
+{
+    const struct kerf_codec *c = KERF_STATE(run);
+
+    while (run->err == 0 && !complete(c) && (size_t)(c->new_pos - run->out_pos) <= most &&
+           run->k.rc.in_len - run->k.rc.in_pos >= least) {
+        if (decode_step(run) && !complete(c)) {
+            kerf_run_fail(run, KERF_SECTOR);
+        }
+    }
+}
+
 kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header, const struct kerf_codec_io *io,
                          const uint8_t *in, size_t in_len, bool last, size_t *in_pos, uint8_t *out, size_t out_cap,
                          size_t *out_len)
 {
-    size_t least = last ? 0 : KERF_STEP_MAX;
 #if KERF_CALL_IN_STATE
     struct kerf_run *run = c;
 
-    run->err = KERF_OK;
+    run->err = 0;
 #else
     struct kerf_run beside = {.k.rc.s = c->coder, .c = c};
     struct kerf_run *run = &beside;
@@ -436,14 +452,9 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
 #if KERF_ENCODER
     kerf_ref_order_load(run);
 #endif
-    while (run->err == KERF_OK && !complete(c) && out_cap - (size_t)(c->new_pos - run->out_pos) >= KERF_STEP_OUT &&
-           in_len - run->k.rc.in_pos >= least) {
-        if (decode_step(run) && !complete(c)) {
-            kerf_run_fail(run, KERF_SECTOR);
-        }
-    }
+    decode_steps(run, out_cap - KERF_STEP_OUT, last ? 0 : KERF_STEP_MAX);
     if (run->k.rc.s.starved > KERF_RC_MAX_STARVED) {
-        run->err = KERF_ERR_CORRUPT;
+        run->err = KERF_ERROR(KERF_ERR_CORRUPT);
     }
 #if KERF_ENCODER
     kerf_ref_order_keep(run);
@@ -453,10 +464,10 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
 #endif
     *in_pos = run->k.rc.in_pos;
     *out_len = (size_t)(c->new_pos - run->out_pos);
-    if (run->err == KERF_OK && complete(c)) {
+    if (run->err == 0 && complete(c)) {
         return last && run->k.rc.in_pos == in_len ? KERF_END : KERF_ERR_TRAILING;
     }
-    return run->err;
+    return kerf_error(run->err);
 }
 
 #if KERF_ENCODER
@@ -481,9 +492,9 @@ static bool expects(struct kerf_encoder *e, bool map, bool inside, bool copying)
 
     if ((c->map_len < e->run.h->model.map_cap) != map || (c->left > 0) != inside ||
         (!map && (c->copying != 0) != copying)) {
-        kerf_run_fail(&e->run, KERF_ERR_STATE);
+        kerf_run_fail(&e->run, KERF_ERROR(KERF_ERR_STATE));
     }
-    return e->run.err == KERF_OK;
+    return e->run.err == 0;
 }
 
 #if KERF_IN_PLACE
@@ -494,7 +505,7 @@ kerf_err kerf_encode_run(struct kerf_encoder *e, uint32_t start, uint32_t len)
     }
     kerf_run_sectors(&e->run, start, len);
     e->run.out_pos = 0;
-    return e->run.err;
+    return kerf_error(e->run.err);
 }
 
 kerf_err kerf_encode_keep(struct kerf_encoder *e, bool move, kerf_pos old_pos, kerf_pos len, uint8_t *bytes)
@@ -502,7 +513,7 @@ kerf_err kerf_encode_keep(struct kerf_encoder *e, bool move, kerf_pos old_pos, k
     struct kerf_codec *c = e->run.c;
 
     if (!expects(e, false, false, !move)) {
-        return e->run.err;
+        return kerf_error(e->run.err);
     }
     if (move) {
         c->copying = 1;
@@ -510,10 +521,10 @@ kerf_err kerf_encode_keep(struct kerf_encoder *e, bool move, kerf_pos old_pos, k
     } else {
         code_gap(&e->run, len);
     }
-    while (e->run.err == KERF_OK && c->left > 0) {
+    while (e->run.err == 0 && c->left > 0) {
         bytes += kerf_run_keep(&e->run, bytes);
     }
-    return e->run.err;
+    return kerf_error(e->run.err);
 }
 #endif
 
@@ -522,7 +533,7 @@ kerf_err kerf_encode_map(struct kerf_encoder *e, const struct kerf_map_entry *en
     if (expects(e, true, false, true)) {
         code_map(&e->run, entry->start, entry->shift);
     }
-    return e->run.err;
+    return kerf_error(e->run.err);
 }
 
 kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len)
@@ -530,7 +541,7 @@ kerf_err kerf_encode_gap(struct kerf_encoder *e, kerf_pos len)
     if (expects(e, false, false, true)) {
         code_gap(&e->run, len);
     }
-    return e->run.err;
+    return kerf_error(e->run.err);
 }
 
 kerf_err kerf_encode_literal(struct kerf_encoder *e)
@@ -541,7 +552,7 @@ kerf_err kerf_encode_literal(struct kerf_encoder *e)
         (void)code_literal(&e->run, *byte);
         (void)produced(&e->run, byte, 1);
     }
-    return e->run.err;
+    return kerf_error(e->run.err);
 }
 
 kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *segment)
@@ -551,7 +562,7 @@ kerf_err kerf_encode_segment(struct kerf_encoder *e, const struct kerf_segment *
         e->run.c->copying = 1;
         kerf_run_segment(&e->run, segment);
     }
-    return e->run.err;
+    return kerf_error(e->run.err);
 }
 
 kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *what, struct kerf_ref *ref)
@@ -564,7 +575,7 @@ kerf_err kerf_encode_copy(struct kerf_encoder *e, size_t *len, enum kerf_step *w
         *what = e->run.what;
         (void)produced(&e->run, out, *len);
     }
-    return e->run.err;
+    return kerf_error(e->run.err);
 }
 
 kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost)
@@ -597,6 +608,6 @@ kerf_err kerf_encode_peek(struct kerf_encoder *e, kerf_pos ahead, uint64_t *cost
     c->new_pos = new_pos;
     c->new_tail = new_tail;
     c->slip = slip;
-    return e->run.err;
+    return kerf_error(e->run.err);
 }
 #endif

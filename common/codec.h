@@ -111,13 +111,11 @@ struct kerf_tables {
 /*
  * What a call has besides: set at its beginning, of no meaning behind its end.
  *   h, io, out, out_pos   from the call; out: bytes of new from out_pos on that this call produced
- *   err                   the first one stays; a step that has failed reads and writes nothing that it may not
  *   view                  kerf_run_view()
  */
 #define KERF_CALL_FIELDS                                                                                               \
     struct kerf_coder k;                                                                                               \
     const struct kerf_header *h;                                                                                       \
-    kerf_err err;                                                                                                      \
     const uint8_t *view;                                                                                               \
     uint8_t *out;                                                                                                      \
     kerf_pos out_pos;                                                                                                  \
@@ -134,13 +132,16 @@ struct kerf_codec {
     uint8_t old_prev;   /* source byte before src_pos */
     uint8_t last_diff;  /* newest nonzero difference of a byte */
     uint8_t equal_history, ref_history;
-    uint8_t stretch;   /* bytes that one flag still speaks for: */
-    uint8_t quiet;     /* they equal their source; 0: that is told of each */
+    uint8_t
+        stretch; /* twice the bytes that one flag still speaks for, and 0: they equal their source, 1: it is told of each */
     uint8_t record;    /* of a set with records: the one in progress (isa/isa.h) */
     uint8_t keeping;   /* in place: the sector in progress is to hold old */
     uint8_t tail_gone; /* in place: of old, nothing is left behind new's end */
     uint8_t pair_next;
-    uint8_t slip;                       /* how far phases are from new_pos, by the header's rule */
+    uint8_t slip; /* how far phases are from new_pos, by the header's rule */
+#if KERF_CALL_IN_STATE
+    uint8_t err; /* of the call (run.h) */
+#endif
     uint16_t map_len;                   /* map entries known so far */
     uint16_t learned_len, learned_next; /* learned targets; where the next one goes */
     uint16_t moves_len;                 /* stretches of old that moved */
@@ -165,7 +166,7 @@ struct kerf_codec {
     struct kerf_rc_state coder; /* between calls */
 #endif
     struct kerf_pair pairs[KERF_PAIRS];
-    uint8_t pair_form[KERF_PAIRS];
+    uint8_t pair_form[KERF_PAIRS], pair_isa[KERF_PAIRS];
     uint8_t window[KERF_CODEC_WINDOW];
 };
 
@@ -195,6 +196,12 @@ KERF_MUST_USE kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chun
 KERF_MUST_USE kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
                                        const struct kerf_codec_io *io, const uint8_t *in, size_t in_len, bool last,
                                        size_t *in_pos, uint8_t *out, size_t out_cap, size_t *out_len);
+
+/* Bytes to come that equal their source, references apart, as a flag has told. */
+static inline unsigned kerf_codec_quiet(const struct kerf_codec *c)
+{
+    return (c->stretch & 1) != 0 ? 0 : c->stretch / 2u;
+}
 
 /* The end, in new, of what the last call of kerf_codec_step() produced; after KERF_SECTOR and KERF_END that of a sector. */
 static inline kerf_pos kerf_codec_new_pos(const struct kerf_codec *c)

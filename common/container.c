@@ -20,12 +20,6 @@
 #define COUNTS_RANGES_AT 4
 /* Positions stay below 2^63 on hosts, so that sums of two never overflow. */
 #define POSITION_MAX ((kerf_pos)(KERF_POS_MAX == UINT32_MAX ? UINT32_MAX : INT64_MAX))
-/*
- * Hosts refuse all that the format forbids. Devices refuse what could lead them out of their memory, or on for ever;
- * other numbers that are too large they take modulo the width of what holds them.
- */
-#define STRICT (KERF_ENCODER || KERF_POS_BITS == 64)
-
 /* Bytes of a header before it is packed: a field of 4 bytes takes 8 in wide containers. */
 #define FIRST_LEN 16u
 #define SECOND_LEN(wide) ((wide) ? 28u : 16u)
@@ -33,7 +27,7 @@
 #define RANGE_LEN(wide) ((wide) ? 16u : 8u)
 
 /* Devices unpack a header to where it is used. */
-#define IN_PLACE_OF_FIELDS (!STRICT && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+#define IN_PLACE_OF_FIELDS (!KERF_STRICT && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
 _Static_assert(offsetof(struct kerf_header, old_digest) + KERF_DIGEST_LEN == offsetof(struct kerf_header, new_digest),
                "kerf_header_read()");
@@ -116,19 +110,25 @@ static kerf_pos take_position(const uint8_t **at, bool wide)
 }
 #endif
 
-/* Regions: what new differs in from old is coded, and lengths as those of what follows. */
-static void settle_regions(const struct kerf_header *h, struct kerf_region *regions, kerf_pos max)
+/* Regions: what new differs in from old is coded, and lengths as those of what follows. Devices look here what they are. */
+static kerf_err settle_regions(const struct kerf_header *h, struct kerf_region *regions, kerf_pos max)
 {
+    kerf_err err = KERF_OK;
+
     for (struct kerf_region *r = regions; r < regions + h->region_count; r++) {
         for (unsigned i = 0; i < 3; i++) {
             r->numbers[i + 3] ^= r->numbers[i];
         }
         r->old_len = (h->old_size - r->old_pos - r->old_len) & max;
         r->new_len = (h->new_size - r->new_pos - r->new_len) & max;
+        if (!KERF_STRICT && !kerf_isa_takes(r->isa, r->kinds)) {
+            err = KERF_ERR_UNSUPPORTED;
+        }
     }
+    return err;
 }
 
-#if STRICT
+#if KERF_STRICT
 static kerf_pos address_max(const struct kerf_header *h)
 {
     return is_wide(h) ? KERF_POS_MAX : UINT32_MAX;
@@ -250,7 +250,7 @@ kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *hea
     (void)ranges;
     (void)unpack(at, end, (uint8_t *)regions,
                  header->region_count * sizeof *regions + header->range_count * sizeof *ranges);
-    settle_regions(header, regions, KERF_POS_MAX);
+    return settle_regions(header, regions, KERF_POS_MAX);
 #else
     bool wide = is_wide(header);
     uint8_t plain[PLAIN_MAX];
@@ -275,14 +275,15 @@ kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *hea
         ranges[i].start = take_position(&p, wide);
         ranges[i].len = take_position(&p, wide);
     }
-    settle_regions(header, regions, wide ? KERF_POS_MAX : UINT32_MAX);
-#if STRICT
+    kerf_err err = settle_regions(header, regions, wide ? KERF_POS_MAX : UINT32_MAX);
+
+#if KERF_STRICT
     if (!sound(header, regions, ranges)) {
-        return KERF_ERR_FORMAT;
+        err = KERF_ERR_FORMAT;
     }
 #endif
+    return err;
 #endif
-    return KERF_OK;
 }
 
 kerf_err kerf_header_read(const uint8_t *chunk0, struct kerf_header *header)
@@ -330,7 +331,7 @@ kerf_err kerf_header_read(const uint8_t *chunk0, struct kerf_header *header)
     /* The header has them side by side, too. */
     memcpy((uint8_t *)(&header->new_digest + 1) - n, end - n, n);
     err = check_fields(header);
-#if STRICT
+#if KERF_STRICT
     struct kerf_region regions[KERF_MAX_REGIONS];
     struct kerf_range ranges[KERF_MAX_RANGES];
 

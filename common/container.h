@@ -32,6 +32,12 @@ extern "C" {
 #define KERF_MAX_MOVES 4096      /* in place: stretches of old that move */
 #define KERF_WORKSPACE_STATE 256 /* bytes of workspace that the formula counts for struct kerf_patcher */
 
+/*
+ * Hosts refuse all that the format forbids. Devices refuse what could lead them out of their memory, or on for ever;
+ * other numbers that are too large they take modulo the width of what holds them.
+ */
+#define KERF_STRICT (KERF_ENCODER || KERF_POS_BITS == 64)
+
 /* How the payload is coded. */
 enum kerf_payload_codec {
     KERF_CODEC_STORED = 0, /* the bytes of the new image as they are */
@@ -169,7 +175,8 @@ KERF_MUST_USE kerf_err kerf_header_read(const uint8_t *chunk0, struct kerf_heade
 
 /*
  * Reads the regions and ranges of a header that kerf_header_parse() accepted. The arrays must have room for
- * header->region_count and header->range_count entries; both lists come sorted by old_pos and start.
+ * header->region_count and header->range_count entries; both lists come sorted by old_pos and start. Devices:
+ * KERF_ERR_UNSUPPORTED where kerf_isa_takes() says so of a region.
  */
 KERF_MUST_USE kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *header,
                                           struct kerf_region *regions, struct kerf_range *ranges);

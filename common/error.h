@@ -12,6 +12,8 @@
 #ifndef KERF_COMMON_ERROR_H
 #define KERF_COMMON_ERROR_H
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -57,6 +59,14 @@ typedef enum kerf_err {
     KERF_ERR_STATE = -70,    /* called out of order, or after a failure */
     KERF_ERR_ARGUMENT = -71, /* an argument outside its documented range */
 } kerf_err;
+
+/* A kerf_err as states keep it, eight bits without a sign, which take a device shorter instructions; and back. */
+#define KERF_ERROR(err) ((uint8_t)(err))
+
+static inline kerf_err kerf_error(uint8_t error)
+{
+    return (kerf_err)(int8_t)error;
+}
 
 /* Who is at fault for an error. */
 enum kerf_fault {

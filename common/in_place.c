@@ -31,7 +31,7 @@ void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len)
         }
     }
     if (n - 1 >= c->sectors_left || n > end || end > most) {
-        kerf_run_fail(run, KERF_ERR_CORRUPT);
+        kerf_run_fail(run, KERF_ERROR(KERF_ERR_CORRUPT));
         return;
     }
     c->sectors_left -= (uint32_t)n;
@@ -55,7 +55,7 @@ void kerf_run_move(struct kerf_run *run, kerf_pos old_pos, kerf_pos len)
 
     kerf_run_span(run, KERF_NUM_LEN_OLD, 1, 1, len);
     if (c->moves_len == run->h->moves_cap || from >= run->h->old_size || c->left > run->h->old_size - from) {
-        kerf_run_fail(run, KERF_ERR_CORRUPT);
+        kerf_run_fail(run, KERF_ERROR(KERF_ERR_CORRUPT));
         c->left = 0;
         return;
     }
@@ -70,7 +70,7 @@ unsigned kerf_run_keep(struct kerf_run *run, uint8_t *out)
     unsigned n = c->left < KERF_STEP_OUT ? (unsigned)c->left : KERF_STEP_OUT;
 
     if (!c->copying) {
-        kerf_run_fail(run, run->io->read_old(run->io->ctx, c->new_pos, out, n));
+        kerf_run_fail(run, (unsigned)run->io->read_old(run->io->ctx, c->new_pos, out, n));
     } else {
         kerf_run_read_old(run, c->src_pos, out, n);
         c->src_pos += n;

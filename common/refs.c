@@ -21,8 +21,8 @@ enum source {
 
 struct prediction {
     kerf_addr target;
-    enum source source;
-    uint16_t slot; /* SOURCE_EXACT: of this target among the learned ones */
+    uint_fast8_t source; /* enum source */
+    uint8_t *entry;      /* SOURCE_EXACT: of this target among the learned ones */
 };
 
 static bool in_image(const struct kerf_run *run, kerf_addr addr)
@@ -45,43 +45,31 @@ static bool in_ranges(const struct kerf_run *run, kerf_addr addr)
     return false;
 }
 
-struct found {
-    kerf_addr distance; /* from the entry's key */
-    unsigned slot;
-    kerf_shift shift;
-};
-
 /*
- * The entry with the highest key up to `key`, the last one of several; where there is none, one of key and shift 0.
- * `moved`, 1: the key of an entry is its own plus its shift; else 0.
+ * The entry with the highest key up to `key`, the last one of several; NULL: none. `moved`, 1: the key of an entry is
+ * its own plus its shift; else 0.
  */
-KERF_AS_WRITTEN __attribute__((noinline)) static struct found nearest(const struct kerf_run *run, const uint8_t *table,
-                                                                      unsigned len, kerf_addr key, unsigned moved)
+KERF_AS_WRITTEN __attribute__((noinline)) static uint8_t *nearest(const struct kerf_run *run, uint8_t *table,
+                                                                  unsigned len, kerf_addr key, unsigned moved)
 {
-    struct found best = {key, 0, 0};
+    kerf_addr best = key;
     size_t bytes = kerf_run_pair_bytes(run);
-    const uint8_t *end = table + len * bytes;
-    const uint8_t *found = NULL;
+    uint8_t *end = table + len * bytes;
+    uint8_t *found = NULL;
 
-    for (const uint8_t *at = table; at != end; at += bytes) {
+    for (uint8_t *at = table; at != end; at += bytes) {
         kerf_addr start;
         kerf_shift shift;
 
         kerf_run_pair_get(run, at, 0, &start, &shift);
         kerf_addr distance = kerf_run_addr(run, key - start - (kerf_addr)shift * moved);
 
-        if (distance <= best.distance) {
-            best.distance = distance;
+        if (distance <= best) {
+            best = distance;
             found = at;
         }
     }
-    if (found != NULL) {
-        kerf_addr start;
-
-        best.slot = (unsigned)((size_t)(found - table) / bytes);
-        kerf_run_pair_get(run, found, 0, &start, &best.shift);
-    }
-    return best;
+    return found;
 }
 
 #if KERF_ENCODER
@@ -162,21 +150,13 @@ void kerf_ref_order_keep(const struct kerf_run *run)
 #endif
 
 /* Of the learned targets the highest up to `key`. */
-static struct found nearest_learned(const struct kerf_run *run, kerf_addr key)
+static uint8_t *nearest_learned(const struct kerf_run *run, kerf_addr key)
 {
 #if KERF_ENCODER
     if (run->order != NULL) {
         unsigned rank = learned_rank(run, KERF_STATE(run)->learned_len, key, UINT16_MAX);
-        struct found found = {key, 0, 0};
 
-        if (rank > 0) {
-            kerf_addr start;
-
-            found.slot = run->order[rank - 1];
-            kerf_run_pair_get(run, run->t.learned, found.slot, &start, &found.shift);
-            found.distance = key - start;
-        }
-        return found;
+        return rank == 0 ? NULL : run->t.learned + run->order[rank - 1] * kerf_run_pair_bytes(run);
     }
 #endif
     return nearest(run, run->t.learned, KERF_STATE(run)->learned_len, key, 0);
@@ -224,8 +204,15 @@ static kerf_shift map_shift(const struct kerf_run *run, kerf_addr addr)
 kerf_shift kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos)
 {
     kerf_addr addr = kerf_run_new_addr(run, new_pos);
+    const uint8_t *entry = nearest(run, run->t.map, KERF_STATE(run)->map_len, addr, 1);
 
-    addr -= (kerf_addr)nearest(run, run->t.map, KERF_STATE(run)->map_len, addr, 1).shift;
+    if (entry != NULL) {
+        kerf_addr start;
+        kerf_shift shift;
+
+        kerf_run_pair_get(run, entry, 0, &start, &shift);
+        addr -= (kerf_addr)shift;
+    }
 
     const struct kerf_region *r = kerf_run_region(run, KERF_OLD_ADDR, addr);
 
@@ -251,13 +238,21 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
         /* Strings and tables move together: what a word points to moves with what lies right beside it. */
         bool word = ref->kind == KERF_REF_WORD || (KERF_ISA_HAS_WORDS && ref->kind == KERF_REF_WORD8);
         kerf_addr reach = ram ? KERF_POS_MAX - 1 : word ? WORD_REACH : 0;
-        struct found found = nearest_learned(run, target & ~(kerf_addr)1);
+        kerf_addr distance = target & ~(kerf_addr)1;
+        uint8_t *entry = nearest_learned(run, distance);
 
+        /* Where there is none it is one of key and shift 0, as it were, in slot 0. */
+        pr->entry = run->t.learned;
+        if (entry != NULL) {
+            kerf_addr key;
+
+            pr->entry = entry;
+            kerf_run_pair_get(run, entry, 0, &key, &shift);
+            distance -= key;
+        }
         /* Keys are even, so that of RAM nothing is out of reach. */
-        shift = found.shift;
-        pr->slot = (uint16_t)found.slot;
-        pr->source = found.distance == 0 ? SOURCE_EXACT : found.distance <= WORD_REACH ? SOURCE_NEAR : SOURCE_NONE;
-        if (found.distance > reach) {
+        pr->source = distance == 0 ? SOURCE_EXACT : distance <= WORD_REACH ? SOURCE_NEAR : SOURCE_NONE;
+        if (distance > reach) {
             pr->source = SOURCE_MAP;
             shift = map_shift(run, target);
         }
@@ -269,13 +264,14 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
 static void learn(struct kerf_run *run, const struct prediction *pr, kerf_addr key, kerf_shift shift)
 {
     struct kerf_codec *c = KERF_STATE(run);
-    unsigned slot = pr->slot;
+    uint8_t *entry = pr->entry;
 #if KERF_ENCODER
     unsigned len = c->learned_len;
 #endif
 
     if (pr->source != SOURCE_EXACT) {
-        slot = c->learned_next;
+        unsigned slot = c->learned_next;
+
         if (slot == run->h->model.learned_cap) {
             slot = 0;
         }
@@ -283,14 +279,17 @@ static void learn(struct kerf_run *run, const struct prediction *pr, kerf_addr k
         if (c->learned_len < c->learned_next) {
             c->learned_len = c->learned_next;
         }
+        entry = run->t.learned + slot * kerf_run_pair_bytes(run);
     }
 #if KERF_ENCODER
+    unsigned slot = (unsigned)((size_t)(entry - run->t.learned) / kerf_run_pair_bytes(run));
+
     /* Of an exact one the key is as before, but where 0 was taken for learned: that is slot 0, of whatever key. */
     if (run->order != NULL && (pr->source != SOURCE_EXACT || slot < len)) {
         learned_move(run, slot, slot < len, key & ~(kerf_addr)1);
     }
 #endif
-    kerf_run_pair_set(run, run->t.learned, slot, key & ~(kerf_addr)1, shift);
+    kerf_run_pair_set(run, entry, 0, key & ~(kerf_addr)1, shift);
 }
 
 #if KERF_PAIRS_IN_BUILD
@@ -306,6 +305,7 @@ static void pair_expect(struct kerf_run *run, const struct kerf_ref *ref, kerf_a
 
         p->old_pos = (uint32_t)(c->src_pos + ref->low_at[i]);
         p->value = (uint32_t)(target - (ref->low_relative ? pc : 0)) + (uint32_t)(int32_t)ref->low_delta[i];
+        c->pair_isa[c->pair_next] = (uint8_t)ref->isa;
         c->pair_form[c->pair_next] = (uint8_t)(ref->low_form[i] | (ref->len == 2 ? PAIR_SHORT : 0));
         if (p->old_pos > c->pair_high) {
             c->pair_high = p->old_pos;
@@ -326,6 +326,7 @@ static bool pair_find(const struct kerf_run *run, struct kerf_ref *ref)
     for (unsigned i = 0; i < KERF_PAIRS; i++) {
         if (c->pairs[i].old_pos == old_pos) {
             ref->kind = KERF_REF_LOW;
+            ref->isa = c->pair_isa[i];
             ref->form = (uint8_t)(c->pair_form[i] & ~PAIR_SHORT);
             ref->len = (c->pair_form[i] & PAIR_SHORT) != 0 ? 2 : 4;
             ref->target = c->pairs[i].value;
@@ -436,9 +437,12 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
 {
     struct kerf_run *run = &e->run;
     struct kerf_codec *c = KERF_STATE(run);
-    unsigned most = !c->quiet ? 0 : c->left > c->stretch ? c->stretch : c->left > 0 ? (unsigned)c->left - 1 : 0;
+    unsigned most = kerf_codec_quiet(c);
     unsigned n = 0;
 
+    if (c->left <= most) {
+        most = c->left > 0 ? (unsigned)c->left - 1 : 0;
+    }
     if (run->old_image == NULL || (run->nothing == NULL && run->h->region_count > 0) || c->from_new ||
         c->src_pos < c->raw_end) {
         return 0;
@@ -448,7 +452,7 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
         kerf_run_pass(run, run->new_image + c->new_pos, n);
         c->src_pos += n;
         c->old_prev = run->old_image[c->src_pos - 1];
-        c->stretch = (uint8_t)(c->stretch - n);
+        c->stretch = (uint8_t)(c->stretch - 2 * n);
         c->left -= n;
         c->gap = (uint16_t)(c->gap + n < 0x7fffu ? c->gap + n : 0x7fffu);
     }
@@ -533,6 +537,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 #endif
     struct kerf_isa_view view;
 
+    ref->isa = r->isa;
     view.p = run->view;
     view.pc = kerf_run_addr(run, r->old_addr + (c->src_pos - r->old_pos));
     view.kinds = r->kinds;
@@ -643,9 +648,9 @@ static kerf_pos find_fix(const struct kerf_run *run, const struct kerf_ref *ref,
 bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out)
 {
     const uint8_t *view = run->view;
-    struct prediction pr = {ref->target, SOURCE_NONE, 0};
+    struct prediction pr = {ref->target, SOURCE_NONE, NULL};
     kerf_addr pc = kerf_run_new_addr(run, KERF_STATE(run)->new_pos);
-    unsigned form = (unsigned)region->isa << 8 | ref->form;
+    unsigned form = (unsigned)(KERF_PAIRS_IN_BUILD ? ref->isa : region->isa) << 8 | ref->form;
     bool ram = !in_image(run, ref->target);
     bool low = KERF_PAIRS_IN_BUILD && ref->kind == KERF_REF_LOW;
     bool known = !low; /* pr.target is to become the new target */

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-void kerf_run_fail(struct kerf_run *run, kerf_err err)
+void kerf_run_fail(struct kerf_run *run, unsigned error)
 {
-    if (run->err == KERF_OK) {
-        run->err = err;
+    if (run->err == 0) {
+        run->err = KERF_ERROR(error);
     }
 }
 
@@ -39,7 +39,7 @@ void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t 
             memset(buf, 0, (size_t)most);
         } else {
             most = n < most ? n : most;
-            kerf_run_fail(run, run->io->read_old(run->io->ctx, at, buf, (size_t)most));
+            kerf_run_fail(run, (unsigned)run->io->read_old(run->io->ctx, at, buf, (size_t)most));
         }
         pos += most;
         buf += most;
@@ -77,7 +77,7 @@ uint8_t kerf_run_new_byte(struct kerf_run *run, kerf_pos pos)
     if (pos - run->out_pos < KERF_STATE(run)->new_pos - run->out_pos) {
         return run->out[pos - run->out_pos];
     }
-    kerf_run_fail(run, run->io->read_new(run->io->ctx, pos, &byte, 1));
+    kerf_run_fail(run, (unsigned)run->io->read_new(run->io->ctx, pos, &byte, 1));
     return byte;
 }
 

@@ -63,6 +63,7 @@ _Static_assert(sizeof(struct kerf_move_entry) == KERF_MOVE_BYTES, "as counted");
 /* One call's view of the state. */
 struct kerf_run {
     KERF_CALL_FIELDS
+    uint8_t err; /* KERF_ERROR(): a step that has failed reads and writes nothing that it may not */
     struct kerf_codec *c;
     struct kerf_region regions[KERF_MAX_REGIONS];
     struct kerf_range ranges[KERF_MAX_RANGES];
@@ -142,8 +143,8 @@ static inline void kerf_run_pass(struct kerf_run *run, const uint8_t *bytes, siz
     }
 }
 
-/* The first error stays. run.c */
-void kerf_run_fail(struct kerf_run *run, kerf_err err);
+/* The first error stays. `error`: a kerf_err, of which the lowest eight bits are kept: KERF_ERROR() will do. run.c */
+void kerf_run_fail(struct kerf_run *run, unsigned error);
 
 static inline bool kerf_run_in_place(const struct kerf_run *run)
 {
@@ -169,7 +170,7 @@ void kerf_run_move(struct kerf_run *run, kerf_pos old_pos, kerf_pos len);
 #else
 static inline void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)
 {
-    kerf_run_fail(run, run->io->read_old(run->io->ctx, pos, buf, len));
+    kerf_run_fail(run, (unsigned)run->io->read_old(run->io->ctx, pos, buf, len));
 }
 #endif
 

@@ -29,7 +29,7 @@ void kerf_run_span_decode(struct kerf_run *run, enum kerf_number which, unsigned
     if (!kerf_run_in_place(run) || !kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_TO_END + to_end], len == rest)) {
         len = kerf_run_number(run, which, len - min) + min;
         if (len > rest) {
-            kerf_run_fail(run, KERF_ERR_CORRUPT);
+            kerf_run_fail(run, KERF_ERROR(KERF_ERR_CORRUPT));
             len = rest;
         }
         rest = len;
@@ -152,7 +152,7 @@ void kerf_run_segment_decode(struct kerf_run *run)
 
     if (c->src_pos >= size || c->left > size - c->src_pos ||
         (c->from_new && c->src_pos - c->new_pos < c->new_end - c->new_pos)) {
-        kerf_run_fail(run, KERF_ERR_CORRUPT);
+        kerf_run_fail(run, KERF_ERROR(KERF_ERR_CORRUPT));
         c->left = 0;
     } else if (!c->from_new) {
         c->seg_start = c->src_pos;

@@ -31,16 +31,27 @@ static unsigned number_nodes(const struct kerf_header *h)
     return is_wide(h) ? KERF_NUMBER_NODES : 32;
 }
 
-/* Phases of new_pos by which the lowest bits of numbers have their counters; one where memory is short. */
-static unsigned number_phases(const struct kerf_header *h)
+/*
+ * Bits of new_pos by which the lowest bits of numbers have their counters: four phases, and one where memory is short, 3
+ * or 0. What else is less there follows from that.
+ */
+static unsigned number_mask(const struct kerf_header *h)
 {
-    return kerf_flag_class(h) == 0 ? 1 : 4;
+    return kerf_flag_class(h) == 0 ? 0 : 3;
 }
 
-/* Counters of a number: its tree, and three for each phase. */
-static unsigned number_size(const struct kerf_header *h)
+/* Numbers that have counters of their own: KERF_NUM_COUNT, or 4, so that those share them that are the same modulo 4. */
+static unsigned numbers(unsigned mask)
 {
-    return number_nodes(h) - 1 + 3 * number_phases(h);
+    return 4 + 2 * mask;
+}
+
+_Static_assert(KERF_NUM_COUNT == 4 + 2 * 3, "numbers()");
+
+/* Counters of a number: its tree, and three for each phase. */
+static unsigned number_size(const struct kerf_header *h, unsigned mask)
+{
+    return number_nodes(h) + 2 + 3 * mask;
 }
 
 /* Counters of a table of flags: a power of two. */
@@ -111,7 +122,7 @@ void kerf_run_keep_regions(struct kerf_run *run)
 uint16_t *kerf_run_tables(struct kerf_tables *t, uintptr_t c, const struct kerf_header *h)
 {
     size_t pair = is_wide(h) ? 16 : 8;
-    size_t numbers = kerf_flag_class(h) == 0 ? 4 : KERF_NUM_COUNT;
+    unsigned mask = number_mask(h);
     uintptr_t p = c + KERF_CODEC_STATE;
 
 #if KERF_CALL_IN_STATE
@@ -130,7 +141,7 @@ uint16_t *kerf_run_tables(struct kerf_tables *t, uintptr_t c, const struct kerf_
     /* Everything so far is a multiple of four bytes, what follows has two each. */
     t->weights = (int16_t *)p;
     t->counters = (uint16_t *)p + WEIGHTS;
-    t->flags = t->counters + KERF_SYM_COUNT + numbers * number_size(h);
+    t->flags = t->counters + KERF_SYM_COUNT + (size_t)numbers(mask) * number_size(h, mask);
     t->bytes = t->flags + (h->old_size == 0 ? 0 : KERF_FLAG_TABLES * flag_size(h));
     return t->bytes + KERF_BYTE_TABLES * (size_t)kerf_table_size(h->model.table_code);
 }
@@ -161,13 +172,13 @@ kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which)
 #if !KERF_ENCODER
     kerf_pos v = 0;
 #endif
-    unsigned phases = number_phases(run->h);
+    unsigned mask = number_mask(run->h);
     unsigned nodes = number_nodes(run->h);
     unsigned place = kerf_run_place(run);
     unsigned phase = (which & 2u) != 0 ? 0 : place & kerf_length_phases(run->h);
-    unsigned n = phases == 1 ? which & 3u : which;
-    uint16_t *tree = run->t.counters + KERF_SYM_COUNT - 1 + n * number_size(run->h); /* from 1 on */
-    uint16_t *low = tree + nodes + 3 * (place & (phases - 1));
+    unsigned n = which & (mask << 2 | 3);
+    uint16_t *tree = run->t.counters + KERF_SYM_COUNT - 1 + n * number_size(run->h, mask); /* from 1 on */
+    uint16_t *low = tree + nodes + 3 * (place & mask);
 
 #if KERF_ENCODER
     run->k.rc.mark -= run->k.rc.cost;

@@ -425,7 +425,7 @@ static kerf_err measure(struct session *s, kerf_pos end)
     const struct kerf_codec *c = s->e.run.c;
     kerf_err err = KERF_OK;
 
-    for (kerf_pos i = 0; err == KERF_OK && (c->stretch == 0 || !c->quiet) && i < end - c->new_pos; i++) {
+    for (kerf_pos i = 0; err == KERF_OK && kerf_codec_quiet(c) == 0 && i < end - c->new_pos; i++) {
         if (i > 0 && !kerf_side_inside(&s->w->new_side, c->new_pos + i)) {
             break;
         }

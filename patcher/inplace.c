@@ -13,16 +13,16 @@
 #error "KERF_IN_PLACE needs KERF_JOURNAL"
 #endif
 
-kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port)
+uint8_t kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port)
 {
     /* Powers of 2 that are no larger divide the delta's sector; and a page divides them. */
     if (h->codec != KERF_CODEC_NATIVE || (port->slot.sector_size | port->spare.sector_size) >> h->sector_log2 > 1) {
-        return KERF_ERR_UNSUPPORTED;
+        return KERF_ERROR(KERF_ERR_UNSUPPORTED);
     }
     return port->slot_size >> h->sector_log2 < kerf_header_slot(h) ||
                    (port->spare_size - port->journal_size) >> h->sector_log2 < h->scratch
-               ? KERF_ERR_SPACE
-               : KERF_OK;
+               ? KERF_ERROR(KERF_ERR_SPACE)
+               : 0;
 }
 
 kerf_pos kerf_in_place_scratch(const struct kerf_patcher *p, unsigned i, kerf_pos pos)
@@ -44,11 +44,9 @@ __attribute__((noinline)) static bool in_spare(const struct kerf_patcher *p, ker
     return true;
 }
 
-static kerf_err read_from(const struct kerf_patcher *p, bool spare, kerf_pos pos, uint8_t *buf, size_t len)
+static kerf_err read_from(struct kerf_patcher *p, bool spare, kerf_pos pos, uint8_t *buf, size_t len)
 {
-    const struct kerf_port *port = p->port;
-
-    return (spare ? port->read_spare : port->io.read_new)(port->io.ctx, pos, buf, len);
+    return kerf_read(p, spare ? p->port->read_spare : p->port->io.read_new, pos, buf, len);
 }
 
 kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
@@ -62,42 +60,41 @@ kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t le
 {
     struct kerf_patcher *p = ctx;
     uint32_t sector = (uint32_t)(pos >> p->header.sector_log2);
+    uint32_t *group = group_of(p);
     unsigned i = p->group_len;
 
     /* The last is the one in progress. */
-    group_of(p)[i] = (uint32_t)(kerf_codec_new_pos(codec_of(p)) >> p->header.sector_log2);
+    group[i] = (uint32_t)(kerf_codec_new_pos(codec_of(p)) >> p->header.sector_log2);
     do {
-        if (group_of(p)[i] == sector) {
+        if (group[i] == sector) {
             return read_from(p, true, kerf_in_place_scratch(p, i, pos), buf, len);
         }
     } while (i-- > 0);
     return read_from(p, false, pos, buf, len);
 }
 
-kerf_err kerf_in_place_copy(struct kerf_patcher *p)
+void kerf_in_place_copy(struct kerf_patcher *p)
 {
     unsigned log2 = p->header.sector_log2;
     kerf_pos from = p->verified_pos;
     uint8_t *page = page_of(p);
     size_t n = p->port->page_size;
-    kerf_err err = read_from(p, true, p->port->journal_size + from, page, n);
 
+    (void)read_from(p, true, p->port->journal_size + from, page, n);
     p->page_pos = ((kerf_pos)group_of(p)[from >> log2] << log2) + (from & (((kerf_pos)1 << log2) - 1));
-    if (err == KERF_OK) {
-        bool spare = in_spare(p, &p->page_pos);
+    bool spare = in_spare(p, &p->page_pos);
 
-        err = kerf_put(p, spare, page, n);
-    }
+    kerf_put(p, spare, page, n);
     p->verified_pos = from + (kerf_pos)n;
-    if (err != KERF_OK || p->verified_pos >> log2 != p->group_len) {
-        return err;
+    if (p->verified_pos >> log2 != p->group_len) {
+        return;
     }
     p->verified_pos = 0;
     p->group_len = 0;
     p->page_pos = p->save_left;
-    (void)enter(p, KERF_PHASE_APPLY);
-    err = kerf_port_flush(p->port);
-    return err == KERF_OK ? kerf_journal_mark(p) : err;
+    p->phase = KERF_PHASE_APPLY;
+    kerf_flush(p);
+    kerf_journal_mark(p);
 }
 
 #else

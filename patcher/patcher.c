@@ -33,7 +33,7 @@ kerf_err kerf_patcher_start(struct kerf_patcher *p, size_t workspace_len, const 
 _Static_assert(STATE_DRY_RUN == KERF_FLAG_READS_NEW && STATE_JOURNAL == KERF_FLAG_IN_PLACE, "check_header()");
 
 /* KERF_OK if this device can apply what the header says. */
-static kerf_err check_header(struct kerf_patcher *p)
+static uint8_t check_header(struct kerf_patcher *p)
 {
     const struct kerf_port *port = p->port;
     const struct kerf_header *h = &p->header;
@@ -46,36 +46,36 @@ static kerf_err check_header(struct kerf_patcher *p)
     /* Reads new in a dry run; in place without a journal. */
     if ((h->flags & (p->flags ^ STATE_JOURNAL) & (STATE_DRY_RUN | STATE_JOURNAL)) != 0 ||
         (h->codec == KERF_CODEC_LZMA2 && (!KERF_UNPACK || port->unpack == NULL))) {
-        return KERF_ERR_UNSUPPORTED;
+        return KERF_ERROR(KERF_ERR_UNSUPPORTED);
     }
     if ((p->flags & STATE_TARGET_KNOWN) != 0 && memcmp(expected_target_of(p), h->new_digest.b, KERF_DIGEST_LEN) != 0) {
-        return KERF_ERR_MISMATCH;
+        return KERF_ERROR(KERF_ERR_MISMATCH);
     }
     if (p->page_at > p->page_max) {
-        return KERF_ERR_RAM;
+        return KERF_ERROR(KERF_ERR_RAM);
     }
     if (h->new_size > port->slot_size ||
         (journaled(p) && kerf_journal_end(p->page_at, port) > port->journal_size / 2)) {
-        return KERF_ERR_SPACE;
+        return KERF_ERROR(KERF_ERR_SPACE);
     }
-    return in_place(p) ? kerf_in_place_check(h, port) : KERF_OK;
+    return in_place(p) ? kerf_in_place_check(h, port) : 0;
 }
 
 /* Chunk 0 is authenticated: reads the header, lays out the workspace. */
-static kerf_err begin(struct kerf_patcher *p)
+static uint8_t begin(struct kerf_patcher *p)
 {
     const uint8_t *received = chunk_of(p);
     struct kerf_header *h = &p->header;
-    kerf_err err = kerf_header_read(received, h);
+    uint8_t err = KERF_ERROR(kerf_header_read(received, h));
     uint32_t at;
 
-    if (err != KERF_OK) {
+    if (err != 0) {
         return err;
     }
     at = (uint32_t)(kerf_header_workspace(h) + kerf_patcher_group(h));
     p->page_at = at;
     err = check_header(p);
-    if (err != KERF_OK) {
+    if (err != 0) {
         return err;
     }
     p->payload_left = h->payload_size + h->header_len; /* as if the header were payload */
@@ -84,28 +84,27 @@ static kerf_err begin(struct kerf_patcher *p)
     p->in_pos = at + h->header_len;
     p->in_end = at + h->chunk0_len;
     memmove(chunk_of(p), received, h->chunk0_len);
-    return h->codec == KERF_CODEC_NATIVE ? kerf_codec_init(codec_of(p), chunk_of(p), h) : KERF_OK;
+    return h->codec == KERF_CODEC_NATIVE ? KERF_ERROR(kerf_codec_init(codec_of(p), chunk_of(p), h)) : 0;
 }
 
 /* --- The phases HEADER and CHUNK --- */
 
 /* A whole chunk is there. */
-static kerf_err received(struct kerf_patcher *p)
+static void received(struct kerf_patcher *p)
 {
     enum kerf_patcher_phase next = KERF_PHASE_APPLY;
     uint32_t len;
     kerf_pos left;
-    kerf_err err = kerf_sum_end(p, (p->flags & STATE_NEXT_KNOWN) != 0 ? next_digest_of(p) : p->digest.b,
-                                KERF_ERR_CHUNK);
 
-    if (err == KERF_OK && p->phase == KERF_PHASE_HEADER) {
+    kerf_sum_end(p, (p->flags & STATE_NEXT_KNOWN) != 0 ? next_digest_of(p) : p->digest.b, KERF_ERROR(KERF_ERR_CHUNK));
+    if (p->err != 0) {
+        return;
+    }
+    if (p->phase == KERF_PHASE_HEADER) {
         next = KERF_PHASE_SOURCE;
         p->flags |= STATE_NEXT_KNOWN;
         kerf_digest_copy(p->payload_digest.b, p->digest.b);
-        err = begin(p);
-    }
-    if (err != KERF_OK) {
-        return err;
+        p->err = begin(p);
     }
     /* Of the last chunk all is payload; else a digest is behind it. */
     p->phase = (uint8_t)next;
@@ -116,9 +115,10 @@ static kerf_err received(struct kerf_patcher *p)
         p->in_end -= KERF_DIGEST_LEN;
     }
     /* What chunk 0 says of itself may not be so. */
-    err = len > p->payload_left || p->in_end < p->in_pos ? KERF_ERR_FORMAT : KERF_OK;
+    if (len > p->payload_left || p->in_end < p->in_pos) {
+        kerf_fail(p, KERF_ERROR(KERF_ERR_FORMAT));
+    }
     p->payload_left = left;
-    return err;
 }
 
 static kerf_err receive(struct kerf_patcher *p, const uint8_t *data, size_t len, size_t *used)
@@ -126,7 +126,6 @@ static kerf_err receive(struct kerf_patcher *p, const uint8_t *data, size_t len,
     uint8_t *to = chunk_of(p) + (size_t)p->verified_pos;
     size_t left = (size_t)((uint8_t *)p + p->in_end - to);
     size_t n = left < len ? left : len;
-    kerf_err err;
 
     if (n == 0) {
         return KERF_MORE_INPUT;
@@ -134,17 +133,20 @@ static kerf_err receive(struct kerf_patcher *p, const uint8_t *data, size_t len,
     memcpy(to, data, n);
     *used = n;
     p->delta_pos += (kerf_pos)n;
-    err = kerf_sum_add(p, data, n);
-    if (err != KERF_OK || n < left) {
-        return err != KERF_OK ? err : KERF_MORE_INPUT;
+    kerf_sum_add(p, data, n);
+    if (n < left) {
+        return KERF_MORE_INPUT;
     }
     if (p->header.chunk0_len > 0) {
-        return received(p);
+        received(p);
+    } else {
+        /* The prologue says how long chunk 0 is. */
+        kerf_err err = kerf_prologue_parse(chunk_of(p), &p->header.chunk0_len, &p->header.header_len);
+
+        p->in_end = p->chunk_at + p->header.chunk0_len;
+        kerf_fail(p, err == KERF_OK && p->in_end > p->page_max ? KERF_ERROR(KERF_ERR_RAM) : KERF_ERROR(err));
     }
-    /* The prologue says how long chunk 0 is. */
-    err = kerf_prologue_parse(chunk_of(p), &p->header.chunk0_len, &p->header.header_len);
-    p->in_end = p->chunk_at + p->header.chunk0_len;
-    return err == KERF_OK && p->in_end > p->page_max ? KERF_ERR_RAM : err;
+    return KERF_MORE_WORK;
 }
 
 /* --- The phases SOURCE and VERIFY --- */
@@ -160,37 +162,40 @@ _Static_assert(offsetof(struct kerf_header, new_size) == offsetof(struct kerf_he
                        offsetof(struct kerf_header, old_digest) + KERF_DIGEST_LEN,
                "check_image()");
 
+static void done(struct kerf_patcher *p)
+{
+    p->phase = KERF_PHASE_DONE;
+    kerf_fail(p, KERF_END);
+}
+
 /* Hashes an image, a page at a time. The page buffer is free. */
-static kerf_err check_image(struct kerf_patcher *p)
+static void check_image(struct kerf_patcher *p)
 {
     const struct kerf_port *port = p->port;
     unsigned i = p->phase == KERF_PHASE_VERIFY;
     kerf_pos size = size_of(&p->header, i);
     kerf_pos left = size - p->verified_pos;
     size_t n = left < port->page_size ? (size_t)left : port->page_size;
-    kerf_err err;
 
     if (i != 0 || size != 0) {
-        err = (i == 0 ? port->io.read_old : port->io.read_new)(port->io.ctx, p->verified_pos, page_of(p), n);
-        if (err == KERF_OK) {
-            err = kerf_sum_add(p, page_of(p), n);
+        p->err = KERF_ERROR(
+            (i == 0 ? port->io.read_old : port->io.read_new)(port->io.ctx, p->verified_pos, page_of(p), n));
+        kerf_sum_add(p, page_of(p), n);
+        if (n < left) {
+            return;
         }
-        if (err != KERF_OK || n < left) {
-            return err;
-        }
-        err = kerf_sum_end(p, p->header.old_digest.b + (size_t)i * KERF_DIGEST_LEN,
-                           i == 0 ? KERF_ERR_SOURCE : KERF_ERR_TARGET);
-        if (err != KERF_OK) {
-            return err;
-        }
+        kerf_sum_end(p, p->header.old_digest.b + (size_t)i * KERF_DIGEST_LEN,
+                     i == 0 ? KERF_ERROR(KERF_ERR_SOURCE) : KERF_ERROR(KERF_ERR_TARGET));
     }
     if (i == 1) {
-        p->err = KERF_END;
-        return enter(p, KERF_PHASE_DONE);
+        done(p);
+        return;
     }
     /* All is checked, and nothing is written yet. */
     p->phase = KERF_PHASE_APPLY;
-    return journaled(p) ? kerf_journal_first(p) : KERF_OK;
+    if (journaled(p)) {
+        kerf_journal_first(p);
+    }
 }
 
 /* --- The phase APPLY --- */
@@ -250,21 +255,23 @@ static kerf_err decode(struct kerf_patcher *p)
     return last && p->in_pos == p->in_end ? KERF_END : KERF_OK;
 }
 
-static kerf_err apply(struct kerf_patcher *p)
+static void apply(struct kerf_patcher *p)
 {
     size_t before = p->page_len;
     kerf_err err;
 
     if (before >= p->port->page_size || (before > 0 && (p->flags & STATE_COMPLETE) != 0)) {
-        return kerf_write_page(p);
+        kerf_write_page(p);
+        return;
     }
     if ((p->flags & STATE_DECODED) != 0) {
         if ((p->flags & STATE_DRY_RUN) != 0) {
-            p->err = KERF_END;
-            return enter(p, KERF_PHASE_DONE);
+            done(p);
+            return;
         }
         p->phase = KERF_PHASE_VERIFY;
-        return kerf_port_flush(p->port);
+        kerf_flush(p);
+        return;
     }
     if (p->in_end - p->in_pos < KERF_STEP_MAX && p->payload_left > 0) {
         /* What was not decoded is kept in front of the next chunk. */
@@ -276,17 +283,18 @@ static kerf_err apply(struct kerf_patcher *p)
         p->in_pos = p->chunk_at - tail;
         len = p->payload_left < len ? (uint32_t)p->payload_left : len;
         p->in_end = p->chunk_at + len;
-        return enter(p, KERF_PHASE_CHUNK);
+        p->phase = KERF_PHASE_CHUNK;
+        return;
     }
     err = decode(p);
 #if KERF_JOURNAL
     p->new_pos += (kerf_pos)(p->page_len - before);
 #endif
-    if (err <= KERF_OK) {
-        return err;
+    if (err > KERF_OK) {
+        p->flags |= STATE_COMPLETE | (err == KERF_END ? STATE_DECODED : 0); /* KERF_SECTOR, too */
+        return;
     }
-    p->flags |= STATE_COMPLETE | (err == KERF_END ? STATE_DECODED : 0); /* KERF_SECTOR, too */
-    return KERF_OK;
+    kerf_fail(p, KERF_ERROR(err));
 }
 
 /* --- All of them --- */
@@ -294,39 +302,42 @@ static kerf_err apply(struct kerf_patcher *p)
 kerf_err kerf_patcher_feed(struct kerf_patcher *p, const struct kerf_port *port, const uint8_t *data, size_t len,
                            size_t *used)
 {
-    kerf_err err;
+    kerf_err answer = KERF_MORE_WORK;
 
     *used = 0;
     p->port = port;
     switch ((enum kerf_patcher_phase)p->phase) {
     case KERF_PHASE_HEADER:
     case KERF_PHASE_CHUNK:
-        err = receive(p, data, len, used);
+        answer = receive(p, data, len, used);
         break;
     case KERF_PHASE_SOURCE:
     case KERF_PHASE_VERIFY:
-        err = check_image(p);
+        check_image(p);
         break;
     case KERF_PHASE_APPLY:
-        err = apply(p);
+        apply(p);
         break;
 #if KERF_JOURNAL
     case KERF_PHASE_SAVE:
-        err = kerf_journal_save(p);
+        kerf_journal_save(p);
         break;
 #endif
 #if KERF_IN_PLACE
     case KERF_PHASE_COPY:
-        err = kerf_in_place_copy(p);
+        kerf_in_place_copy(p);
         break;
 #endif
     default: /* DONE, FAILED */
-        err = p->phase == KERF_PHASE_DONE && len > 0 ? KERF_ERR_TRAILING : (kerf_err)p->err;
+        if (p->phase == KERF_PHASE_DONE && len > 0) {
+            p->err = KERF_ERROR(KERF_ERR_TRAILING);
+        }
+        answer = kerf_error(p->err);
         break;
     }
-    if (err < KERF_OK) {
+    if (kerf_error(p->err) < KERF_OK) {
         p->phase = KERF_PHASE_FAILED;
-        p->err = (int8_t)err;
+        answer = kerf_error(p->err);
     }
-    return err == KERF_OK ? KERF_MORE_WORK : err;
+    return answer;
 }

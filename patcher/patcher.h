@@ -146,7 +146,7 @@ struct kerf_patcher_status {
 /* The state at the beginning of the workspace; its insides are not for the caller (patcher/state.h). */
 struct kerf_patcher {
     uint8_t phase;                /* enum kerf_patcher_phase */
-    int8_t err;                   /* why it failed; KERF_END in the phase DONE */
+    uint8_t err;                  /* KERF_ERROR(): why it failed; KERF_END in the phase DONE */
     kerf_pos verified_pos;        /* bytes hashed; in place, while copying: bytes of scratch that are in the slot */
     kerf_pos page_pos;            /* where what is written next goes, in slot or spare area */
     const struct kerf_port *port; /* of the call in progress */
@@ -239,18 +239,18 @@ KERF_MUST_USE kerf_err kerf_patcher_feed(struct kerf_patcher *patcher, const str
 /* Says that no more input will come: KERF_ERR_TRUNCATED, or KERF_END after feed() said so. */
 KERF_MUST_USE static inline kerf_err kerf_patcher_finish(struct kerf_patcher *patcher)
 {
-    if (patcher->err == KERF_OK) {
+    if (patcher->err == 0) {
         patcher->phase = KERF_PHASE_FAILED;
-        patcher->err = KERF_ERR_TRUNCATED;
+        patcher->err = KERF_ERROR(KERF_ERR_TRUNCATED);
     }
-    return (kerf_err)patcher->err;
+    return kerf_error(patcher->err);
 }
 
 /* Gives up; the slot holds a part of the new image. The apply stays failed with KERF_ERR_STATE. */
 static inline void kerf_patcher_abort(struct kerf_patcher *patcher)
 {
     patcher->phase = KERF_PHASE_FAILED;
-    patcher->err = KERF_ERR_STATE;
+    patcher->err = KERF_ERROR(KERF_ERR_STATE);
 }
 
 /* Bytes of new produced so far, in place with those of old that are kept. */
@@ -266,7 +266,7 @@ static inline kerf_pos kerf_patcher_new_pos(const struct kerf_patcher *patcher)
 static inline void kerf_patcher_status(const struct kerf_patcher *patcher, struct kerf_patcher_status *status)
 {
     status->phase = (enum kerf_patcher_phase)patcher->phase;
-    status->err = patcher->phase == KERF_PHASE_FAILED ? (kerf_err)patcher->err : KERF_OK;
+    status->err = patcher->phase == KERF_PHASE_FAILED ? kerf_error(patcher->err) : KERF_OK;
     status->delta_pos = patcher->delta_pos;
     status->new_size = patcher->header.new_size;
     status->new_pos = kerf_patcher_new_pos(patcher);

@@ -12,8 +12,8 @@
  * payload of the next. Until the header is known there is no codec state, and chunk 0 may take all that is behind
  * `tail`. The 16 bytes after a page hold what a step of the decoder wrote beyond it.
  *
- * What the functions here answer: KERF_OK, after which feed() says that there is more work; another answer of feed();
- * an error, after which the state is not looked at again.
+ * What goes wrong is kept in the state, kerf_fail(), and once something has, the port is asked for nothing more: so
+ * functions need not look after each call whether it did what it should. What they do to the state then does not matter.
  */
 #ifndef KERF_PATCHER_STATE_H
 #define KERF_PATCHER_STATE_H
@@ -33,7 +33,7 @@
 #define STATE_BODY offsetof(struct kerf_patcher, header)
 
 /* Changes whenever the meaning of the bytes in the workspace does: a checkpoint of another build is none. */
-#define STATE_LAYOUT ((uint32_t)(5u << 24 | sizeof(struct kerf_codec) << 12 | sizeof(struct kerf_patcher)))
+#define STATE_LAYOUT ((uint32_t)(6u << 24 | sizeof(struct kerf_codec) << 12 | sizeof(struct kerf_patcher)))
 
 _Static_assert(sizeof(struct kerf_patcher) <= KERF_WORKSPACE_STATE, "FORMAT.md: Workspace");
 _Static_assert(KERF_WORKSPACE_STATE % KERF_WORKSPACE_ALIGN == 0, "the codec's state follows");
@@ -81,48 +81,57 @@ static inline bool journaled(const struct kerf_patcher *p)
     return KERF_JOURNAL && (p->flags & STATE_JOURNAL) != 0;
 }
 
-/* The next thing to do. */
-static inline kerf_err enter(struct kerf_patcher *p, enum kerf_patcher_phase phase)
+/* The first error stays; 0 is none. KERF_ERROR() of it is enough. */
+static inline void kerf_fail(struct kerf_patcher *p, uint8_t error)
 {
-    p->phase = (uint8_t)phase;
-    return KERF_OK;
+    if (p->err == 0) {
+        p->err = error;
+    }
 }
 
 /* --- use_port.c --- */
 
+/* A callback that reads, of port->io or port->read_spare. */
+typedef kerf_err kerf_read_callback(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
+
+/* Asks it, unless something has gone wrong. Returns what has. */
+kerf_err kerf_read(struct kerf_patcher *p, kerf_read_callback *read, kerf_pos pos, uint8_t *buf, size_t len);
+
 /* Clears a workspace; KERF_ERR_RAM where it is too small for any container. */
 kerf_err kerf_state_open(struct kerf_patcher *p, size_t workspace_len, const struct kerf_port *port);
 /* Adds bytes to the hash in progress; verified_pos, 0 at its beginning, counts them. */
-kerf_err kerf_sum_add(struct kerf_patcher *p, const uint8_t *data, size_t len);
+void kerf_sum_add(struct kerf_patcher *p, const uint8_t *data, size_t len);
 /* Ends it: p->digest. The error `wrong` where its first 16 bytes are not those expected, which may be p->digest itself. */
-kerf_err kerf_sum_end(struct kerf_patcher *p, const uint8_t *expected, kerf_err wrong);
+void kerf_sum_end(struct kerf_patcher *p, const uint8_t *expected, uint8_t wrong);
 /* Copies KERF_DIGEST_LEN bytes: a call is shorter than what becomes of a memcpy. */
 void kerf_digest_copy(uint8_t *to, const uint8_t *from);
 /* Makes what was written durable. */
 kerf_err kerf_port_flush(const struct kerf_port *port);
+/* The same, unless something has gone wrong. */
+void kerf_flush(struct kerf_patcher *p);
 
 /*
  * Writes to page_pos in the slot or in the spare area, and moves that on. Where a sector begins there, it is erased
  * first: what is written begins and ends with sectors, or goes on where it ended.
  */
-kerf_err kerf_put(struct kerf_patcher *p, bool spare, const uint8_t *data, size_t len);
+void kerf_put(struct kerf_patcher *p, bool spare, const uint8_t *data, size_t len);
 
 /* --- writer.c --- */
 
 /* The phase APPLY: writes the page, or what there is of it: to the slot, or, in place, to scratch. */
-kerf_err kerf_write_page(struct kerf_patcher *p);
+void kerf_write_page(struct kerf_patcher *p);
 
 /* --- inplace.c --- */
 
-/* Can an update in place with this header be done on this port? KERF_ERR_UNSUPPORTED, KERF_ERR_SPACE. */
-kerf_err kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port);
+/* Can an update in place with this header be done on this port? KERF_ERR_UNSUPPORTED, KERF_ERR_SPACE, as the state keeps them; 0. */
+uint8_t kerf_in_place_check(const struct kerf_header *h, const struct kerf_port *port);
 /* The callbacks of the codec, which are given the patcher; new is what was written of it, to scratch or to the slot. */
 kerf_err kerf_in_place_read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
 kerf_err kerf_in_place_read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len);
 /* Where in scratch a byte of new, or of old that is kept, is made in the group's sector i. */
 kerf_pos kerf_in_place_scratch(const struct kerf_patcher *p, unsigned i, kerf_pos pos);
 /* The phase COPY. */
-kerf_err kerf_in_place_copy(struct kerf_patcher *p);
+void kerf_in_place_copy(struct kerf_patcher *p);
 
 /* --- journal.c --- */
 
@@ -130,12 +139,12 @@ kerf_err kerf_in_place_copy(struct kerf_patcher *p);
 uint32_t kerf_journal_end(size_t page_at, const struct kerf_port *port);
 
 /* The phase SAVE is next: a checkpoint in the half that holds the older one. */
-kerf_err kerf_journal_begin(struct kerf_patcher *p);
+void kerf_journal_begin(struct kerf_patcher *p);
 /* All is checked and nothing is written yet: empties the half that is not written first, then as kerf_journal_begin(). */
-kerf_err kerf_journal_first(struct kerf_patcher *p);
+void kerf_journal_first(struct kerf_patcher *p);
 /* The phase SAVE. When the checkpoint is there, the next phase is set. */
-kerf_err kerf_journal_save(struct kerf_patcher *p);
+void kerf_journal_save(struct kerf_patcher *p);
 /* Writes a mark, and flushes. */
-kerf_err kerf_journal_mark(struct kerf_patcher *p);
+void kerf_journal_mark(struct kerf_patcher *p);
 
 #endif

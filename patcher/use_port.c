@@ -15,28 +15,37 @@ kerf_err kerf_state_open(struct kerf_patcher *p, size_t workspace_len, const str
     return KERF_OK;
 }
 
-static kerf_err hash(struct kerf_patcher *p, enum kerf_hash_op op, const uint8_t *data, size_t len)
+kerf_err kerf_read(struct kerf_patcher *p, kerf_read_callback *read, kerf_pos pos, uint8_t *buf, size_t len)
 {
-    return p->port->hash(p->port->io.ctx, op, data, len, &p->digest);
-}
-
-kerf_err kerf_sum_add(struct kerf_patcher *p, const uint8_t *data, size_t len)
-{
-    kerf_err err = p->verified_pos == 0 ? hash(p, KERF_HASH_START, NULL, 0) : KERF_OK;
-
-    if (err == KERF_OK) {
-        err = hash(p, KERF_HASH_ADD, data, len);
+    if (p->err == 0) {
+        p->err = KERF_ERROR(read(p->port->io.ctx, pos, buf, len));
     }
-    p->verified_pos += (kerf_pos)len;
-    return err;
+    return kerf_error(p->err);
 }
 
-kerf_err kerf_sum_end(struct kerf_patcher *p, const uint8_t *expected, kerf_err wrong)
+static void hash(struct kerf_patcher *p, enum kerf_hash_op op, const uint8_t *data, size_t len)
 {
-    kerf_err err = hash(p, KERF_HASH_END, NULL, 0);
+    if (p->err == 0) {
+        p->err = KERF_ERROR(p->port->hash(p->port->io.ctx, op, data, len, &p->digest));
+    }
+}
 
+void kerf_sum_add(struct kerf_patcher *p, const uint8_t *data, size_t len)
+{
+    if (p->verified_pos == 0) {
+        hash(p, KERF_HASH_START, NULL, 0);
+    }
+    hash(p, KERF_HASH_ADD, data, len);
+    p->verified_pos += (kerf_pos)len;
+}
+
+void kerf_sum_end(struct kerf_patcher *p, const uint8_t *expected, uint8_t wrong)
+{
+    hash(p, KERF_HASH_END, NULL, 0);
     p->verified_pos = 0;
-    return err == KERF_OK && memcmp(p->digest.b, expected, KERF_DIGEST_LEN) != 0 ? wrong : err;
+    if (memcmp(p->digest.b, expected, KERF_DIGEST_LEN) != 0) {
+        kerf_fail(p, wrong);
+    }
 }
 
 void kerf_digest_copy(uint8_t *to, const uint8_t *from)
@@ -49,19 +58,27 @@ kerf_err kerf_port_flush(const struct kerf_port *port)
     return port->flush != NULL ? port->flush(port->io.ctx) : KERF_OK;
 }
 
-kerf_err kerf_put(struct kerf_patcher *p, bool spare, const uint8_t *data, size_t len)
+void kerf_flush(struct kerf_patcher *p)
+{
+    if (p->err == 0) {
+        p->err = KERF_ERROR(kerf_port_flush(p->port));
+    }
+}
+
+void kerf_put(struct kerf_patcher *p, bool spare, const uint8_t *data, size_t len)
 {
     const struct kerf_port *port = p->port;
     const struct kerf_flash *flash = KERF_JOURNAL && spare ? &port->spare : &port->slot;
     kerf_pos pos = p->page_pos;
-    kerf_err err = KERF_OK;
 
     p->page_pos = pos + (kerf_pos)len;
-    if ((p->flags & STATE_DRY_RUN) != 0) {
-        return KERF_OK;
+    if ((p->flags & STATE_DRY_RUN) != 0 || p->err != 0) {
+        return;
     }
     if (flash->sector_size != 0 && pos % flash->sector_size == 0) {
-        err = flash->erase(port->io.ctx, pos);
+        p->err = KERF_ERROR(flash->erase(port->io.ctx, pos));
     }
-    return err == KERF_OK ? flash->write(port->io.ctx, pos, data, len) : err;
+    if (p->err == 0) {
+        p->err = KERF_ERROR(flash->write(port->io.ctx, pos, data, len));
+    }
 }

@@ -4,11 +4,10 @@
 #include <string.h>
 
 /* Page_size divides sector_size: a page never reaches over the end of what is erased. */
-kerf_err kerf_write_page(struct kerf_patcher *p)
+void kerf_write_page(struct kerf_patcher *p)
 {
     size_t n = p->page_len < p->port->page_size ? p->page_len : p->port->page_size;
     uint8_t *page = page_of(p);
-    kerf_err err;
 
 #if KERF_JOURNAL
     p->page_pos = p->new_pos - (kerf_pos)p->page_len; /* it was elsewhere */
@@ -21,30 +20,26 @@ kerf_err kerf_write_page(struct kerf_patcher *p)
         p->page_pos = kerf_in_place_scratch(p, p->group_len, pos);
     }
 #endif
-    err = kerf_put(p, in_place(p), page, n);
+    kerf_put(p, in_place(p), page, n);
     p->page_len -= n;
     memmove(page, page + n, p->page_len);
 #if KERF_JOURNAL
-    if (err != KERF_OK) {
-        return err;
-    }
     if (in_place(p)) {
         if (p->page_len != 0 || (p->flags & STATE_COMPLETE) == 0) {
-            return KERF_OK;
+            return;
         }
         p->flags &= ~STATE_COMPLETE;
         p->group_len++;
         if (p->group_len != p->header.group && (p->flags & STATE_DECODED) == 0) {
-            return KERF_OK;
+            return;
         }
     } else {
         /* The interval is whole sectors: what was written ends where they do, and nothing behind it is erased. */
         p->save_left -= (uint32_t)n;
         if (!journaled(p) || p->save_left != 0) {
-            return KERF_OK;
+            return;
         }
     }
-    err = kerf_journal_begin(p);
+    kerf_journal_begin(p);
 #endif
-    return err;
 }

@@ -158,18 +158,26 @@ typedef kerf_pos kerf_addr;
 /* Second halves that one first half may have. */
 #define KERF_REF_LOWS 3
 
+/* On the stack of a device bytes take longer instructions than words. With Thumb alone all of them are in registers. */
+#if KERF_PAIRS_IN_BUILD
+typedef uint_fast8_t kerf_ref_byte;
+#else
+typedef uint8_t kerf_ref_byte;
+#endif
+
 struct kerf_ref {
-    uint8_t kind;  /* enum kerf_ref_kind */
-    uint8_t form;  /* which encoding; the instruction set's own number */
-    uint8_t len;   /* bytes, 2 .. 8 */
-    uint8_t scale; /* log2 of the unit by which targets differ from each other */
+    kerf_ref_byte kind;  /* enum kerf_ref_kind */
+    kerf_ref_byte form;  /* which encoding; the instruction set's own number */
+    kerf_ref_byte isa;   /* the set, which the codec fills in: second halves may lie in a region of another one */
+    kerf_ref_byte len;   /* bytes, 2 .. 8 */
+    kerf_ref_byte scale; /* log2 of the unit by which targets differ from each other */
     /* KERF_REF_PAIR: the instructions that complete it, at most KERF_REF_LOWS, the one that `target` includes first. */
-    uint8_t low_count;
+    kerf_ref_byte low_count;
     uint8_t low_at[KERF_REF_LOWS];    /* bytes after the start of this reference */
     uint8_t low_form[KERF_REF_LOWS];  /* their forms */
     int16_t low_delta[KERF_REF_LOWS]; /* their targets minus `target`; [0] is 0 */
-    bool low_relative;                /* they hold target - address of the first half, not the target */
-    bool anywhere;                    /* the target need not lie in the image or a range */
+    kerf_ref_byte low_relative;       /* they hold target - address of the first half, not the target */
+    kerf_ref_byte anywhere;           /* the target need not lie in the image or a range */
     uint8_t record;                   /* layout of the type record that this is part of; 0: of none */
     kerf_addr target;
 };
@@ -179,9 +187,10 @@ struct kerf_isa_view {
     const uint8_t *p; /* KERF_ISA_VIEW_LEN bytes at the position */
     kerf_addr pc;     /* address of the position */
     uint16_t kinds;   /* which kinds are looked for */
-    bool boundary;    /* an instruction starts here, as far as the linear sweep from the segment's start can tell */
-    uint8_t record;   /* not at a boundary: the type record in progress, 0: none, */
-    uint32_t rest;    /* and bytes to the next boundary, modulo 2^32 */
+    kerf_ref_byte
+        boundary;   /* an instruction starts here, as far as the linear sweep from the segment's start can tell */
+    uint8_t record; /* not at a boundary: the type record in progress, 0: none, */
+    uint32_t rest;  /* and bytes to the next boundary, modulo 2^32 */
 };
 
 /*
@@ -249,6 +258,12 @@ static inline uint32_t kerf_isa_needs(unsigned isa, unsigned kinds)
 
     return (uint32_t)1 << (isa & 31u) | (uint32_t)(kinds >> KERF_REF_RECORDS & 1u) << KERF_ISA_BTF |
            (uint32_t)((kinds & words) != 0) << KERF_ISA_WORDS;
+}
+
+/* True if this build has all sets that such a region takes. */
+static inline bool kerf_isa_takes(unsigned isa, unsigned kinds)
+{
+    return (kerf_isa_needs(isa, kinds) & ~KERF_ISAS_KNOWN) == 0;
 }
 
 /* --- The instruction sets, one file each. Forms below KERF_FORM_WORDS are an ISA's own. --- */

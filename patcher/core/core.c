@@ -31,14 +31,13 @@ CALLED(kerf_patcher_forget);
 CALLED(kerf_model_mix_decode); /* by nobody, but else its loops are unrolled in part */
 APART(kerf_codec_init);
 APART(kerf_digest_copy);
-APART(kerf_header_tables);
-APART(kerf_ref_map_distance);
 APART(kerf_run_fail);
 APART(kerf_run_region);
 #if KERF_JOURNAL
 APART(kerf_journal_end);
 APART(kerf_journal_save);
 APART(kerf_state_open);
+APART(kerf_read);
 #endif
 #endif
 
