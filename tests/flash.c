@@ -49,16 +49,26 @@ static uint32_t units_of_block(const struct flash *f)
     return f->block / f->unit;
 }
 
+static uint64_t add_word(uint64_t key, uint64_t word)
+{
+    key = (key ^ word) * 0x9e3779b97f4a7c15u;
+    return key ^ key >> 29;
+}
+
 uint64_t flash_add_key(uint64_t key, const uint8_t *data, size_t len)
 {
-    for (size_t i = 0; i < len; i += 8) {
-        uint64_t word = 0;
+    uint64_t other = ~key; /* two at a time: neither waits for the other's product */
+    uint64_t words[2];
+    size_t i = 0;
 
-        memcpy(&word, data + i, len - i < 8 ? len - i : 8);
-        key = (key ^ word) * 0x9e3779b97f4a7c15u;
-        key ^= key >> 29;
+    for (; len - i >= sizeof words; i += sizeof words) {
+        memcpy(words, data + i, sizeof words);
+        key = add_word(key, words[0]);
+        other = add_word(other, words[1]);
     }
-    return key;
+    memset(words, 0, sizeof words);
+    memcpy(words, data + i, len - i);
+    return add_word(add_word(add_word(key, words[0]), words[1]), other);
 }
 
 static uint64_t block_key(const struct flash *f, uint32_t b)
@@ -230,15 +240,28 @@ void flash_free(struct flash *f)
 /* Something is done in [pos .. pos+len). */
 static void note(struct flash *f, uint32_t pos, size_t len, enum flash_watch what)
 {
-    if (f->watch == FLASH_WATCH_NOTHING && pos < f->watched + f->sector && pos + len > f->watched) {
-        f->watch = what;
+    for (unsigned i = 0; i < FLASH_WATCHES; i++) {
+        if (f->watch[i] == FLASH_WATCH_NOTHING && pos < f->watched[i] + f->sector && pos + len > f->watched[i]) {
+            f->watch[i] = what;
+        }
     }
 }
 
-void flash_watch(struct flash *f, uint32_t pos)
+void flash_watch(struct flash *f, unsigned i, uint32_t pos)
 {
-    f->watched = pos / f->sector * f->sector;
-    f->watch = FLASH_WATCH_NOTHING;
+    f->watched[i] = pos / f->sector * f->sector;
+    f->watch[i] = FLASH_WATCH_NOTHING;
+}
+
+bool flash_unstable_without(const struct flash *f, uint32_t pos)
+{
+    uint32_t sector = pos / f->sector;
+    uint32_t count = f->unstable_count;
+
+    for (uint32_t b = sector * (f->sector / f->block); b < (sector + 1) * (f->sector / f->block); b++) {
+        count -= f->unstable[b];
+    }
+    return count > 0;
 }
 
 uint64_t flash_key_without(const struct flash *f, uint32_t pos)
@@ -254,18 +277,24 @@ uint64_t flash_key_without(const struct flash *f, uint32_t pos)
 
 void flash_read(struct flash *f, uint32_t pos, uint8_t *buf, size_t len)
 {
+    uint32_t end = pos + (uint32_t)len;
+    uint32_t weak;
+
     require(pos <= f->size && len <= f->size - pos, "read outside of the flash");
     note(f, pos, len, FLASH_WATCH_USED);
     if (len > 0) {
         memcpy(buf, f->bytes + pos, len);
     }
-    if (f->unstable_count > 0) {
-        uint32_t weak = 0 - (noise(f) & 1u);
-
-        for (size_t i = 0; i < len; i++) {
-            if (f->undefined[pos + i] != 0) {
-                buf[i] ^= (uint8_t)((f->units[(pos + i) / f->unit] == UNIT_WEAK ? weak : noise(f)) &
-                                    f->undefined[pos + i]);
+    if (f->unstable_count == 0) {
+        return;
+    }
+    weak = 0 - (noise(f) & 1u);
+    for (uint32_t at = pos, next; at < end; at = next) {
+        next = (at / f->block + 1) * f->block;
+        next = next < end ? next : end;
+        for (uint32_t i = at; f->unstable[at / f->block] && i < next; i++) {
+            if (f->undefined[i] != 0) {
+                buf[i - pos] ^= (uint8_t)((f->units[i / f->unit] == UNIT_WEAK ? weak : noise(f)) & f->undefined[i]);
             }
         }
     }

@@ -29,7 +29,9 @@ enum flash_cut {
     FLASH_CUT_COUNT,
 };
 
-/* What was done first to the sector that is watched. */
+#define FLASH_WATCHES 3u /* sectors that are watched at most */
+
+/* What was done first to a sector that is watched. */
 enum flash_watch {
     FLASH_WATCH_NOTHING,
     FLASH_WATCH_ERASED,
@@ -47,8 +49,8 @@ struct flash {
     bool *unstable;                     /* blocks with undefined bits, */
     uint32_t unstable_count;            /* and how many these are */
     uint64_t *block_keys, *erased_keys; /* erased: those that blocks have then */
-    uint32_t watched;                   /* where this sector begins */
-    enum flash_watch watch;
+    uint32_t watched[FLASH_WATCHES];    /* where these sectors begin */
+    enum flash_watch watch[FLASH_WATCHES];
     uint64_t noise; /* state of the noise */
     uint64_t erase_count, program_count;
     uint8_t *log;            /* blocks as they were */
@@ -78,8 +80,10 @@ void flash_flip(struct flash *f, uint64_t bit);
 /* Does the operation in progress (called from `before`) as far as the cut lets it. */
 void flash_cut(struct flash *f, enum flash_cut how);
 
-/* From now on `watch` says what is done first to the sector that holds `pos`. */
-void flash_watch(struct flash *f, uint32_t pos);
+/* From now on watch[i] says what is done first to the sector that holds `pos`. */
+void flash_watch(struct flash *f, unsigned i, uint32_t pos);
+/* Do bits read differently each time outside of the sector that holds `pos`? */
+bool flash_unstable_without(const struct flash *f, uint32_t pos);
 /* The key of everything but what is in this sector; which sector it is is part of it. */
 uint64_t flash_key_without(const struct flash *f, uint32_t pos);
 /* A key with `len` more bytes in it. */

@@ -10,10 +10,13 @@
  *   - Flash and workspace are what they were at some moment before, after which as many cuts were tried.
  *   - As many cuts left the same in the flash before (no power, no memory; but not where bits read differently each
  *   time).
- *   - After the last cut: it has resumed, and flash and workspace are those of a recovery before but for the sector in
- *   which power was cut,
+ *   - It has resumed, and flash and workspace are those of a recovery before but for the sector in which power was cut,
  *     and that recovery, which was followed, erased this sector before it read or programmed anything there. The model
- *     of the flash sees all that is read.
+ *     of the flash sees all that is read. Before the last cut all recoveries from further cuts must have done the same
+ *     that were followed from then on until the sector was erased: so nothing that was tried depended on what was in it.
+ *     Such a recovery from a further cut is not followed where it is like one of the same recovery, of which that is
+ *     known, but followed where it is only like one that was seen before. Bits that read differently each time may be
+ *     in this sector alone (after the last cut elsewhere, too).
  *
  * `all=1` does without the last two.
  *
@@ -41,12 +44,25 @@
 #include "tests/flash_port.h"
 
 #define DEPTH_MAX 3u
+_Static_assert(DEPTH_MAX <= FLASH_WATCHES, "each cut's sector is watched");
 #define PIECE 509u /* bytes fed at a time */
 
-/* Moments that were seen: an open hash table of keys. */
+/* Moments that were seen: an open hash table. */
+struct moment {
+    uint64_t key; /* 0: free */
+    uint32_t when;
+    uint32_t open; /* bit n: the sector in which the n-th cut was, from 0, was neither erased nor used */
+};
+
 struct seen {
-    uint64_t *keys; /* 0: free */
+    struct moment *moments;
     size_t count, cap;
+};
+
+/* A recovery that is followed, and which others will be like. */
+struct followed {
+    uint32_t since; /* moments from then on are its own */
+    bool spoilt;    /* its sector was read or programmed in a recovery from a further cut, or that is not known */
 };
 
 struct file {
@@ -74,7 +90,10 @@ struct world {
     struct device devices[DEPTH_MAX + 1], earlier_device;
     struct seen seen[DEPTH_MAX + 1]; /* [n]: moments after which n cuts are tried */
     struct seen left[DEPTH_MAX + 1]; /* [n]: what n cuts left in the flash */
-    struct seen resumed;             /* where recoveries from the last cut began that erased its sector unread */
+    struct seen
+        resumed[DEPTH_MAX + 1]; /* [n]: where recoveries from the n-th cut began that erased its sector unread */
+    struct followed followed[DEPTH_MAX + 1];
+    uint32_t now; /* counts what was followed */
     unsigned level;
     bool begun;                  /* more than the journal was written to */
     uint64_t ops[DEPTH_MAX + 1]; /* operations done by devices of each level */
@@ -118,19 +137,20 @@ static struct file read_file(const char *name)
     return file;
 }
 
-/* --- Keys of moments --- */
+/* --- Moments that were seen --- */
 
-static bool find(const struct seen *seen, uint64_t key)
+static struct moment *find(const struct seen *seen, uint64_t key)
 {
-    for (size_t i = (size_t)key & (seen->cap - 1); seen->cap > 0 && seen->keys[i] != 0; i = (i + 1) & (seen->cap - 1)) {
-        if (seen->keys[i] == key) {
-            return true;
+    for (size_t i = (size_t)key & (seen->cap - 1); seen->cap > 0 && seen->moments[i].key != 0;
+         i = (i + 1) & (seen->cap - 1)) {
+        if (seen->moments[i].key == key) {
+            return &seen->moments[i];
         }
     }
-    return false;
+    return NULL;
 }
 
-static void add(struct seen *seen, uint64_t key)
+static void add(struct seen *seen, struct moment moment)
 {
     size_t i;
 
@@ -138,20 +158,77 @@ static void add(struct seen *seen, uint64_t key)
         struct seen old = *seen;
 
         seen->cap = old.cap == 0 ? 4096 : old.cap * 2;
-        seen->keys = get(seen->cap * sizeof *seen->keys);
+        seen->moments = get(seen->cap * sizeof *seen->moments);
         seen->count = 0;
         for (i = 0; i < old.cap; i++) {
-            if (old.keys[i] != 0) {
-                add(seen, old.keys[i]);
+            if (old.moments[i].key != 0) {
+                add(seen, old.moments[i]);
             }
         }
-        free(old.keys);
+        free(old.moments);
     }
-    for (i = (size_t)key & (seen->cap - 1); seen->keys[i] != 0; i = (i + 1) & (seen->cap - 1)) {
+    for (i = (size_t)moment.key & (seen->cap - 1); seen->moments[i].key != 0; i = (i + 1) & (seen->cap - 1)) {
     }
-    seen->keys[i] = key;
+    seen->moments[i] = moment;
     seen->count++;
 }
+
+/* --- What is known of the sectors in which the first `levels` cuts were --- */
+
+/* Those that were neither erased nor used. */
+static uint32_t open_sectors(const struct world *w, unsigned levels)
+{
+    uint32_t open = 0;
+
+    for (unsigned i = 0; i < levels; i++) {
+        open |= (uint32_t)(w->flash.watch[i] == FLASH_WATCH_NOTHING) << i;
+    }
+    return open;
+}
+
+/* Nobody looks at what follows: what becomes of them is not known. */
+static void lose_sight(struct world *w, unsigned levels)
+{
+    uint32_t open = open_sectors(w, levels);
+
+    for (unsigned i = 0; i < levels; i++) {
+        w->followed[i + 1].spoilt |= (open >> i & 1) != 0;
+    }
+}
+
+/*
+ * Is there a moment of this key, after which what becomes of the sectors of all recoveries is known that others shall
+ * be like? That is so for moments of their own.
+ */
+static bool known(const struct world *w, const struct seen *seen, uint64_t key, unsigned levels)
+{
+    const struct moment *m = find(seen, key);
+    uint32_t open = open_sectors(w, levels);
+
+    for (unsigned i = 0; m != NULL && i < levels; i++) {
+        const struct followed *f = &w->followed[i + 1];
+
+        if ((open >> i & 1) != 0 && !f->spoilt && (m->when < f->since || (m->open >> i & 1) == 0)) {
+            return false;
+        }
+    }
+    return m != NULL;
+}
+
+/* The moment is followed from here on, or, `open` having been so, was. */
+static void note_moment(const struct world *w, struct seen *seen, uint64_t key, uint32_t open)
+{
+    struct moment *m = find(seen, key);
+    struct moment now = {key, w->now, open};
+
+    if (m == NULL) {
+        add(seen, now);
+    } else {
+        *m = now;
+    }
+}
+
+/* --- Keys of moments --- */
 
 /* Of the memory of the device of this level, and of `flash_key`. Page bytes that hold nothing don't count, nor which port it is. */
 static uint64_t moment(const struct world *w, uint64_t flash_key)
@@ -170,12 +247,13 @@ static bool seen_before(struct world *w)
     uint64_t key = moment(w, w->flash.key);
     unsigned left = w->depth - w->level;
 
-    for (unsigned n = left; n <= w->depth; n++) {
-        if (find(&w->seen[n], key)) {
+    for (unsigned n = left; w->level > 0 && n <= w->depth; n++) {
+        if (known(w, &w->seen[n], key, w->level - 1)) {
+            w->followed[w->level].spoilt |= w->flash.watch[w->level - 1] == FLASH_WATCH_NOTHING;
             return true;
         }
     }
-    add(&w->seen[left], key);
+    note_moment(w, &w->seen[left], key, open_sectors(w, w->level));
     return false;
 }
 
@@ -186,15 +264,15 @@ static bool seen_before(struct world *w)
 static bool left_before(struct world *w)
 {
     struct seen *left = &w->left[w->level];
-    uint64_t key = w->flash.key | 1;
+    uint64_t key = flash_add_key(w->flash.key, (const uint8_t *)&w->begun, sizeof w->begun) | 1;
 
     if (w->all || w->flash.unstable_count > 0) {
         return false;
     }
-    if (find(left, key)) {
+    if (known(w, left, key, w->level - 1)) {
         return true;
     }
-    add(left, key);
+    note_moment(w, left, key, open_sectors(w, w->level - 1));
     return false;
 }
 
@@ -268,6 +346,7 @@ static bool follow(struct world *w, struct kerf_patcher *p, size_t pos)
             return true;
         }
     }
+    lose_sight(w, w->level);
     if (err != KERF_END) {
         fail(w, "the update did not go on", err);
     } else if (memcmp(w->flash.bytes, w->new_image.data, w->new_image.len) != 0) {
@@ -277,34 +356,61 @@ static bool follow(struct world *w, struct kerf_patcher *p, size_t pos)
     return err == KERF_END;
 }
 
+/* Was a recovery followed, with as many cuts to come, that is like this but for the sector at cut_pos? */
+static bool resumed_before(struct world *w, uint64_t key, uint32_t cut_pos)
+{
+    enum flash_watch watch[FLASH_WATCHES];
+    bool found = false;
+
+    memcpy(watch, w->flash.watch, sizeof watch);
+    for (unsigned i = 0; i < w->level - 1; i++) {
+        /* It erased this sector unread. An earlier cut may have been in the same one. */
+        if (w->flash.watched[i] == cut_pos / w->flash.sector * w->flash.sector && watch[i] == FLASH_WATCH_NOTHING) {
+            w->flash.watch[i] = FLASH_WATCH_ERASED;
+        }
+    }
+    for (unsigned n = 1; n <= w->level && !found; n++) {
+        found = known(w, &w->resumed[n], key, w->level - 1);
+    }
+    memcpy(w->flash.watch, watch, sizeof watch);
+    return found;
+}
+
 /* An update, or a recovery from a cut in the sector at `cut_pos`. */
 static void run(struct world *w, uint32_t cut_pos)
 {
     struct flash *f = &w->flash;
+    struct followed *followed = &w->followed[w->level];
     struct kerf_patcher *p = NULL;
     size_t pos = 0;
     uint64_t key = 0;
+    uint32_t open;
     kerf_err err = forget(w);
 
     if (err == KERF_OK) {
         err = start(w, &p, &pos);
     }
     if (err < KERF_OK) {
+        lose_sight(w, w->level > 0 ? w->level - 1 : 0);
         fail(w, "the update did not begin", err);
         return;
     }
-    if (w->level == 0 || w->level < w->depth || w->all) {
+    if (w->level == 0 || w->all) {
         (void)follow(w, p, pos);
         return;
     }
-    key = moment(w, flash_key_without(f, cut_pos));
-    if (find(&w->resumed, key)) {
+    key = flash_add_key(flash_key_without(f, cut_pos), (const uint8_t *)&w->begun, sizeof w->begun);
+    key = moment(w, key);
+    followed->spoilt = w->level < w->depth && flash_unstable_without(f, cut_pos);
+    if (!followed->spoilt && resumed_before(w, key, cut_pos)) {
         w->alike++;
         return;
     }
-    flash_watch(f, cut_pos);
-    if (follow(w, p, pos) && f->watch == FLASH_WATCH_ERASED) {
-        add(&w->resumed, key);
+    open = open_sectors(w, w->level - 1);
+    followed->since = ++w->now;
+    flash_watch(f, w->level - 1, cut_pos);
+    if (follow(w, p, pos) && f->watch[w->level - 1] == FLASH_WATCH_ERASED && !followed->spoilt) {
+        note_moment(w, &w->resumed[w->level], key, open);
     }
 }
 
@@ -330,6 +436,7 @@ static void before(void *ctx)
     bool in_journal = op.op_pos >= w->devices[0].port.slot_len &&
                       op.op_pos < w->devices[0].port.slot_len + w->devices[0].port.port.journal_size;
     bool begun = w->begun || !in_journal;
+    enum flash_watch watch[FLASH_WATCHES];
 
     if (in_journal && !op.erasing && op.op_len < w->geometry.page) {
         sample = 1;
@@ -341,6 +448,7 @@ static void before(void *ctx)
         return;
     }
     w->cut_ops++;
+    memcpy(watch, f->watch, sizeof watch);
     for (int how = 0; how < FLASH_CUT_COUNT; how++) {
         size_t mark = flash_mark(f);
 
@@ -363,6 +471,10 @@ static void before(void *ctx)
             run(w, op.op_pos);
         }
         w->level--;
+        for (unsigned i = 0; i < w->level; i++) {
+            w->followed[i + 1].spoilt |= watch[i] == FLASH_WATCH_NOTHING && f->watch[i] == FLASH_WATCH_USED;
+        }
+        memcpy(f->watch, watch, sizeof watch);
         w->begun = begun;
         flash_back(f, mark);
     }
@@ -529,7 +641,7 @@ static void measure(struct world *w)
         w->flash.program_count);
     flash_back(&w->flash, mark);
     for (unsigned i = 0; i <= DEPTH_MAX; i++) {
-        free(w->seen[i].keys);
+        free(w->seen[i].moments);
         memset(&w->seen[i], 0, sizeof w->seen[i]);
     }
 }
@@ -559,14 +671,14 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i <= DEPTH_MAX; i++) {
         flash_port_free(&w.devices[i].port);
         free(w.devices[i].workspace);
-        free(w.seen[i].keys);
-        free(w.left[i].keys);
+        free(w.seen[i].moments);
+        free(w.left[i].moments);
+        free(w.resumed[i].moments);
     }
     if (w.earlier != NULL) {
         flash_port_free(&w.earlier_device.port);
         free(w.earlier_device.workspace);
     }
-    free(w.resumed.keys);
     flash_free(&w.flash);
     free(w.old_image.data);
     free(w.new_image.data);

@@ -14,7 +14,7 @@
 #   ONLY=TEXT   only the parts whose name contains TEXT (the names are the files in BUILD/powercut)
 #
 # `quick` is what `make check` runs: one cut at every operation, two where the first is in a mark, or at every 64th operation,
-#         and of the second ones every 16th where it is in no mark.
+#         and of the second ones every fourth where it is in no mark.
 set -eu
 src=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "$1" && pwd)
@@ -52,7 +52,7 @@ if [ "$quick" = quick ]; then
         $(flash $case depth=1 unit=8 page=64)
     done
     for case in '2 two' '2 one' '3 beyond' '3 used-two' '3 used-one'; do
-        $(flash $case depth=2 sample=64 unit=16)
+        $(flash $case depth=2 sample=64 sample2=4 unit=16)
     done
     exit 0
 fi
