@@ -81,9 +81,12 @@ static size_t longest_of_all(size_t new_pos, unsigned step)
     size_t best = 0;
 
     for (size_t i = 0; i < OLD_LEN; i += step) {
-        size_t len = old_image[i] == new_image[new_pos] ? common(i, new_pos) : 0;
+        /* One that is longer has the byte behind the best one, too. */
+        if (i + best < OLD_LEN && new_pos + best < NEW_LEN && old_image[i + best] == new_image[new_pos + best]) {
+            size_t len = common(i, new_pos);
 
-        best = len > best ? len : best;
+            best = len > best ? len : best;
+        }
     }
     return best;
 }
