@@ -425,7 +425,8 @@ static kerf_err find_parts(unsigned isa, struct side *old_side, struct side *new
     const size_t lens[2] = {old_side->len, new_side->len};
     struct kerf_layout *const layouts[2] = {&old_side->layout, &new_side->layout};
 
-    if (isa == KERF_ISA_NONE || (isas[isa].words & WORDS) != WORDS) {
+    /* AVR's program is at 0, and what points to it has 2 bytes. */
+    if (isa == KERF_ISA_NONE || isa == KERF_ISA_AVR || (isas[isa].words & WORDS) != WORDS) {
         return KERF_OK;
     }
     kerf_err err = kerf_detect_parts(isa, is_big_endian(isa, layouts[0]), images, lens, layouts, known);
