@@ -284,6 +284,7 @@ static void work_close(struct kerf_work *w)
     side_close(&w->new_side);
     kerf_match_free(w);
     free(w->literal_cost);
+    free(w->places);
 }
 
 static kerf_err check_options(const struct kerf_diff_options *options)

@@ -331,7 +331,7 @@ static kerf_err encode_literals(struct session *s, kerf_pos len)
     s->out->part[KERF_PART_SEGMENTS] += s->e.run.k.rc.cost - before;
     trace(s,
           (struct kerf_trace_step){.part = KERF_PART_SEGMENTS, .new_pos = start, .cost = s->e.run.k.rc.cost - before});
-    s->books.gap.count[start & 3][kerf_price_symbol(len + 1)]++;
+    s->books.gap.count[kerf_work_place(s->w, (size_t)start)][kerf_price_symbol(len + 1)]++;
     for (; err == KERF_OK && len > 0; len--) {
         kerf_pos at = s->e.run.c->new_pos;
 
@@ -441,6 +441,7 @@ static kerf_err measure(struct session *s, kerf_pos end)
 static void note_segment(struct session *s, const struct kerf_segment *segment, kerf_cost cost, kerf_pos old_end)
 {
     struct books *b = &s->books;
+    unsigned place = kerf_work_place(s->w, (size_t)segment->new_pos);
     unsigned jump = s->e.run.c->jump;
     unsigned len = bits_of(segment->len);
     bool is_far = jump == KERF_JUMP_FAR;
@@ -457,15 +458,15 @@ static void note_segment(struct session *s, const struct kerf_segment *segment, 
         }
     } else if (jump == KERF_JUMP_FAR) {
         add(&b->place[PLACE_FAR][s->e.run.c->between], rest);
-        b->new_len.count[segment->new_pos & 3][kerf_price_symbol(segment->len)]++;
+        b->new_len.count[place][kerf_price_symbol(segment->len)]++;
         unsigned is_long = segment->len >= 4;
         kerf_pos distance = segment->new_pos - segment->src_pos;
 
         b->new_distance[is_long].count[bits_of(distance)]++;
-        b->new_low[is_long][segment->new_pos & 3][distance & 3] += distance >= 4;
+        b->new_low[is_long][place][distance & 3] += distance >= 4;
     } else {
         add(&b->place[jump == 0 ? PLACE_AGAIN : PLACE_OLDER][s->e.run.c->between], rest);
-        b->new_len_again.count[segment->new_pos & 3][kerf_price_symbol(segment->len)]++;
+        b->new_len_again.count[place][kerf_price_symbol(segment->len)]++;
     }
 }
 

@@ -180,3 +180,23 @@ kerf_err kerf_literals_phases(const struct kerf_work *w, unsigned *classes)
     }
     return err;
 }
+
+kerf_err kerf_literals_places(struct kerf_work *w, const struct kerf_header *header)
+{
+    size_t len = w->new_side.len;
+    struct kerf_codec c = {0};
+    struct kerf_run run = {.h = header, .c = &c};
+
+    if (kerf_phase_rule(header) == KERF_PHASE_POSITION || w->order != NULL || w->large) {
+        return KERF_OK;
+    }
+    w->places = malloc(len + 1);
+    if (w->places == NULL) {
+        return KERF_ERR_RAM;
+    }
+    for (size_t i = 0; i < len; i++) {
+        w->places[i] = kerf_run_place(&run) & 3;
+        kerf_run_pass(&run, w->new_side.bytes + i, 1);
+    }
+    return KERF_OK;
+}

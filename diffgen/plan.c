@@ -119,6 +119,7 @@ static void offer_new(struct planner *p, size_t n, const struct kerf_plan_state 
     const struct kerf_prices *prices = p->prices;
     const uint8_t *bytes = p->w->new_side.bytes;
     const int32_t *recent = p->paths.nodes[best->node].recent[KERF_PLAN_NEW];
+    unsigned place = kerf_work_place(p->w, n);
     int32_t again[KERF_PLAN_RECENTS];
     unsigned between = kerf_price_between(best->source == KERF_PLAN_LITERAL ? n - best->new_pos : 0);
 
@@ -128,7 +129,7 @@ static void offer_new(struct planner *p, size_t n, const struct kerf_plan_state 
             (i == 0 || bytes[(int64_t)n + again[i] + 1] == bytes[n + 1])) {
             offer(p, n, KERF_PLAN_NEW, again[i],
                   best->cost + (int64_t)((i == 0 ? prices->new_again : prices->new_older)[between] +
-                                         prices->new_len_again[n & 3][1]),
+                                         prices->new_len_again[place][1]),
                   best->node, true);
         }
     }
@@ -136,8 +137,8 @@ static void offer_new(struct planner *p, size_t n, const struct kerf_plan_state 
         int64_t distance = (int64_t)found[i].pos - (int64_t)n;
 
         offer(p, n, KERF_PLAN_NEW, distance,
-              best->cost + (int64_t)(prices->new_far[between] + prices->new_len[n & 3][2] +
-                                     kerf_price_distance(prices, n, length_of(distance), 0)),
+              best->cost + (int64_t)(prices->new_far[between] + prices->new_len[place][2] +
+                                     kerf_price_distance(prices, place, length_of(distance), 0)),
               best->node, false);
     }
 }
@@ -266,7 +267,7 @@ static void offer_all(struct planner *p, size_t n)
     }
     struct kerf_plan_state best = *from;
 
-    best.cost += best.source == KERF_PLAN_LITERAL ? 0 : (int64_t)p->prices->gap[n & 3][1];
+    best.cost += best.source == KERF_PLAN_LITERAL ? 0 : (int64_t)p->prices->gap[kerf_work_place(w, n)][1];
 
     offer(p, n, KERF_PLAN_LITERAL, 0, best.cost, best.node, false);
     if (n < p->search_from) {
@@ -364,9 +365,9 @@ static int64_t longer(const kerf_cost prices[KERF_PRICE_BITS], uint32_t v)
 }
 
 /* The same of a number that is priced by where it stands. */
-static int64_t longer_at(const kerf_cost prices[4][KERF_PRICE_SYMBOLS], const struct kerf_plan_state *s, uint32_t v)
+static int64_t longer_at(const kerf_cost prices[KERF_PRICE_SYMBOLS], uint32_t v)
 {
-    return (int64_t)(prices[s->new_pos & 3][kerf_price_symbol(v)] - prices[s->new_pos & 3][kerf_price_symbol(v - 1)]);
+    return (int64_t)(prices[kerf_price_symbol(v)] - prices[kerf_price_symbol(v - 1)]);
 }
 
 /* Lets every state take byte n; drops those that can't. Returns the lowest cost. */
@@ -383,18 +384,21 @@ static int64_t consume(struct planner *p, size_t n)
 
         s.len++;
         if (s.source == KERF_PLAN_LITERAL) {
-            s.cost += literal * (int64_t)prices->literal_scale / 1024 + longer_at(prices->gap, &s, s.len + 1);
+            s.cost += literal * (int64_t)prices->literal_scale / 1024 +
+                      longer_at(prices->gap[kerf_work_place(w, s.new_pos)], s.len + 1);
         } else if (s.source == KERF_PLAN_NEW) {
             if ((w->order != NULL && !has_source(p, n, KERF_PLAN_NEW, s.distance)) ||
                 w->new_side.bytes[(int64_t)n + s.distance] != w->new_side.bytes[n]) {
                 continue;
             }
+            unsigned place = kerf_work_place(w, s.new_pos);
+
             if (s.len > (s.again ? 1 : 2)) {
-                s.cost += longer_at(s.again ? prices->new_len_again : prices->new_len, &s, s.len);
+                s.cost += longer_at((s.again ? prices->new_len_again : prices->new_len)[place], s.len);
             }
             if (s.len == 4 && !s.again) {
-                s.cost += (int64_t)kerf_price_distance(prices, s.new_pos, length_of(s.distance), 1) -
-                          (int64_t)kerf_price_distance(prices, s.new_pos, length_of(s.distance), 0);
+                s.cost += (int64_t)kerf_price_distance(prices, place, length_of(s.distance), 1) -
+                          (int64_t)kerf_price_distance(prices, place, length_of(s.distance), 0);
             }
         } else {
             if (!has_source(p, n, KERF_PLAN_OLD, s.distance)) {
@@ -550,13 +554,14 @@ static kerf_err walk_runs(struct planner *p)
             struct kerf_plan_state *s = &p->paths.states[i];
             kerf_cost price = s->source == KERF_PLAN_OLD ? p->prices->old_jump[0] + p->prices->old_len[0]
                               : s->source == KERF_PLAN_NEW
-                                  ? p->prices->new_again[0] + p->prices->new_len_again[run.start & 3][1]
+                                  ? p->prices->new_again[0] +
+                                        p->prices->new_len_again[kerf_work_place(p->w, run.start)][1]
                                   : 0;
 
             kerf_plan_path_settle(&p->paths, s, p->run_end);
             s->settled = false;
             s->new_pos = (uint32_t)run.start;
-            s->cost += (int64_t)(price + p->prices->gap[run.start & 3][1]);
+            s->cost += (int64_t)(price + p->prices->gap[kerf_work_place(p->w, run.start)][1]);
             s->gap = 8;
             s->again = true;
             s->len = 0;

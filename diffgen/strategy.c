@@ -309,6 +309,7 @@ static kerf_err choose_phases(struct kerf_search *s, const struct kerf_segments 
         }
         if (classes != 0) {
             s->header->model.classes = (uint8_t)(classes | kerf_flag_class(s->header));
+            return s->effort->rounds > 0 ? kerf_literals_places(s->w, s->header) : KERF_OK;
         }
     }
     return KERF_OK;

@@ -98,11 +98,11 @@ struct kerf_prices {
     kerf_cost old_jump[KERF_JUMPS];
     /* From new, by how many literals stand before: to a new distance, to the last one, to one of the three before; without what follows. */
     kerf_cost new_far[KERF_BETWEEN], new_again[KERF_BETWEEN], new_older[KERF_BETWEEN];
-    /* By new_pos modulo 4 and kerf_price_symbol(): literals in a row and 1, bytes copied from new. */
+    /* By place and kerf_price_symbol(): literals in a row and 1, bytes copied from new. */
     kerf_cost gap[4][KERF_PRICE_SYMBOLS], new_len[4][KERF_PRICE_SYMBOLS], new_len_again[4][KERF_PRICE_SYMBOLS];
     /* Numbers by their length in bits: lengths; distances, in new of segments below four bytes and others. */
     kerf_cost old_len[KERF_PRICE_BITS], old_distance[KERF_PRICE_BITS], new_distance[2][KERF_PRICE_BITS];
-    /* The two lowest bits of such distances from four bytes on, by new_pos modulo 4: what they cost, from 0 to 3. */
+    /* The two lowest bits of such distances from four bytes on, by place: what they cost, from 0 to 3. */
     kerf_cost new_low[2][4][4];
     kerf_cost ref_right, ref_wrong, ram_right, ram_wrong;
 };
@@ -119,13 +119,13 @@ static inline unsigned kerf_price_between(size_t literals)
     return literals < KERF_BETWEEN ? (unsigned)literals : KERF_BETWEEN - 1;
 }
 
-/* A new distance in new, `back` bytes from new_pos, of a segment that is below four bytes long, or not. */
-static inline kerf_cost kerf_price_distance(const struct kerf_prices *prices, size_t new_pos, uint64_t back,
+/* A new distance in new, `back` bytes from a place, of a segment that is below four bytes long, or not. */
+static inline kerf_cost kerf_price_distance(const struct kerf_prices *prices, unsigned place, uint64_t back,
                                             unsigned is_long)
 {
     kerf_cost price = prices->new_distance[is_long][63u - (unsigned)__builtin_clzll(back | 1)];
 
-    return back < 4 ? price : price - 2 * KERF_BIT + prices->new_low[is_long][new_pos & 3][back & 3];
+    return back < 4 ? price : price - 2 * KERF_BIT + prices->new_low[is_long][place][back & 3];
 }
 
 /* Bits of a jump of a segment from old: the class of its price. */
@@ -240,9 +240,16 @@ struct kerf_work {
     unsigned suffix_bits;       /* in so many bits each, the lowest first, */
     size_t suffix_count;        /* and so many */
     uint32_t *buckets;          /* where in it the suffixes of each pair of first bytes start */
+    uint8_t *places;            /* kerf_run_place() of each byte of new; NULL: that is its position */
     uint8_t *literal_cost; /* each byte of new as a literal, in bits / KERF_LITERAL_BIT; NULL until the plan needs it */
     struct kerf_match_memory *matches; /* what kerf_match_at() found before; NULL: it was not asked */
 };
+
+/* Where a byte of new stands, modulo 4: the place that prices go by. */
+static inline unsigned kerf_work_place(const struct kerf_work *w, size_t new_pos)
+{
+    return w->places != NULL ? w->places[new_pos] : new_pos & 3;
+}
 
 static inline kerf_cost kerf_literal_cost(const struct kerf_work *w, size_t new_pos)
 {
@@ -438,6 +445,8 @@ KERF_MUST_USE kerf_err kerf_encode_measure(struct kerf_work *w, struct kerf_head
 KERF_MUST_USE kerf_err kerf_literals_price(struct kerf_work *w, const struct kerf_segments *segments);
 /* Chooses the phases by which a sample of new's bytes costs least: *classes, of flag class 0 (KERF_CLASSES()). */
 KERF_MUST_USE kerf_err kerf_literals_phases(const struct kerf_work *w, unsigned *classes);
+/* Fills in w->places by the header's rule, where that is not the position and new is made from its start to its end. */
+KERF_MUST_USE kerf_err kerf_literals_places(struct kerf_work *w, const struct kerf_header *header);
 
 /* --- strategy.c: the best plan, and the header's tables for it. --- */
 /* A plan and what became of it. */
