@@ -23,6 +23,7 @@
  *     sector=4096 unit=256 page=256    flash geometry in bytes; page: what is programmed at once
  *     interval=1                       sectors of new between two checkpoints (two slots)
  *     depth=1                          cuts that follow each other
+ *     seed=0                           of what is left to chance: where operations stop, and bits that are undefined
  *     all=0                            1: more recoveries are followed, see above
  *     sample=1                         cuts at one of so many operations (of the first run; `sample2` of recoveries), and at each that
  *                                      programs less than a page of the journal: marks
@@ -83,7 +84,7 @@ struct world {
     struct flash_geometry geometry;
     const char *earlier, *from;           /* names of files, or NULL */
     struct kerf_patcher *earlier_patcher; /* in the workspace of earlier_device */
-    uint32_t depth, sample, sample2, part, parts, all;
+    uint32_t depth, sample, sample2, part, parts, all, seed;
     uint64_t all_ops; /* of an update without cuts */
     struct flash flash;
     size_t workspace_len;
@@ -490,13 +491,11 @@ static void parse(struct world *w, int argc, char **argv)
     for (int i = 4; i < argc; i++) {
         char *value = strchr(argv[i], '=');
         uint32_t *where = NULL;
-        static const char *const names[] = {"sector", "unit",    "page", "interval", "depth",
-                                            "sample", "sample2", "part", "parts",    "all"};
-        uint32_t *const fields[] = {&w->geometry.sector, &w->geometry.unit,
-                                    &w->geometry.page,   &w->geometry.interval,
-                                    &w->depth,           &w->sample,
-                                    &w->sample2,         &w->part,
-                                    &w->parts,           &w->all};
+        static const char *const names[] = {"sector",  "unit", "page",  "interval", "depth", "sample",
+                                            "sample2", "part", "parts", "all",      "seed"};
+        uint32_t *const fields[] = {&w->geometry.sector, &w->geometry.unit, &w->geometry.page, &w->geometry.interval,
+                                    &w->depth,           &w->sample,        &w->sample2,       &w->part,
+                                    &w->parts,           &w->all,           &w->seed};
 
         if (value != NULL && strncmp(argv[i], "earlier=", 8) == 0) {
             w->earlier = value + 1;
@@ -594,6 +593,7 @@ static void set_up(struct world *w)
     for (unsigned i = 0; i <= DEPTH_MAX; i++) {
         w->devices[i].workspace = get(w->workspace_len);
     }
+    w->flash.noise += (uint64_t)w->seed << 32;
     flash_settle(&w->flash);
 }
 

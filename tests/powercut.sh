@@ -66,16 +66,16 @@ parts() {
     for case in '2 two' '3 two' '2 one' '3 one' '3 beyond' '3 used-two' '3 used-one'; do
         name=$(echo "$case" | sed 's/\(.\) \(.*\)/flash-\2-\1/')
         for part in 0 1 2 3; do
-            echo "$name-unit8-$part $(flash $case depth=1 unit=8 page=256 part=$part parts=4)"
-            echo "$name-unit8-again-$part $(flash $case depth="${DEPTH:-2}" sample=64 sample2=4 unit=8 page=64 part=$part parts=4)"
-            echo "$name-marks-$part $(flash $case depth=3 sample=1024 sample2=16 unit=16 part=$part parts=4)"
+            echo "$name-unit8-$part $(flash $case depth=1 unit=8 page=256 part=$part parts=4 seed=$part)"
+            echo "$name-unit8-again-$part $(flash $case depth="${DEPTH:-2}" sample=64 sample2=4 unit=8 page=64 part=$part parts=4 seed=$part)"
+            echo "$name-marks-$part $(flash $case depth=3 sample=1024 sample2=16 unit=16 part=$part parts=4 seed=$part)"
         done
         # At units of 256 bytes the earlier update's journal is larger than the device that powercut makes for the later one.
         [ "${case#* used-}" = "$case" ] || continue
         for part in 00 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15; do
-            echo "$name-depth${DEPTH:-2}-$part $(flash $case depth="${DEPTH:-2}" part=$part parts=16)"
+            echo "$name-depth${DEPTH:-2}-$part $(flash $case depth="${DEPTH:-2}" part=$part parts=16 seed=$part)"
         done
-    done | sed 's/part=0\([0-9]\)/part=\1/'
+    done | sed 's/part=0\([0-9]\)/part=\1/; s/seed=0\([0-9]\)/seed=\1/'
 }
 
 kept=$build/powercut
