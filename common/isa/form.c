@@ -331,7 +331,8 @@ void kerf_forms_nothing(const struct kerf_forms *set, unsigned kinds, const uint
         const struct kerf_form *f = &own.forms[form];
 
         plain[form] = (uint8_t)(((kinds & ~1u) >> f->kind & 1) == 0 ? (1u + f->len) * 0x11u : 0);
-    } while (own.forms[form++].mask != 0);
+        form++; /* one of mask 0 that is never found may lie before the last */
+    } while ((own.forms[form - 1].mask | own.forms[form - 1].match) != 0);
     for (size_t i = (size_t)(0 - pc) & own.align; i < len; i += own.align + 1u) {
         uint8_t is = plain[form_known(&own, known, p + i)];
 
