@@ -73,15 +73,16 @@ KERF_AS_WRITTEN static unsigned code_byte(struct kerf_run *run, const uint32_t c
 static uint8_t code_literal(struct kerf_run *run, uint8_t byte)
 {
     struct kerf_codec *c = KERF_STATE(run);
-    /* Small tables have no room for whole bytes. */
-    uint32_t tail = c->new_tail & (run->h->model.table_code > 20 ? 0xffffu : 0xf0e0u);
+    /* Small tables have no room for whole bytes, but of text, whose bytes are few. */
+    uint32_t mask = run->h->model.table_code > 20 ? 0xffffu : 0xf0e0u;
+    uint32_t tail = c->new_tail & mask;
     uint32_t phase = kerf_run_place(run) & kerf_literal_phases(run->h);
     uint8_t expected = kerf_run_byte(run, c->from_new, c->new_pos + (kerf_pos)c->recent[c->from_new][0]);
     const uint32_t contexts[KERF_BYTE_TABLES] = {
         phase << 8,
         (tail & 0xff) << 10 | phase << 8,
         tail >> 8 << 10 | phase << 8,
-        (expected & 0xf0u) << 6 | phase << 8,
+        (expected & mask >> 8) << 11 | phase << 8,
         (uint32_t)c->from_new << 10,
     };
 

@@ -74,7 +74,7 @@ struct kerf_range {
 
 /* Sizes of the decoder's tables, all that --ram decides, and what is told apart by position. */
 struct kerf_model_params {
-    uint8_t table_code;   /* counters in each byte-model table: kerf_table_size(), 0 .. 63 */
+    uint8_t table_code;   /* counters in each byte-model table: kerf_table_size(), 0 .. 63; KERF_TABLE_LINES */
     uint8_t classes;      /* KERF_CLASSES() */
     uint16_t map_cap;     /* entries of the address map, 0 .. KERF_MAX_MAP */
     uint16_t learned_cap; /* learned targets kept, 0 .. KERF_MAX_LEARNED */
@@ -109,6 +109,8 @@ static inline uint32_t kerf_table_size(unsigned table_code)
 {
     return (4u + (table_code & 3u)) << ((table_code >> 2 & 15u) + 2);
 }
+
+#define KERF_TABLE_LINES 64u /* of a table_code: new is text, and its bytes stand where they do in their line */
 
 /* What says where bytes of new stand: their position, or the instructions of two or more bytes that those before make. */
 enum kerf_phase_rule {

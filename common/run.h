@@ -128,6 +128,9 @@ static inline void kerf_run_pass(struct kerf_run *run, const uint8_t *bytes, siz
 
         c->new_pos++;
         c->new_tail = c->new_tail << 8 | byte;
+        if (byte == '\n' && (run->h->model.table_code & KERF_TABLE_LINES) != 0) {
+            c->slip = (uint8_t)(0 - c->new_pos);
+        }
         if (rule != KERF_PHASE_POSITION) {
             unsigned place = kerf_run_place(run) & 3;
 

@@ -12,7 +12,7 @@
 #define SAMPLE_CODE 20u   /* tables of 512 counters: what 8 KiB have */
 #define SAMPLES 8u        /* stretches of new, */
 #define SAMPLE_LEN 10240u /* of so many bytes, where it is long */
-#define WAYS 6u
+#define WAYS 7u
 #define BETTER 256u /* a way has to gain one part in so many */
 
 /* A coder of literals alone. */
@@ -135,13 +135,13 @@ kerf_err kerf_literals_price(struct kerf_work *w, const struct kerf_segments *se
 }
 
 /* What a sample of new costs. */
-static kerf_err price_sample(const struct kerf_work *w, unsigned classes, kerf_cost *cost)
+static kerf_err price_sample(const struct kerf_work *w, unsigned classes, unsigned table_code, kerf_cost *cost)
 {
     size_t len = w->new_side.len;
     size_t step = len / SAMPLES;
     struct literals l = {0};
     struct kerf_codec_io io = {.ctx = &l, .read_old = read_old, .read_new = read_new};
-    kerf_err err = open_literals(&l, &io, w, classes, SAMPLE_CODE);
+    kerf_err err = open_literals(&l, &io, w, classes, table_code);
 
     for (unsigned i = 0; err == KERF_OK && i < SAMPLES; i++) {
         size_t start = (step * i + (step < SAMPLE_LEN ? 0 : (step - SAMPLE_LEN) / 2)) & ~(size_t)3;
@@ -159,12 +159,18 @@ static kerf_err price_sample(const struct kerf_work *w, unsigned classes, kerf_c
     return err;
 }
 
-kerf_err kerf_literals_phases(const struct kerf_work *w, unsigned *classes)
+kerf_err kerf_literals_phases(const struct kerf_work *w, struct kerf_model_params *m)
 {
-    static const uint8_t ways[WAYS] = {
-        KERF_CLASSES(0, 0, 0, KERF_PHASE_POSITION), KERF_CLASSES(0, 1, 1, KERF_PHASE_POSITION),
-        KERF_CLASSES(0, 3, 3, KERF_PHASE_POSITION), KERF_CLASSES(0, 3, 3, KERF_PHASE_THUMB),
-        KERF_CLASSES(0, 3, 3, KERF_PHASE_RISCV),    KERF_CLASSES(0, 3, 3, KERF_PHASE_XTENSA),
+    static const struct {
+        uint8_t classes, lines;
+    } ways[WAYS] = {
+        {KERF_CLASSES(0, 0, 0, KERF_PHASE_POSITION), 0},
+        {KERF_CLASSES(0, 1, 1, KERF_PHASE_POSITION), 0},
+        {KERF_CLASSES(0, 3, 3, KERF_PHASE_POSITION), 0},
+        {KERF_CLASSES(0, 3, 3, KERF_PHASE_THUMB), 0},
+        {KERF_CLASSES(0, 3, 3, KERF_PHASE_RISCV), 0},
+        {KERF_CLASSES(0, 3, 3, KERF_PHASE_XTENSA), 0},
+        {KERF_CLASSES(0, 3, 3, KERF_PHASE_POSITION), KERF_TABLE_LINES},
     };
     kerf_cost least = UINT64_MAX;
     kerf_err err = KERF_OK;
@@ -172,10 +178,11 @@ kerf_err kerf_literals_phases(const struct kerf_work *w, unsigned *classes)
     for (unsigned i = 0; err == KERF_OK && i < WAYS; i++) {
         kerf_cost cost;
 
-        err = price_sample(w, ways[i], &cost);
+        err = price_sample(w, ways[i].classes, SAMPLE_CODE | ways[i].lines, &cost);
         if (err == KERF_OK && cost < least) {
             least = cost - cost / BETTER;
-            *classes = ways[i];
+            m->classes = (uint8_t)(ways[i].classes | (m->classes & 3u));
+            m->table_code = (uint8_t)(ways[i].lines | (m->table_code & ~KERF_TABLE_LINES));
         }
     }
     return err;
@@ -187,7 +194,8 @@ kerf_err kerf_literals_places(struct kerf_work *w, const struct kerf_header *hea
     struct kerf_codec c = {0};
     struct kerf_run run = {.h = header, .c = &c};
 
-    if (kerf_phase_rule(header) == KERF_PHASE_POSITION || w->order != NULL || w->large) {
+    if ((kerf_phase_rule(header) == KERF_PHASE_POSITION && (header->model.table_code & KERF_TABLE_LINES) == 0) ||
+        w->order != NULL || w->large) {
         return KERF_OK;
     }
     w->places = malloc(len + 1);

@@ -50,6 +50,7 @@ uint16_t kerf_params_map_cap(uint64_t ram, const struct kerf_header *header)
 static bool apply(const struct split *s, uint64_t ram, struct kerf_header *header)
 {
     struct kerf_model_params *m = &header->model;
+    unsigned lines = m->table_code & KERF_TABLE_LINES;
     int flag_class = (ram < 4600 ? 0 : ram < 14000 ? 1 : 2) + s->finer;
 
     if (flag_class < 0 || flag_class > 2) {
@@ -63,8 +64,8 @@ static bool apply(const struct split *s, uint64_t ram, struct kerf_header *heade
         m->map_cap = (uint16_t)share(ram, s->map, KERF_MAX_MAP);
     }
     header->chunk_size = kerf_chunk_size_floor(share(ram, s->chunk, KERF_CHUNK_MAX));
-    m->table_code = TABLE_CODE_MAX;
-    while (m->table_code > 0 && kerf_header_workspace(header) > ram) {
+    m->table_code = (uint8_t)(lines | TABLE_CODE_MAX);
+    while (m->table_code > lines && kerf_header_workspace(header) > ram) {
         m->table_code--;
     }
     /* Too tight for the smallest byte tables: half the learned targets, then what map there is room for. */

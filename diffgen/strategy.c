@@ -301,12 +301,13 @@ static kerf_err choose_phases(struct kerf_search *s, const struct kerf_segments 
         copied += segments->list[i].len;
     }
     if (copied < s->w->new_side.len / 2) {
-        unsigned classes = s->effort->rounds == 0 ? usual_phases(&s->w->image) : 0;
-        kerf_err err = s->effort->rounds > 0 ? kerf_literals_phases(s->w, &classes) : KERF_OK;
+        if (s->effort->rounds > 0) {
+            kerf_err err = kerf_literals_phases(s->w, &s->header->model);
 
-        if (err != KERF_OK) {
-            return err;
+            return err == KERF_OK ? kerf_literals_places(s->w, s->header) : err;
         }
+        unsigned classes = usual_phases(&s->w->image);
+
         if (classes != 0) {
             s->header->model.classes = (uint8_t)(classes | kerf_flag_class(s->header));
             return s->effort->rounds > 0 ? kerf_literals_places(s->w, s->header) : KERF_OK;

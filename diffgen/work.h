@@ -443,8 +443,8 @@ KERF_MUST_USE kerf_err kerf_encode_measure(struct kerf_work *w, struct kerf_head
  * give long stretches that equal old.
  */
 KERF_MUST_USE kerf_err kerf_literals_price(struct kerf_work *w, const struct kerf_segments *segments);
-/* Chooses the phases by which a sample of new's bytes costs least: *classes, of flag class 0 (KERF_CLASSES()). */
-KERF_MUST_USE kerf_err kerf_literals_phases(const struct kerf_work *w, unsigned *classes);
+/* Chooses the phases by which a sample of new's bytes costs least, and KERF_TABLE_LINES; of *m nothing else changes. */
+KERF_MUST_USE kerf_err kerf_literals_phases(const struct kerf_work *w, struct kerf_model_params *m);
 /* Fills in w->places by the header's rule, where that is not the position and new is made from its start to its end. */
 KERF_MUST_USE kerf_err kerf_literals_places(struct kerf_work *w, const struct kerf_header *header);
 

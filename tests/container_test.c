@@ -199,7 +199,7 @@ static void the_writer_refuses_contradictions(void **state)
     REFUSED(s.h.chunk_size = 255);
     REFUSED(s.h.chunk_size = 257);
     REFUSED(s.h.chunk_size = 65536 + 4096);
-    REFUSED(s.h.model.table_code = 64 + 7);
+    REFUSED(s.h.model.table_code = 128 + 7);
     REFUSED(s.h.model.classes = 3);
     REFUSED(s.h.model.map_cap = KERF_MAX_MAP + 1);
     REFUSED(s.h.model.learned_cap = KERF_MAX_LEARNED + 1);

@@ -261,6 +261,7 @@ class Plan:
         self.table_code = self.table_code if table_code is None else table_code
         self.literal_phases, self.length_phases = rnd.randrange(4), rnd.choice([0, 0, 1, 2, 3])
         self.phase_rule = rnd.choice([0, 0, 0, 1, 2, 3])
+        self.lines = rnd.random() < 0.2
         self.table_size = (4 + (self.table_code & 3)) << ((self.table_code >> 2) + 2)
         self.map_cap = rnd.choice([0, 0, 1, 5, 20])
         self.learned_cap = rnd.choice([0, 1, 8, 40])
@@ -340,7 +341,7 @@ class Plan:
         w.u(1, self.codec | 4 * self.reads_new | 8 * self.wide | 16 * self.in_place)
         w.u(1, len(self.regions) | len(self.ranges) << 4)
         w.u(2, self.chunk_size // 16 - 16)
-        w.u(1, self.table_code)
+        w.u(1, self.table_code | (64 if self.lines else 0))
         w.u(1, self.flag_class | (self.literal_phases ^ 1) << 2 | self.length_phases << 4 | self.phase_rule << 6)
         w.u(2, self.map_cap)
         w.u(2, self.learned_cap)

@@ -145,11 +145,11 @@ class Header:
             require(self.sectors() << self.sector_log2 < 1 << 32, "too many sectors")
 
     def check_native(self, c, classes):
-        require(c <= 63, "bad sizes of tables")
+        require(c <= 127, "bad sizes of tables")
         self.flag_class = classes & 3
         self.literal_phases, self.length_phases = classes >> 2 & 3 ^ 1, classes >> 4 & 3
         self.phase_rule = classes >> 6
-        self.table_size = (4 + (c & 3)) << ((c >> 2) + 2)
+        self.table_size, self.lines = (4 + (c & 3)) << ((c >> 2 & 15) + 2), c >= 64
         require(self.flag_class <= 2, "bad sizes of tables")
         require(max(self.map_cap, self.learned_cap) <= 4096, "too many map entries or learned targets")
         require(self.counts & 15 <= 8 and self.counts >> 4 <= 4, "too many regions or ranges")
@@ -473,6 +473,7 @@ class Native:
             self.new[self.new_pos] = byte
             self.new_pos += 1
             self.newest = [byte, self.newest[0]]
+            self.slip = -self.new_pos if self.header.lines and byte == 10 else self.slip
             self.slip += self.slips(byte)
             if self.header.in_place and self.sector_rest() == 0:
                 self.end_sector()
@@ -729,7 +730,8 @@ class Native:
     def literal(self):
         a = self.place() & self.header.literal_phases
         w1, w2 = self.newest
-        if self.header.table_size <= 512:
+        upper = self.header.table_size <= 512 and not self.header.lines
+        if upper:
             w1, w2 = w1 & 0xe0, w2 & 0xf0
         from_new = self.last_from_new
         if from_new:
@@ -737,8 +739,8 @@ class Native:
             o = self.new[pos] if self.run_start <= pos < self.new_pos else 0
         else:
             o = self.old_at(self.recent[0][0])
-        return self.byte([a << 8, w1 << 10 | a << 8, w2 << 10 | a << 8, (o & 0xf0) << 6 | a << 8, from_new << 10],
-                         1 + (a & 1), o)
+        contexts = [0, w1 << 10, w2 << 10, (o & 0xf0 if upper else o) << 11]
+        return self.byte([x | a << 8 for x in contexts] + [from_new << 10], 1 + (a & 1), o)
 
     def residue(self, s, prev_src):
         phase, w1 = self.new_pos & 3, self.newest[0]

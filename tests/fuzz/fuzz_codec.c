@@ -148,7 +148,7 @@ static bool set_up(struct test *test, struct taker *t, unsigned *cuts)
     size_t header_len;
 
     h.flags = (uint8_t)(take(t, 1) & KERF_FLAGS_ALL);
-    h.model.table_code = (uint8_t)(take(t, 1) & 63u);
+    h.model.table_code = (uint8_t)(take(t, 1) & 127u);
     h.model.classes = (uint8_t)KERF_CLASSES(h.model.table_code % 3u, h.model.table_code >> 1 & 3u,
                                             h.model.table_code >> 3 & 3u, h.model.table_code >> 4 & 3u);
     h.model.map_cap = (uint16_t)take(t, 1);
