@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Codes a plan with the shared codec, and keeps the books: what each part cost, and what things cost on average. */
+/* Codes a plan with the shared codec, and keeps the books: what each part cost (books.h). */
 #include <string.h>
 
 #include "diffgen/beside.h"
+#include "diffgen/books.h"
 
 /* Where the codec finds its sources. */
 struct sources {
@@ -26,234 +27,11 @@ static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
     return KERF_OK;
 }
 
-/* A sum and how many it is of; averages lean on a start value until there are enough. */
-struct average {
-    kerf_cost sum;
-    uint64_t count;
-};
-
-static void add(struct average *a, kerf_cost cost)
-{
-    a->sum += cost;
-    a->count++;
-}
-
-/* `start` in 1/100 bits, counting as `weight` samples. */
-static kerf_cost mean(const struct average *a, kerf_cost start, uint64_t weight)
-{
-    return (a->sum + start * KERF_BIT / 100 * weight) / (a->count + weight);
-}
-
-/* How often numbers were so many bits long. */
-struct histogram {
-    uint32_t count[KERF_PRICE_BITS];
-};
-
-/* How often numbers were what, by new_pos modulo 4. */
-struct phased {
-    uint32_t count[4][KERF_PRICE_SYMBOLS];
-};
-
-/* What a segment from new cost beside its numbers. */
-enum place {
-    PLACE_FAR,
-    PLACE_AGAIN,
-    PLACE_OLDER,
-    PLACES,
-};
-
-struct books {
-    struct average equal[16][2], residue, far, ref_right, ref_wrong, ram_right, ram_wrong;
-    struct average place[PLACES][KERF_BETWEEN], jump[KERF_JUMPS]; /* without numbers */
-    kerf_cost numbers[2][2]; /* what numbers of segments cost: by source; far and others */
-    struct phased gap, new_len, new_len_again;
-    struct histogram old_len, old_distance, new_distance[2];
-    uint32_t new_low[2][4][4]; /* of the latter, what their lowest bits were by new_pos modulo 4 */
-    kerf_cost literal, literal_estimate;
-};
-
-static unsigned bits_of(uint64_t v)
-{
-    unsigned n = 0;
-
-    while (v > 1 && n < KERF_PRICE_BITS - 1) {
-        v >>= 1;
-        n++;
-    }
-    return n;
-}
-
-/* What the prices make of the numbers. */
-static kerf_cost priced(const struct histogram *h, const kerf_cost *prices)
-{
-    kerf_cost sum = 0;
-
-    for (unsigned i = 0; i < KERF_PRICE_BITS; i++) {
-        sum += h->count[i] * prices[i];
-    }
-    return sum;
-}
-
-static kerf_cost priced_phased(const struct phased *h, kerf_cost prices[4][KERF_PRICE_SYMBOLS])
-{
-    kerf_cost sum = 0;
-
-    for (unsigned phase = 0; phase < 4; phase++) {
-        for (unsigned i = 0; i < KERF_PRICE_SYMBOLS; i++) {
-            sum += h->count[phase][i] * prices[phase][i];
-        }
-    }
-    return sum;
-}
-
-/* What numbers were priced too high goes off the price of their segments. */
-static kerf_cost less_excess(kerf_cost price, kerf_cost pricing, kerf_cost numbers, uint64_t count)
-{
-    kerf_cost excess = pricing > numbers ? (pricing - numbers) / (count + 20) : 0;
-
-    return price > excess ? price - excess : 0;
-}
-
-/* Prices of a number by its bits, what is behind the leading one included. */
-static void close_histogram(const struct histogram *h, const uint8_t *start, size_t start_len, kerf_cost *prices)
-{
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < KERF_PRICE_BITS; i++) {
-        sum += 8 * (uint64_t)h->count[i] + (i < start_len ? start[i] : 1);
-    }
-    for (unsigned i = 0; i < KERF_PRICE_BITS; i++) {
-        uint64_t p = (8 * (uint64_t)h->count[i] + (i < start_len ? start[i] : 1)) * 65536 / sum;
-
-        prices[i] = kerf_rc_cost(p < 1 ? 1 : p > 65535 ? 65535 : (uint32_t)p) + i * KERF_BIT;
-    }
-}
-
-/* The same by phase; where there are few of one, the others count. `start` is by bits all the same. */
-static void close_phased(const struct phased *h, const uint8_t start[8], kerf_cost prices[4][KERF_PRICE_SYMBOLS])
-{
-    for (unsigned phase = 0; phase < 4; phase++) {
-        uint64_t weight[KERF_PRICE_SYMBOLS] = {0};
-        uint64_t sum = 0;
-
-        for (unsigned i = 1; i < KERF_PRICE_SYMBOLS; i++) {
-            unsigned bits = i < 16 ? bits_of(i) : i - 12;
-            uint64_t all = (uint64_t)h->count[0][i] + h->count[1][i] + h->count[2][i] + h->count[3][i];
-
-            weight[i] = 64 * (uint64_t)h->count[phase][i] + 16 * all +
-                        ((bits < 8 ? start[bits] : 1u) * 8u >> (i < 16 ? bits : 0));
-            sum += weight[i];
-        }
-        for (unsigned i = 1; i < KERF_PRICE_SYMBOLS; i++) {
-            uint64_t p = weight[i] * 65536 / sum;
-
-            prices[phase][i] = kerf_rc_cost(p < 1       ? 1
-                                            : p > 65535 ? 65535
-                                                        : (uint32_t)p) +
-                               (i < 16 ? 0 : i - 12) * KERF_BIT;
-        }
-    }
-}
-
-/* Prices of distances' lowest bits. What all distances cost. */
-static kerf_cost close_low(const struct books *b, struct kerf_prices *p)
-{
-    kerf_cost sum = priced(&b->new_distance[0], p->new_distance[0]) + priced(&b->new_distance[1], p->new_distance[1]);
-
-    for (unsigned i = 0; i < 8; i++) {
-        const uint32_t *counts = b->new_low[i / 4][i % 4];
-        uint64_t all = 40 + (uint64_t)counts[0] + counts[1] + counts[2] + counts[3];
-
-        for (unsigned low = 0; low < 4; low++) {
-            kerf_cost *price = &p->new_low[i / 4][i % 4][low];
-
-            *price = kerf_rc_cost((uint32_t)((counts[low] + 10) * (uint64_t)65535 / all));
-            sum += counts[low] * *price;
-            sum -= counts[low] * 2 * KERF_BIT;
-        }
-    }
-    return sum;
-}
-
-static void close_books(const struct books *b, struct kerf_prices *p)
-{
-    static const uint16_t equal_start[16] = {150, 100, 80, 70, 50, 40, 35, 30, 25, 20, 18, 15, 12, 10, 10, 2};
-    static const uint16_t differ_start[16] = {120, 200, 250, 300, 300, 350, 350, 400,
-                                              450, 500, 500, 500, 600, 600, 600, 900};
-
-    for (unsigned i = 0; i < 16; i++) {
-        p->equal[i][0] = mean(&b->equal[i][0], equal_start[i], 50);
-        p->equal[i][1] = mean(&b->equal[i][1], differ_start[i], 20);
-    }
-    p->residue = mean(&b->residue, 700, 50);
-    p->change = mean(&b->far, 2800, 20);
-    for (unsigned i = 0; i < KERF_JUMPS; i++) {
-        p->old_jump[i] = mean(&b->jump[i], i == 0 ? 200 : 400, 20);
-    }
-    uint64_t counts[PLACES] = {0};
-
-    for (unsigned i = 0; i < KERF_BETWEEN; i++) {
-        p->new_far[i] = mean(&b->place[PLACE_FAR][i], 200, 20);
-        p->new_again[i] = mean(&b->place[PLACE_AGAIN][i], 300, 20);
-        p->new_older[i] = mean(&b->place[PLACE_OLDER][i], 500, 20);
-        for (unsigned place = 0; place < PLACES; place++) {
-            counts[place] += b->place[place][i].count;
-        }
-    }
-    close_phased(&b->gap, (const uint8_t[]){120, 60, 50, 40, 20, 10, 8, 4}, p->gap);
-    close_histogram(&b->old_len, (const uint8_t[]){1, 4, 20, 30, 40, 40, 40, 30, 20, 10, 8, 4}, 12, p->old_len);
-    close_histogram(&b->old_distance,
-                    (const uint8_t[]){4, 8, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 8, 8, 8, 4}, 18,
-                    p->old_distance);
-    close_phased(&b->new_len, (const uint8_t[]){1, 60, 120, 60, 30, 10, 8, 4}, p->new_len);
-    close_phased(&b->new_len_again, (const uint8_t[]){60, 60, 60, 50, 30, 10, 8, 4}, p->new_len_again);
-    for (unsigned i = 0; i < 2; i++) {
-        close_histogram(&b->new_distance[i],
-                        (const uint8_t[]){4, 4, 10, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 10, 8}, 18,
-                        p->new_distance[i]);
-    }
-    kerf_cost far = priced_phased(&b->new_len, p->new_len) + close_low(b, p);
-    kerf_cost again = priced_phased(&b->new_len_again, p->new_len_again);
-    uint64_t again_count = counts[PLACE_AGAIN] + counts[PLACE_OLDER];
-
-    for (unsigned i = 0; i < KERF_BETWEEN; i++) {
-        p->new_far[i] = less_excess(p->new_far[i], far, b->numbers[1][0], counts[PLACE_FAR]);
-        p->new_again[i] = less_excess(p->new_again[i], again, b->numbers[1][1], again_count);
-        p->new_older[i] = less_excess(p->new_older[i], again, b->numbers[1][1], again_count);
-    }
-    p->change += p->gap[0][1];
-    p->ref_right = mean(&b->ref_right, 20, 50);
-    p->ref_wrong = mean(&b->ref_wrong, 1400, 50);
-    p->ram_right = mean(&b->ram_right, 50, 50);
-    p->ram_wrong = mean(&b->ram_wrong, 1400, 50);
-    /* While nothing was copied from new, literals are those that copies will replace: too cheap. */
-    p->literal_scale = b->literal_estimate == 0 || counts[PLACE_FAR] == 0
-                           ? 1100
-                           : (uint32_t)((b->literal + 500 * KERF_BIT) * 1024 / (b->literal_estimate + 480 * KERF_BIT));
-}
-
-/*
- * What changes cost is not what they cost on average: what is wrong spoils contexts and the map's credit too, and
- * segments from new are cheaper the more there are, so that a plan with few of them would never be left. The latter
- * where most is copied from old alone.
- */
-static void lean_prices(struct kerf_prices *p, bool mostly_old)
-{
-    p->residue = p->residue * 6 / 5;
-    p->ref_wrong = p->ref_wrong * 5 / 4;
-    p->ram_wrong = p->ram_wrong * 5 / 4;
-    for (unsigned i = 0; i < KERF_BETWEEN && mostly_old; i++) {
-        p->new_far[i] = p->new_far[i] * 3 / 5;
-        p->new_again[i] = p->new_again[i] * 3 / 5;
-        p->new_older[i] = p->new_older[i] * 3 / 5;
-    }
-}
-
 /* What one encoding works with. */
 struct session {
     const struct kerf_work *w;
     struct kerf_encoder e;
-    struct books books;
+    struct kerf_books books;
     struct kerf_encoding *out;
     const struct kerf_encoding *rival; /* NULL: no race */
     unsigned margin;
@@ -365,21 +143,21 @@ static void note_quiet(struct session *s, size_t len, unsigned *gap)
 
 static void note_copy(struct session *s, enum kerf_step what, const struct kerf_ref *ref, unsigned *gap, kerf_cost cost)
 {
-    struct books *b = &s->books;
+    struct kerf_books *b = &s->books;
     kerf_cost residue;
     bool ram = ref->kind != KERF_REF_NONE && !kerf_scan_inside(&s->w->image, false, ref->target);
 
     switch (what) {
     case KERF_STEP_QUIET:
     case KERF_STEP_EQUAL:
-        add(&b->equal[*gap][0], cost);
+        kerf_books_add(&b->equal[*gap][0], cost);
         s->out->part[KERF_PART_EQUAL] += cost;
         *gap += *gap < 15;
         break;
     case KERF_STEP_DIFFERENT:
         residue = s->e.run.k.rc.cost - s->e.run.k.rc.mark;
-        add(&b->equal[*gap][1], cost - residue);
-        add(&b->residue, residue);
+        kerf_books_add(&b->equal[*gap][1], cost - residue);
+        kerf_books_add(&b->residue, residue);
         s->out->part[KERF_PART_RESIDUES] += cost;
         *gap = 0;
         break;
@@ -391,7 +169,7 @@ static void note_copy(struct session *s, enum kerf_step what, const struct kerf_
         if (ref->kind != KERF_REF_LOW) {
             bool right = what == KERF_STEP_REF;
 
-            add(ram ? (right ? &b->ram_right : &b->ram_wrong) : right ? &b->ref_right : &b->ref_wrong, cost);
+            kerf_books_add(ram ? (right ? &b->ram_right : &b->ram_wrong) : right ? &b->ref_right : &b->ref_wrong, cost);
         }
         break;
     }
@@ -440,32 +218,33 @@ static kerf_err measure(struct session *s, kerf_pos end)
 /* Notes what a segment cost; `old_end`: where the one from old before it ended. */
 static void note_segment(struct session *s, const struct kerf_segment *segment, kerf_cost cost, kerf_pos old_end)
 {
-    struct books *b = &s->books;
+    struct kerf_books *b = &s->books;
     unsigned place = kerf_work_place(s->w, (size_t)segment->new_pos);
     unsigned jump = s->e.run.c->jump;
-    unsigned len = bits_of(segment->len);
+    unsigned len = kerf_books_bits(segment->len);
     bool is_far = jump == KERF_JUMP_FAR;
 
     b->numbers[segment->from_new][!is_far] += s->e.run.k.rc.mark;
     kerf_cost rest = cost > s->e.run.k.rc.mark ? cost - s->e.run.k.rc.mark : 0; /* without numbers */
 
     if (!segment->from_new) {
-        add(&b->jump[jump], rest);
+        kerf_books_add(&b->jump[jump], rest);
         b->old_len.count[len]++;
         if (jump == KERF_JUMP_FAR) {
             b->old_distance.count[kerf_jump_bits((int64_t)(kerf_shift)(segment->src_pos - old_end))]++;
-            add(&b->far, cost);
+            kerf_books_add(&b->far, cost);
         }
     } else if (jump == KERF_JUMP_FAR) {
-        add(&b->place[PLACE_FAR][s->e.run.c->between], rest);
+        kerf_books_add(&b->place[KERF_BOOKS_PLACE_FAR][s->e.run.c->between], rest);
         b->new_len.count[place][kerf_price_symbol(segment->len)]++;
         unsigned is_long = segment->len >= 4;
         kerf_pos distance = segment->new_pos - segment->src_pos;
 
-        b->new_distance[is_long].count[bits_of(distance)]++;
+        b->new_distance[is_long].count[kerf_books_bits(distance)]++;
         b->new_low[is_long][place][distance & 3] += distance >= 4;
     } else {
-        add(&b->place[jump == 0 ? PLACE_AGAIN : PLACE_OLDER][s->e.run.c->between], rest);
+        kerf_books_add(&b->place[jump == 0 ? KERF_BOOKS_PLACE_AGAIN : KERF_BOOKS_PLACE_OLDER][s->e.run.c->between],
+                       rest);
         b->new_len_again.count[place][kerf_price_symbol(segment->len)]++;
     }
 }
@@ -682,8 +461,8 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
         kerf_beside_end(w->beside, err == KERF_OK);
     }
     encoding->total = err == KERF_END ? UINT64_MAX : s->e.run.k.rc.cost;
-    close_books(&s->books, &encoding->prices);
-    lean_prices(&encoding->prices, w->old_side.len > 0 && encoding->total <= w->new_side.len * 8 * KERF_BIT / 2);
+    kerf_books_close(&s->books, &encoding->prices);
+    kerf_books_lean(&encoding->prices, w->old_side.len > 0 && encoding->total <= w->new_side.len * 8 * KERF_BIT / 2);
     if (s->literal_cost != NULL) {
         /* Below 1024: what is copied now the models have not learned; as literals it would cost less. */
         encoding->prices.literal_scale = 970;
