@@ -285,7 +285,7 @@ static void collect(const struct search *x, struct voters *starts, struct voters
     for (size_t i = 0; i < x->s.len; i++) {
         total += bit(x->starts, i);
     }
-    size_t rate = (total + MAX_STARTS - 1) / MAX_STARTS;
+    size_t rate = total <= MAX_STARTS ? 1 : (total + MAX_STARTS - 1) / MAX_STARTS;
 
     for (unsigned g = 0; g < GRANULE; g++) {
         starts->count[g] = 0;
@@ -311,7 +311,7 @@ static void collect(const struct search *x, struct voters *starts, struct voters
 
 static void mark_top(struct search *x)
 {
-    uint32_t top[TOP];
+    uint32_t top[TOP] = {0};
     unsigned count = 0;
 
     for (uint32_t h = 0; h < (uint32_t)1 << x->count_bits; h++) {
