@@ -22,7 +22,8 @@ static bool produced(struct kerf_run *run, const uint8_t *bytes, size_t len)
     kerf_run_pass(run, bytes, len);
     c->src_pos += (kerf_pos)len;
     c->left -= (kerf_pos)len;
-    if (!kerf_run_in_place(run) || kerf_run_sector_rest(run) != 0) {
+    /* Where a reference was given up nothing was produced, also where a sector begins. */
+    if (!kerf_run_in_place(run) || len == 0 || kerf_run_sector_rest(run) != 0) {
         return kerf_run_in_place(run) && c->new_pos == c->new_end;
     }
     c->window_len = 0; /* the slot may change here: */

@@ -10,11 +10,13 @@
 #include <cmocka.h>
 
 #include "common/bytes.h"
+#include "tests/direct_calls.h"
 #include "tests/memory_port.h"
 #include "tests/pack.h"
 
 #define LEN_CAP 12000
 #define SLOT 16384
+#define SECTOR 4096u
 #define BASE 0x08000000u
 
 static uint8_t old_image[LEN_CAP];
@@ -229,10 +231,53 @@ static void positions_of_64_bits(void **state)
     free(edited);
 }
 
+/* Calls of functions before and behind `inserted` bytes; where a sector begins there are none, if that is not 0. */
+static void put_calls(uint8_t *image, size_t inserted)
+{
+    size_t at = 0;
+
+    for (uint32_t i = 0; at < 2 * SLOT; i += 4) {
+        uint32_t to = i * 2654435761u % SLOT & ~63u;
+
+        if (i == SLOT) {
+            memset(image + at, 0xbf, inserted); /* BFBF: a hint */
+            at += inserted;
+        }
+        if (inserted != 0 && at % SECTOR == 0) {
+            kerf_store_le32(image + at, 0x46c046c0); /* MOV r8, r8 */
+        } else {
+            call_thumb(image + at, BASE + (uint32_t)at, BASE + 2 * to + (2 * to < SLOT ? 0 : (uint32_t)inserted));
+        }
+        at += 4;
+    }
+}
+
+/* A reference that is given up produces nothing, so that no sector ends there. */
+static void a_reference_may_be_given_up_where_a_sector_begins(void **state)
+{
+    static uint8_t images[2][2 * SLOT];
+    struct kerf_diff_options options = {.level = 1, .codec = -1, .in_place = true, .sector = SECTOR, .scratch = 2};
+    struct kerf_diff_report report;
+    uint8_t *made;
+    size_t made_len;
+
+    (void)state;
+    options.isa = "thumb";
+    options.base_known = true;
+    options.base = BASE;
+    put_calls(images[0], 0);
+    put_calls(images[1], 64);
+    assert_int_equal(kerf_diff_create(images[0], 2 * SLOT, images[1], 2 * SLOT, &options, &made, &made_len, &report),
+                     KERF_OK);
+    assert_true(report.refs > SLOT / 4); /* most calls are copied as such */
+    free(made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_edit_can_be_made_in_one_slot),
+        cmocka_unit_test(a_reference_may_be_given_up_where_a_sector_begins),
         cmocka_unit_test(positions_of_64_bits),
         cmocka_unit_test(any_pieces_and_pages_give_the_new_image),
         cmocka_unit_test(a_delta_for_2_kib_fits_into_2_kib),
