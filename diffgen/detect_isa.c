@@ -41,10 +41,10 @@ struct stretch {
     size_t from, to;
 };
 
-/* The first place from i on where the stretch may hold what is looked for, by (p[place + at] & mask) == value; else s->to or behind. */
-static inline size_t seek(const struct stretch *s, size_t i, uint8_t step, uint8_t at, uint8_t mask, uint8_t value)
+/* The first place from i on where the stretch may hold what is looked for; else s->to or behind. */
+static inline size_t seek(const struct stretch *s, const struct kerf_seek *key, size_t i)
 {
-    return kerf_seek(&(struct kerf_seek){step, at, mask, value}, s->p, s->len, i, s->to);
+    return kerf_seek(key, s->p, s->len, i, s->to);
 }
 
 static int64_t sign_extend(uint32_t v, unsigned bits)
@@ -234,14 +234,12 @@ bool kerf_detect_window(size_t len, unsigned i, size_t *from, size_t *to)
 
 static uint64_t vote_thumb(const struct stretch *s)
 {
+    static const struct kerf_seek key = {2, 1, 0xf8, 0xf0};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 2, 1, 0xf8, 0xf0); i < s->to; i = seek(s, i + 2, 2, 1, 0xf8, 0xf0)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         uint32_t h1 = kerf_load_le16(s->p + i);
 
-        if ((h1 & 0xf800) != 0xf000) {
-            continue;
-        }
         uint32_t h2 = kerf_load_le16(s->p + i + 2);
 
         if ((h2 & 0xd000) == 0xd000) {
@@ -258,9 +256,10 @@ static uint64_t vote_thumb(const struct stretch *s)
 
 static uint64_t vote_aarch64(const struct stretch *s)
 {
+    static const struct kerf_seek key = {4, 3, 0xfc, 0x94};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 4, 3, 0xfc, 0x94); i < s->to; i = seek(s, i + 4, 4, 3, 0xfc, 0x94)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         votes += hits(s, KERF_ISA_AARCH64, (int64_t)i + 4 * sign_extend(kerf_load_le32(s->p + i) & 0x3ffffff, 26));
     }
     return votes;
@@ -268,9 +267,10 @@ static uint64_t vote_aarch64(const struct stretch *s)
 
 static uint64_t vote_a32(const struct stretch *s)
 {
+    static const struct kerf_seek key = {4, 3, 0xff, 0xeb};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 4, 3, 0xff, 0xeb); i < s->to; i = seek(s, i + 4, 4, 3, 0xff, 0xeb)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         votes += hits(s, KERF_ISA_A32, (int64_t)i + 8 + 4 * sign_extend(kerf_load_le32(s->p + i) & 0xffffff, 24));
     }
     return votes;
@@ -279,10 +279,9 @@ static uint64_t vote_a32(const struct stretch *s)
 /* CALL0 and CALL4/8/12, of an image whose position 0 is at an address that is `phase` modulo 4. */
 static void vote_xtensa(const struct stretch *s, unsigned phase, struct kerf_votes *votes)
 {
-    for (size_t i = seek(s, s->from, 1, 0, 0x0f, 5); i < s->to; i = seek(s, i + 1, 1, 0, 0x0f, 5)) {
-        if ((s->p[i] & 15) != 5) {
-            continue;
-        }
+    static const struct kerf_seek key = {1, 0, 0x0f, 5};
+
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         uint32_t w = kerf_load_le24(s->p + i);
         int64_t target = (int64_t)((i + phase) & ~(size_t)3) - phase + 4 + 4 * sign_extend(w >> 6, 18);
         unsigned isa = (w >> 4 & 3) != 0 ? KERF_ISA_XTENSA_WINDOWED : KERF_ISA_XTENSA_CALL0;
@@ -310,11 +309,12 @@ static unsigned riscv_width(const uint8_t *p, size_t left)
 /* JAL RA, and AUIPC RA with JALR RA. All votes go to the width that has more. */
 static void vote_riscv(const struct stretch *s, struct kerf_votes *votes)
 {
+    static const struct kerf_seek key = {2, 0, 0x87, 0x87};
     uint64_t all = 0;
     uint64_t wide = 0;
     uint64_t narrow = 0;
 
-    for (size_t i = seek(s, s->from, 2, 0, 0x87, 0x87); i < s->to; i = seek(s, i + 2, 2, 0, 0x87, 0x87)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         uint32_t w = kerf_load_le32(s->p + i);
         int64_t target;
 
@@ -340,12 +340,13 @@ static void vote_riscv(const struct stretch *s, struct kerf_votes *votes)
 
 static uint64_t vote_avr(const struct stretch *s)
 {
+    static const struct kerf_seek key = {2, 1, 0xfe, 0x94};
     uint64_t votes = 0;
 
     if (s->len > AVR_MAX_LEN) {
         return 0;
     }
-    for (size_t i = seek(s, s->from, 2, 1, 0xfe, 0x94); i < s->to; i = seek(s, i + 2, 2, 1, 0xfe, 0x94)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         uint32_t h = kerf_load_le16(s->p + i);
 
         if ((h & 0xfe0e) == 0x940e) {
@@ -360,9 +361,10 @@ static uint64_t vote_avr(const struct stretch *s)
 /* BL and B of 25 bits: others reach what is near, and hit by chance. */
 static uint64_t vote_arc(const struct stretch *s)
 {
+    static const struct kerf_seek key = {2, 1, 0xf8, 0x08};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 2, 1, 0xf8, 0x08); i < s->to; i = seek(s, i + 2, 2, 1, 0xf8, 0x08)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         uint32_t w = kerf_load_le32(s->p + i);
 
         if ((w & 0x0010f803) == 0x0802) {
@@ -376,9 +378,10 @@ static uint64_t vote_arc(const struct stretch *s)
 
 static uint64_t vote_videocore(const struct stretch *s)
 {
+    static const struct kerf_seek key = {2, 1, 0xf0, 0x90};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 2, 1, 0xf0, 0x90); i < s->to; i = seek(s, i + 2, 2, 1, 0xf0, 0x90)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         uint32_t w = kerf_load_le32(s->p + i);
 
         if ((w & 0xf080) == 0x9080) {
@@ -393,14 +396,11 @@ static uint64_t vote_videocore(const struct stretch *s)
 /* CALL rel32. All votes go to the mode in which more of the targets make sense alone. */
 static void vote_x86(const struct stretch *s, struct kerf_votes *votes)
 {
+    static const struct kerf_seek key = {1, 0, 0xff, 0xe8};
     uint64_t common = 0;
     uint64_t long_mode = 0;
 
-    for (size_t i = seek(s, s->from, 1, 0, 0xff, 0xe8); i < s->to && i + 5 <= s->len;
-         i = seek(s, i + 1, 1, 0, 0xff, 0xe8)) {
-        if (s->p[i] != 0xe8) {
-            continue;
-        }
+    for (size_t i = seek(s, &key, s->from); i < s->to && i + 5 <= s->len; i = seek(s, &key, i + key.step)) {
         int64_t d = sign_extend(kerf_load_le32(s->p + i + 1), 32);
 
         if (d > -X86_REACH && d < X86_REACH) {
@@ -421,9 +421,10 @@ static uint64_t vote_powerpc(const struct stretch *s, bool big)
 {
     unsigned isa = big ? KERF_ISA_POWERPC_BE : KERF_ISA_POWERPC_LE;
     uint8_t at = big ? 0 : 3;
+    const struct kerf_seek key = {4, at, 0xfc, 0x48};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 4, at, 0xfc, 0x48); i < s->to; i = seek(s, i + 4, 4, at, 0xfc, 0x48)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         uint32_t be = kerf_load_be32(s->p + i);
         uint32_t w = big ? be : kerf_load_le32(s->p + i);
 
@@ -438,9 +439,10 @@ static uint64_t vote_powerpc(const struct stretch *s, bool big)
 static uint64_t vote_mips(const struct stretch *s, bool big)
 {
     uint8_t at = big ? 0 : 3;
+    const struct kerf_seek key = {4, at, 0xff, 0x27};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 4, at, 0xff, 0x27); i < s->to; i = seek(s, i + 4, 4, at, 0xff, 0x27)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         if (!kerf_detect_prologue(big ? KERF_ISA_MIPS32_BE : KERF_ISA_MIPS32_LE, s->p + i)) {
             continue;
         }
@@ -459,12 +461,11 @@ static uint64_t vote_mips(const struct stretch *s, bool big)
 /* JAL. */
 static uint64_t vote_nds32(const struct stretch *s)
 {
+    static const struct kerf_seek key = {2, 0, 0xff, 0x49};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 2, 0, 0xff, 0x49); i < s->to; i = seek(s, i + 2, 2, 0, 0xff, 0x49)) {
-        if (s->p[i] == 0x49) {
-            votes += hits(s, KERF_ISA_NDS32, (int64_t)i + 2 * sign_extend(kerf_load_be32(s->p + i) & 0xffffff, 24));
-        }
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
+        votes += hits(s, KERF_ISA_NDS32, (int64_t)i + 2 * sign_extend(kerf_load_be32(s->p + i) & 0xffffff, 24));
     }
     return votes;
 }
@@ -472,9 +473,10 @@ static uint64_t vote_nds32(const struct stretch *s)
 /* Functions that save RA as they move SP: as with MIPS32, jumps hold no distance. */
 static uint64_t vote_mips16(const struct stretch *s)
 {
+    static const struct kerf_seek key = {4, 3, 0xff, 0x62};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 4, 3, 0xff, 0x62); i < s->to; i = seek(s, i + 4, 4, 3, 0xff, 0x62)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         votes += kerf_detect_prologue(KERF_ISA_MIPS16, s->p + i);
     }
     return votes;
@@ -483,14 +485,12 @@ static uint64_t vote_mips16(const struct stretch *s)
 /* BN.JAL. */
 static uint64_t vote_ba2(const struct stretch *s)
 {
+    static const struct kerf_seek key = {1, 0, 0xfc, 0x48};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 1, 0, 0xfc, 0x48); i < s->to; i = seek(s, i + 1, 1, 0, 0xfc, 0x48)) {
-        if (s->p[i] >> 2 == 0x12) {
-            votes += hits(s, KERF_ISA_BA2,
-                          (int64_t)i +
-                              sign_extend(kerf_detect_mirror(kerf_load_be32(s->p + i) >> 8 & 0x3ffff, 18), 18));
-        }
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
+        votes += hits(s, KERF_ISA_BA2,
+                      (int64_t)i + sign_extend(kerf_detect_mirror(kerf_load_be32(s->p + i) >> 8 & 0x3ffff, 18), 18));
     }
     return votes;
 }
@@ -498,13 +498,14 @@ static uint64_t vote_ba2(const struct stretch *s)
 /* MOV DPTR, # with MOVX A, @DPTR or MOVX @DPTR, A: calls say nothing where the load address is unknown. */
 static uint64_t vote_mcs51(const struct stretch *s)
 {
+    static const struct kerf_seek key = {1, 0, 0xff, 0x90};
     uint64_t votes = 0;
 
     if (s->len > MCS51_MAX_LEN) {
         return 0;
     }
-    for (size_t i = seek(s, s->from, 1, 0, 0xff, 0x90); i < s->to; i = seek(s, i + 1, 1, 0, 0xff, 0x90)) {
-        votes += s->p[i] == 0x90 && (s->p[i + 3] & 0xef) == 0xe0;
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
+        votes += (s->p[i + 3] & 0xef) == 0xe0;
     }
     return votes;
 }
@@ -512,9 +513,10 @@ static uint64_t vote_mcs51(const struct stretch *s)
 /* TJL. */
 static uint64_t vote_tc32(const struct stretch *s)
 {
+    static const struct kerf_seek key = {2, 1, 0xf8, 0x90};
     uint64_t votes = 0;
 
-    for (size_t i = seek(s, s->from, 2, 1, 0xf8, 0x90); i < s->to; i = seek(s, i + 2, 2, 1, 0xf8, 0x90)) {
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
         uint32_t w = kerf_load_le32(s->p + i);
 
         if ((w & 0xf800f800) == 0x98009000) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * detect_seek.h - the next place that may hold a pattern, by one of its bytes: most places do not, and sixteen are looked
- * at together. For detect_isa.c and detect_base.c.
+ * at together. For detect_isa.c.
  */
 #ifndef KERF_DIFFGEN_DETECT_SEEK_H
 #define KERF_DIFFGEN_DETECT_SEEK_H

@@ -231,7 +231,9 @@ static kerf_err make_native(struct kerf_work *w, uint64_t ram, struct hashing *h
         memcpy(report->part_cost, plan.encoding.part, sizeof report->part_cost);
         report->segments = plan.segments.count;
         report->literals = plan.encoding.literals;
-        report->served = kerf_params_served(&w->new_side, &plan.segments);
+        report->served = *delta_len > w->new_side.len / KERF_DIFF_SMALL
+                             ? kerf_params_served(&w->new_side, &plan.segments)
+                             : 0;
         report->refs = plan.encoding.refs;
         report->refs_wrong = plan.encoding.refs_wrong;
         report->chain_len = *delta_len - plan.payload.len - header->header_len;

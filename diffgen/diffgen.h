@@ -68,6 +68,9 @@ struct kerf_diff_erases {
     uint32_t slot, scratch, journal;
 };
 
+/* Of so many bytes of new a delta has at most one: it is small, and nobody asks what a full payload would take. */
+#define KERF_DIFF_SMALL 16u
+
 struct kerf_diff_report {
     uint64_t delta_len; /* bytes of the whole container */
     uint64_t header_len;
@@ -75,7 +78,8 @@ struct kerf_diff_report {
     uint64_t workspace;                            /* bytes the decoder needs */
     uint64_t part_cost[KERF_PART_COUNT];           /* bits * 2^-16 */
     uint64_t segments, literals, refs, refs_wrong; /* counts; literals in bytes */
-    uint64_t served;                /* bytes that what comes from old would take, coded one by one without contexts */
+    uint64_t
+        served; /* bytes that what comes from old would take, one by one without contexts; 0 if delta_len is small */
     uint64_t memory_needed;         /* KERF_ERR_SPACE: bytes of options.memory that would do; 0: it is about the slot */
     struct kerf_diff_erases erases; /* in place */
     char recognised[256];           /* one line for people: ISA, load address, ranges */

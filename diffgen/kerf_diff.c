@@ -354,7 +354,7 @@ static bool is_all_new(const struct run *r)
     for (unsigned i = 0; i < KERF_PART_COUNT; i++) {
         all += cost[i];
     }
-    return r->delta_len > r->result.new_len / 16 &&
+    return r->delta_len > r->result.new_len / KERF_DIFF_SMALL &&
            cost[KERF_PART_SEGMENTS] + cost[KERF_PART_LITERALS] > all - all / 64;
 }
 

@@ -277,10 +277,12 @@ static struct hull find_hull(const struct sweep *s)
     return hull;
 }
 
-/* Nothing is said of the words of 4 bytes that are references. addr: of position 0. */
+/* Nothing is said of the words that are references. addr: of position 0. */
 static void find_words(const struct sweep *s, kerf_addr addr)
 {
-    const struct hull hull = find_hull(s);
+    /* Words of 8 bytes may be anything to it. */
+    const struct hull hull = (s->region->kinds >> KERF_REF_WORD8 & 1) != 0 ? (struct hull){0, UINT64_MAX}
+                                                                           : find_hull(s);
     const bool big = (s->region->kinds >> KERF_REF_BIG_ENDIAN & 1) != 0;
     struct kerf_isa_view view = {.kinds = s->region->kinds};
     const uint8_t *bytes = s->side->bytes;
@@ -307,23 +309,10 @@ static void find_nothing(const struct sweep *s)
     const struct kerf_region *r = s->region;
     const uint8_t *bytes = s->side->bytes;
     kerf_addr addr = (s->is_new ? r->new_addr : r->old_addr) - s->start; /* of position 0 */
-    struct kerf_isa_view view = {.kinds = r->kinds};
 
     kerf_isa_nothing(r->isa, r->kinds, bytes + s->start, s->end - s->start, addr + s->start,
                      s->side->nothing + s->start);
-    if ((r->kinds >> KERF_REF_WORD8 & 1) == 0) {
-        find_words(s, addr);
-        return;
-    }
-    for (size_t pos = s->start + ((0 - addr - s->start) & 3); pos < s->end; pos += 4) {
-        struct kerf_ref ref;
-
-        view.p = bytes + pos;
-        view.pc = (uint32_t)(addr + pos);
-        if (find_word(s, &view, &ref)) {
-            s->side->nothing[pos] = 0;
-        }
-    }
+    find_words(s, addr);
 }
 
 /* Where neither an instruction nor a word may begin the sweep goes on by 1 byte. addr: of position 0. */

@@ -300,18 +300,18 @@ static kerf_err choose_phases(struct kerf_search *s, const struct kerf_segments 
     for (size_t i = 0; i < segments->count; i++) {
         copied += segments->list[i].len;
     }
-    if (copied < s->w->new_side.len / 2) {
-        if (s->effort->rounds > 0) {
-            kerf_err err = kerf_literals_phases(s->w, &s->header->model);
+    if (copied >= s->w->new_side.len / 2) {
+        return KERF_OK;
+    }
+    if (s->effort->rounds > 0) {
+        kerf_err err = kerf_literals_phases(s->w, &s->header->model);
 
-            return err == KERF_OK ? kerf_literals_places(s->w, s->header) : err;
-        }
-        unsigned classes = usual_phases(&s->w->image);
+        return err == KERF_OK ? kerf_literals_places(s->w, s->header) : err;
+    }
+    unsigned classes = usual_phases(&s->w->image);
 
-        if (classes != 0) {
-            s->header->model.classes = (uint8_t)(classes | kerf_flag_class(s->header));
-            return s->effort->rounds > 0 ? kerf_literals_places(s->w, s->header) : KERF_OK;
-        }
+    if (classes != 0) {
+        s->header->model.classes = (uint8_t)(classes | kerf_flag_class(s->header));
     }
     return KERF_OK;
 }
