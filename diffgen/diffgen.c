@@ -371,6 +371,7 @@ static kerf_err create(const uint8_t *old_image, size_t old_len, const uint8_t *
     report->header_len = header.header_len;
     report->workspace = kerf_header_workspace(&header);
     (void)snprintf(report->recognised, sizeof report->recognised, "%s", w.image.recognised);
+    report->in_parts = w.image.in_parts;
     if (err != KERF_OK) {
         free(*delta);
         *delta = NULL;

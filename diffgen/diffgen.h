@@ -83,6 +83,7 @@ struct kerf_diff_report {
     uint64_t memory_needed;         /* KERF_ERR_SPACE: bytes of options.memory that would do; 0: it is about the slot */
     struct kerf_diff_erases erases; /* in place */
     char recognised[256];           /* one line for people: ISA, load address, ranges */
+    bool in_parts;                  /* parts of one file have load addresses of their own, and that pays */
     struct kerf_sha256_digest old_digest, new_digest; /* in full */
     struct kerf_sha256_digest chunk0_digest;          /* what authenticates the delta: --expect */
 };

@@ -219,11 +219,6 @@ static const char *codec_name(const struct kerf_header *h)
     return h->codec < sizeof names / sizeof names[0] ? names[h->codec] : "unknown";
 }
 
-static const char *isa_name(unsigned isa)
-{
-    return kerf_isa_name(isa) != NULL ? kerf_isa_name(isa) : "unknown";
-}
-
 static void show_tables(const struct info *n)
 {
     const struct kerf_header *h = &n->header;
@@ -233,7 +228,7 @@ static void show_tables(const struct info *n)
 
         (void)printf("region %u:     %s, kinds 0x%04x, old 0x%" PRIx64 "+0x%" PRIx64 " at 0x%" PRIx64 ", new 0x%" PRIx64
                      "+0x%" PRIx64 " at 0x%" PRIx64 "\n",
-                     i, isa_name(r->isa), (unsigned)r->kinds, (uint64_t)r->old_pos, (uint64_t)r->old_len,
+                     i, kerf_diff_isa_name(r->isa), (unsigned)r->kinds, (uint64_t)r->old_pos, (uint64_t)r->old_len,
                      (uint64_t)r->old_addr, (uint64_t)r->new_pos, (uint64_t)r->new_len, (uint64_t)r->new_addr);
     }
     for (unsigned i = 0; i < h->range_count; i++) {
@@ -310,27 +305,6 @@ static void show_text(const struct info *n)
     }
 }
 
-static json_t *tables_json(const struct info *n)
-{
-    json_t *regions = json_array();
-    json_t *ranges = json_array();
-
-    for (unsigned i = 0; i < n->header.region_count; i++) {
-        const struct kerf_region *r = &n->regions[i];
-
-        (void)json_array_append_new(
-            regions, json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "isa", isa_name(r->isa), "kinds",
-                               (int)r->kinds, "old_pos", (json_int_t)r->old_pos, "old_len", (json_int_t)r->old_len,
-                               "old_addr", (json_int_t)r->old_addr, "new_pos", (json_int_t)r->new_pos, "new_len",
-                               (json_int_t)r->new_len, "new_addr", (json_int_t)r->new_addr));
-    }
-    for (unsigned i = 0; i < n->header.range_count; i++) {
-        (void)json_array_append_new(ranges, json_pack("{s:I, s:I}", "start", (json_int_t)n->ranges[i].start, "len",
-                                                      (json_int_t)n->ranges[i].len));
-    }
-    return json_pack("{s:o, s:o}", "regions", regions, "ranges", ranges);
-}
-
 static int show_json(const struct info *n)
 {
     const struct kerf_header *h = &n->header;
@@ -360,10 +334,7 @@ static int show_json(const struct info *n)
                                             (int)kerf_table_size(h->model.table_code), "flag_class",
                                             (int)kerf_flag_class(h), "map_cap", (int)h->model.map_cap, "learned_cap",
                                             (int)h->model.learned_cap));
-        json_t *tables = tables_json(n);
-
-        (void)json_object_update(object, tables);
-        json_decref(tables);
+        kerf_diff_add_regions(object, h, n->regions, n->ranges);
     }
     if (object != NULL && h->flags & KERF_FLAG_IN_PLACE) {
         (void)json_object_set_new(object, "sectors",

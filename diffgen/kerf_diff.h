@@ -88,6 +88,11 @@ void kerf_diff_add_flat(json_t *object, const struct kerf_flat *old_flat, const 
 /* Where the bytes went: as lines of text, and as members of a JSON object. */
 void kerf_diff_show_parts(FILE *to, const struct kerf_diff_report *report);
 void kerf_diff_add_parts(json_t *object, const struct kerf_diff_report *report);
+/* The tables of a delta's header, as "regions" and "ranges". */
+void kerf_diff_add_regions(json_t *object, const struct kerf_header *header, const struct kerf_region *regions,
+                           const struct kerf_range *ranges);
+/* As --isa takes it; "unknown" for a number that this build does not know. */
+const char *kerf_diff_isa_name(unsigned isa);
 
 /* info.c: `kerf-diff info ...`; argv[0] is "info". Returns an exit code. */
 int kerf_diff_info(int argc, char **argv);

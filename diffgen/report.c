@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/host/cli.h"
+#include "diffgen/image.h"
 
 static const struct {
     const char *name, *text;
@@ -49,6 +50,35 @@ void kerf_diff_add_parts(json_t *object, const struct kerf_diff_report *report)
     (void)json_object_set_new(object, "literals", json_integer((json_int_t)report->literals));
     (void)json_object_set_new(object, "refs", json_integer((json_int_t)report->refs));
     (void)json_object_set_new(object, "refs_wrong", json_integer((json_int_t)report->refs_wrong));
+}
+
+const char *kerf_diff_isa_name(unsigned isa)
+{
+    return kerf_isa_name(isa) != NULL ? kerf_isa_name(isa) : "unknown";
+}
+
+void kerf_diff_add_regions(json_t *object, const struct kerf_header *header, const struct kerf_region *regions,
+                           const struct kerf_range *ranges)
+{
+    json_t *region_list = json_array();
+    json_t *range_list = json_array();
+
+    for (unsigned i = 0; i < header->region_count; i++) {
+        const struct kerf_region *r = &regions[i];
+
+        (void)json_array_append_new(region_list,
+                                    json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "isa",
+                                              kerf_diff_isa_name(r->isa), "kinds", (int)r->kinds, "old_pos",
+                                              (json_int_t)r->old_pos, "old_len", (json_int_t)r->old_len, "old_addr",
+                                              (json_int_t)r->old_addr, "new_pos", (json_int_t)r->new_pos, "new_len",
+                                              (json_int_t)r->new_len, "new_addr", (json_int_t)r->new_addr));
+    }
+    for (unsigned i = 0; i < header->range_count; i++) {
+        (void)json_array_append_new(range_list, json_pack("{s:I, s:I}", "start", (json_int_t)ranges[i].start, "len",
+                                                          (json_int_t)ranges[i].len));
+    }
+    (void)json_object_set_new(object, "regions", region_list);
+    (void)json_object_set_new(object, "ranges", range_list);
 }
 
 static void show_flat(FILE *to, const char *side, const struct kerf_flat *flat, size_t len)

@@ -94,6 +94,8 @@ struct kerf_report_names {
 KERF_MUST_USE kerf_err kerf_names_collect(struct kerf_report_names *names, const struct kerf_costs *costs,
                                           const struct kerf_symbols *symbols, const struct kerf_symbols *old_symbols);
 void kerf_names_free(struct kerf_report_names *names);
+/* The named item that costs most; NULL: no names. */
+const struct kerf_report_item *kerf_names_first(const struct kerf_report_names *names);
 /* The item that costs most of what new[from .. to) costs; NULL: there are none. */
 const struct kerf_report_item *kerf_names_costliest(const struct kerf_report_names *names,
                                                     const struct kerf_costs *costs, uint64_t from, uint64_t to);
@@ -128,7 +130,8 @@ struct kerf_report {
     struct kerf_header header;
     struct kerf_region regions[KERF_MAX_REGIONS];
     struct kerf_range ranges[KERF_MAX_RANGES];
-    struct kerf_image image;                   /* all that was recognised; the header has what paid */
+    struct kerf_image image;                   /* what the delta was made with; its header has the regions that pay */
+    bool addressed;                            /* load addresses are known */
     const char *old_container, *new_container; /* NULL: none was recognised */
     uint64_t full_len;                         /* of a full payload */
     const char *names_from;                    /* the ELF file or map of new, without folders; NULL: none */
@@ -164,6 +167,8 @@ void kerf_text_json(struct kerf_text *text, const char *string);
 KERF_MUST_USE kerf_err kerf_report_html(const struct kerf_report *report, struct kerf_text *page);
 void kerf_report_picture(const struct kerf_report *report, struct kerf_text *page);
 void kerf_report_tables(const struct kerf_report *report, struct kerf_text *page);
+/* "Thumb-2", or "data" */
+const char *kerf_report_region_name(const struct kerf_region *region);
 /* report.css and report.js, as text. */
 extern const char kerf_report_css[];
 extern const char kerf_report_js[];

@@ -105,6 +105,30 @@
             if (from !== null && Math.abs(x - from) > view[1] / 200) { show(Math.min(from, x), Math.max(from, x)); }
         });
         svg.addEventListener("dblclick", function (event) { zoom(0.5, unit(event)); });
+        /* By keyboard: a cursor goes from column to column, and tells what the pointer would. */
+        var cursor = document.getElementById("cursor"), at = 0;
+        svg.tabIndex = 0;
+        svg.addEventListener("keydown", function (event) {
+            var step = Math.max(data.block / data.span * WIDTH, view[1] / 200), box = svg.getBoundingClientRect();
+            var keys = {ArrowLeft: -step, ArrowRight: step, Home: -WIDTH, End: WIDTH};
+            at = Math.max(view[0], Math.min(at, view[0] + view[1]));
+            if (event.key in keys) {
+                at = Math.max(0, Math.min(at + keys[event.key], (data.new_len - 1) / data.span * WIDTH));
+                if (at < view[0] || at > view[0] + view[1]) { show(at - view[1] / 2, at + view[1] / 2); }
+            } else if (event.key === "+" || event.key === "-") {
+                zoom(event.key === "+" ? 0.5 : 2, at);
+            } else {
+                return;
+            }
+            event.preventDefault();
+            cursor.setAttribute("x", at);
+            cursor.setAttribute("width", view[1] / 400);
+            show_tip({clientX: box.left + (at - view[0]) / view[1] * box.width, clientY: box.top + 180}, describe(at));
+        });
+        svg.addEventListener("blur", function (event) {
+            cursor.setAttribute("width", 0);
+            show_tip(event, "");
+        });
         each(document.querySelectorAll("[data-zoom]"), function (button) {
             button.addEventListener("click", function () {
                 var how = button.getAttribute("data-zoom");
@@ -148,7 +172,12 @@
             head.classList.add("sorts");
             head.tabIndex = 0;
             head.addEventListener("click", sort);
-            head.addEventListener("keydown", function (event) { if (event.key === "Enter") { sort(); } });
+            head.addEventListener("keydown", function (event) {
+                if (event.key === "Enter" || event.key === " ") {
+                    event.preventDefault();
+                    sort();
+                }
+            });
         });
     });
     var filter = document.getElementById("filter");

@@ -214,35 +214,71 @@ static kerf_err read_inputs(struct run *r)
     return err;
 }
 
-/* Where new's first byte lies among the load addresses of a map: it can't tell that itself. */
-static uint64_t map_base(const struct run *r)
+/* All of new, from its first byte's address on: a map can't tell that itself. */
+static struct kerf_symbols_range whole_range(const struct run *r)
 {
-    const struct kerf_image *image = &r->report.image;
+    struct kerf_symbols_range range = {.len = r->new_input.len};
 
     if (r->options->diff.base_known) {
-        return r->options->diff.base;
+        range.addr = r->options->diff.base;
+    } else if (r->new_input.hint.base_known) {
+        range.addr = r->new_input.hint.base;
+    } else {
+        range.addr = kerf_symbols_base(&r->new_input.symbols);
     }
-    if (r->new_input.hint.base_known) {
-        return r->new_input.hint.base;
+    return range;
+}
+
+/* The load addresses of new as they were recognised, without gaps; returns how many ranges. 0: they are not known. */
+static size_t recognised_ranges(const struct run *r, struct kerf_symbols_range ranges[KERF_MAX_REGIONS])
+{
+    const struct kerf_image *image = &r->report.image;
+    bool known = false;
+
+    for (unsigned i = 0; i < image->region_count; i++) {
+        const struct kerf_region *region = &image->regions[i];
+        uint64_t end = i + 1 < image->region_count ? image->regions[i + 1].new_pos : r->new_input.len;
+        uint64_t before = i == 0 && region->new_addr >= region->new_pos ? region->new_pos : 0;
+
+        ranges[i].pos = region->new_pos - before;
+        ranges[i].addr = region->new_addr - before;
+        ranges[i].len = end - ranges[i].pos;
+        known = known || region->new_addr != 0;
     }
-    if (image->region_count > 0 && image->regions[0].new_addr != 0) {
-        return image->regions[0].new_addr - image->regions[0].new_pos;
-    }
-    return kerf_symbols_base(&r->new_input.symbols);
+    return known ? image->region_count : 0;
 }
 
 /* An ELF file's names have their places already. */
 static kerf_err place_names(struct run *r)
 {
     struct kerf_input *in = &r->new_input;
+    struct kerf_symbols_range ranges[KERF_MAX_REGIONS];
+    size_t count = 0;
 
-    if (in->names_path != NULL && !in->symbols.is_elf &&
-        kerf_symbols_place(&in->symbols, NULL, 0, in->image, in->len, map_base(r)) == 0) {
+    if (in->names_path == NULL || in->symbols.is_elf) {
+        return KERF_OK;
+    }
+    if (!r->options->diff.base_known && !in->hint.base_known) {
+        count = recognised_ranges(r, ranges);
+    }
+    if (count == 0) {
+        ranges[count++] = whole_range(r);
+    }
+    if (kerf_symbols_place_map(&in->symbols, ranges, count) == 0) {
         kerf_why_set(&r->why, "'%s' has no section inside '%s': give its load address with --base", in->names_path,
                      in->path);
         return KERF_ERR_ARGUMENT;
     }
     return KERF_OK;
+}
+
+static kerf_err recognise_image(struct run *r, bool parts)
+{
+    struct kerf_report *report = &r->report;
+
+    return report->old_len == 0 ? KERF_OK
+                                : kerf_image_recognise(r->old_image, report->old_len, r->new_image, report->new_len,
+                                                       &report->diff, parts, &report->image);
 }
 
 /* The two images as they are recognised; the delta may use less of it. */
@@ -255,9 +291,7 @@ static kerf_err recognise(struct run *r)
     report->old_container = layout.container;
     kerf_container_read(r->new_image, report->new_len, &layout);
     report->new_container = layout.container;
-    return report->old_len == 0 ? KERF_OK
-                                : kerf_image_recognise(r->old_image, report->old_len, r->new_image, report->new_len,
-                                                       &r->report.diff, false, &report->image);
+    return recognise_image(r, true);
 }
 
 static kerf_err make_delta(struct run *r)
@@ -274,9 +308,13 @@ static kerf_err make_delta(struct run *r)
     } else if (err == KERF_ERR_SPACE || err == KERF_ERR_ARGUMENT) {
         kerf_diff_explain_in_place(&r->why, &report->diff, report->old_len, report->new_len);
     }
+    if (err == KERF_OK && report->image.in_parts && !report->made.in_parts) {
+        err = recognise_image(r, false); /* the parts did not pay */
+    }
     if (err == KERF_OK) {
         err = kerf_header_parse(r->delta, r->delta_len, &report->header);
     }
+    report->addressed = strstr(report->made.recognised, "load address unknown") == NULL;
     return err == KERF_OK ? kerf_header_tables(r->delta, &report->header, report->regions, report->ranges) : err;
 }
 
@@ -398,23 +436,10 @@ static kerf_err run_all(struct run *r)
     return err == KERF_OK ? write_page(r) : err;
 }
 
-/* The costliest function; NULL: no names. */
-static const struct kerf_report_item *costliest(const struct kerf_report_names *names)
-{
-    const struct kerf_report_item *best = NULL;
-
-    for (size_t i = 0; i < names->count; i++) {
-        if (names->items[i].name != NULL && (best == NULL || names->items[i].sum.total > best->sum.total)) {
-            best = &names->items[i];
-        }
-    }
-    return best;
-}
-
 static void show(const struct run *r)
 {
     const struct kerf_report *report = &r->report;
-    const struct kerf_report_item *item = costliest(&report->names);
+    const struct kerf_report_item *item = kerf_names_first(&report->names);
 
     (void)printf("%s: about a delta of %" PRIu64 " bytes, workspace %" PRIu64 " of %" PRIu64
                  " bytes; a full payload has %" PRIu64 "\n",

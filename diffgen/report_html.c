@@ -58,6 +58,14 @@ static void cards(const struct kerf_report *r, struct kerf_text *t)
         (void)snprintf(label, sizeof label, "of %" PRIu64 " references predicted", r->made.refs);
         card(t, text, label);
     }
+    const struct kerf_report_item *first = kerf_names_first(&r->names);
+
+    if (first != NULL && first->sum.total >= 8 * KERF_BIT) {
+        kerf_text_add(t, "<div class=\"card\"><b>%.0f</b><span>costliest: <span class=\"mono\">",
+                      (double)first->sum.total / 65536 / 8);
+        kerf_text_escape(t, first->name);
+        kerf_text_add(t, "</span></span></div>\n");
+    }
     kerf_text_add(t, "</div>\n");
 }
 
@@ -114,34 +122,22 @@ static void kinds(struct kerf_text *t, unsigned bits)
     }
 }
 
-static void region_table(const struct kerf_report *r, struct kerf_text *t)
+/* Which references the regions use: mostly all the same ones. */
+static void reference_facts(const struct kerf_report *r, struct kerf_text *t)
 {
-    if (r->header.region_count == 0) {
-        kerf_text_add(t, "<p>The delta uses no references: %s</p>\n",
-                      r->image.region_count == 0 ? "no code was recognised." : "predicting them did not pay.");
-        return;
-    }
-    kerf_text_add(t, "<div class=\"scroll\"><table id=\"t-regions\">\n<thead><tr><th>instruction set</th><th>in "
-                     "old</th><th>in new</th>"
-                     "<th>loaded at</th><th>references used</th></tr></thead>\n<tbody>\n");
     for (unsigned i = 0; i < r->header.region_count; i++) {
         const struct kerf_region *region = &r->regions[i];
-        const char *isa = kerf_isa_name(region->isa);
+        bool said = false;
 
-        kerf_text_add(t,
-                      "<tr><td>%s</td><td class=\"mono\">0x%" PRIx64 "+0x%" PRIx64 "</td><td class=\"mono\">0x%" PRIx64
-                      "+0x%" PRIx64 "</td><td class=\"mono\">0x%08" PRIx64,
-                      region->isa == KERF_ISA_NONE || isa == NULL ? "data" : isa, (uint64_t)region->old_pos,
-                      (uint64_t)region->old_len, (uint64_t)region->new_pos, (uint64_t)region->new_len,
-                      (uint64_t)region->new_addr);
-        if (region->old_addr != region->new_addr) {
-            kerf_text_add(t, " (old: 0x%08" PRIx64 ")", (uint64_t)region->old_addr);
+        for (unsigned k = 0; k < i; k++) {
+            said = said || (r->regions[k].isa == region->isa && r->regions[k].kinds == region->kinds);
         }
-        kerf_text_add(t, "</td><td>");
-        kinds(t, region->kinds);
-        kerf_text_add(t, "</td></tr>\n");
+        if (!said) {
+            kerf_text_add(t, "<dt>references in %s</dt><dd>", kerf_report_region_name(region));
+            kinds(t, region->kinds);
+            kerf_text_add(t, "</dd>\n");
+        }
     }
-    kerf_text_add(t, "</tbody></table></div>\n");
 }
 
 static void header_facts(const struct kerf_report *r, struct kerf_text *t)
@@ -203,8 +199,12 @@ static void facts(const struct kerf_report *r, struct kerf_text *t)
                        (uint64_t)(r->ranges[i].start + r->ranges[i].len));
         fact(t, "RAM", text);
     }
+    reference_facts(r, t);
     kerf_text_add(t, "</dl>\n");
-    region_table(r, t);
+    if (r->header.region_count == 0) {
+        kerf_text_add(t, "<p>The delta uses no references: %s</p>\n",
+                      r->image.region_count == 0 ? "no code was recognised." : "predicting them did not pay.");
+    }
     kerf_text_add(t, "<h2 id=\"delta\">The delta</h2>\n<dl class=\"facts\">\n");
     header_facts(r, t);
     digests(r, t);

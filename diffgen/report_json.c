@@ -19,6 +19,19 @@ static json_t *origins(const struct kerf_report *r)
                      (json_int_t)n[KERF_ORIGIN_NEW], "literals", (json_int_t)n[KERF_ORIGIN_LITERAL]);
 }
 
+/* The regions of the delta, each with what its bytes cost. */
+static void add_regions(json_t *object, const struct kerf_report *r)
+{
+    kerf_diff_add_regions(object, &r->header, r->regions, r->ranges);
+    for (unsigned i = 0; i < r->header.region_count; i++) {
+        size_t from = (size_t)r->regions[i].new_pos;
+        struct kerf_cost_sum sum = kerf_costs_sum(&r->costs, from, from + (size_t)r->regions[i].new_len);
+
+        (void)json_object_set_new(json_array_get(json_object_get(object, "regions"), i), "cost",
+                                  json_real(bytes(sum.total)));
+    }
+}
+
 static json_t *profiles(const struct kerf_report *r)
 {
     json_t *list = json_array();
@@ -94,6 +107,7 @@ int kerf_report_json(const struct kerf_report *r, const char *output)
         kerf_diff_add_parts(object, &r->made);
         kerf_diff_add_flat(object, &r->old_flat, &r->new_flat);
         (void)json_object_set_new(object, "origin_bytes", origins(r));
+        add_regions(object, r);
         (void)json_object_set_new(object, "profiles", profiles(r));
         (void)json_object_set_new(object, "places", places(r));
         (void)json_object_set_new(object, "advice", advice(r));

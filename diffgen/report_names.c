@@ -231,6 +231,18 @@ void kerf_names_free(struct kerf_report_names *names)
     memset(names, 0, sizeof *names);
 }
 
+const struct kerf_report_item *kerf_names_first(const struct kerf_report_names *names)
+{
+    const struct kerf_report_item *best = NULL;
+
+    for (size_t i = 0; i < names->count; i++) {
+        if (names->items[i].name != NULL && (best == NULL || names->items[i].sum.total > best->sum.total)) {
+            best = &names->items[i];
+        }
+    }
+    return best;
+}
+
 const struct kerf_report_item *kerf_names_costliest(const struct kerf_report_names *names,
                                                     const struct kerf_costs *costs, uint64_t from, uint64_t to)
 {

@@ -295,6 +295,35 @@ static void draw_sections(struct picture *p)
     }
 }
 
+/* Of regions loaded at several addresses: where each lies, in old above, and in new where no sections are shown. */
+static void draw_regions(struct picture *p)
+{
+    const struct kerf_report *r = p->report;
+    unsigned count = r->header.region_count;
+
+    for (unsigned i = 0; i < 2 * count && count > 1; i++) {
+        const struct kerf_region *region = &r->regions[i % count];
+        bool is_new = i >= count;
+        uint64_t pos = is_new ? region->new_pos : region->old_pos;
+        uint64_t len = is_new ? region->new_len : region->old_len;
+        double top = is_new ? NAME_TOP : OLD_TOP;
+        double end = is_new ? NAME_END : OLD_END;
+
+        if (is_new && r->names.count > 0) {
+            break;
+        }
+        kerf_text_add(p->page, "<path class=\"f-%s\" d=\"", i % count % 2 == 0 ? "even" : "odd");
+        rectangle(p, x_of(p, pos), top, x_of(p, len), end - top);
+        kerf_text_add(p->page, "\"><title>%s, %s 0x%" PRIx64 "..0x%" PRIx64, kerf_report_region_name(region),
+                      is_new ? "new" : "old", pos, pos + len);
+        if (r->addressed) {
+            kerf_text_add(p->page, ", loaded at 0x%08" PRIx64,
+                          (uint64_t)(is_new ? region->new_addr : region->old_addr));
+        }
+        kerf_text_add(p->page, "</title></path>\n");
+    }
+}
+
 /* --- Data for tips --- */
 
 static void write_block(struct picture *p, const struct kerf_report_block *b)
@@ -387,13 +416,13 @@ static void write_frame(struct picture *p)
                 {NEW_TOP - 15, "new image, by what it is made of"},
                 {COST_TOP - 12, "what it cost"}};
 
-    kerf_text_add(p->page,
-                  "<div class=\"tools\" hidden><button type=\"button\" data-zoom=\"in\">zoom in</button>"
-                  "<button type=\"button\" data-zoom=\"out\">zoom out</button>"
-                  "<button type=\"button\" data-zoom=\"left\" aria-label=\"to the left\">&larr;</button>"
-                  "<button type=\"button\" data-zoom=\"right\" aria-label=\"to the right\">&rarr;</button>"
-                  "<button type=\"button\" data-zoom=\"all\">all</button>"
-                  "<span class=\"soft\">or drag over a part of the picture</span></div>\n<div class=\"picture\">\n");
+    kerf_text_add(p->page, "<div class=\"tools\" hidden><button type=\"button\" data-zoom=\"in\">zoom in</button>"
+                           "<button type=\"button\" data-zoom=\"out\">zoom out</button>"
+                           "<button type=\"button\" data-zoom=\"left\" aria-label=\"to the left\">&larr;</button>"
+                           "<button type=\"button\" data-zoom=\"right\" aria-label=\"to the right\">&rarr;</button>"
+                           "<button type=\"button\" data-zoom=\"all\">all</button>"
+                           "<span class=\"soft\">or drag over a part of the picture; arrow keys, + and &minus; in "
+                           "it</span></div>\n<div class=\"picture\">\n");
     kerf_text_add(p->page, "<div class=\"tags\" aria-hidden=\"true\">");
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
         kerf_text_add(p->page, "<span style=\"top:%.0fpx\">%s</span>", tags[i].top, tags[i].text);
@@ -426,13 +455,17 @@ void kerf_report_picture(const struct kerf_report *report, struct kerf_text *pag
         draw_origin(&p, i);
     }
     draw_sections(&p);
+    draw_regions(&p);
     kerf_text_add(page, "<path class=\"baseline\" d=\"");
     rectangle(&p, 0, COST_END, WIDTH, 1);
     kerf_text_add(page, "\"/>\n");
     for (unsigned i = 0; i < KERF_PART_COUNT; i++) {
         draw_cost(&p, i);
     }
-    kerf_text_add(page, "<rect id=\"choose\" x=\"0\" y=\"0\" width=\"0\" height=\"%d\"/>\n</svg>\n</div>\n", HEIGHT);
+    kerf_text_add(page,
+                  "<rect id=\"choose\" x=\"0\" y=\"0\" width=\"0\" height=\"%d\"/>"
+                  "<rect id=\"cursor\" x=\"0\" y=\"0\" width=\"0\" height=\"%d\"/>\n</svg>\n</div>\n",
+                  HEIGHT, HEIGHT);
     kerf_text_add(page, "<div class=\"axis mono\"><span>0x0</span><span></span><span>0x%" PRIx64 "</span></div>\n",
                   (uint64_t)p.span);
     write_keys(&p, "New:", origin_class, origin_label, 0, KERF_ORIGIN_COUNT);
@@ -445,7 +478,9 @@ void kerf_report_picture(const struct kerf_report *report, struct kerf_text *pag
         "stands for %zu bytes; the highest costs %.1f bytes of delta, and heights are square roots, so that small "
         "costs are seen too.%s</figcaption>\n</figure>\n",
         p.block_len, (double)p.most / 65536 / 8,
-        report->names.count > 0 ? " The grey row between them: sections." : "");
+        report->names.count > 0           ? " The grey row between them: sections."
+        : report->header.region_count > 1 ? " The grey row between them: regions."
+                                          : "");
     write_data(&p);
     free(p.blocks);
 }

@@ -13,10 +13,7 @@ static bool address_of(const struct kerf_report *r, uint64_t pos, uint64_t *addr
     unsigned count = coded ? r->header.region_count : r->image.region_count;
     const struct kerf_region *regions = coded ? r->regions : r->image.regions;
 
-    if (strstr(r->image.recognised, "load address unknown") != NULL) {
-        return false;
-    }
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && r->addressed; i++) {
         if (pos >= regions[i].new_pos && pos - regions[i].new_pos < regions[i].new_len) {
             *addr = pos - regions[i].new_pos + regions[i].new_addr;
             return true;
@@ -128,48 +125,57 @@ static void write_name(struct kerf_text *t, const struct kerf_report_item *item)
     }
 }
 
+static void place_row(const struct kerf_report *r, struct kerf_text *t, const struct kerf_report_block *b,
+                      bool addressed)
+{
+    uint64_t addr;
+
+    kerf_text_add(t,
+                  "<tr data-from=\"%" PRIu64 "\" data-len=\"%" PRIu64 "\"><td class=\"mono\" data-v=\"%" PRIu64
+                  "\">0x%" PRIx64 "</td>",
+                  b->pos, b->len, b->pos, b->pos);
+    if (address_of(r, b->pos, &addr)) {
+        kerf_text_add(t, "<td class=\"mono\" data-v=\"%" PRIu64 "\">0x%08" PRIx64 "</td>", addr, addr);
+    } else if (addressed) {
+        kerf_text_add(t, "<td data-v=\"0\"></td>");
+    }
+    kerf_text_add(t, "<td class=\"n\" data-v=\"%" PRIu64 "\">%" PRIu64 "</td>", b->len, b->len);
+    cell_bytes(t, bytes(b->sum.total));
+    cell_percent(t, percent(bytes(b->sum.total), (double)r->made.delta_len));
+    cell_bar(t, &b->sum, r->places[0].sum.total);
+    if (r->names.count > 0) {
+        const struct kerf_report_item *item = kerf_names_costliest(&r->names, &r->costs, b->pos, b->pos + b->len);
+
+        kerf_text_add(t, "<td class=\"name mono\">");
+        if (item != NULL) {
+            write_name(t, item);
+        }
+        kerf_text_add(t, "</td>");
+    }
+    kerf_text_add(t, "<td></td></tr>\n");
+}
+
 static void write_places(const struct kerf_report *r, struct kerf_text *t)
 {
-    bool named = r->names.count > 0;
+    bool addressed = false;
+    uint64_t addr;
 
     kerf_text_add(t, "<h2 id=\"places\">The costliest places</h2>\n");
     if (r->place_count == 0) {
         kerf_text_add(t, "<p>No place of new costs as much as two bytes.</p>\n");
         return;
     }
+    for (size_t i = 0; i < r->place_count; i++) {
+        addressed = addressed || address_of(r, r->places[i].pos, &addr);
+    }
     kerf_text_add(
         t,
-        "<div class=\"scroll\"><table class=\"sortable\" id=\"t-places\">\n<thead><tr><th>in new</th><th>address</th>"
+        "<div class=\"scroll\"><table class=\"sortable\" id=\"t-places\">\n<thead><tr><th>in new</th>%s"
         "<th class=\"n\">bytes of new</th><th class=\"n\" aria-sort=\"descending\">cost</th><th class=\"n\">share</th>"
         "<th>what for</th>%s<th></th></tr></thead>\n<tbody>\n",
-        named ? "<th>mostly in</th>" : "");
+        addressed ? "<th>address</th>" : "", r->names.count > 0 ? "<th>mostly in</th>" : "");
     for (size_t i = 0; i < r->place_count; i++) {
-        const struct kerf_report_block *b = &r->places[i];
-        uint64_t addr;
-
-        kerf_text_add(t,
-                      "<tr data-from=\"%" PRIu64 "\" data-len=\"%" PRIu64 "\"><td class=\"mono\" data-v=\"%" PRIu64
-                      "\">0x%" PRIx64 "</td>",
-                      b->pos, b->len, b->pos, b->pos);
-        if (address_of(r, b->pos, &addr)) {
-            kerf_text_add(t, "<td class=\"mono\" data-v=\"%" PRIu64 "\">0x%08" PRIx64 "</td>", addr, addr);
-        } else {
-            kerf_text_add(t, "<td data-v=\"0\"></td>");
-        }
-        kerf_text_add(t, "<td class=\"n\" data-v=\"%" PRIu64 "\">%" PRIu64 "</td>", b->len, b->len);
-        cell_bytes(t, bytes(b->sum.total));
-        cell_percent(t, percent(bytes(b->sum.total), (double)r->made.delta_len));
-        cell_bar(t, &b->sum, r->places[0].sum.total);
-        if (named) {
-            const struct kerf_report_item *item = kerf_names_costliest(&r->names, &r->costs, b->pos, b->pos + b->len);
-
-            kerf_text_add(t, "<td class=\"name mono\">");
-            if (item != NULL) {
-                write_name(t, item);
-            }
-            kerf_text_add(t, "</td>");
-        }
-        kerf_text_add(t, "<td></td></tr>\n");
+        place_row(r, t, &r->places[i], addressed);
     }
     kerf_text_add(t, "</tbody></table></div>\n");
 }
@@ -323,6 +329,86 @@ static void write_symbols(const struct kerf_report *r, struct kerf_text *t)
     free(list);
 }
 
+/* --- Regions --- */
+
+const char *kerf_report_region_name(const struct kerf_region *region)
+{
+    return region->isa == KERF_ISA_NONE ? "data" : kerf_diff_isa_name(region->isa);
+}
+
+static void region_row(const struct kerf_report *r, struct kerf_text *t, const struct kerf_region *region,
+                       const struct kerf_cost_sum *sum, kerf_cost most)
+{
+    uint64_t old_pos = region->old_pos;
+    uint64_t new_pos = region->new_pos;
+
+    kerf_text_add(t,
+                  "<tr data-from=\"%" PRIu64 "\" data-len=\"%" PRIu64 "\"><td class=\"mono\" data-v=\"%" PRIu64
+                  "\">0x%" PRIx64 "+0x%" PRIx64 "</td>",
+                  new_pos, (uint64_t)region->new_len, new_pos, new_pos, (uint64_t)region->new_len);
+    if (r->addressed) {
+        kerf_text_add(t, "<td class=\"mono\" data-v=\"%" PRIu64 "\">0x%08" PRIx64, (uint64_t)region->new_addr,
+                      (uint64_t)region->new_addr);
+        if (region->old_addr != region->new_addr) {
+            kerf_text_add(t, " (old: 0x%08" PRIx64 ")", (uint64_t)region->old_addr);
+        }
+        kerf_text_add(t, "</td>");
+    } else {
+        kerf_text_add(t, "<td class=\"soft\" data-v=\"0\">unknown</td>");
+    }
+    kerf_text_add(t, "<td class=\"mono\" data-v=\"%" PRIu64 "\">0x%" PRIx64 "+0x%" PRIx64 "</td><td>%s</td>", old_pos,
+                  old_pos, (uint64_t)region->old_len, kerf_report_region_name(region));
+    cell_bytes(t, bytes(sum->total));
+    cell_percent(t, percent(bytes(sum->total), (double)r->made.delta_len));
+    cell_bar(t, sum, most);
+    kerf_text_add(t, "<td></td></tr>\n");
+}
+
+static void subtract(struct kerf_cost_sum *from, const struct kerf_cost_sum *sum)
+{
+    from->total -= sum->total;
+    for (unsigned i = 0; i < KERF_PART_COUNT; i++) {
+        from->part[i] -= sum->part[i];
+    }
+}
+
+static void write_regions(const struct kerf_report *r, struct kerf_text *t)
+{
+    struct kerf_cost_sum sums[KERF_MAX_REGIONS];
+    struct kerf_cost_sum rest = kerf_costs_sum(&r->costs, 0, r->new_len);
+    kerf_cost most = 1;
+
+    if (r->header.region_count == 0) {
+        return;
+    }
+    for (unsigned i = 0; i < r->header.region_count; i++) {
+        size_t from = (size_t)r->regions[i].new_pos;
+
+        sums[i] = kerf_costs_sum(&r->costs, from, from + (size_t)r->regions[i].new_len);
+        most = sums[i].total > most ? sums[i].total : most;
+        subtract(&rest, &sums[i]);
+    }
+    most = rest.total > most ? rest.total : most;
+    kerf_text_add(t,
+                  "<h2 id=\"regions\">Cost by region</h2>\n<p class=\"soft\">%s</p>\n<div class=\"scroll\"><table "
+                  "class=\"sortable\" id=\"t-regions\">\n<thead><tr><th aria-sort=\"ascending\">in new</th><th>loaded "
+                  "at</th><th>in old</th><th>code</th><th class=\"n\">cost</th><th "
+                  "class=\"n\">share</th><th>what for</th><th></th></tr></thead>\n<tbody>\n",
+                  r->made.in_parts
+                      ? "The file holds several programs or sections, each loaded at an address of its own, as the "
+                        "pointers in them say; what lies between them has the address of the whole, or one that "
+                        "nothing points to."
+                      : "Stretches of the image whose references the delta predicts.");
+    for (unsigned i = 0; i < r->header.region_count; i++) {
+        region_row(r, t, &r->regions[i], &sums[i], most);
+    }
+    kerf_text_add(t, "</tbody>\n<tfoot><tr><td class=\"soft\" colspan=\"4\">outside of them</td>");
+    cell_bytes(t, bytes(rest.total));
+    cell_percent(t, percent(bytes(rest.total), (double)r->made.delta_len));
+    cell_bar(t, &rest, most);
+    kerf_text_add(t, "<td></td></tr></tfoot>\n</table></div>\n");
+}
+
 /* --- Profiles --- */
 
 static void write_profiles(const struct kerf_report *r, struct kerf_text *t)
@@ -377,6 +463,7 @@ void kerf_report_tables(const struct kerf_report *r, struct kerf_text *t)
         write_symbols(r, t);
         write_sections(r, t);
     }
+    write_regions(r, t);
     write_places(r, t);
     write_profiles(r, t);
 }

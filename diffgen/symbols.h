@@ -37,6 +37,11 @@ struct kerf_symbol {
     bool part;          /* an object file's part of a section: a symbol at its address names it better */
 };
 
+/* A stretch of an image, and where it is loaded. */
+struct kerf_symbols_range {
+    uint64_t pos, len, addr; /* addr: of its first byte */
+};
+
 struct kerf_symbols {
     struct kerf_section *sections;
     size_t section_count, section_cap;
@@ -58,11 +63,15 @@ KERF_MUST_USE kerf_err kerf_symbols_read(const char *path, const uint8_t *file, 
 
 /*
  * Finds where in the image the sections' bytes are. Of an ELF file (`file`, the same as was read) by what they are: at
- * their load address less that of the lowest section, at their place in the ELF file, beside another section, or
- * wherever they are found. Of a map by their load address less `base`. Returns how many bytes of the image are placed.
+ * their load address less `base`, at their place in the ELF file, beside another section, or wherever they are found.
+ * Returns how many bytes of the image are placed.
  */
 uint64_t kerf_symbols_place(struct kerf_symbols *symbols, const uint8_t *file, size_t file_len, const uint8_t *image,
                             size_t image_len, uint64_t base);
+
+/* The same of a map, which has no bytes to look for: by the first of the ranges that a section is loaded in. */
+uint64_t kerf_symbols_place_map(struct kerf_symbols *symbols, const struct kerf_symbols_range *ranges,
+                                size_t range_count);
 
 /* The lowest load address of a section with bytes; 0 where there is none. */
 uint64_t kerf_symbols_base(const struct kerf_symbols *symbols);

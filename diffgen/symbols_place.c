@@ -101,19 +101,6 @@ static bool find(const struct place *p, const struct kerf_section *section, uint
     return is_at(p, section, *pos) || beside(p, section, pos) || search(p, section, pos);
 }
 
-/* Of a map there are only addresses. */
-static bool reckon(const struct place *p, struct kerf_section *section, uint64_t *pos)
-{
-    *pos = section->load_addr - p->base;
-    if (*pos >= p->image_len) {
-        return false;
-    }
-    if (section->len > p->image_len - *pos) {
-        section->len = p->image_len - *pos;
-    }
-    return true;
-}
-
 uint64_t kerf_symbols_place(struct kerf_symbols *symbols, const uint8_t *file, size_t file_len, const uint8_t *image,
                             size_t image_len, uint64_t base)
 {
@@ -135,11 +122,33 @@ uint64_t kerf_symbols_place(struct kerf_symbols *symbols, const uint8_t *file, s
             break;
         }
         longest->tried = true;
-        if (symbols->is_elf && (longest->file_pos > file_len || longest->len > file_len - longest->file_pos)) {
+        if (longest->file_pos > file_len || longest->len > file_len - longest->file_pos) {
             continue;
         }
-        longest->placed = symbols->is_elf ? find(&p, longest, &longest->pos) : reckon(&p, longest, &longest->pos);
+        longest->placed = find(&p, longest, &longest->pos);
         placed += longest->placed ? longest->len : 0;
+    }
+    return placed;
+}
+
+uint64_t kerf_symbols_place_map(struct kerf_symbols *symbols, const struct kerf_symbols_range *ranges,
+                                size_t range_count)
+{
+    uint64_t placed = 0;
+
+    for (size_t i = 0; i < symbols->section_count; i++) {
+        struct kerf_section *section = &symbols->sections[i];
+
+        for (size_t k = 0; k < range_count && section->filled && !section->placed; k++) {
+            uint64_t inside = section->load_addr - ranges[k].addr;
+
+            if (inside < ranges[k].len) {
+                section->placed = true;
+                section->pos = ranges[k].pos + inside;
+                section->len = section->len < ranges[k].len - inside ? section->len : ranges[k].len - inside;
+                placed += section->len;
+            }
+        }
     }
     return placed;
 }

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,13 @@ static void damaged_files_are_survived(void **state)
     free(new_image);
 }
 
+/* Parts of which the second moves among the addresses: 1, or neither: 0. */
+static void make_pair(unsigned moves, uint8_t *old_image, uint8_t *new_image)
+{
+    make_file(KERF_ISA_THUMB, 0x08004000, 0x20400000, 64, old_image);
+    make_file(KERF_ISA_THUMB, 0x08004000, 0x20400000 + moves * 0x1040, 64, new_image);
+}
+
 /* A delta has regions for parts where that makes it smaller. */
 static void parts_are_taken_where_they_pay(void **state)
 {
@@ -153,16 +161,33 @@ static void parts_are_taken_where_they_pay(void **state)
 
     (void)state;
     for (unsigned moves = 0; moves < 2; moves++) {
-        make_file(KERF_ISA_THUMB, 0x08004000, 0x20400000, 64, old_image);
-        make_file(KERF_ISA_THUMB, 0x08004000, 0x20400000 + moves * 0x1040, 64, new_image);
+        make_pair(moves, old_image, new_image);
         assert_int_equal(kerf_diff_create(old_image, FILE_LEN, new_image, FILE_LEN, &options, &delta, &len, &report),
                          KERF_OK);
         assert_int_equal(strstr(report.recognised, "regions") != NULL, moves);
+        assert_int_equal(report.in_parts, moves);
         free(delta);
     }
 }
 
-int main(void)
+/* For shell tests: the pair whose parts pay, as two files. */
+static int write_pair(char **paths)
+{
+    static uint8_t images[2][FILE_LEN];
+    bool written = true;
+
+    make_pair(1, images[0], images[1]);
+    for (unsigned i = 0; i < 2; i++) {
+        FILE *file = fopen(paths[i], "wb");
+
+        written = file != NULL && fwrite(images[i], 1, FILE_LEN, file) == FILE_LEN && written;
+        written = file != NULL && fclose(file) == 0 && written;
+    }
+    return written ? 0 : 1;
+}
+
+/* parts_test [OLD NEW]: runs the tests, or writes a pair of files */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(programs_in_one_file_have_their_own_addresses),
@@ -172,5 +197,5 @@ int main(void)
         cmocka_unit_test(parts_are_taken_where_they_pay),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return argc == 3 ? write_pair(argv + 1) : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,27 @@ def near(a, b, what, slack=0.5):
         complain(f"{what}: {a} is not {b}")
 
 
+def column(table, title):
+    return [cell[1] for cell in table[0]].index(title)
+
+
+def check_regions(page, report, placed):
+    """A row for each region of the delta, and one for the bytes outside of them."""
+    rows = page.tables.get("t-regions", [[]])[1:]
+    if len(rows) != len(report["regions"]) + (len(report["regions"]) > 0):
+        complain(f"{len(rows)} rows for {len(report['regions'])} regions")
+        return
+    for row, region in zip(rows, report["regions"]):
+        place = f"0x{region['new_pos']:x}+0x{region['new_len']:x}"
+        if row[0][1] != place or row[3][1] != region["isa"].replace("none", "data"):
+            complain(f"region {place} of {region['isa']}: {row[0][1]} of {row[3][1]}")
+        if not row[1][1].startswith((f"0x{region['new_addr']:08x}", "unknown")):
+            complain(f"region {place} is loaded at {row[1][1]}")
+        near(float(row[4][0]), region["cost"], f"cost of {place}", 0.01)
+    if rows:
+        near(sum(float(row[4][0]) for row in rows[:-1]) + float(rows[-1][1][0]), placed, "sum of regions")
+
+
 def check_tables(page, report):
     size = report["delta_size"]
     parts = page.tables["t-parts"]
@@ -107,7 +128,8 @@ def check_tables(page, report):
                 complain(f"{item['name']}, one of the costliest symbols, is not in the table")
     elif "t-symbols" in page.tables:
         complain("a table of symbols without symbols")
-    costs = [float(row[3][0]) for row in page.tables.get("t-places", [[]])[1:]]
+    places = page.tables.get("t-places", [[]])
+    costs = [float(row[column(places, "cost")][0]) for row in places[1:]]
     if costs != sorted(costs, reverse=True) or len(costs) != len(report["places"]):
         complain("the table of places is not in order")
     return placed
@@ -168,6 +190,7 @@ def main():
     if len(text) > 1_000_000:
         complain(f"{len(text)} bytes are too many for a page")
     placed = check_tables(page, report)
+    check_regions(page, report, placed)
     check_profiles(page, report)
     check_ribbons(text, report)
     check_data(page, report, placed)

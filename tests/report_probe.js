@@ -10,7 +10,10 @@
     said.push("tip " + document.getElementById("tip").textContent.split("\n")[0]);
     document.querySelector("[data-zoom=in]").click();
     said.push("view " + svg.getAttribute("viewBox"));
-    head.click();
+    svg.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
+    said.push("cursor " + (+document.getElementById("cursor").getAttribute("width") > 0 &&
+        document.getElementById("tip").textContent.indexOf("new 0x") === 0));
+    head.dispatchEvent(new KeyboardEvent("keydown", {key: " ", bubbles: true}));
     said.push("order " + (body.rows[0].cells[0].textContent <= body.rows[1].cells[0].textContent));
     filter.value = "sensor_statistics";
     filter.dispatchEvent(new Event("input"));

@@ -58,6 +58,24 @@ answers kerf-diff 2 'in-place takes' "$diff" report old new -o page.html --in-pl
 answers kerf-diff 2 'needs an old image' "$diff" report empty new -o page.html --in-place sector=4K,scratch=1
 answers kerf-diff 7 'do not fit' "$diff" report old new -o page.html --in-place sector=4K,scratch=1,slot=8K
 
+# --- Two programs in one file, each linked for an address of its own: the page tells them apart as the delta does.
+"$KERF_BIN/../tests/parts_test" parts1 parts2 || complain "no file of two programs"
+page '' parts1 parts2 --no-profiles
+grep -q 'each loaded at an address of its own' page.html || complain "the page does not tell the programs apart"
+grep -q '0x20401040 (old: 0x20400000)' page.html || complain "the second program has no address of its own"
+grep -q 'thumb, old 0x[0-9a-f]*\.\.0x[0-9a-f]*, loaded at 0x20400000' page.html ||
+    complain "the picture does not show the second program"
+"$diff" parts1 parts2 -o parts.krf >said 2>err || complain "a delta of two programs: $(cat err)"
+"$diff" info parts.krf --json >info.json
+python3 -c 'import json, sys
+page, info = (json.load(open(name)) for name in sys.argv[1:])
+assert page["delta_size"] == info["size"]
+for region in page["regions"]: del region["cost"]
+assert page["regions"] == info["regions"] and len(info["regions"]) > 1' page.json info.json ||
+    complain "the page is about another delta than kerf-diff makes"
+page '' parts1 parts2 --no-profiles -1
+grep -q 'each loaded at an address of its own' page.html && complain "the page tells programs apart that the delta does not"
+
 # --- Names that mean something to a browser.
 odd='<script>alert(1)<!-- & "x'
 cp old "$odd"
@@ -114,7 +132,7 @@ elif [ -n "$browser" ] && [ -f firmware.html ]; then
         grep -q 'class="tools" hidden' dom && complain "the zoom is not there"
         said=$(sed -n 's|.*<title>\(tip [^<]*\)</title>.*|\1|p' dom)
         case $said in
-        'tip new 0x'*'|view 25000 0 50000 350|order true|left 1|wide 0') ;;
+        'tip new 0x'*'|view 25000 0 50000 350|cursor true|order true|left 1|wide 0') ;;
         *) complain "in a window of $width the page did not do what it should: $said" ;;
         esac
         render $width --screenshot="$dir/look.png" || complain "no screenshot: $(tail -n 3 log)"

@@ -245,7 +245,8 @@ static void a_map_of_gnu_ld_names_parts_and_symbols(void **state)
                               ".bss            0x0000000020000010       0x80 load address 0x0000000008000110\n"
                               " .bss           0x0000000020000010       0x80 obj/main.o\n\n"
                               ".comment        0x0000000000000000       0x20\n";
-    static const uint8_t image[0x110];
+    static const struct kerf_symbols_range whole = {0, 0x110, 0x8000000};
+    static const struct kerf_symbols_range parts[] = {{0x40, 0xc0, 0x8000000}, {0x1000, 0x10, 0x80000f8}};
     struct kerf_symbols s;
     struct kerf_why why;
 
@@ -260,8 +261,17 @@ static void a_map_of_gnu_ld_names_parts_and_symbols(void **state)
     check_symbol(&s, 4, "main.o(.rodata.str1.1)", 0x8000070, 0x90);
     check_symbol(&s, 5, "counter", 0x20000000, 4);
     assert_int_equal(kerf_symbols_base(&s), 0x8000000);
-    assert_int_equal(kerf_symbols_place(&s, NULL, 0, image, sizeof image, 0x8000000), 0x110);
+    assert_int_equal(kerf_symbols_place_map(&s, &whole, 1), 0x110);
     assert_int_equal(s.sections[1].pos, 0x100);
+    kerf_symbols_free(&s);
+
+    /* Parts of one file at addresses of their own; the first of them is shorter than its section. */
+    assert_int_equal(kerf_symbols_read("x.map", (const uint8_t *)map, sizeof map - 1, &s, &why), KERF_OK);
+    assert_int_equal(kerf_symbols_place_map(&s, parts, 2), 0xc8);
+    assert_int_equal(s.sections[0].pos, 0x40);
+    assert_int_equal(s.sections[0].len, 0xc0);
+    assert_int_equal(s.sections[1].pos, 0x1008);
+    assert_int_equal(s.sections[1].len, 8);
     kerf_symbols_free(&s);
 }
 

@@ -51,9 +51,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         memcpy(image, data + len - image_len, image_len);
         if (kerf_symbols_read("x", file, len - 1, &symbols, &why) == KERF_OK) {
             uint64_t base = kerf_symbols_base(&symbols);
+            const struct kerf_symbols_range ranges[] = {
+                {0, image_len / 2, base}, {image_len / 2, image_len - image_len / 2, base + 256u * data[0]}};
 
             check(&symbols, SIZE_MAX);
-            (void)kerf_symbols_place(&symbols, file, len - 1, image, image_len, base);
+            if (symbols.is_elf) {
+                (void)kerf_symbols_place(&symbols, file, len - 1, image, image_len, base);
+            } else {
+                (void)kerf_symbols_place_map(&symbols, ranges, 2);
+            }
             check(&symbols, image_len);
         }
         kerf_symbols_free(&symbols);
