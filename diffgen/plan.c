@@ -16,6 +16,7 @@
 #define SURE_MAX 1024 /* or offered up to its last SURE_END bytes; so many are looked at */
 #define SURE_END 48
 #define SURE_STEP 32 /* one place in so many is noted there */
+#define HOP_MAX 4    /* bytes between two copies from new at one distance that are tried at once */
 #define SURE_SKIP 32 /* literals that go on: so many bytes, since a copy of them may be cheaper */
 
 struct planner {
@@ -370,6 +371,51 @@ static int64_t longer_at(const kerf_cost prices[KERF_PRICE_SYMBOLS], uint32_t v)
     return (int64_t)(prices[kerf_price_symbol(v)] - prices[kerf_price_symbol(v - 1)]);
 }
 
+/*
+ * What copies from new up to a byte that differs may go on behind it, at the same distance: that is tried for all such
+ * states, where literals begin at the best one's end alone.
+ */
+static void hop(struct planner *p, size_t n)
+{
+    const struct kerf_work *w = p->w;
+    const struct kerf_prices *prices = p->prices;
+    const uint8_t *bytes = w->new_side.bytes;
+    int64_t limit = best_of(p, true)->cost + (int64_t)prices->change + SLACK_BITS * (int64_t)KERF_BIT;
+
+    for (unsigned i = 0; i < p->paths.state_count; i++) {
+        struct kerf_plan_state *s = &p->paths.states[i];
+        const uint8_t *source = bytes + (int64_t)n + s->distance;
+        kerf_cost literals = 0;
+        unsigned k = 0;
+
+        if (s->source != KERF_PLAN_NEW || s->len == 0 || *source == bytes[n]) {
+            continue;
+        }
+        for (; k < HOP_MAX && n + k + 1 < p->run_end && (k == 0 || source[k] != bytes[n + k]); k++) {
+            literals += kerf_literal_cost(w, n + k);
+        }
+        kerf_cost price = literals * prices->literal_scale / 1024 +
+                          prices->gap[kerf_work_place(w, n)][kerf_price_symbol(k + 1)] +
+                          prices->new_again[kerf_price_between(k)] +
+                          prices->new_len_again[kerf_work_place(w, n + k)][1];
+        struct kerf_plan_state again = {.cost = s->cost + (int64_t)price,
+                                        .distance = s->distance,
+                                        .new_pos = (uint32_t)(n + k),
+                                        .source = KERF_PLAN_NEW,
+                                        .gap = 8,
+                                        .again = true};
+
+        if (source[k] != bytes[n + k] || again.cost > limit) {
+            continue;
+        }
+        kerf_plan_path_settle(&p->paths, s, p->run_end);
+        *s = (struct kerf_plan_state){.node = s->node, .new_pos = (uint32_t)n, .source = KERF_PLAN_LITERAL};
+        kerf_plan_path_settle(&p->paths, s, p->run_end);
+        again.node = s->node;
+        *s = again;
+    }
+}
+
 /* Lets every state take byte n; drops those that can't. Returns the lowest cost. */
 static int64_t consume(struct planner *p, size_t n)
 {
@@ -382,6 +428,10 @@ static int64_t consume(struct planner *p, size_t n)
     for (unsigned i = 0; i < p->paths.state_count; i++) {
         struct kerf_plan_state s = p->paths.states[i];
 
+        if (s.new_pos > n) { /* it hops over this byte */
+            p->paths.states[kept++] = s;
+            continue;
+        }
         s.len++;
         if (s.source == KERF_PLAN_LITERAL) {
             s.cost += literal * (int64_t)prices->literal_scale / 1024 +
@@ -531,6 +581,9 @@ static kerf_err walk(struct planner *p, size_t n)
         /* In place what goes on may be gone on the way, so that literals must be among the states. */
         if (n >= p->search_from || p->w->order != NULL) {
             offer_all(p, n);
+            if (p->lz != NULL && p->w->order == NULL && !p->paths.no_memory) {
+                hop(p, n);
+            }
         }
         prune(p, consume(p, n));
         n++;
