@@ -245,6 +245,20 @@ __attribute__((noinline)) static uint8_t code_plain(struct kerf_run *run, uint8_
 }
 
 #if KERF_ENCODER
+/* Of bytes that begin no reference, and are taken as they are: how many more may be made at once? */
+static unsigned quiet_room(const struct kerf_run *run)
+{
+    const struct kerf_codec *c = KERF_STATE(run);
+    size_t made = (size_t)(c->new_pos - run->out_pos) + KERF_STEP_OUT;
+    size_t room = run->out_room > made ? run->out_room - made : 0;
+    kerf_pos seen = c->window_len - (c->src_pos - c->window_pos); /* that run->view shows */
+    unsigned quiet = kerf_codec_quiet(c);
+
+    room = room < seen ? room : (size_t)seen;
+    room = room < c->left - 1 ? room : (size_t)c->left - 1;
+    return room < quiet ? (unsigned)room : quiet;
+}
+
 /* Decoding: is a byte of old, which begins no reference, taken as it is, and another one after it within this call? */
 static bool goes_on(const struct kerf_run *run)
 {
@@ -267,7 +281,18 @@ static const struct kerf_region *copy_quiet(struct kerf_run *run, struct kerf_re
         c->stretch = (uint8_t)(c->stretch - 2);
         c->gap = (uint16_t)(c->gap + (c->gap < GAP_MAX));
         (void)produced(run, out, 1);
-        (void)kerf_run_view(run);
+        const uint8_t *view = kerf_run_view(run);
+        unsigned n = goes_on(run) ? kerf_ref_pass(run, quiet_room(run)) : 0;
+
+        if (n > 0) { /* as mostly: many at once */
+            out++;
+            memcpy(out, view, n);
+            c->old_prev = view[n - 1];
+            c->stretch = (uint8_t)(c->stretch - 2 * n);
+            c->gap = (uint16_t)(c->gap + n < GAP_MAX ? c->gap + n : GAP_MAX);
+            (void)produced(run, out, n);
+            (void)kerf_run_view(run);
+        }
         region = kerf_ref_find(run, ref);
     }
     return region;

@@ -155,21 +155,25 @@ static inline __attribute__((always_inline)) void update_four(uint16_t *const *c
     *counters[3] = (uint16_t)_mm_extract_epi16(c, 6);
 }
 
-/* mix() of n = 4 or 5, with the inputs side by side: the same to the bit. */
+/* mix() of n = 3 to 5, with the inputs side by side: the same to the bit. */
 static inline __attribute__((always_inline)) unsigned mix_beside(struct kerf_coder *k, uint16_t *const *counters,
                                                                  unsigned n, int16_t *weights, unsigned limit,
                                                                  unsigned bit)
 {
     const __m128i zero = _mm_setzero_si128();
-    __m128i c = _mm_setr_epi32(*counters[0], *counters[1], *counters[2], *counters[3]);
+    uint16_t none = 0x8000; /* of a probability that tells nothing */
+    uint16_t *const four[4] = {counters[0], counters[1], counters[2], n > 3 ? counters[3] : &none};
+    __m128i c = _mm_setr_epi32(*four[0], *four[1], *four[2], *four[3]);
     __m128i in = stretch_four(c);
     __m128i w = _mm_loadl_epi64((const __m128i *)(const void *)weights);
-    uint32_t rest = 0; /* one or two weights more */
+    uint32_t rest = 0; /* up to two weights more */
 
     memcpy(&rest, weights + 4, (n - 3) * sizeof *weights);
     w = _mm_unpacklo_epi64(w, _mm_cvtsi32_si128((int)rest));
     in = _mm_packs_epi32(in, n == 5 ? stretch_four(_mm_setr_epi32(*counters[n - 1], 0x8000, 0x8000, 0x8000)) : zero);
-    in = n == 5 ? _mm_insert_epi16(in, BIAS, 5) : _mm_insert_epi16(in, BIAS, 4);
+    in = n == 5   ? _mm_insert_epi16(in, BIAS, 5)
+         : n == 4 ? _mm_insert_epi16(in, BIAS, 4)
+                  : _mm_insert_epi16(in, BIAS, 3);
 
     __m128i dot = _mm_madd_epi16(in, w);
 
@@ -194,7 +198,7 @@ static inline __attribute__((always_inline)) unsigned mix_beside(struct kerf_cod
     _mm_storel_epi64((__m128i *)(void *)weights, w);
     rest = (uint32_t)_mm_cvtsi128_si32(_mm_unpackhi_epi64(w, w));
     memcpy(weights + 4, &rest, (n - 3) * sizeof *weights);
-    update_four(counters, c, limit, bit, noise);
+    update_four(four, c, limit, bit, noise);
     if (n == 5) {
         update(counters[4], limit, bit, noise);
     }
@@ -211,6 +215,7 @@ unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigne
     /* Code of its own for each usual number of inputs is quicker. */
     return n == KERF_MIX_MAX ? mix_beside(k, counters, KERF_MIX_MAX, weights, limit, bit)
            : n == 4          ? mix_beside(k, counters, 4, weights, limit, bit)
+           : n == 3          ? mix_beside(k, counters, 3, weights, limit, bit)
                              : mix(k, counters, n, weights, limit, bit);
 }
 #endif

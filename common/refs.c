@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/encode.h"
 #include "common/run.h"
 
@@ -471,6 +472,69 @@ static const struct kerf_region *source_region(struct kerf_run *run)
     return r;
 }
 
+/* What kerf_ref_pass() is to know of this region. False: nothing that would tell. */
+static bool pass_open(struct kerf_run *run, const struct kerf_region *r)
+{
+    uint64_t start = UINT32_MAX;
+    uint64_t end = 0;
+
+    if ((r->kinds >> KERF_REF_RECORDS & 1) != 0 || (run->h->flags & KERF_FLAG_WIDE) != 0 ||
+        !kerf_isa_lens(r->isa, r->kinds, run->pass_lens)) {
+        return false;
+    }
+    for (unsigned i = 0; i < (unsigned)run->h->region_count + run->h->range_count; i++) {
+        bool range = i >= run->h->region_count;
+        uint64_t from = range ? run->ranges[i - run->h->region_count].start : run->regions[i].old_addr;
+        uint64_t to = from + (range ? run->ranges[i - run->h->region_count].len : run->regions[i].old_len);
+
+        start = to > UINT32_MAX ? 0 : from < start ? from : start;
+        end = to > end ? to : end;
+    }
+    run->hull.start = start;
+    run->hull.len = end - start;
+    run->pass = r;
+    return true;
+}
+
+/* The word at p, as a number; of 8 bytes one that does not fit 32 bits is no address. */
+static uint64_t word_at(const uint8_t *p, unsigned kinds, unsigned len)
+{
+    bool big = (kinds >> KERF_REF_BIG_ENDIAN & 1) != 0;
+    uint64_t word = big ? kerf_load_be32(p) : kerf_load_le32(p);
+
+    if (len == 8) {
+        word = big ? word << 32 | kerf_load_be32(p + 4) : word | (uint64_t)kerf_load_le32(p + 4) << 32;
+    }
+    return word;
+}
+
+unsigned kerf_ref_pass(struct kerf_run *run, unsigned most)
+{
+    struct kerf_codec *c = KERF_STATE(run);
+    const struct kerf_region *r = source_region(run);
+
+    if (r == NULL || c->record != 0 || (KERF_PAIRS_IN_BUILD && (uint32_t)c->src_pos <= c->pair_high) ||
+        (run->pass != r && !pass_open(run, r))) {
+        return 0;
+    }
+    kerf_pos rest = r->old_len - (c->src_pos - r->old_pos);
+    kerf_addr pc = r->old_addr + (c->src_pos - r->old_pos);
+    size_t next = c->insn_end > c->src_pos ? (size_t)(c->insn_end - c->src_pos) : 0;
+
+    most = rest < most ? (unsigned)rest : most;
+    unsigned len = (r->kinds >> KERF_REF_WORD8 & 1) != 0 ? 8 : 4;
+    for (unsigned at = (unsigned)(0 - pc) & (len - 1); at < most; at += len) {
+        if (word_at(run->view + at, r->kinds, len) - run->hull.start < run->hull.len) {
+            most = at; /* one that may count */
+        }
+    }
+    most = (unsigned)kerf_isa_pass(r->isa, run->pass_lens, run->view, most, pc, &next);
+    if (next > 0) {
+        c->insn_end = c->src_pos + (kerf_pos)next;
+    }
+    return most;
+}
+
 /* Neither an instruction nor a word begins here: the same as kerf_ref_find() finds, sooner. */
 static bool is_between(struct kerf_run *run, const struct kerf_region *r, struct kerf_ref *ref)
 {
@@ -496,6 +560,36 @@ static void clear(struct kerf_ref *ref)
     ref->low_count = 0;
     ref->anywhere = false;
 }
+
+#if KERF_ENCODER
+/*
+ * Is it known to the generator which reference begins here? The same as kerf_ref_find() finds, sooner. Second halves
+ * are told by their first ones, what is in records by those.
+ */
+static bool recall_found(struct kerf_run *run, const struct kerf_region *r, struct kerf_ref *ref)
+{
+    struct kerf_codec *c = KERF_STATE(run);
+    unsigned region;
+
+    if (run->found == NULL || c->src_pos < c->insn_end || (uint32_t)c->src_pos <= c->pair_high ||
+        (r->kinds >> KERF_REF_RECORDS & 1) != 0 || (run->h->flags & KERF_FLAG_WIDE) != 0 ||
+        !run->found(run->found_ctx, c->src_pos, &region, ref)) {
+        return false;
+    }
+    bool word = ref->form >= KERF_FORM_WORDS;
+
+    if (ref->kind == KERF_REF_PAIR || ref->kind == KERF_REF_LOW || ref->len > c->left ||
+        r != kerf_run_regions(run) + region || (word && (kerf_run_new_addr(run, c->new_pos) & (ref->len - 1u)) != 0)) {
+        ref->kind = KERF_REF_NONE;
+        return false;
+    }
+    ref->isa = r->isa;
+    ref->scale = word ? 0 : (uint8_t)kerf_isa_scale(r->isa, ref->form);
+    c->insn_end = c->src_pos + ref->len;
+    c->record = 0;
+    return true;
+}
+#endif
 
 /* An instruction that points nowhere is no reference. */
 static void check_target(const struct kerf_run *run, struct kerf_ref *ref)
@@ -531,7 +625,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
         return r;
     }
 #if KERF_ENCODER
-    if (is_between(run, r, ref)) {
+    if (is_between(run, r, ref) || recall_found(run, r, ref)) {
         return r;
     }
 #endif
@@ -661,9 +755,17 @@ bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struc
         predict(run, region, ref, ram, pc, &pr);
     }
     memcpy(out, view, ref->len);
-    (void)kerf_isa_code(form, out, pc, &pr.target);
-    bool unchanged = memcmp(out, view, ref->len) == 0;
+    bool unchanged = false;
 
+#if KERF_ENCODER
+    kerf_addr old_pc = region->old_addr + (KERF_STATE(run)->src_pos - region->old_pos);
+
+    unchanged = !low && kerf_isa_stays(form, ref, old_pc, pc, pr.target); /* as mostly */
+#endif
+    if (!unchanged) {
+        (void)kerf_isa_code(form, out, pc, &pr.target);
+        unchanged = memcmp(out, view, ref->len) == 0;
+    }
 #if KERF_ENCODER
     if (run->new_image != NULL) {
         fix = find_fix(run, ref, region, view, pc, out, pr.target, &wrong);

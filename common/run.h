@@ -73,6 +73,18 @@ struct kerf_run {
     const uint8_t *old_image; /* all of old, KERF_ISA_VIEW_LEN zero bytes behind it; NULL: through io */
     enum kerf_step what;      /* the newest step of a segment */
     uint8_t *nothing; /* for each byte of old, what refs.c remembers of it; all zero at first. NULL: no memory */
+    /*
+     * What begins at a position of old, where a sweep through all of it came to an instruction there, or to a word: its
+     * kind, form, length and target, and the region; false: that is not known. NULL: nobody knows.
+     */
+    bool (*found)(const void *ctx, kerf_pos old_pos, unsigned *region, struct kerf_ref *ref);
+    const void *found_ctx;
+    /* Decoding: what kerf_ref_pass() knows of a region; NULL: of none. An address that counts lies in `hull`. */
+    const struct kerf_region *pass;
+    uint8_t pass_lens[KERF_PASS_FORMS];
+    struct {
+        uint64_t start, len;
+    } hull;
     const struct kerf_region *near; /* the region that src_pos lay in last, and the bits of an address there that */
     kerf_addr align;                /* are 0 where something begins; NULL: none */
     uint16_t *order; /* the slots of learned targets by key, room for all; refs.c fills it. NULL: no memory */
@@ -123,6 +135,14 @@ static inline void kerf_run_pass(struct kerf_run *run, const uint8_t *bytes, siz
     struct kerf_codec *c = KERF_STATE(run);
     unsigned rule = kerf_phase_rule(run->h);
 
+#if KERF_ENCODER
+    /* The last bytes are all that counts. */
+    if (rule == KERF_PHASE_POSITION && len > 4 && (run->h->model.table_code & KERF_TABLE_LINES) == 0) {
+        c->new_pos += (kerf_pos)(len - 4);
+        bytes += len - 4;
+        len = 4;
+    }
+#endif
     for (; len > 0; len--) {
         uint8_t byte = *bytes++;
 
@@ -389,6 +409,11 @@ bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struc
 #if KERF_ENCODER
 /* For how many bytes from src_pos on, `most` at most, it is remembered that no reference begins there: the sweep was advanced. refs.c */
 unsigned kerf_ref_none(struct kerf_run *run, unsigned most);
+/*
+ * Decoding, with run->view at src_pos: how many bytes, `most` at most, begin no reference, as far as the form of an
+ * instruction and the value of a word alone tell; the sweep was advanced. refs.c
+ */
+unsigned kerf_ref_pass(struct kerf_run *run, unsigned most);
 #endif
 /* Notes the second halves of a pair without a value: for walking ahead while encoding. refs.c */
 void kerf_ref_expect(struct kerf_run *run, const struct kerf_ref *ref);

@@ -450,6 +450,8 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
         /* In place, old changes on the way. */
         s->e.run.old_image = w->order == NULL ? w->old_side.bytes : NULL;
         s->e.run.nothing = w->order == NULL ? w->old_side.nothing : NULL;
+        s->e.run.found = w->order == NULL && w->old_side.refs != NULL ? kerf_scan_find : NULL;
+        s->e.run.found_ctx = &w->old_side;
         s->e.run.order = order;
         err = encode_all(s, header, segments, map, &sources);
     }

@@ -41,6 +41,11 @@ struct names {
     size_t pos, len;
 };
 
+/* What masking makes of 8 bytes of one form: those bits that it keeps, and the others. */
+struct mask {
+    uint64_t keeps, sets; /* both 0: not known yet */
+};
+
 /* One pass through a region. */
 struct sweep {
     struct kerf_side *side;
@@ -52,6 +57,7 @@ struct sweep {
     size_t start, end, next; /* next: where the sweep expects an instruction */
     uint8_t record;          /* the type record in progress; 0: none */
     struct names names;      /* of the type records that the sweep is at */
+    struct mask masks[UINT8_MAX + 1];
 };
 
 /* The names of the type records whose header lies at pos; none where it is not one. */
@@ -82,15 +88,41 @@ static uint32_t name_hash(const struct kerf_side *side, const struct names *name
     return hash;
 }
 
+/* What a form's fields become is the same for all, so two instructions, all 0 and all 1, tell how. */
+static const struct mask *find_mask(struct sweep *s, unsigned form)
+{
+    struct mask *m = &s->masks[form];
+
+    if ((m->keeps | m->sets) == 0) {
+        uint8_t bytes[2][16] = {{0}, {0}};
+        uint64_t of[2];
+
+        memset(bytes[1], 0xff, sizeof bytes[1]);
+        for (unsigned i = 0; i < 2; i++) {
+            kerf_isa_put(s->region->isa, form, bytes[i], 0x10000000u, 0x10000000u);
+            memcpy(&of[i], bytes[i], sizeof of[i]);
+        }
+        *m = (struct mask){of[0] ^ of[1], of[0]};
+    }
+    return m;
+}
+
 /* The fields of a reference become those of one fixed target seen from one fixed address; the offset of a name, its hash. */
-static void mask(const struct sweep *s, const struct found *found)
+static void mask(struct sweep *s, const struct found *found)
 {
     uint8_t *p = s->side->mask + found->pos;
 
     if (found->ref.form == KERF_FORM_BTF && s->names.len > 0) {
         kerf_store_le24(p, name_hash(s->side, &s->names, kerf_load_le24(s->side->bytes + found->pos)));
-    } else {
+    } else if (found->ref.len > sizeof(uint64_t)) {
         kerf_isa_put(s->region->isa, found->ref.form, p, 0x10000000u, 0x10000000u);
+    } else {
+        const struct mask *m = find_mask(s, found->ref.form);
+        uint64_t bytes;
+
+        memcpy(&bytes, p, sizeof bytes); /* there is padding behind the image */
+        bytes = (bytes & m->keeps) | m->sets;
+        memcpy(p, &bytes, sizeof bytes);
     }
 }
 
@@ -454,6 +486,7 @@ kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, 
         s.next = s.start;
         s.record = 0;
         s.names = (struct names){0, 0};
+        memset(s.masks, 0, sizeof s.masks); /* this set's forms */
         err = scan_region(&s);
     }
     close_index(side, s.found);
@@ -462,6 +495,26 @@ kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, 
         side->nothing = NULL;
     }
     return err;
+}
+
+bool kerf_scan_find(const void *side, kerf_pos pos, unsigned *region, struct kerf_ref *ref)
+{
+    const struct kerf_side *s = side;
+    size_t word = (size_t)pos / 64;
+    uint64_t bit = (uint64_t)1 << (pos % 64);
+
+    if ((s->begins[word] & bit) == 0) {
+        return false;
+    }
+    const struct kerf_scanned
+        *r = &s->refs[s->before[word] + (uint32_t)__builtin_popcountll(s->begins[word] & (bit - 1))];
+
+    ref->kind = r->kind;
+    ref->form = r->form;
+    ref->len = r->len;
+    ref->target = r->target;
+    *region = r->region;
+    return true;
 }
 
 void kerf_scan_free(struct kerf_side *side)

@@ -272,6 +272,8 @@ static inline uint8_t kerf_literal_pack(kerf_cost cost)
 KERF_MUST_USE kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, bool is_new, bool all);
 /* True if the address lies in a region of that side. */
 bool kerf_scan_inside(const struct kerf_image *image, bool is_new, kerf_addr addr);
+/* For run->found (run.h), ctx: the scanned side. */
+bool kerf_scan_find(const void *side, kerf_pos pos, unsigned *region, struct kerf_ref *ref);
 void kerf_scan_free(struct kerf_side *side);
 /* No more scans of this side: what would have made them quicker goes. */
 void kerf_scan_forget_nothing(struct kerf_side *side);

@@ -436,6 +436,78 @@ static void any_bytes_are_safe_and_unchanged_by_their_own_target(void **state)
     }
 }
 
+/* A decoder goes over bytes by their forms alone: a sweep finds nothing there either, and comes to the same place. */
+static void what_is_passed_begins_no_reference(void **state)
+{
+    uint32_t random = 88172645u;
+
+    (void)state;
+    for (unsigned isa = 0; isa < KERF_ISA_COUNT; isa++) {
+        size_t passed = 0;
+
+        for (unsigned n = 0; n < 4000; n++) {
+            uint8_t bytes[40 + KERF_ISA_VIEW_LEN];
+            uint8_t lens[KERF_PASS_FORMS];
+            kerf_addr pc = next_random(&random) & ((n & 1) != 0 ? ~3u : ~0u);
+            uint32_t r = next_random(&random);
+            unsigned kinds = (n & 2) != 0 ? r & 0xffff & ~(1u << KERF_REF_RECORDS) : 1u << KERF_REF_CALL;
+            size_t expected = r >> 16 & 7;
+            size_t next = expected;
+
+            for (unsigned i = 0; i < sizeof bytes; i++) {
+                bytes[i] = (uint8_t)((next_random(&random) & 3) == 0 ? 0 : next_random(&random));
+            }
+            size_t len = kerf_isa_lens(isa, kinds, lens) ? kerf_isa_pass(isa, lens, bytes, 40, pc, &next) : 0;
+
+            assert_true(len <= 40);
+            for (size_t i = 0; i < len; i++) {
+                struct kerf_isa_view view = {bytes + i, pc + i, (uint16_t)kinds, i >= expected, 0, 0};
+                struct kerf_ref ref = {0};
+                unsigned step = kerf_isa_scan(isa, &view, &ref);
+
+                assert_int_equal(ref.kind, KERF_REF_NONE);
+                expected = i >= expected ? i + step : expected;
+            }
+            assert_int_equal(next < len ? len : next, expected < len ? len : expected);
+            passed += len;
+        }
+        assert_true(passed > 4000 || isa == KERF_ISA_MCS51);
+    }
+}
+
+/* What is said to stay is what writing the target makes of it. */
+static void what_stays_is_not_changed_by_its_new_target(void **state)
+{
+    uint32_t random = 3;
+    unsigned stay = 0;
+
+    (void)state;
+    for (size_t i = 0; i < SAMPLES * 400; i++) {
+        const struct sample *s = &samples[i / 400];
+        uint8_t *p = new_view();
+        uint8_t *again = new_view();
+        struct kerf_ref ref;
+
+        from_hex(s->hex, p);
+        (void)scan(s->isa, p, s->pc, ALL_KINDS, true, &ref);
+        memcpy(again, p, KERF_ISA_VIEW_LEN);
+        kerf_addr move = next_random(&random) & (i % 2 == 0 ? 0xff000u : 0xffffeu);
+        kerf_addr shift = move + next_random(&random) % 4 * (i % 3 == 0);
+        unsigned form = (unsigned)s->isa << 8 | ref.form;
+
+        if (kerf_isa_stays(form, &ref, s->pc, s->pc + move, ref.target + shift)) {
+            kerf_addr target = ref.target + shift;
+
+            (void)kerf_isa_code(form, again, s->pc + move, &target);
+            assert_memory_equal(again, p, KERF_ISA_VIEW_LEN);
+            stay++;
+        }
+        free(again);
+        free(p);
+    }
+    assert_true(stay > SAMPLES * 50);
+}
+
 /* With MOVs between, so that the second half lies as far as it may, and one further. */
 static void second_halves_are_looked_for_in_the_view_only(void **state)
 {
@@ -621,6 +693,8 @@ int main(void)
         cmocka_unit_test(moved_code_keeps_its_targets),
         cmocka_unit_test(targets_written_are_read_back),
         cmocka_unit_test(any_bytes_are_safe_and_unchanged_by_their_own_target),
+        cmocka_unit_test(what_is_passed_begins_no_reference),
+        cmocka_unit_test(what_stays_is_not_changed_by_its_new_target),
         cmocka_unit_test(second_halves_are_looked_for_in_the_view_only),
         cmocka_unit_test(odd_and_unaligned_positions_hold_no_aligned_instructions),
         cmocka_unit_test(xtensa_padding_is_no_instruction),

@@ -255,6 +255,9 @@ static void find_lows(const struct kerf_forms *set, const uint8_t *p, struct ker
 
 #endif
 
+/* No bits of kinds that are found by a look at an instruction: second halves are found by their first ones. */
+#define NOT_LOOKED_FOR (1u << KERF_REF_NONE | 1u << KERF_REF_LOW)
+
 #if KERF_ENCODER
 #define HOST_APART __attribute__((noinline))
 
@@ -263,7 +266,8 @@ static unsigned plain_len(const struct kerf_forms *set, const struct kerf_isa_vi
 {
     const struct kerf_form *f = &set->forms[form];
 
-    return (set->padded && view->p[0] == 0) || (view->kinds & ~1u) >> f->kind & 1 ? 0 : f->len; /* or padding */
+    return (set->padded && view->p[0] == 0) || (view->kinds & ~NOT_LOOKED_FOR) >> f->kind & 1 ? 0
+                                                                                              : f->len; /* or padding */
 }
 #else
 #define HOST_APART
@@ -273,7 +277,7 @@ static unsigned plain_len(const struct kerf_forms *set, const struct kerf_isa_vi
 HOST_APART static unsigned scan(const struct kerf_forms *set, const struct kerf_isa_view *view, struct kerf_ref *ref,
                                 const unsigned *known)
 {
-    unsigned kinds = view->kinds & ~(1u << KERF_REF_NONE | 1u << KERF_REF_LOW);
+    unsigned kinds = view->kinds & ~NOT_LOOKED_FOR;
     unsigned padding = KERF_ISA_HAS_XTENSA && set->padded ? kerf_xtensa_padding(view) : 0;
 
     if (padding != 0) {
@@ -330,7 +334,7 @@ void kerf_forms_nothing(const struct kerf_forms *set, unsigned kinds, const uint
     do {
         const struct kerf_form *f = &own.forms[form];
 
-        plain[form] = (uint8_t)(((kinds & ~1u) >> f->kind & 1) == 0 ? (1u + f->len) * 0x11u : 0);
+        plain[form] = (uint8_t)(((kinds & ~NOT_LOOKED_FOR) >> f->kind & 1) == 0 ? (1u + f->len) * 0x11u : 0);
         form++; /* one of mask 0 that is never found may lie before the last */
     } while ((own.forms[form - 1].mask | own.forms[form - 1].match) != 0);
     for (size_t i = (size_t)(0 - pc) & own.align; i < len; i += own.align + 1u) {
@@ -338,6 +342,57 @@ void kerf_forms_nothing(const struct kerf_forms *set, unsigned kinds, const uint
 
         nothing[i] |= own.padded && p[i] == 0 ? 0 : is; /* no padding either */
     }
+}
+
+#define SWEPT 0x80u /* of lens: not where the sweep does not come to it */
+
+void kerf_forms_lens(const struct kerf_forms *set, unsigned kinds, uint8_t lens[KERF_PASS_FORMS])
+{
+    unsigned form = 0;
+
+    do {
+        const struct kerf_form *f = &set->forms[form];
+
+        lens[form] = (uint8_t)(((kinds & ~NOT_LOOKED_FOR) >> f->kind & 1) == 0 ? f->len
+                               : f->len <= set->swept                          ? SWEPT
+                                                                               : 0);
+        form++;
+    } while ((set->forms[form - 1].mask | set->forms[form - 1].match) != 0);
+}
+
+size_t kerf_forms_pass(const struct kerf_forms *set, const uint8_t lens[KERF_PASS_FORMS], const uint8_t *p, size_t len,
+                       kerf_addr pc, size_t *next)
+{
+    const struct kerf_forms own = *set;
+    uint8_t *known = recall(set);
+    size_t sweep = *next;
+    size_t i = (size_t)(0 - pc) & own.align;
+
+    for (; i < len; i += own.align + 1u) {
+        unsigned is = lens[form_known(&own, known, p + i)];
+
+        if (is == 0 || (is == SWEPT && i >= sweep) || (own.padded && p[i] == 0)) {
+            break;
+        }
+        sweep = i >= sweep ? i + is : sweep;
+    }
+    *next = sweep;
+    return i < len ? i : len;
+}
+
+bool kerf_forms_stays(const struct kerf_forms *set, unsigned form, kerf_addr less, kerf_addr from, kerf_addr to)
+{
+    const struct kerf_form *f = &set->forms[form];
+    const struct kerf_form_base *base = &set->bases[f->base];
+    unsigned align = base->align;
+
+    /* Of a pair the target is not its own; the others are not read as they were written. */
+    if (f->kind == KERF_REF_PAIR || f->kind == KERF_REF_LOW || base->round != 0 || is_up_down(f)) {
+        return false;
+    }
+    from = (from + base->before) >> align >> align << align << align;
+    to = (to + base->before) >> align >> align << align << align;
+    return (uint32_t)less == (uint32_t)(from - to);
 }
 
 bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc,

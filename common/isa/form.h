@@ -100,6 +100,12 @@ void kerf_forms_nothing(const struct kerf_forms *set, unsigned kinds, const uint
                         uint8_t *nothing);
 bool kerf_forms_get(const struct kerf_forms *set, const struct kerf_ref *shape, const uint8_t *p, kerf_addr pc,
                     kerf_addr *target);
+/* less: the target before less the one now. */
+bool kerf_forms_stays(const struct kerf_forms *set, unsigned form, kerf_addr less, kerf_addr from, kerf_addr to);
+/* For kerf_isa_pass(). */
+void kerf_forms_lens(const struct kerf_forms *set, unsigned kinds, uint8_t lens[KERF_PASS_FORMS]);
+size_t kerf_forms_pass(const struct kerf_forms *set, const uint8_t lens[KERF_PASS_FORMS], const uint8_t *p, size_t len,
+                       kerf_addr pc, size_t *next);
 #endif
 #else
 static inline unsigned kerf_forms_scan(const struct kerf_forms *set, const struct kerf_isa_view *view,

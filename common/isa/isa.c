@@ -116,11 +116,57 @@ void kerf_isa_nothing(unsigned isa, unsigned kinds, const uint8_t *p, size_t len
     }
 }
 
+bool kerf_isa_lens(unsigned isa, unsigned kinds, uint8_t lens[KERF_PASS_FORMS])
+{
+    const struct kerf_forms *set = set_of(isa);
+
+    if (set != NULL) {
+        kerf_forms_lens(set, kinds, lens);
+    }
+    return isa != KERF_ISA_MCS51; /* where what lies around an address tells what it is */
+}
+
+size_t kerf_isa_pass(unsigned isa, const uint8_t lens[KERF_PASS_FORMS], const uint8_t *p, size_t len, kerf_addr pc,
+                     size_t *next)
+{
+    const struct kerf_forms *set = set_of(isa);
+
+    if (set != NULL) {
+        return kerf_forms_pass(set, lens, p, len, pc, next);
+    }
+    if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
+        len = kerf_x86_pass(isa == KERF_ISA_X86_64, p, len);
+    }
+    *next = *next < len ? len : *next;
+    return len;
+}
+
 unsigned kerf_isa_align(unsigned isa)
 {
     const struct kerf_forms *set = set_of(isa);
 
     return set == NULL ? 0 : set->align;
+}
+
+bool kerf_isa_stays(unsigned form, const struct kerf_ref *ref, kerf_addr from, kerf_addr to, kerf_addr target)
+{
+    unsigned isa = form >> 8;
+
+    form &= 0xff;
+    if (form >= KERF_FORM_WORDS) {
+        return target == ref->target;
+    }
+    if (isa == KERF_ISA_X86 || isa == KERF_ISA_X86_64) {
+        return false;
+    }
+    return kerf_forms_stays(set_of(isa), form, ref->target - target, from, to);
+}
+
+unsigned kerf_isa_scale(unsigned isa, unsigned form)
+{
+    const struct kerf_forms *set = set_of(isa);
+
+    return set == NULL ? 0 : set->bits[set->forms[form].bits].to;
 }
 #endif
 

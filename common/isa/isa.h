@@ -209,6 +209,25 @@ unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct ke
 void kerf_isa_nothing(unsigned isa, unsigned kinds, const uint8_t *p, size_t len, kerf_addr pc, uint8_t *nothing);
 /* The bits of an address that are 0 where an instruction starts: elsewhere kerf_isa_scan() finds nothing and returns 1. */
 unsigned kerf_isa_align(unsigned isa);
+/*
+ * The same for a decoder, which comes to each position once. lens: what kerf_isa_pass() knows of a set and the kinds that
+ * are looked for. False: of this set nothing.
+ */
+#define KERF_PASS_FORMS 64 /* KERF_FORM_WORDS */
+bool kerf_isa_lens(unsigned isa, unsigned kinds, uint8_t lens[KERF_PASS_FORMS]);
+/*
+ * How many of len bytes at address pc hold no reference in whatever sweep, words apart, as far as lens tell; behind them
+ * a view can be looked at. *next: where, counted from p, the sweep comes to an instruction; it is moved on.
+ */
+size_t kerf_isa_pass(unsigned isa, const uint8_t lens[KERF_PASS_FORMS], const uint8_t *p, size_t len, kerf_addr pc,
+                     size_t *next);
+/*
+ * A reference of this form, as in kerf_isa_code(), whose instruction moves from one address to another: are its bytes the
+ * same with the new target, as its value is? False: that is not known so quickly.
+ */
+bool kerf_isa_stays(unsigned form, const struct kerf_ref *ref, kerf_addr from, kerf_addr to, kerf_addr target);
+/* `scale` of a reference of this form, below KERF_FORM_WORDS, that is no KERF_REF_PAIR. */
+unsigned kerf_isa_scale(unsigned isa, unsigned form);
 #endif
 
 /*
@@ -274,6 +293,8 @@ static inline bool kerf_isa_takes(unsigned isa, unsigned kinds)
 unsigned kerf_x86_scan(bool wide, const struct kerf_isa_view *view, struct kerf_ref *ref);
 kerf_addr kerf_x86_code(unsigned form, uint8_t *p, kerf_addr pc, const kerf_addr *target);
 bool kerf_x86_is(bool wide, unsigned form, const uint8_t *p);
+/* How many of len bytes at p begin no reference of any kind. */
+size_t kerf_x86_pass(bool wide, const uint8_t *p, size_t len);
 
 /*
  * Type records (btf.c), for regions with KERF_REF_RECORDS. *ref is all 0. Returns the bytes to the end of the record

@@ -100,4 +100,15 @@ bool kerf_x86_is(bool wide, unsigned form, const uint8_t *p)
 
     return form_of(wide, p, &kind) == form;
 }
+
+size_t kerf_x86_pass(bool wide, const uint8_t *p, size_t len)
+{
+    unsigned kind;
+    size_t n = 0;
+
+    while (n < len && form_of(wide, p + n, &kind) == 0) {
+        n++;
+    }
+    return n;
+}
 #endif
