@@ -355,14 +355,8 @@ static int show_json(const struct info *n)
 
 static int report_failure(const struct info *n, kerf_err err)
 {
-    const char *text = n->why.text[0] != '\0' ? n->why.text : kerf_cli_err_text(err);
-    int code = kerf_cli_fail(kerf_cli_err_exit(err), "%s", text);
-
-    if (n->options->json) {
-        (void)kerf_cli_json(json_pack("{s:b, s:s, s:i, s:o?}", "ok", 0, "error", kerf_cli_err_name(err), "exit", code,
-                                      "message", json_string(text)));
-    }
-    return code;
+    return kerf_cli_failed(n->options->json, err, kerf_cli_err_exit(err),
+                           n->why.text[0] != '\0' ? n->why.text : kerf_cli_err_text(err));
 }
 
 int kerf_diff_info(int argc, char **argv)

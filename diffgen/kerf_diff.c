@@ -287,6 +287,7 @@ static kerf_err read_images(struct run *r)
     r->new_image = r->new_input.image;
     r->result.old_len = r->old_input.len;
     r->result.new_len = r->new_input.len;
+    r->result.old_is_empty = o->old_path != NULL && r->old_input.len == 0;
     r->result.old_flat = r->old_input.flat;
     r->result.new_flat = r->new_input.flat;
     r->diff.old_hint = &r->old_input.hint;
@@ -439,14 +440,9 @@ static kerf_err write_delta(struct run *r)
 
 static int report_failure(const struct run *r, kerf_err err)
 {
-    const char *text = r->why.text[0] != '\0' ? r->why.text : kerf_cli_err_text(err);
-    int code = kerf_cli_fail(r->exit_code >= 0 ? (enum kerf_exit)r->exit_code : kerf_cli_err_exit(err), "%s", text);
-
-    if (r->options->json) {
-        (void)kerf_cli_json(json_pack("{s:b, s:s, s:i, s:o?}", "ok", 0, "error", kerf_cli_err_name(err), "exit", code,
-                                      "message", json_string(text)));
-    }
-    return code;
+    return kerf_cli_failed(r->options->json, err,
+                           r->exit_code >= 0 ? (enum kerf_exit)r->exit_code : kerf_cli_err_exit(err),
+                           r->why.text[0] != '\0' ? r->why.text : kerf_cli_err_text(err));
 }
 
 #define KEEP_LEN (2u << 20) /* bytes of both */

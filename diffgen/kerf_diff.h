@@ -22,6 +22,7 @@ struct kerf_trace;
 struct kerf_diff_result {
     const char *output;                  /* as named; "-": standard output */
     size_t old_len, new_len;             /* bytes */
+    bool old_is_empty;                   /* old was given, and has no bytes */
     struct kerf_flat old_flat, new_flat; /* what they were flattened from; no image in there */
     uint64_t full_len;                   /* bytes of a full payload of new; 0: none was made to compare with */
     bool full_is_better;                 /* the delta is hardly smaller than that */

@@ -176,10 +176,14 @@ static void show_text(FILE *to, const struct kerf_diff_result *result, bool verb
                   kerf_cli_format_hex(report->chunk0_digest.b, KERF_SHA256_LEN, chunk0_hex));
 }
 
-static void warn_full(const struct kerf_diff_result *result)
+static void warn(const struct kerf_diff_result *result)
 {
-    if (result->full_is_better) {
-        (void)fflush(stdout);
+    (void)fflush(stdout);
+    if (result->old_is_empty || (result->new_len == 0 && result->old_len > 0)) {
+        (void)fprintf(stderr, "kerf-diff: warning: the %s image is empty%s: check the file\n",
+                      result->old_is_empty ? "old" : "new", result->old_is_empty ? ", so this is a full payload" : "");
+    }
+    if (result->full_is_better && result->new_len > 0) {
         (void)fprintf(stderr,
                       "kerf-diff: warning: a full payload has %" PRIu64 " bytes and needs no old image: use --full\n",
                       result->full_len);
@@ -191,7 +195,7 @@ int kerf_diff_show(const struct kerf_diff_result *result, bool verbose, bool qui
     if (!quiet) {
         show_text(strcmp(result->output, "-") == 0 ? stderr : stdout, result, verbose);
     }
-    warn_full(result);
+    warn(result);
     return KERF_EXIT_OK;
 }
 
@@ -205,7 +209,7 @@ int kerf_diff_show_json(const struct kerf_diff_result *result)
     (void)kerf_cli_format_hex(report->old_digest.b, KERF_SHA256_LEN, old_hex);
     (void)kerf_cli_format_hex(report->new_digest.b, KERF_SHA256_LEN, new_hex);
     (void)kerf_cli_format_hex(report->chunk0_digest.b, KERF_SHA256_LEN, chunk0_hex);
-    warn_full(result);
+    warn(result);
     json_t *object = json_pack(
         "{s:b, s:o?, s:I, s:I, s:I, s:I, s:I, s:i, s:s?, s:s, s:s, s:s, s:I, s:I, s:I, s:f}", "ok", 1, "output",
         kerf_cli_json_text(result->output), "delta_size", (json_int_t)report->delta_len, "old_size",

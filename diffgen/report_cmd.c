@@ -48,7 +48,7 @@ static int help(void)
         "NEW came from, what it cost, which functions cost most, what more RAM would give, what could make it "
         "smaller.\n"
         "\n"
-        "  -o, --output PAGE   where the page goes; report.html by default\n"
+        "  -o, --output PAGE   where the page goes; report.html by default, - is standard output\n"
         "      --elf-new FILE  the ELF file that NEW was made of: costs by section and function\n"
         "      --elf-old FILE  that of OLD: also says which functions are new or grew\n"
         "      --map-new FILE  a linker's map instead of --elf-new (GNU ld, LLVM lld)\n"
@@ -150,6 +150,9 @@ static int parse_paths(struct options *o, int argc, char **argv)
     }
     if (o->page_path == NULL && !o->json) {
         o->page_path = "report.html";
+    }
+    if (o->json && o->page_path != NULL && strcmp(o->page_path, "-") == 0) {
+        return kerf_cli_usage("report: the page goes to standard output, where --json prints: name a file with -o");
     }
     if (o->page_path != NULL) {
         const char *inputs[] = {o->old_path, o->new_path, o->elf_old_path, o->new_names_path};
@@ -399,6 +402,11 @@ static kerf_err measure(struct run *r)
     return err;
 }
 
+static bool to_stdout(const struct options *o)
+{
+    return o->page_path != NULL && strcmp(o->page_path, "-") == 0;
+}
+
 static kerf_err write_page(struct run *r)
 {
     struct kerf_text page = {0};
@@ -408,7 +416,9 @@ static kerf_err write_page(struct run *r)
         return KERF_OK;
     }
     err = kerf_report_html(&r->report, &page);
-    if (err == KERF_OK) {
+    if (err == KERF_OK && to_stdout(r->options)) {
+        (void)fwrite(page.data, 1, page.len, stdout); /* a failed write shows in kerf_cli_end() */
+    } else if (err == KERF_OK) {
         kerf_cli_catch_signals(); /* so that no temporary file is left */
         err = kerf_file_write(r->options->page_path, 0, (const uint8_t *)page.data, page.len, &r->why);
     }
@@ -439,35 +449,31 @@ static kerf_err run_all(struct run *r)
 static void show(const struct run *r)
 {
     const struct kerf_report *report = &r->report;
+    FILE *to = to_stdout(r->options) ? stderr : stdout;
     const struct kerf_report_item *item = kerf_names_first(&report->names);
 
-    (void)printf("%s: about a delta of %" PRIu64 " bytes, workspace %" PRIu64 " of %" PRIu64
-                 " bytes; a full payload has %" PRIu64 "\n",
-                 r->options->page_path, report->made.delta_len, report->made.workspace, report->diff.ram,
-                 report->full_len);
-    kerf_diff_show_flat(stdout, &report->old_flat, &report->new_flat, report->old_len, report->new_len);
+    (void)fprintf(to,
+                  "%s: about a delta of %" PRIu64 " bytes, workspace %" PRIu64 " of %" PRIu64
+                  " bytes; a full payload has %" PRIu64 "\n",
+                  to == stderr ? "standard output" : r->options->page_path, report->made.delta_len,
+                  report->made.workspace, report->diff.ram, report->full_len);
+    kerf_diff_show_flat(to, &report->old_flat, &report->new_flat, report->old_len, report->new_len);
     if (report->made.recognised[0] != '\0') {
-        (void)printf("images: %s\n", report->made.recognised);
+        (void)fprintf(to, "images: %s\n", report->made.recognised);
     }
     if (item != NULL) {
-        (void)printf("costliest: %s, %.0f bytes\n", item->name, (double)item->sum.total / 65536 / 8);
+        (void)fprintf(to, "costliest: %s, %.0f bytes\n", item->name, (double)item->sum.total / 65536 / 8);
     }
     for (size_t i = 0; i < report->advice_count; i++) {
-        (void)printf("advice: %s\n", report->advice[i].title);
+        (void)fprintf(to, "advice: %s\n", report->advice[i].title);
     }
 }
 
 static int report_failure(const struct run *r, kerf_err err)
 {
-    const char *text = r->why.text[0] != '\0' ? r->why.text : kerf_cli_err_text(err);
     /* A file that is not what an option takes is a wrong command line. */
-    int code = kerf_cli_fail(err == KERF_ERR_FORMAT ? KERF_EXIT_USAGE : kerf_cli_err_exit(err), "%s", text);
-
-    if (r->options->json) {
-        (void)kerf_cli_json(json_pack("{s:b, s:s, s:i, s:o?}", "ok", 0, "error", kerf_cli_err_name(err), "exit", code,
-                                      "message", json_string(text)));
-    }
-    return code;
+    return kerf_cli_failed(r->options->json, err, err == KERF_ERR_FORMAT ? KERF_EXIT_USAGE : kerf_cli_err_exit(err),
+                           r->why.text[0] != '\0' ? r->why.text : kerf_cli_err_text(err));
 }
 
 int kerf_diff_report(int argc, char **argv)

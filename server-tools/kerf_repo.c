@@ -30,14 +30,14 @@ json_t *kerf_repo_json_text(struct kerf_span s)
 }
 
 /* One line for an error. `why` says it all; the exit code follows from `err`. */
-int kerf_repo_fail(kerf_err err, const struct kerf_why *why)
+int kerf_repo_fail(const struct kerf_repo_command *c, kerf_err err, const struct kerf_why *why)
 {
     enum kerf_exit code = kerf_cli_err_exit(err);
 
     if (err == KERF_ERR_RAM && strncmp(why->text, "out of memory", 13) == 0) {
         code = KERF_EXIT_INTERNAL;
     }
-    return kerf_cli_fail(code, "%s", why->text[0] != '\0' ? why->text : kerf_cli_err_text(err));
+    return kerf_cli_failed(c->json, err, code, why->text[0] != '\0' ? why->text : kerf_cli_err_text(err));
 }
 
 /* Opens the repository that the command names, and locks it for those that write. */
@@ -49,7 +49,7 @@ int kerf_repo_open(const struct kerf_repo_command *c, struct kerf_repository *re
     if (err == KERF_OK && lock != NULL) {
         err = kerf_repository_lock(repo, lock, &why);
     }
-    return err == KERF_OK ? KERF_EXIT_OK : kerf_repo_fail(err, &why);
+    return err == KERF_OK ? KERF_EXIT_OK : kerf_repo_fail(c, err, &why);
 }
 
 /* --- init, keygen --- */
@@ -60,11 +60,11 @@ static int run_init(const struct kerf_repo_command *c)
     kerf_err err = kerf_repository_init(c->operands[0], &why);
 
     if (err != KERF_OK) {
-        return kerf_repo_fail(err, &why);
+        return kerf_repo_fail(c, err, &why);
     }
     if (c->json) {
         return kerf_cli_json(
-            json_pack("{s:s, s:o}", "command", "init", "repository", kerf_cli_json_text(c->operands[0])));
+            json_pack("{s:b, s:s, s:o}", "ok", 1, "command", "init", "repository", kerf_cli_json_text(c->operands[0])));
     }
     (void)printf("%s: an empty repository. Next: kerf-repo keygen %s\n", c->operands[0], c->operands[0]);
     return KERF_EXIT_OK;
@@ -146,10 +146,10 @@ static int run_keygen(const struct kerf_repo_command *c)
     kerf_repository_unlock(lock);
     if (err != KERF_OK) {
         json_decref(keys);
-        return kerf_repo_fail(err, &why);
+        return kerf_repo_fail(c, err, &why);
     }
     if (c->json) {
-        return kerf_cli_json(json_pack("{s:s, s:o}", "command", "keygen", "keys", keys));
+        return kerf_cli_json(json_pack("{s:b, s:s, s:o}", "ok", 1, "command", "keygen", "keys", keys));
     }
     for (size_t i = 0; i < json_array_size(keys); i++) {
         const json_t *entry = json_array_get(keys, i);
@@ -181,10 +181,11 @@ static json_t *release_json(const struct kerf_release_request *request, const st
         }
         (void)json_array_append_new(payloads, entry);
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:{s:I, s:o}, s:o}", "command", "add-release", "product",
-                     request->product, "version", request->version, "component", request->component, "seq",
-                     (json_int_t)report->seq, "image", "size", (json_int_t)report->image_size, "sha256",
-                     kerf_repo_json_digest(&report->image_digest), "payloads", payloads);
+    return json_pack("{s:b, s:s, s:s, s:s, s:s, s:I, s:b, s:{s:I, s:o}, s:o}", "ok", 1, "command", "add-release",
+                     "product", request->product, "version", request->version, "component", request->component, "seq",
+                     (json_int_t)report->seq, "replaced", (int)report->replaced, "image", "size",
+                     (json_int_t)report->image_size, "sha256", kerf_repo_json_digest(&report->image_digest), "payloads",
+                     payloads);
 }
 
 static void release_print(const struct kerf_release_request *request, const struct kerf_release_report *report)
@@ -202,7 +203,8 @@ static void release_print(const struct kerf_release_request *request, const stru
                      100.0 * (double)payload->size / (double)report->image_size, payload->workspace,
                      payload->published ? "" : "  dropped: not well below the full payload");
     }
-    (void)printf("Staged. Next: kerf-repo publish\n");
+    (void)printf("Staged%s. Next: kerf-repo publish\n",
+                 report->replaced ? ", in place of another image that was staged as this version" : "");
 }
 
 static int run_add_release(const struct kerf_repo_command *c)
@@ -222,7 +224,7 @@ static int run_add_release(const struct kerf_repo_command *c)
     kerf_err err = kerf_file_read(c->operands[3], IMAGE_MAX_LEN, &image, &image_len, &why);
     if (err != KERF_OK) {
         kerf_repository_unlock(lock);
-        return kerf_repo_fail(err, &why);
+        return kerf_repo_fail(c, err, &why);
     }
     kerf_progress_begin(&progress, c->quiet);
     struct kerf_release_request request = {
@@ -248,7 +250,7 @@ static int run_add_release(const struct kerf_repo_command *c)
     free(image);
     kerf_repository_unlock(lock);
     if (err != KERF_OK) {
-        return kerf_repo_fail(err, &why);
+        return kerf_repo_fail(c, err, &why);
     }
     if (c->json) {
         return kerf_cli_json(release_json(&request, &report));
@@ -286,13 +288,14 @@ static int run_publish(const struct kerf_repo_command *c)
     }
     kerf_repository_unlock(lock);
     if (err != KERF_OK) {
-        return kerf_repo_fail(err, &why);
+        return kerf_repo_fail(c, err, &why);
     }
     if (report.products == 0) {
-        return kerf_cli_fail(KERF_EXIT_NONE, "nothing to publish: add a release first (kerf-repo add-release)");
+        return kerf_cli_failed(c->json, KERF_NONE, KERF_EXIT_NONE,
+                               "nothing to publish: add a release first (kerf-repo add-release)");
     }
     if (c->json) {
-        return kerf_cli_json(json_pack("{s:s, s:I, s:I, s:I}", "command", "publish", "products",
+        return kerf_cli_json(json_pack("{s:b, s:s, s:I, s:I, s:I}", "ok", 1, "command", "publish", "products",
                                        (json_int_t)report.products, "releases", (json_int_t)report.releases, "roots",
                                        (json_int_t)report.roots));
     }
@@ -316,13 +319,13 @@ static int run_verify(const struct kerf_repo_command *c)
     }
     kerf_err err = kerf_audit_repository(&repo, &audit, &why);
     if (err != KERF_OK) {
-        return kerf_repo_fail(err, &why);
+        return kerf_repo_fail(c, err, &why);
     }
     if (c->json) {
-        return kerf_cli_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "command", "verify", "products",
-                                       (json_int_t)audit.products, "releases", (json_int_t)audit.releases, "payloads",
-                                       (json_int_t)audit.payloads, "images", (json_int_t)audit.images, "bytes",
-                                       (json_int_t)audit.bytes, "unused", (json_int_t)audit.unused));
+        return kerf_cli_json(json_pack("{s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "ok", 1, "command", "verify",
+                                       "products", (json_int_t)audit.products, "releases", (json_int_t)audit.releases,
+                                       "payloads", (json_int_t)audit.payloads, "images", (json_int_t)audit.images,
+                                       "bytes", (json_int_t)audit.bytes, "unused", (json_int_t)audit.unused));
     }
     (void)printf("Good. Products %zu, releases %zu, payloads %zu, images %zu, bytes %" PRIu64 ", files unused %zu\n",
                  audit.products, audit.releases, audit.payloads, audit.images, audit.bytes, audit.unused);

@@ -331,6 +331,7 @@ static kerf_err stage(struct planning *p, struct kerf_draft *draft)
 static kerf_err plan(struct planning *p, struct kerf_draft *draft)
 {
     const struct kerf_release_request *request = p->request;
+    struct kerf_component before;
     kerf_err err = read_history(p);
 
     if (err == KERF_OK) {
@@ -350,6 +351,8 @@ static kerf_err plan(struct planning *p, struct kerf_draft *draft)
     p->report->seq = p->seq;
     p->report->image_digest = p->component.digest;
     p->report->image_size = request->image_len;
+    p->report->replaced = p->same != NULL && find_component(&p->same->release, p->component.name, &before) &&
+                          memcmp(before.digest.b, p->component.digest.b, KERF_SHA256_LEN) != 0;
     if (err == KERF_OK) {
         err = make_payload(p, NULL, NULL, 0);
     }

@@ -56,6 +56,7 @@ struct kerf_release_report {
     uint64_t seq;
     struct kerf_sha256_digest image_digest;
     uint64_t image_size;
+    bool replaced;        /* another image of this component was staged for this version */
     size_t payload_count; /* the full one first */
     struct kerf_release_payload payloads[KERF_RELEASE_DELTAS_MAX + 1];
 };

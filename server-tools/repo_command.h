@@ -55,7 +55,7 @@ int kerf_repo_read_command(int argc, char *argv[], struct kerf_repo_command *com
                            const struct kerf_repo_verb **verb);
 
 /* Prints `why` as the one line of a failed command and returns the exit code that goes with `err`. */
-int kerf_repo_fail(kerf_err err, const struct kerf_why *why);
+int kerf_repo_fail(const struct kerf_repo_command *c, kerf_err err, const struct kerf_why *why);
 
 /* Opens the repository that the command names; `lock` not NULL: locks it for writing, too. An exit code. */
 int kerf_repo_open(const struct kerf_repo_command *c, struct kerf_repository *repo, int *lock);

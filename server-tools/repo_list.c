@@ -168,10 +168,10 @@ int kerf_repo_list(const struct kerf_repo_command *c)
     kerf_name_list_free(&products);
     if (err != KERF_OK) {
         json_decref(out);
-        return kerf_repo_fail(err, &why);
+        return kerf_repo_fail(c, err, &why);
     }
     if (c->json) {
-        return kerf_cli_json(json_pack("{s:s, s:o}", "command", "list", "products", out));
+        return kerf_cli_json(json_pack("{s:b, s:s, s:o}", "ok", 1, "command", "list", "products", out));
     }
     if (empty) {
         (void)printf("No releases yet.\n");

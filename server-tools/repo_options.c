@@ -137,6 +137,16 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+/* What those take that are numbers, by the place in long_options. */
+static const char *const takes_text[] = {
+    [OPT_RAM - OPT_COMPONENT] = "a size of 2K or more, such as 8K",
+    [OPT_DELTAS - OPT_COMPONENT] = "a number of releases, 0 to 64",
+    [OPT_SC - OPT_COMPONENT] = "a number from 0 on",
+    [OPT_EXPIRES - OPT_COMPONENT] = "days, 0 (for ever) to 36500",
+    [OPT_ORDER - OPT_COMPONENT] = "a number from 0 on",
+    [OPT_FRESH - OPT_COMPONENT] = "days, 1 to 36500",
+};
+
 /* Takes one option of the command line. */
 static int take_option(struct kerf_repo_command *c, int option, const char *value)
 {
@@ -182,7 +192,8 @@ static int take_option(struct kerf_repo_command *c, int option, const char *valu
         break;
     }
     return good ? KERF_EXIT_OK
-                : kerf_cli_usage("--%s does not take '%s'", long_options[option - OPT_COMPONENT].name, value);
+                : kerf_cli_usage("--%s takes %s, not '%s'", long_options[option - OPT_COMPONENT].name,
+                                 takes_text[option - OPT_COMPONENT], value);
 }
 
 /* Does the command take this option? Its name stands in verb->options with a comma behind it. */

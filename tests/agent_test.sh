@@ -486,6 +486,7 @@ agent 5 D6 update
 test_case "wrong command lines and configurations are exit code 2"
 expect 2 "$bin/kerf-agent"
 expect 2 "$bin/kerf-agent" upgrade --config "$work/D1.conf"
+expect 2 "$bin/kerf-agent" upgrade --config "$work/nothing.conf"
 expect 2 "$bin/kerf-agent" check extra --config "$work/D1.conf"
 expect 2 "$bin/kerf-agent" check --config "$work/D1.conf" --ram much
 expect 2 "$bin/kerf-agent" check --config "$work/D1.conf" --nonsense 1

@@ -239,6 +239,21 @@ ln same link
 expect 2 'is one of the images' "$diff" new same -o link
 cmp -s same old || complain "an image was overwritten"
 
+# --- An empty file is likely to be a mistake.
+"$diff" empty new -1 -o delta >out 2>err || complain "an empty old image: $(cat err)"
+grep -q 'warning: the old image is empty' err || complain "nothing is said of an empty old image"
+"$diff" old empty -1 -q -o delta >out 2>err || complain "an empty new image: $(cat err)"
+grep -q 'warning: the new image is empty' err || complain "nothing is said of an empty new image"
+"$diff" --full empty -1 -q -o delta >out 2>err || complain "a full payload of nothing: $(cat err)"
+
+# --- With --json a wrong command line is an object, too.
+for wrong in "old" "report old" "info" "old new -o old" "report old new -o old"; do
+    # shellcheck disable=SC2086
+    "$diff" $wrong --json >out 2>err
+    [ $? -eq 2 ] && [ "$(field ok) $(field exit)" = 'false 2' ] ||
+        complain "JSON of $wrong: $(cat out)"
+done
+
 # --- The report's command line; the page itself: report_test.sh.
 expect 0 'Usage' "$diff" report --help
 expect 2 'OLD and NEW are missing' "$diff" report
@@ -260,6 +275,10 @@ expect 7 'at least 2K' "$diff" report old new --ram 1K
 cp old same
 expect 2 'is one of the inputs' "$diff" report same new -o same
 cmp -s same old || complain "the report overwrote an image"
+expect 2 'goes to standard output' "$diff" report old new -o - --json
+"$diff" report old new -1 --no-profiles -o - >page.html 2>err || complain "a page on standard output: $(cat err)"
+grep -q '^</html>$' page.html && [ ! -e - ] || complain "the page is not on standard output"
+grep -q '^standard output: about a delta' err || complain "nothing is said beside a page: $(cat err)"
 expect 0 '"advice":' "$diff" report -1 old new --no-profiles --json
 [ ! -e report.html ] || complain "--json alone writes a page"
 expect 0 'report.html: about' "$diff" report -1 old new --no-profiles

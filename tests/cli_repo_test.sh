@@ -114,6 +114,13 @@ rm -rf bad && cp -a E bad
 (umask 077 && openssl ecparam -name secp384r1 -genkey -noout -out bad/keys/release.pem)
 expect 3 'not an Ed25519 or P-256 private key' publish bad
 
+# A version that is staged may change, which is said.
+expect 0 'Staged. Next' add-release S T2 3 r1
+expect 0 'Staged. Next' add-release S T2 3 r1
+expect 0 'in place of another image' add-release S T2 3 r2
+expect 0 '' add-release S T2 3 r1 --json
+json 'j["ok"] and j["replaced"]'
+
 # Mistakes on the command line.
 expect 2 'no command'
 expect 2 "'frobnicate' is not a command" frobnicate
@@ -124,6 +131,12 @@ expect 2 "unknown option '--bogus'" list R --bogus
 expect 2 "'--ram' needs a value" add-release R T1 2.0 v1 --ram
 expect 2 "'1K'" add-release R T1 2.0 v1 --ram 1K
 expect 2 "'-1'" add-release R T1 2.0 v1 --sc -1
+expect 2 '2K or more' add-release R T1 2.0 v1 --ram 1K
+expect 2 'days, 1 to' publish R --fresh 0
+"$repo" --json verify nowhere >out 2>err
+json 'not j["ok"] and j["exit"] == 5 and "nowhere" in j["message"]'
+"$repo" --json frobnicate >out 2>err
+json 'not j["ok"] and j["exit"] == 2'
 expect 2 "'65'" add-release R T1 2.0 v1 --deltas 65
 expect 2 "'boss'" keygen R --role boss
 expect 2 "'rsa'" keygen R --alg rsa

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static const char *program_name = "kerf";
+static bool json_asked; /* --json is on the command line */
 static volatile sig_atomic_t caught_signal;
 
 static void on_signal(int number)
@@ -91,9 +92,20 @@ int kerf_cli_fail(enum kerf_exit code, const char *format, ...)
     return (int)code;
 }
 
+int kerf_cli_failed(bool json, kerf_err err, enum kerf_exit code, const char *text)
+{
+    (void)kerf_cli_fail(code, "%s", text);
+    if (json) {
+        (void)kerf_cli_json(json_pack("{s:b, s:s, s:i, s:o?}", "ok", 0, "error", kerf_cli_err_name(err), "exit",
+                                      (int)code, "message", kerf_cli_json_text(text)));
+    }
+    return (int)code;
+}
+
 int kerf_cli_usage(const char *format, ...)
 {
     char text[512];
+    struct kerf_why why;
     va_list args;
 
     va_start(args, format);
@@ -101,7 +113,8 @@ int kerf_cli_usage(const char *format, ...)
         text[0] = '\0';
     }
     va_end(args);
-    return kerf_cli_fail(KERF_EXIT_USAGE, "%s: try '%s --help'", text, program_name);
+    kerf_why_set(&why, "%s: try '%s --help'", text, program_name);
+    return kerf_cli_failed(json_asked, KERF_ERR_ARGUMENT, KERF_EXIT_USAGE, why.text);
 }
 
 int kerf_cli_version(void)
@@ -134,6 +147,9 @@ int kerf_cli_options(int argc, char *argv[], const char *shorts, const struct op
     int code = -1;
     int c;
 
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        json_asked = json_asked || strcmp(argv[i], "--json") == 0;
+    }
     opterr = 0;
     while (code < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         code = c == '?' || c == ':' ? bad_option(c, argv) : take(ctx, c);

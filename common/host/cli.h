@@ -42,7 +42,16 @@ bool kerf_cli_interrupted(void);
 /* Prints "<program>: <message>\n" to standard error and returns `code`, so that `return kerf_cli_fail(...)` reads well. */
 int kerf_cli_fail(enum kerf_exit code, const char *format, ...) KERF_PRINTF(2, 3);
 
-/* kerf_cli_fail(KERF_EXIT_USAGE, ...) with ": try '<program> --help'" added. */
+/*
+ * kerf_cli_fail(code, "%s", text); with `json` also as an object on standard output: ok (false), error (the name of
+ * `err`), exit and message.
+ */
+int kerf_cli_failed(bool json, kerf_err err, enum kerf_exit code, const char *text);
+
+/*
+ * kerf_cli_fail(KERF_EXIT_USAGE, ...) with ": try '<program> --help'" added; as kerf_cli_failed() where --json is among
+ * the arguments that kerf_cli_options() was given.
+ */
 int kerf_cli_usage(const char *format, ...) KERF_PRINTF(1, 2);
 
 /* Prints "<program> <KERF_VERSION>\n" to standard output; returns KERF_EXIT_OK. */

@@ -16,9 +16,11 @@
 #define KEYS_MAX 64
 #define LONG_TEXT 100 /* characters of a value that are shown to people */
 
+struct command;
+
 /* The command line. */
 struct options {
-    const char *command;
+    const struct command *command;
     const char *config_path;
     const char *values[KEYS_MAX]; /* of the configuration, by kerf_agent_config_key(); NULL: not given */
     bool json, quiet, verbose;
@@ -352,16 +354,21 @@ static int parse_options(struct options *o, int argc, char **argv)
         return argc == optind ? kerf_cli_usage("a command is missing (check, update, confirm, rollback, status)")
                               : kerf_cli_usage("too many arguments, from '%s' on", argv[optind + 1]);
     }
-    o->command = argv[optind];
-    return read_config(o);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(argv[optind], commands[i].name) == 0) {
+            o->command = &commands[i];
+            return read_config(o);
+        }
+    }
+    return kerf_cli_usage("unknown command '%s'", argv[optind]);
 }
 
-static int run(const struct options *o, const struct command *command)
+static int run(const struct options *o)
 {
     struct screen screen = {.options = o};
     const struct kerf_agent_ui ui = {&screen, emit, show_progress};
     struct kerf_why why = {""};
-    if (kerf_agent_config_check(&o->config, command->network, &why) != KERF_OK) {
+    if (kerf_agent_config_check(&o->config, o->command->network, &why) != KERF_OK) {
         return kerf_cli_fail(KERF_EXIT_USAGE, "%s", why.text);
     }
     struct kerf_agent *agent = malloc(sizeof *agent);
@@ -371,7 +378,7 @@ static int run(const struct options *o, const struct command *command)
     kerf_progress_begin(&screen.progress, o->quiet || o->json);
     enum kerf_exit code = kerf_agent_open(agent, &o->config, &ui);
     if (code == KERF_EXIT_OK) {
-        code = command->run(agent);
+        code = o->command->run(agent);
     }
     kerf_progress_end(&screen.progress);
     if (code != KERF_EXIT_OK && code != KERF_EXIT_NONE) {
@@ -393,13 +400,5 @@ int main(int argc, char **argv)
     struct options options = {.config_path = NULL};
     kerf_cli_begin("kerf-agent");
     const int code = parse_options(&options, argc, argv);
-    if (code >= 0) {
-        return kerf_cli_end(code);
-    }
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0] && options.command != NULL; i++) {
-        if (strcmp(options.command, commands[i].name) == 0) {
-            return kerf_cli_end(run(&options, &commands[i]));
-        }
-    }
-    return kerf_cli_end(kerf_cli_usage("unknown command '%s'", options.command));
+    return kerf_cli_end(code >= 0 ? code : run(&options));
 }
