@@ -56,9 +56,11 @@ expect 0 'chunks of' "$patch" -v old delta -o new
 same new target
 (dd bs=1000 2>/dev/null) <delta | "$patch" old - -o new >/dev/null || complain "delta from a pipe"
 same new target
-cp old both
-"$patch" both delta -o both >/dev/null || complain "new over old"
-same both target
+for name in both other-name; do
+    cp old both && ln -sf both other-name
+    expect 0 'the old image is replaced' "$patch" both delta -o $name
+    same both target "new over old, as $name"
+done
 cp old plain
 ln -s plain link
 chmod 640 plain
@@ -86,6 +88,20 @@ expect 2 'pipe' "$patch" old delta -o -
 cp delta new-delta
 expect 2 'is the delta' "$patch" old new-delta -o new-delta
 same new-delta delta
+# A state that would be in the place of something else.
+expect 2 "'new-delta' is the delta" "$patch" old new-delta -o new --state new-delta
+expect 2 'is an image' "$patch" old delta -o new --state old
+echo 'a diary' >diary && cp diary diary.kept
+expect 2 'is no state' "$patch" old delta -o new --state diary
+same diary diary.kept
+rm -f new.kerf-partial
+# With --json a wrong command line is an object, too.
+for wrong in "old delta" "old delta --nonsense" "old delta -o delta" "nowhere delta -o new"; do
+    # shellcheck disable=SC2086
+    "$patch" --json $wrong >out 2>err
+    python3 -c 'import json,sys; j=json.load(open("out")); sys.exit(j["ok"] or j["exit"] != int(sys.argv[1]) or
+        j["message"] not in open("err").read())' $? || complain "JSON of $wrong: $(cat out)"
+done
 
 # --- A delta for two slots, and one for an update in place: each is refused where it would do harm or nothing, and nothing is left.
 "$KERF_BIN/kerf-diff" -q -1 old target -o two || exit 1
@@ -108,6 +124,29 @@ same image target
 cp old image
 expect 0 'bytes from' "$patch" --in-place image full
 same image target 'a full payload in place'
+
+# --- A disk that is full: an update in place that would get stuck on it is not begun.
+mkdir full-disk
+if mount -t tmpfs -o size=96k none full-disk 2>/dev/null; then
+    mounted=$dir/full-disk
+    seq 1 12000 >longer-target
+    "$KERF_BIN/kerf-diff" -q -1 --in-place sector=1024,scratch=2 old longer-target -o grows || exit 1
+    cp old full-disk/image
+    head -c 40960 /dev/zero >full-disk/fill
+    expect 5 "can't write 'full-disk/image': No space left" "$patch" --in-place full-disk/image grows
+    same full-disk/image old 'no room for the new image'
+    head -c 61440 /dev/zero >full-disk/fill
+    expect 5 "can't write 'full-disk/image.kerf-state': No space left" "$patch" --in-place full-disk/image one
+    same full-disk/image old 'no room for the state'
+    [ ! -e full-disk/image.kerf-state ] || complain "a state is left where there is no room for one"
+    rm full-disk/fill
+    expect 0 'bytes from' "$patch" --in-place full-disk/image one
+    same full-disk/image target 'room again'
+    umount full-disk && mounted=
+else
+    echo "SKIPPED: full disk, in place: no permission to mount a tmpfs" >&2
+fi
+rmdir full-disk
 
 # --- A delta that is damaged, or none.
 expect 3 'not a Kerf' "$patch" old target -o new

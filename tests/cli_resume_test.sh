@@ -68,7 +68,7 @@ tail -c +$((at + 101)) delta | "$patch" old - -o new --state state --from $((at 
 grep -q "needed from byte $at" err || complain "does not say what is needed: $(cat err)"
 "$patch" old - -o new --state nothing --from 10 <delta 2>err && complain "went on from nothing"
 grep -q 'nothing to go on with' err || complain "does not say that there is nothing: $(cat err)"
-# Another delta starts anew; so does a state of which the image is gone, or one that is no state.
+# Another delta starts anew; so does a state of which the image is gone, or one that a power cut left empty or torn.
 seq 9 600000 >other
 "$pack" stored old other otherdelta >/dev/null || exit 1
 "$patch" old otherdelta -o new --state state --json >out || complain "another delta did not start anew"
@@ -77,9 +77,12 @@ same new other 'another delta'
 cp state.kept state
 "$patch" old delta -o new --state state >out || complain "a state without an image did not start anew"
 same new target 'no image'
-cp old state
-"$patch" old delta -o new --state state >out || complain "no state did not start anew"
-same new target 'no state'
+for torn in '' '\0\0\0\0\0\0' 'KR\0\0' '\377\377\377\377' 'KRFJ and what is none'; do
+    # shellcheck disable=SC2059
+    printf "$torn" >state
+    "$patch" old delta -o new --state state >out || complain "a torn state did not start anew: '$torn'"
+    same new target "torn: '$torn'"
+done
 
 # --- In place, grown and shrunk.
 awk 'BEGIN { for (i = 0; i < 12000; i++) print i, (i * 7919) % 100003 }' >small

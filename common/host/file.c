@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* asprintf */
+#define _GNU_SOURCE /* asprintf, fallocate */
 #define _FILE_OFFSET_BITS 64
 #include "common/host/file.h"
 
@@ -241,6 +241,18 @@ kerf_err kerf_file_writer_sync(struct kerf_file_writer *w, struct kerf_why *why)
 }
 
 /* Some file systems can't sync a folder (EINVAL): nothing is lost then. */
+kerf_err kerf_file_reserve(int fd, const char *path, uint64_t len, struct kerf_why *why)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || len == 0 || len > INT64_MAX ||
+        fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)len) == 0 || (errno != ENOSPC && errno != EDQUOT)) {
+        return KERF_OK;
+    }
+    kerf_why_errno(why, "write", path, errno);
+    return KERF_ERR_FLASH;
+}
+
 kerf_err kerf_file_sync_folder(const char *path, struct kerf_why *why)
 {
     char *folder = folder_of(path);

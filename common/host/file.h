@@ -42,6 +42,12 @@ KERF_MUST_USE kerf_err kerf_file_write(const char *path, mode_t mode, const uint
 KERF_MUST_USE kerf_err kerf_file_write_unsynced(const char *path, mode_t mode, const uint8_t *data, size_t len,
                                                 struct kerf_why *why);
 
+/*
+ * Room on the disk for the first `len` bytes of the regular file `fd`, whose length stays; `path` names it in messages.
+ * KERF_ERR_FLASH: there is none. Where that can't be told, all is well.
+ */
+KERF_MUST_USE kerf_err kerf_file_reserve(int fd, const char *path, uint64_t len, struct kerf_why *why);
+
 /* Makes what was made, renamed or removed in the folder of `path` durable. */
 KERF_MUST_USE kerf_err kerf_file_sync_folder(const char *path, struct kerf_why *why);
 

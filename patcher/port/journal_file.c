@@ -237,6 +237,9 @@ kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *
         err = empty(posix);
     }
     if (err == KERF_OK) {
+        err = kerf_file_reserve(fd, name, HEAD_LEN + (uint64_t)port->spare_size, &posix->why);
+    }
+    if (err == KERF_OK) {
         err = write_at(posix, 0, head, sizeof head);
     }
     if (err == KERF_OK) {

@@ -62,7 +62,8 @@ kerf_err kerf_patch_files_open(struct kerf_patch_work *r)
         kerf_why_set(&r->why, "'%s' is the delta: give the new image another name", o->new_path);
         return KERF_ERR_ARGUMENT;
     }
-    if (err == KERF_OK && r->device && !o->in_place && kerf_patch_files_same(r->old_fd, o->new_path)) {
+    r->replaces_old = err == KERF_OK && !o->in_place && kerf_patch_files_same(r->old_fd, o->new_path);
+    if (r->replaces_old && r->device) {
         kerf_why_set(&r->why, "'%s' is the old image, and would be gone before it is read: use --in-place",
                      o->new_path);
         return KERF_ERR_ARGUMENT;

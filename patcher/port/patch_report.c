@@ -49,14 +49,9 @@ static enum kerf_exit explain(struct kerf_patch_work *r, kerf_err err)
 
 int kerf_patch_report_failure(struct kerf_patch_work *r, kerf_err err)
 {
-    enum kerf_exit found = explain(r, err);
-    int code = kerf_cli_fail(found, "%s", r->why.text);
+    enum kerf_exit code = explain(r, err);
 
-    if (r->options->json) {
-        (void)kerf_cli_json(json_pack("{s:b, s:s, s:i, s:s}", "ok", 0, "error", kerf_cli_err_name(err), "exit", code,
-                                      "message", r->why.text));
-    }
-    return code;
+    return kerf_cli_failed(r->options->json, err, code, r->why.text);
 }
 
 static const char *codec_name(const struct kerf_header *h)
@@ -84,16 +79,16 @@ int kerf_patch_report_success(const struct kerf_patch_work *r)
     (void)kerf_cli_format_hex(s.target_digest.b, KERF_SHA256_LEN, new_hex);
     (void)kerf_cli_format_hex(r->posix.chunk0_digest.b, KERF_SHA256_LEN, chunk0_hex);
     if (o->json) {
-        return kerf_cli_json(json_pack("{s:b, s:b, s:b, s:o?, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:s}", "ok",
-                                       1, "dry_run", (int)o->dry_run, "up_to_date", (int)r->up_to_date, "output",
-                                       kerf_cli_json_text(o->dry_run    ? NULL
-                                                          : o->in_place ? o->old_path
-                                                                        : o->new_path),
-                                       "resumed_from", (json_int_t)r->resumed_from, "old_size", (json_int_t)h->old_size,
-                                       "delta_size", (json_int_t)s.delta_pos, "new_size", (json_int_t)s.new_pos,
-                                       "sha256", new_hex, "delta_digest", chunk0_hex, "authenticated",
-                                       o->expect_len > 0, "workspace", (json_int_t)workspace, "buffers",
-                                       (json_int_t)buffers, "codec", codec_name(h)));
+        return kerf_cli_json(json_pack(
+            "{s:b, s:b, s:b, s:b, s:o?, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:s}", "ok", 1, "dry_run",
+            (int)o->dry_run, "up_to_date", (int)r->up_to_date, "replaced_old", r->replaces_old && !o->dry_run, "output",
+            kerf_cli_json_text(o->dry_run    ? NULL
+                               : o->in_place ? o->old_path
+                                             : o->new_path),
+            "resumed_from", (json_int_t)r->resumed_from, "old_size", (json_int_t)h->old_size, "delta_size",
+            (json_int_t)s.delta_pos, "new_size", (json_int_t)s.new_pos, "sha256", new_hex, "delta_digest", chunk0_hex,
+            "authenticated", o->expect_len > 0, "workspace", (json_int_t)workspace, "buffers", (json_int_t)buffers,
+            "codec", codec_name(h)));
     }
     if (o->quiet) {
         return KERF_EXIT_OK;
@@ -108,11 +103,12 @@ int kerf_patch_report_success(const struct kerf_patch_work *r)
                      (unsigned)h->region_count, h->chunk_size, chunk0_hex);
     }
     (void)printf("%s: %" PRIu64 " bytes from %" PRIu64 " of old and %" PRIu64
-                 " of delta, sha256 %s, workspace %zu bytes; %s\n",
+                 " of delta, sha256 %s, workspace %zu bytes; %s%s\n",
                  o->dry_run    ? "dry run"
                  : o->in_place ? o->old_path
                                : o->new_path,
                  (uint64_t)s.new_pos, (uint64_t)h->old_size, (uint64_t)s.delta_pos, new_hex, workspace,
-                 o->expect_len > 0 ? "authenticated" : "integrity checked, not authenticated (no --expect)");
+                 o->expect_len > 0 ? "authenticated" : "integrity checked, not authenticated (no --expect)",
+                 r->replaces_old && !o->dry_run ? "; the old image is replaced" : "");
     return KERF_EXIT_OK;
 }

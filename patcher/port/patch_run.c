@@ -145,6 +145,15 @@ static uint64_t slot_len(struct kerf_patch_work *r)
                : 0;
 }
 
+/* In place: room for a new image that is longer, before the old one is touched. */
+static kerf_err reserve(const struct kerf_patch_work *r, struct kerf_why *why)
+{
+    uint64_t sector = (uint64_t)1 << r->header.sector_log2;
+    uint64_t len = (r->header.new_size + sector - 1) / sector * sector;
+
+    return r->options->in_place ? kerf_file_reserve(r->old_fd, r->options->old_path, len, why) : KERF_OK;
+}
+
 /* A delta for two slots would read from the file in place what it has overwritten; one for a single slot is of no use beside it. */
 static kerf_err check_slots(struct kerf_patch_work *r)
 {
@@ -189,7 +198,10 @@ static kerf_err begin(struct kerf_patch_work *r, struct kerf_patcher_expect *exp
         err = KERF_OK;
         if (r->header.header_len != 0) {
             r->posix.slot_len = slot_len(r);
-            err = kerf_journal_file_create(&r->posix, r->state_fd, r->state_path, &r->header, o->checkpoint);
+            err = reserve(r, &r->why);
+            err = err == KERF_OK
+                      ? kerf_journal_file_create(&r->posix, r->state_fd, r->state_path, &r->header, o->checkpoint)
+                      : err;
             err = err == KERF_OK ? kerf_patch_state_workspace(r, kerf_patcher_workspace(&r->header, &r->posix.port))
                                  : err;
         }
@@ -289,7 +301,8 @@ int kerf_patch_position(const struct kerf_patch_options *o)
     free(r.workspace);
     free(r.state_path);
     if (err < KERF_OK) {
-        return kerf_cli_fail(kerf_cli_err_exit(err), "%s", r.why.text[0] != '\0' ? r.why.text : r.posix.why.text);
+        return kerf_cli_failed(o->json, err, kerf_cli_err_exit(err),
+                               r.why.text[0] != '\0' ? r.why.text : r.posix.why.text);
     }
     if (o->json) {
         return kerf_cli_json(json_pack("{s:b, s:I}", "ok", 1, "position", (json_int_t)s.delta_pos));

@@ -13,6 +13,26 @@
 #include "patcher/port/journal_file.h"
 #include "patcher/port/patch_work.h"
 
+/*
+ * A file that holds something else. One of an earlier run begins with KRFJ; after a power cut what was not written yet
+ * is zeros, and what was cleared is 0xff. Devices hold anything before they are used.
+ */
+static bool is_foreign(int fd)
+{
+    static const uint8_t magic[] = {'K', 'R', 'F', 'J'};
+    uint8_t head[sizeof magic] = {0};
+    struct stat st;
+    bool foreign = false;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || pread(fd, head, sizeof head, 0) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof head; i++) {
+        foreign = foreign || (head[i] != magic[i] && head[i] != 0 && head[i] != 0xff);
+    }
+    return foreign;
+}
+
 kerf_err kerf_patch_state_open(struct kerf_patch_work *r)
 {
     const struct kerf_patch_options *o = r->options;
@@ -35,6 +55,15 @@ kerf_err kerf_patch_state_open(struct kerf_patch_work *r)
     }
     if (kerf_patch_files_same(r->state_fd, o->new_path) || kerf_patch_files_same(r->state_fd, o->old_path)) {
         kerf_why_set(&r->why, "'%s' is an image: give the state another file", r->state_path);
+        return KERF_ERR_ARGUMENT;
+    }
+    if (kerf_patch_files_same(r->delta_fd, r->state_path)) {
+        kerf_why_set(&r->why, "'%s' is the delta: give the state another file", r->state_path);
+        return KERF_ERR_ARGUMENT;
+    }
+    if (is_foreign(r->state_fd)) {
+        kerf_why_set(&r->why, "'%s' is no state of an update: remove it, or give the state another file",
+                     r->state_path);
         return KERF_ERR_ARGUMENT;
     }
     return KERF_OK;

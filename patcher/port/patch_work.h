@@ -29,7 +29,8 @@ struct kerf_patch_work {
     bool whole;  /* the delta is input from its beginning, and `header` was looked at */
     bool device; /* NEW is a block device, which is written to as it is */
     uint64_t resumed_from;
-    bool up_to_date; /* in place: OLD was the new image already, of this digest */
+    bool replaces_old; /* NEW is OLD */
+    bool up_to_date;   /* in place: OLD was the new image already, of this digest */
     struct kerf_sha256_digest new_digest;
     char *state_path, *partial_path; /* owned; NULL: none */
     struct kerf_file_writer writer;
