@@ -80,6 +80,8 @@ uint8_t kerf_elf_isa(uint64_t machine, bool wide, bool big_endian)
         return big_endian ? KERF_ISA_NONE : KERF_ISA_ARC;
     case 137: /* "VideoCore III", and its successors */
         return big_endian ? KERF_ISA_NONE : KERF_ISA_VIDEOCORE;
+    case 164:
+        return big_endian ? KERF_ISA_NONE : KERF_ISA_HEXAGON;
     case 183:
         return big_endian ? KERF_ISA_NONE : KERF_ISA_AARCH64;
     case 243:

@@ -152,6 +152,22 @@ static bool videocore_starts(uint32_t h)
     return (h & 0xffc0) == 0x0380;
 }
 
+/* Hexagon: the packet does not end with this word. */
+static bool goes_on(uint32_t w)
+{
+    unsigned parse = w >> 14 & 3;
+
+    return parse == 1 || parse == 2;
+}
+
+static bool hexagon_starts(const uint8_t *p)
+{
+    uint32_t w = kerf_load_le32(p);
+
+    /* ALLOCFRAME, as the first or the second of its packet */
+    return (w & 0xffff3800) == 0xa09d0000 || (goes_on(w) && (kerf_load_le32(p + 4) & 0xffff3800) == 0xa09d0000);
+}
+
 bool kerf_detect_prologue(unsigned isa, const uint8_t *p)
 {
     switch (isa) {
@@ -184,6 +200,8 @@ bool kerf_detect_prologue(unsigned isa, const uint8_t *p)
         return mips16_starts(kerf_load_le32(p));
     case KERF_ISA_BA2: /* BN.ENTRI */
         return p[0] == 0x47 && p[1] >> 4 == 0xa;
+    case KERF_ISA_HEXAGON:
+        return hexagon_starts(p);
     case KERF_ISA_TC32:
         return tc32_starts(kerf_load_le16(p));
     case KERF_ISA_POWERPC_BE:
@@ -495,6 +513,25 @@ static uint64_t vote_ba2(const struct stretch *s)
     return votes;
 }
 
+/* CALL, which counts from the first of its packet's words. */
+static uint64_t vote_hexagon(const struct stretch *s)
+{
+    static const struct kerf_seek key = {4, 3, 0xfe, 0x5a};
+    uint64_t votes = 0;
+
+    for (size_t i = seek(s, &key, s->from); i < s->to; i = seek(s, &key, i + key.step)) {
+        uint32_t w = kerf_load_le32(s->p + i);
+        size_t packet = i;
+
+        while (packet >= 4 && packet + 12 > i && goes_on(kerf_load_le32(s->p + packet - 4))) {
+            packet -= 4;
+        }
+        votes += hits(s, KERF_ISA_HEXAGON,
+                      (int64_t)packet + 4 * sign_extend((w >> 16 & 0x1ff) << 13 | (w >> 1 & 0x1fff), 22));
+    }
+    return votes;
+}
+
 /* MOV DPTR, # with MOVX A, @DPTR or MOVX @DPTR, A: calls say nothing where the load address is unknown. */
 static uint64_t vote_mcs51(const struct stretch *s)
 {
@@ -547,6 +584,7 @@ static void vote_all(const struct stretch *s, struct kerf_votes *votes)
     votes->of[KERF_ISA_TC32] += vote_tc32(s);
     votes->of[KERF_ISA_MCS51] += vote_mcs51(s);
     votes->of[KERF_ISA_BA2] += vote_ba2(s);
+    votes->of[KERF_ISA_HEXAGON] += vote_hexagon(s);
 }
 
 /* The length of the parts that votes are counted by, the last one's aside. */

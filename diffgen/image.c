@@ -63,6 +63,7 @@ static const struct isa isas[KERF_ISA_COUNT] = {
     [KERF_ISA_TC32] = {"tc32", "Telink TC32", BRANCHES | LITERALS, WORDS},
     [KERF_ISA_MCS51] = {"8051", "8051", BRANCHES | LITERALS | PAIRS | BIT(KERF_REF_RAM), 0},
     [KERF_ISA_BA2] = {"ba2", "BA2", BRANCHES | BIT(KERF_REF_RAM), WORDS | BIG_ENDIAN_WORDS},
+    [KERF_ISA_HEXAGON] = {"hexagon", "Hexagon", BRANCHES | PAIRS, WORDS},
     [KERF_ISA_WORDS] = {"words", "data with big-endian pointers", 0, WORDS | BIG_ENDIAN_WORDS},
 };
 

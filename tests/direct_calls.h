@@ -117,6 +117,13 @@ static inline void call_ba2(uint8_t *p, uint32_t pc, uint32_t target)
     }
 }
 
+static inline void call_hexagon(uint8_t *p, uint32_t pc, uint32_t target)
+{
+    uint32_t d = (target - pc) >> 2;
+
+    kerf_store_le32(p, 0x5a00c000 | (d >> 13 & 0x1ff) << 16 | (d & 0x1fff) << 1);
+}
+
 static inline void call_mips16(uint8_t *p, uint32_t pc, uint32_t target)
 {
     (void)pc;

@@ -197,6 +197,26 @@ static const struct sample samples[] = {
     {KERF_ISA_BA2, KERF_REF_RAM, 6, 0x80123, 0x04001234, "88e0ac480020", ALONE},    /* bw.lhz */
     {KERF_ISA_BA2, KERF_REF_RAM, 6, 0x80123, 0x04001234, "8ce06c480020", ALONE},    /* bw.lwz */
 
+    {KERF_ISA_HEXAGON, KERF_REF_CALL, 4, 0x1000, 0x1100, "80c0005a", ALONE},                 /* call */
+    {KERF_ISA_HEXAGON, KERF_REF_CALL, 4, 0x1000, 0x0ffc, "feffff5b", ALONE},                 /* call, back */
+    {KERF_ISA_HEXAGON, KERF_REF_JUMP, 4, 0x1000, 0x1100, "80c00058", ALONE},                 /* jump */
+    {KERF_ISA_HEXAGON, KERF_REF_CALL, 4, 0x1000, 0x1100, "80c0005d", ALONE},                 /* if (p0) call */
+    {KERF_ISA_HEXAGON, KERF_REF_CALL, 4, 0x1000, 0x0ffc, "fee0df5d", ALONE},                 /* if (p0) call, back */
+    {KERF_ISA_HEXAGON, KERF_REF_BRANCH, 4, 0x1000, 0x1100, "80c0205c", ALONE},               /* if (!p0) jump:nt */
+    {KERF_ISA_HEXAGON, KERF_REF_BRANCH, 4, 0x1000, 0x1100, "80c00061", ALONE},               /* if (r0!=#0) jump:nt */
+    {KERF_ISA_HEXAGON, KERF_REF_BRANCH2, 4, 0x1000, 0x1100, "80c50110", ALONE},              /* p0=cmp.eq(r1,#5); jump */
+    {KERF_ISA_HEXAGON, KERF_REF_BRANCH2, 4, 0x1000, 0x1100, "80c50116", ALONE},              /* r1=#5; jump */
+    {KERF_ISA_HEXAGON, KERF_REF_BRANCH2, 4, 0x1000, 0x1100, "80c00224", ALONE},              /* if (cmp.eq(r1.new,#0)) */
+    {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "5951230100c70078", 1, {4}, {0}},    /* r0 = ## */
+    {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "5951230101c70275", 1, {4}, {0}},    /* cmp.eq(r2,##) */
+    {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "5951230101c78049", 1, {4}, {0}},    /* r1 = memw(##) */
+    {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "5951230138c28048", 1, {4}, {0}},    /* memw(##) = r2 */
+    {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "5951230138c382a1", 1, {4}, {0}},    /* memw(r2+##) = r3 */
+    {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "59512301b8c0433c", 1, {4}, {0}},    /* memw(r3+#4) = ## */
+    {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "5951230101de829b", 1, {4}, {0}},    /* r1 = memw(r2=##) */
+    {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "595123012100804b", 1, {4}, {0}},    /* r0 = ##, r1 = memw(r2) */
+    {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "5951230180c0005a00c70078", 1, {8}, {0}}, /* behind a call */
+
     {KERF_ISA_MCS51, KERF_REF_CALL, 3, 0x58123, 0x59abc, "129abc", ALONE},             /* lcall, within its bank */
     {KERF_ISA_MCS51, KERF_REF_CALL, 3, 0x58123, 0x1abc, "121abc", ALONE},              /* lcall */
     {KERF_ISA_MCS51, KERF_REF_JUMP, 3, 0x8123, 0x9abc, "029abc", ALONE},               /* ljmp */
@@ -534,7 +554,7 @@ static void odd_and_unaligned_positions_hold_no_aligned_instructions(void **stat
     static const uint8_t aligned[] = {KERF_ISA_A32,        KERF_ISA_AARCH64,    KERF_ISA_MIPS32_LE, KERF_ISA_MIPS32_BE,
                                       KERF_ISA_POWERPC_BE, KERF_ISA_POWERPC_LE, KERF_ISA_THUMB,     KERF_ISA_RISCV32,
                                       KERF_ISA_RISCV64,    KERF_ISA_AVR,        KERF_ISA_NDS32,     KERF_ISA_MIPS16,
-                                      KERF_ISA_TC32};
+                                      KERF_ISA_TC32,       KERF_ISA_HEXAGON};
     struct kerf_ref ref;
 
     (void)state;

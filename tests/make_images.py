@@ -11,7 +11,7 @@ import random
 import sys
 
 import slow_isa
-from slow_isa import (A32, AARCH64, ARC, AVR, BA2, BRANCH, BRANCH2, CALL, JUMP, LITERAL, MCS51, MIPS, MIPS16, MIPS_BE, NDS32, PAIR, PAIR2, POWERPC,
+from slow_isa import (A32, AARCH64, ARC, AVR, BA2, BRANCH, BRANCH2, CALL, HEXAGON, JUMP, LOW, LITERAL, MCS51, MIPS, MIPS16, MIPS_BE, NDS32, PAIR, PAIR2, POWERPC,
                       POWERPC_LE, RISCV32, RAM, RISCV64, TC32, THUMB, VIDEOCORE, X86, X86_64, XTENSA, XTENSA_CALL0)
 
 # Name, set, load address, RAM, bytes of a pointer, sizes of what is no reference.
@@ -35,6 +35,7 @@ IMAGES = [  # the name is that of kerf-diff's --isa
     ("ba2", BA2, 0x00080000, 0x04000000, 4, (2, 3, 4, 6)),
     ("8051", MCS51, 0x00027800, 0x00800200, 2, (1, 2, 3)),
     ("tc32", TC32, 0x00008000, 0x00840000, 4, (2, 2, 2, 4)),
+    ("hexagon", HEXAGON, 0x4b200000, 0xb0300000, 4, (4,)),
     ("arc", ARC, 0x00404000, 0x00800000, 4, (2, 2, 4)),
     ("videocore4", VIDEOCORE, 0x0ec02800, 0x0edf0000, 4, (2, 4, 6)),
 ]
@@ -92,7 +93,7 @@ class Maker:
         form = r.choice([form for form in slow_isa.FORMS[self.isa] if form.kind in kinds])
         if self.isa == MCS51 and form.kind == LITERAL:
             return self.far_table(function)
-        data = self.insn(form)
+        data = self.insn(form, 0x4000 if self.isa == HEXAGON else 0)
         return [self.put(form, data, function if form.kind in (CALL, JUMP, PAIR2) else near)]
 
     def far_table(self, function):
@@ -129,7 +130,7 @@ class Maker:
         return {THUMB: self.pair_thumb, A32: self.pair_a32, AARCH64: self.pair_aarch64, RISCV32: self.pair_riscv,
                 RISCV64: self.pair_riscv, AVR: self.pair_avr, MIPS: self.pair_mips,
                 MIPS_BE: self.pair_mips, POWERPC: self.pair_powerpc, POWERPC_LE: self.pair_powerpc,
-                NDS32: self.pair_nds32, MCS51: self.pair_mcs51}[self.isa](name, forms, reg)
+                NDS32: self.pair_nds32, MCS51: self.pair_mcs51, HEXAGON: self.pair_hexagon}[self.isa](name, forms, reg)
 
     def between(self):
         return [self.plain()] if self.random.random() < 0.4 else []
@@ -202,6 +203,11 @@ class Maker:
         word = self.put(forms[9], self.whole(0x04 << 24 | 14 << 20 | reg << 15), name)
         seconds = self.random.choice([[add], [byte], [byte, *self.between(), add], [word]])
         return [self.put(forms[6], self.whole(0x46 << 24 | reg << 20), name), *self.between(), *seconds]
+
+    def pair_hexagon(self, name, forms, reg):
+        low = self.random.choice([form for form in forms if form.kind == LOW])
+        data = self.whole(0x78004000 | reg) if low is forms[-1] else self.insn(low, 0 if low is forms[1] else 0x4000)
+        return [self.put(forms[2], self.insn(forms[2], 0x4000), name), self.put(low, data, name)]
 
     def pointer_to(self, name):
         length = self.pointer

@@ -47,6 +47,7 @@ static const struct machine machines[] = {
     {KERF_ISA_MIPS16, 4, "f0630362", "0065", call_mips16},                     /* addiu sp,-128; sw ra,12(sp); nop */
     {KERF_ISA_BA2, 4, "47a404", "0400", call_ba2},                             /* bn.entri; bt.mov r0,r0 */
     {KERF_ISA_TC32, 4, "7065", "c006", call_tc32},                             /* tpush {r4-r6,lr}; nop */
+    {KERF_ISA_HEXAGON, 4, "02c09da0", "00c0007f", call_hexagon},               /* allocframe(#16); nop */
     {KERF_ISA_VIDEOCORE, 4, "a703", "0100", call_videocore},                   /* stm r6-r13, lr, (--sp); nop */
 };
 

@@ -6,10 +6,11 @@ WORD, RAM, CALL, JUMP, BRANCH, BRANCH2, LITERAL, PAIR, LOW, PAIR2, WORD8 = range
 THUMB, A32, AARCH64, XTENSA_CALL0, XTENSA, RISCV32, RISCV64, X86, X86_64, AVR, MIPS, MIPS_BE = range(1, 13)
 ARC, VIDEOCORE = 13, 14
 POWERPC, POWERPC_LE = 17, 18
-WORDS_OF_4 = (A32, AARCH64, MIPS, MIPS_BE, POWERPC, POWERPC_LE)  # instructions are words of 4 bytes
+HEXAGON = 24
+WORDS_OF_4 = (A32, AARCH64, MIPS, MIPS_BE, POWERPC, POWERPC_LE, HEXAGON)  # instructions are words of 4 bytes
 NDS32, MIPS16, TC32, MCS51, BA2 = 19, 20, 21, 22, 23
 HALFWORDS = (THUMB, RISCV32, RISCV64, AVR, ARC, VIDEOCORE, NDS32, MIPS16, TC32)  # at even addresses
-SETS = range(24)
+SETS = range(25)
 
 
 class Ref:
@@ -370,12 +371,30 @@ BA2_FORMS = [
     MirroredForm((0xf83f, 0x31), RAM, 6, None, "u 30@18>2"),
 ]
 
+HEXAGON_FORMS = [
+    Form((0xfe004000, 0x5a004000), CALL, 4, pc_plus(0), "s 13@1>2 9@16>15"),
+    Form((0xc000, 0x0000), LOW, 4, None, "u 6@20>0"),
+    Form((0xf0000000, 0x00000000), PAIR, 4, None, "u 14@0>6 12@16>20"),
+    Form((0xfe000000, 0x58000000), JUMP, 4, pc_plus(0), "s 13@1>2 9@16>15"),
+    Form((0xff000000, 0x5d000000), CALL, 4, pc_plus(0), "s 7@1>2 1@13>9 5@16>10 2@22>15"),
+    Form((0xff000000, 0x5c000000), BRANCH, 4, pc_plus(0), "s 7@1>2 1@13>9 5@16>10 2@22>15"),
+    Form((0xff000000, 0x61000000), BRANCH, 4, pc_plus(0), "s 11@1>2 1@13>13 1@21>14"),
+    Form((0xf0000000, 0x10000000), BRANCH2, 4, pc_plus(0), "s 7@1>2 2@20>9"),
+    Form((0xf0000000, 0x20000000), BRANCH2, 4, pc_plus(0), "s 7@1>2 2@20>9"),
+    Form((0xfe000000, 0x3c000000), LOW, 4, None, "u 6@0>0"),
+    Form((0xf9000000, 0x48000000), LOW, 4, None, "u 6@0>0"),
+    Form((0xf0000000, 0xa0000000), LOW, 4, None, "u 6@0>0"),
+    Form((0xf8000000, 0x98000000), LOW, 4, None, "u 2@5>0 4@8>2"),
+    Form((0, 0), LOW, 4, None, "u 6@5>0"),
+]
+
 FORMS = {
     THUMB: THUMB_FORMS, A32: A32_FORMS, AARCH64: AARCH64_FORMS, XTENSA_CALL0: XTENSA_FORMS[:9], XTENSA: WINDOWED_FORMS,
     RISCV32: RISCV_FORMS, RISCV64: RISCV_FORMS[:11], AVR: AVR_FORMS, MIPS: mips_forms(Form),
     MIPS_BE: mips_forms(BigForm), ARC: ARC_FORMS, VIDEOCORE: VIDEOCORE_FORMS,
     POWERPC: powerpc_forms(BigForm), POWERPC_LE: powerpc_forms(Form),
     NDS32: NDS32_FORMS, MIPS16: MIPS16_FORMS, TC32: TC32_FORMS, MCS51: MCS51_FORMS, BA2: BA2_FORMS,
+    HEXAGON: HEXAGON_FORMS,
 }
 
 
@@ -462,6 +481,17 @@ def mcs51_pair(form, view, pc):
     return pair
 
 
+def hexagon_pair(form, view, pc):
+    pair = Pair()
+    for at in range(4, 32, 4):
+        half = first_match(HEXAGON_FORMS, view[at:])
+        if half.kind == LOW:
+            pair.add(at, half, form.base_of(pc) + form.value(le32(view)) + half.value(le32(view, at)))
+        if half.kind in (LOW, PAIR):
+            break
+    return pair
+
+
 def mcs51_far(view, kinds):
     return kinds >> LITERAL & 1 and view[3] == view[9] == 0x12 and view[4:6] == view[10:12]
 
@@ -469,6 +499,8 @@ def mcs51_far(view, kinds):
 def pair_of(isa, form, view, pc):
     if isa == MCS51:
         return mcs51_pair(form, view, pc)
+    if isa == HEXAGON:
+        return hexagon_pair(form, view, pc)
     if isa == AVR:
         return avr_pair(form, view, pc)
     if isa == A32:

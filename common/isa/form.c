@@ -22,7 +22,7 @@ static bool is_up_down(const struct kerf_form *f)
     return KERF_ISA_HAS_A32 && (f->sign & KERF_FORM_UP_DOWN) != 0;
 }
 
-#define HAS_UPPER (KERF_ISA_HAS_THUMB || KERF_ISA_HAS_MIPS16 || KERF_ISA_HAS_TC32)
+#define HAS_UPPER (KERF_ISA_HAS_THUMB || KERF_ISA_HAS_MIPS16 || KERF_ISA_HAS_TC32 || KERF_ISA_HAS_HEXAGON)
 
 static uint32_t opcode_of(const struct kerf_forms *set, uint32_t insn)
 {

@@ -65,6 +65,10 @@ static const struct kerf_forms *set_of(unsigned isa)
     case KERF_ISA_BA2:
         return &kerf_forms_ba2;
 #endif
+#if KERF_ISA_HAS_HEXAGON
+    case KERF_ISA_HEXAGON:
+        return &kerf_forms_hexagon;
+#endif
 #if KERF_ISA_HAS_POWERPC
     case KERF_ISA_POWERPC_BE:
         return &kerf_forms_powerpc_be;

@@ -48,6 +48,9 @@ extern "C" {
 #ifndef KERF_ISA_HAS_BA2
 #define KERF_ISA_HAS_BA2 (KERF_POS_BITS == 64)
 #endif
+#ifndef KERF_ISA_HAS_HEXAGON
+#define KERF_ISA_HAS_HEXAGON (KERF_POS_BITS == 64)
+#endif
 #ifndef KERF_ISA_HAS_MCS51
 #define KERF_ISA_HAS_MCS51 (KERF_POS_BITS == 64)
 #endif
@@ -79,7 +82,7 @@ extern "C" {
 /* Do any of them have references of two halves? Those of Thumb are left to the plain bytes. */
 #define KERF_PAIRS_IN_BUILD                                                                                            \
     (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR || KERF_ISA_HAS_MIPS ||        \
-     KERF_ISA_HAS_POWERPC || KERF_ISA_HAS_NDS32 || KERF_ISA_HAS_MCS51)
+     KERF_ISA_HAS_POWERPC || KERF_ISA_HAS_NDS32 || KERF_ISA_HAS_MCS51 || KERF_ISA_HAS_HEXAGON)
 
 /* Numbers in the format; never reused. */
 enum kerf_isa_id {
@@ -108,7 +111,8 @@ enum kerf_isa_id {
     KERF_ISA_TC32 = 21,
     KERF_ISA_MCS51 = 22,
     KERF_ISA_BA2 = 23,
-    KERF_ISA_COUNT = 24,
+    KERF_ISA_HEXAGON = 24,
+    KERF_ISA_COUNT = 25,
 };
 
 /* Which of them this build decodes: bit (1 << enum kerf_isa_id). */
@@ -124,7 +128,7 @@ enum kerf_isa_id {
      KERF_ISA_HAS_POWERPC * (1u << KERF_ISA_POWERPC_BE | 1u << KERF_ISA_POWERPC_LE) |                                  \
      KERF_ISA_HAS_NDS32 * (1u << KERF_ISA_NDS32) | KERF_ISA_HAS_MIPS16 * (1u << KERF_ISA_MIPS16) |                     \
      KERF_ISA_HAS_TC32 * (1u << KERF_ISA_TC32) | KERF_ISA_HAS_MCS51 * (1u << KERF_ISA_MCS51) |                         \
-     KERF_ISA_HAS_BA2 * (1u << KERF_ISA_BA2))
+     KERF_ISA_HAS_BA2 * (1u << KERF_ISA_BA2) | KERF_ISA_HAS_HEXAGON * (1u << KERF_ISA_HEXAGON))
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
