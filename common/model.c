@@ -221,10 +221,10 @@ unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *counters, unsigne
 #endif
 
 #if KERF_ENCODER
-kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, unsigned phase,
+kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, unsigned nodes, unsigned phase, unsigned place,
                            kerf_pos v)
 #else
-kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, unsigned phase)
+kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, unsigned nodes, unsigned phase, unsigned place)
 #endif
 {
 #if KERF_ENCODER
@@ -244,11 +244,19 @@ kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, uint16_t
         len <<= 1;
         node = node << 1 | kerf_model_bit(k, &tree[node], (len & nodes) != 0);
     }
+    unsigned i = (node ^ phase * (nodes / 4)) - nodes;
+    unsigned nth = 2 - i; /* the last two are 0 and 1 */
+
+    if (place == KERF_NUMBER_BY_SIZE) {
+        place = (i < 4 ? i : 4) - 1;
+        nth = 0;
+    }
     v = 1;
-    for (unsigned i = (node ^ phase * (nodes / 4)) - nodes; i-- > 0;) {
+    for (; i-- > 0; nth++) {
         unsigned bit = (unsigned)(x >> i) & 1;
 
-        bit = i > 1 ? kerf_rc_bit(&k->rc, 32768, bit) : kerf_model_bit(k, &low[i == 1 ? 2 : (unsigned)v & 1], bit);
+        bit = nth > 1 ? kerf_rc_bit(&k->rc, 32768, bit)
+                      : kerf_model_bit(k, &tree[nodes + 3 * place + (nth == 0 ? 2 : (unsigned)v & 1)], bit);
         v = v << 1 | bit;
     }
     return v - 1;

@@ -66,19 +66,21 @@ static inline unsigned kerf_model_mix(struct kerf_coder *k, uint16_t *const *cou
 
 /*
  * Codes a number below 2^nodes - 1: its length in bits by the counters tree[1 .. nodes), of what follows the leading
- * one the last two bits by low[2] and low[0 .. 2), the others as they are. nodes: 32, or 64. Returns the number.
+ * one two bits by three of those behind them, the others as they are: the last two bits, by `place`, 0 .. 3; or the
+ * first two, by how many follow, up to three. nodes: 32, or 64. Returns the number.
  */
+#define KERF_NUMBER_BY_SIZE 4u
 #if KERF_ENCODER
-kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, unsigned phase,
+kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, unsigned nodes, unsigned phase, unsigned place,
                            kerf_pos v);
 #else
-kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes, unsigned phase);
+kerf_pos kerf_model_number_decode(struct kerf_coder *k, uint16_t *tree, unsigned nodes, unsigned phase, unsigned place);
 
-static inline kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, uint16_t *low, unsigned nodes,
-                                         unsigned phase, kerf_pos v)
+static inline kerf_pos kerf_model_number(struct kerf_coder *k, uint16_t *tree, unsigned nodes, unsigned phase,
+                                         unsigned place, kerf_pos v)
 {
     (void)v;
-    return kerf_model_number_decode(k, tree, low, nodes, phase);
+    return kerf_model_number_decode(k, tree, nodes, phase, place);
 }
 #endif
 

@@ -175,15 +175,21 @@ kerf_pos kerf_run_number_decode(struct kerf_run *run, enum kerf_number which)
     unsigned mask = number_mask(run->h);
     unsigned nodes = number_nodes(run->h);
     unsigned place = kerf_run_place(run);
-    unsigned phase = (which & 2u) != 0 ? 0 : place & kerf_length_phases(run->h);
+    unsigned phase = (which & 2u) != 0 ? 0 : kerf_length_phases(run->h);
     unsigned n = which & (mask << 2 | 3);
     uint16_t *tree = run->t.counters + KERF_SYM_COUNT - 1 + n * number_size(run->h, mask); /* from 1 on */
-    uint16_t *low = tree + nodes + 3 * (place & mask);
+
+    if ((phase & mask) == 2) {
+        place = KERF_NUMBER_BY_SIZE; /* and the phase is the same for all */
+    } else {
+        phase &= place;
+        place &= mask;
+    }
 
 #if KERF_ENCODER
     run->k.rc.mark -= run->k.rc.cost;
 #endif
-    v = kerf_model_number(&run->k, tree, low, nodes, phase, v);
+    v = kerf_model_number(&run->k, tree, nodes, phase, place, v);
 #if KERF_ENCODER
     run->k.rc.mark += run->k.rc.cost; /* what numbers cost since it was cleared */
 #endif

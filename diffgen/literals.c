@@ -12,7 +12,7 @@
 #define SAMPLE_CODE 20u   /* tables of 512 counters: what 8 KiB have */
 #define SAMPLES 8u        /* stretches of new, */
 #define SAMPLE_LEN 10240u /* of so many bytes, where it is long */
-#define WAYS 7u
+#define WAYS 8u
 #define BETTER 256u /* a way has to gain one part in so many */
 
 /* A coder of literals alone. */
@@ -171,6 +171,7 @@ kerf_err kerf_literals_phases(const struct kerf_work *w, struct kerf_model_param
         {KERF_CLASSES(0, 3, 3, KERF_PHASE_RISCV), 0},
         {KERF_CLASSES(0, 3, 3, KERF_PHASE_XTENSA), 0},
         {KERF_CLASSES(0, 3, 3, KERF_PHASE_POSITION), KERF_TABLE_LINES},
+        {KERF_CLASSES(0, 0, 2, KERF_PHASE_POSITION), KERF_TABLE_LINES},
     };
     kerf_cost least = UINT64_MAX;
     kerf_err err = KERF_OK;

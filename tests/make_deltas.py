@@ -60,12 +60,12 @@ class Choices(Decisions):
             said -= 1
         return data[:said]
 
-    def say(self, context, new_pos, phase, value):
+    def say(self, context, value, *how):
         y = value + 1
         b = y.bit_length() - 1
         tree = context.bits.bit_length() - 1
         self.forced = [b >> i & 1 for i in range(tree - 1, -1, -1)] + [y >> i & 1 for i in range(b - 1, -1, -1)]
-        said = super().number(context, new_pos, phase)
+        said = super().number(context, *how)
         assert said == value and not self.forced
         return said
 
@@ -77,10 +77,10 @@ class Choices(Decisions):
             d = r.randrange(-1 << 62, 1 << 62)
         return fold(d)
 
-    def number(self, context, new_pos, phase):
+    def number(self, context, *how):
         """Those that the slow decoder asks for itself: how a reference is corrected."""
         assert context is self.native.tables.numbers["fix"]
-        return self.say(context, new_pos, phase, self.random.choice([0, 1, 1 + self.signed(), 1 + self.signed()]))
+        return self.say(context, self.random.choice([0, 1, 1 + self.signed(), 1 + self.signed()]), *how)
 
 
 class Composer(Native):
@@ -155,7 +155,7 @@ class Composer(Native):
             value = dec.signed()
         else:
             value = self.distances.pop(0)
-        said = dec.say(self.tables.numbers[context], self.place(), self.phase(context), value)
+        said = dec.say(self.tables.numbers[context], value, *self.how(context))
         dec.forced, self.after_number = self.after_number, []
         return said
 

@@ -17,7 +17,7 @@ import sys
 
 import slow_isa
 from slow_isa import LOW, PAIR, RAM, WORD, WORD8
-from slow_models import BY_PHASE, Decisions, Refused, Tables, require, signed_of
+from slow_models import Decisions, Refused, Tables, how_coded, require, signed_of
 
 STORED, NATIVE, LZMA2 = range(3)
 THUMB_PHASES, RISCV_PHASES, XTENSA_PHASES = 1, 2, 3
@@ -377,7 +377,7 @@ class References:
         wrong = self.decode_wrong(ref, p, unchanged)
         target = p.target
         if wrong:
-            target, new_bytes = self.correct(ref, p.target, old_bytes, new_pos, new_pc)
+            target, new_bytes = self.correct(ref, p.target, old_bytes, new_pc)
         if ref.kind != LOW and target is not None and self.learned.cap > 0 and (is_ram or wrong or p.source == 3):
             self.learned.put(p.slot, ref.target & ~1, (target - ref.target) & self.mask)
         if ref.kind == PAIR:
@@ -391,10 +391,9 @@ class References:
         self.history = (2 * q + wrong) & 255
         return wrong
 
-    def correct(self, ref, t, old_bytes, new_pos, new_pc):
+    def correct(self, ref, t, old_bytes, new_pc):
         """The target (None: not known) and the bytes (None: given up) of a reference that was predicted wrong."""
-        place = new_pos + self.native.slip & 3
-        z = 0 if ref.kind == LOW else self.dec.number(self.tables.numbers["fix"], place, place & self.header.length_phases)
+        z = 0 if ref.kind == LOW else self.dec.number(self.tables.numbers["fix"], *self.native.how("fix"))
         if z == 0:
             return None, None
         if z == 1:
@@ -491,11 +490,11 @@ class Native:
         is_long = byte >= 0xe8 if rule == THUMB_PHASES else first & 3 == 3
         return 0 if is_long else 2
 
-    def phase(self, context):
-        return self.place() & self.header.length_phases if context in BY_PHASE else 0
+    def how(self, context):
+        return how_coded(context, self.place(), self.header.length_phases, self.header.flag_class)
 
     def number(self, context):
-        return self.dec.number(self.tables.numbers[context], self.place(), self.phase(context))
+        return self.dec.number(self.tables.numbers[context], *self.how(context))
 
     def length(self, context, which, least):
         rest = self.new_end - self.new_pos

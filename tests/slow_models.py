@@ -57,6 +57,13 @@ NUMBERS = ["gap", "old_length", "distance", "map_shift", "map_start", "new_lengt
 BY_PHASE = ["gap", "old_length", "map_start", "new_length", "fix", "again_length"]
 
 
+def how_coded(context, place, length_phases, flag_class):
+    """Which counters a number has: place, phase, and whether its length in bits counts in place of the place."""
+    phases = length_phases if context in BY_PHASE else 0
+    by_size = phases == 2 and flag_class > 0
+    return place, phases if by_size else phases & place, by_size
+
+
 class Number:
     def __init__(self, bits, phases):
         self.bits = bits
@@ -123,14 +130,16 @@ class Decisions:
             counter.update(limit, bit, noise)
         return bit
 
-    def number(self, context, new_pos, phase):
+    def number(self, context, place, phase, by_size):
         node = 1
         while node < context.bits:
             if 4 <= node < 8:
                 node ^= phase
             node = 2 * node + self.bit(context.tree[node])
         y = 1
-        low = context.low[new_pos % len(context.low)]
-        for left in range((node ^ phase * context.bits // 4) - context.bits - 1, -1, -1):
-            y = 2 * y + (self.decide(32768) if left > 1 else self.bit(low[2 if left == 1 else y & 1]))
+        size = (node ^ phase * context.bits // 4) - context.bits
+        low = context.low[min(size, 4) - 1 if by_size else place % len(context.low)]
+        for i in range(size):
+            nth = i if by_size else i - (size - 2)
+            y = 2 * y + (self.bit(low[2 if nth == 0 else y & 1]) if nth in (0, 1) else self.decide(32768))
         return y - 1
