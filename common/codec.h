@@ -146,13 +146,16 @@ struct kerf_codec {
     uint16_t learned_len, learned_next; /* learned targets; where the next one goes */
     uint16_t moves_len;                 /* stretches of old that moved */
     uint16_t gap;                       /* plain bytes and references since the last mismatch */
-    kerf_pos new_pos;                   /* where the next byte of new goes */
-    kerf_pos new_end;                   /* end of the run of sectors in progress; of new, where not in place */
-    kerf_pos left;                      /* bytes left of the gap or segment in progress */
-    kerf_pos src_pos;                   /* next byte of the segment's source */
-    kerf_pos seg_start, old_end;        /* old positions where the last segment from old starts and ends */
-    kerf_pos insn_end;                  /* old position where the sweep expects the next instruction */
-    kerf_pos raw_end;                   /* no references begin at old positions before this */
+#if KERF_ISA_HAS_ELF
+    struct kerf_elf elf; /* of the ELF files that were passed */
+#endif
+    kerf_pos new_pos;            /* where the next byte of new goes */
+    kerf_pos new_end;            /* end of the run of sectors in progress; of new, where not in place */
+    kerf_pos left;               /* bytes left of the gap or segment in progress */
+    kerf_pos src_pos;            /* next byte of the segment's source */
+    kerf_pos seg_start, old_end; /* old positions where the last segment from old starts and ends */
+    kerf_pos insn_end;           /* old position where the sweep expects the next instruction */
+    kerf_pos raw_end;            /* no references begin at old positions before this */
 #if KERF_CALL_IN_STATE
     KERF_CALL_FIELDS
 #endif

@@ -18,6 +18,8 @@ struct kerf_map_entry {
     kerf_shift shift;
 };
 
+#define KERF_NOTHING_PINNED 15u /* half a byte of what is remembered of old (run.h): nothing ever is */
+
 /* Holds pointers into itself, into the codec's block and to the images: it stays where it is while it is used. */
 struct kerf_encoder {
     struct kerf_run run;

@@ -73,89 +73,12 @@ KERF_AS_WRITTEN __attribute__((noinline)) static uint8_t *nearest(const struct k
     return found;
 }
 
-#if KERF_ENCODER
-/* How many of the learned targets in run->order, which are as many as there are, come up to a key; of the same key up to `slot`. */
-static unsigned learned_rank(const struct kerf_run *run, unsigned count, kerf_addr key, unsigned slot)
-{
-    unsigned low = 0;
-    unsigned high = count;
-
-    while (low < high) {
-        unsigned mid = (low + high) / 2;
-        kerf_addr start;
-        kerf_shift shift;
-
-        kerf_run_pair_get(run, run->t.learned, run->order[mid], &start, &shift);
-        if (start < key || (start == key && run->order[mid] <= slot)) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return low;
-}
-
-/* Puts a slot that is to have this key among the `count` in run->order. */
-static void learned_insert(const struct kerf_run *run, unsigned count, unsigned slot, kerf_addr key)
-{
-    unsigned to = learned_rank(run, count, key, slot);
-
-    memmove(&run->order[to + 1], &run->order[to], (count - to) * sizeof run->order[0]);
-    run->order[to] = (uint16_t)slot;
-}
-
-/* A slot gets another key: it moves in run->order. `used`: it had one before. */
-static void learned_move(const struct kerf_run *run, unsigned slot, bool used, kerf_addr key)
-{
-    unsigned count = KERF_STATE(run)->learned_len - !used;
-
-    if (used) {
-        kerf_addr before;
-        kerf_shift shift;
-
-        kerf_run_pair_get(run, run->t.learned, slot, &before, &shift);
-        unsigned from = learned_rank(run, count--, before, slot) - 1;
-
-        memmove(&run->order[from], &run->order[from + 1], (count - from) * sizeof run->order[0]);
-    }
-    learned_insert(run, count, slot, key);
-}
-
-void kerf_ref_order_load(struct kerf_run *run)
-{
-    const struct kerf_codec *c = KERF_STATE(run);
-    struct kerf_order_of_learned *o = run->io->order;
-
-    if (o == NULL) {
-        return;
-    }
-    run->order = o->slots;
-    for (unsigned slot = 0; (o->len != c->learned_len || o->new_pos != c->new_pos) && slot < c->learned_len; slot++) {
-        kerf_addr key;
-        kerf_shift shift;
-
-        kerf_run_pair_get(run, run->t.learned, slot, &key, &shift);
-        learned_insert(run, slot, slot, key);
-    }
-}
-
-void kerf_ref_order_keep(const struct kerf_run *run)
-{
-    struct kerf_order_of_learned *o = run->io->order;
-
-    if (o != NULL) {
-        o->new_pos = KERF_STATE(run)->new_pos;
-        o->len = KERF_STATE(run)->learned_len;
-    }
-}
-#endif
-
 /* Of the learned targets the highest up to `key`. */
 static uint8_t *nearest_learned(const struct kerf_run *run, kerf_addr key)
 {
 #if KERF_ENCODER
     if (run->order != NULL) {
-        unsigned rank = learned_rank(run, KERF_STATE(run)->learned_len, key, UINT16_MAX);
+        unsigned rank = kerf_ref_learned_rank(run, KERF_STATE(run)->learned_len, key, UINT16_MAX);
 
         return rank == 0 ? NULL : run->t.learned + run->order[rank - 1] * kerf_run_pair_bytes(run);
     }
@@ -287,7 +210,7 @@ static void learn(struct kerf_run *run, const struct prediction *pr, kerf_addr k
 
     /* Of an exact one the key is as before, but where 0 was taken for learned: that is slot 0, of whatever key. */
     if (run->order != NULL && (pr->source != SOURCE_EXACT || slot < len)) {
-        learned_move(run, slot, slot < len, key & ~(kerf_addr)1);
+        kerf_ref_learned_move(run, slot, slot < len, key & ~(kerf_addr)1);
     }
 #endif
     kerf_run_pair_set(run, entry, 0, key & ~(kerf_addr)1, shift);
@@ -380,12 +303,54 @@ static bool word_find(const struct kerf_run *run, const struct kerf_isa_view *vi
     return ((view->kinds & ~(1u << KERF_REF_NONE)) >> ref->kind & 1) != 0;
 }
 
+#if KERF_ISA_HAS_ELF
+static bool has_files(const struct kerf_region *r)
+{
+    return (r->kinds >> KERF_REF_FILES & 1) != 0;
+}
+
+/* The same in ELF files, whose words count from their header. */
+static bool file_word_find(const struct kerf_run *run, const struct kerf_isa_view *view, bool anywhere,
+                           struct kerf_ref *ref)
+{
+    const struct kerf_elf *elf = &KERF_STATE(run)->elf;
+    kerf_addr new_pc = kerf_run_new_addr(run, KERF_STATE(run)->new_pos);
+
+    ref->len = 0;
+    if ((view->pc & 3) != 0 || (view->kinds >> KERF_REF_WORD8 & 1) == 0) {
+        return false;
+    }
+    bool lies = kerf_elf_word(view, elf, ref) && (((uint32_t)new_pc - elf->file[1]) & 7) == 0;
+
+    if (anywhere ? ref->len == 0 : !lies) {
+        ref->kind = KERF_REF_NONE;
+        return false;
+    }
+    ref->target = kerf_run_addr(run, ref->target);
+    return true;
+}
+#endif
+
+static bool find_word(const struct kerf_run *run, const struct kerf_region *r, const struct kerf_isa_view *view,
+                      bool anywhere, struct kerf_ref *ref)
+{
+#if KERF_ISA_HAS_ELF
+    if (has_files(r)) {
+        return file_word_find(run, view, anywhere, ref);
+    }
+#endif
+    (void)r;
+    return word_find(run, view, anywhere, ref);
+}
+
 #if KERF_ENCODER
 /*
  * The generator codes the same old bytes again and again, and most begin no reference: half a byte of run->nothing, by
  * whether the sweep expects an instruction there, says so. 0: not known; 1 + n: none, and the sweep goes on n bytes
  * ahead.
  */
+#define PINNED KERF_NOTHING_PINNED
+
 static bool recall_nothing(const struct kerf_run *run, unsigned *step)
 {
     struct kerf_codec *c = KERF_STATE(run);
@@ -394,6 +359,7 @@ static bool recall_nothing(const struct kerf_run *run, unsigned *step)
                          ? 0 /* inside a type record it depends on the record */
                          : (unsigned)run->nothing[c->src_pos] >> (boundary ? 4 : 0) & 15u;
 
+    known = known == PINNED ? 0 : known;
     *step = known - 1;
     c->record = known != 0 ? 0 : c->record;
     return known != 0;
@@ -401,7 +367,7 @@ static bool recall_nothing(const struct kerf_run *run, unsigned *step)
 
 static void remember_nothing(const struct kerf_run *run, bool boundary, unsigned step)
 {
-    if (run->nothing != NULL && step < 15) {
+    if (run->nothing != NULL && step < PINNED - 1 && run->nothing[KERF_STATE(run)->src_pos] != 0xff) {
         run->nothing[KERF_STATE(run)->src_pos] |= (uint8_t)((1 + step) << (boundary ? 4 : 0));
     }
 }
@@ -424,9 +390,9 @@ unsigned kerf_ref_none(struct kerf_run *run, unsigned most)
             known &= 15u;
         } else {
             known >>= 4;
-            insn_end = known > 1 ? pos + known - 1 : insn_end;
+            insn_end = known > 1 && known != PINNED ? pos + known - 1 : insn_end;
         }
-        if (known == 0) {
+        if (known == 0 || known == PINNED) {
             break;
         }
     }
@@ -472,13 +438,16 @@ static const struct kerf_region *source_region(struct kerf_run *run)
     return r;
 }
 
+/* With these what a position holds depends on what was passed before. */
+#define OF_PLACES (1u << KERF_REF_RECORDS | 1u << KERF_REF_FILES)
+
 /* What kerf_ref_pass() is to know of this region. False: nothing that would tell. */
 static bool pass_open(struct kerf_run *run, const struct kerf_region *r)
 {
     uint64_t start = UINT32_MAX;
     uint64_t end = 0;
 
-    if ((r->kinds >> KERF_REF_RECORDS & 1) != 0 || (run->h->flags & KERF_FLAG_WIDE) != 0 ||
+    if ((r->kinds & OF_PLACES) != 0 || (run->h->flags & KERF_FLAG_WIDE) != 0 ||
         !kerf_isa_lens(r->isa, r->kinds, run->pass_lens)) {
         return false;
     }
@@ -547,7 +516,7 @@ static bool is_between(struct kerf_run *run, const struct kerf_region *r, struct
     }
     remember_nothing(run, starts, 1);
     c->insn_end = starts ? c->src_pos + 1 : c->insn_end;
-    c->record = 0;
+    c->record = starts ? 0 : c->record;
     return true;
 }
 #endif
@@ -572,7 +541,7 @@ static bool recall_found(struct kerf_run *run, const struct kerf_region *r, stru
     unsigned region;
 
     if (run->found == NULL || c->src_pos < c->insn_end || (uint32_t)c->src_pos <= c->pair_high ||
-        (r->kinds >> KERF_REF_RECORDS & 1) != 0 || (run->h->flags & KERF_FLAG_WIDE) != 0 ||
+        (r->kinds & OF_PLACES) != 0 || (run->h->flags & KERF_FLAG_WIDE) != 0 ||
         !run->found(run->found_ctx, c->src_pos, &region, ref)) {
         return false;
     }
@@ -646,13 +615,26 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
     unsigned record = 0;
 
 #if KERF_ISA_HAS_BTF
-    if (!pair && (r->kinds >> KERF_REF_RECORDS & 1) != 0) {
+    if (!pair && (r->kinds >> KERF_REF_RECORDS & 1) != 0 && (view.boundary || c->record < KERF_ELF_FRAME)) {
         step = kerf_btf_scan(&view, ref);
         record = ref->record;
     }
     c->record = (uint8_t)record;
 #endif
-    if (!pair && record == 0 && !word_find(run, &view, false, ref)) {
+    unsigned entry = 0;
+
+#if KERF_ISA_HAS_ELF
+    if (!pair && record == 0 && has_files(r)) {
+        unsigned is = kerf_elf_scan(&view, kerf_run_new_addr(run, c->new_pos), &c->elf, ref);
+
+        record = ref->record;
+        entry = record == 0 ? is : 0;
+        step = record != 0 ? is : step;
+        c->record = (uint8_t)record;
+        ref->target = kerf_run_addr(run, ref->target);
+    }
+#endif
+    if (!pair && record == 0 && entry == 0 && !find_word(run, r, &view, false, ref)) {
         step = kerf_isa_scan(r->isa, &view, ref);
         if (ref->kind != KERF_REF_NONE) {
             check_target(run, ref);
@@ -660,7 +642,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 #if KERF_ENCODER
         struct kerf_ref word; /* one that does not lie well here may do so elsewhere */
 
-        if (run->nothing != NULL && ref->kind == KERF_REF_NONE && !word_find(run, &view, true, &word)) {
+        if (run->nothing != NULL && ref->kind == KERF_REF_NONE && !find_word(run, r, &view, true, &word)) {
             remember_nothing(run, view.boundary, step);
         }
 #endif
@@ -743,7 +725,8 @@ bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struc
 {
     const uint8_t *view = run->view;
     struct prediction pr = {ref->target, SOURCE_NONE, NULL};
-    kerf_addr pc = kerf_run_new_addr(run, KERF_STATE(run)->new_pos);
+    kerf_addr new_pc = kerf_run_new_addr(run, KERF_STATE(run)->new_pos);
+    kerf_addr pc = new_pc; /* what the reference counts from */
     unsigned form = (unsigned)(KERF_PAIRS_IN_BUILD ? ref->isa : region->isa) << 8 | ref->form;
     bool ram = !in_image(run, ref->target);
     bool low = KERF_PAIRS_IN_BUILD && ref->kind == KERF_REF_LOW;
@@ -751,8 +734,13 @@ bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struc
     bool wrong = false;
     kerf_pos fix = FIX_PLAIN;
 
+#if KERF_ISA_HAS_ELF
+    if (ref->form >= KERF_FORM_ELF && ref->form < KERF_FORM_BTF) {
+        pc = kerf_elf_base(ref->form, new_pc, &KERF_STATE(run)->elf);
+    }
+#endif
     if (!low) {
-        predict(run, region, ref, ram, pc, &pr);
+        predict(run, region, ref, ram, new_pc, &pr);
     }
     memcpy(out, view, ref->len);
     bool unchanged = false;

@@ -418,6 +418,10 @@ unsigned kerf_ref_pass(struct kerf_run *run, unsigned most);
 /* Notes the second halves of a pair without a value: for walking ahead while encoding. refs.c */
 void kerf_ref_expect(struct kerf_run *run, const struct kerf_ref *ref);
 #if KERF_ENCODER
+/* How many of the learned targets in run->order, which are as many as there are, come up to a key; of the same key up to `slot`. refs_order.c */
+unsigned kerf_ref_learned_rank(const struct kerf_run *run, unsigned count, kerf_addr key, unsigned slot);
+/* A slot gets another key: it moves in run->order. `used`: it had one before. */
+void kerf_ref_learned_move(const struct kerf_run *run, unsigned slot, bool used, kerf_addr key);
 /* Decoding: has run->order be that of run->io, made anew if it is of another state; and says which state it is of now. refs.c */
 void kerf_ref_order_load(struct kerf_run *run);
 void kerf_ref_order_keep(const struct kerf_run *run);

@@ -159,6 +159,8 @@ KERF_MUST_USE kerf_err kerf_detect_parts(unsigned isa, bool big_endian, const ui
 
 /* True if type records of Linux (BTF) are somewhere in the image. */
 bool kerf_detect_btf(const uint8_t *image, size_t len);
+/* Is at least a quarter of an image ELF files of 64 bits, two or more? */
+bool kerf_detect_files(const uint8_t *image, size_t len);
 
 /* --- detect_ram.c --- */
 

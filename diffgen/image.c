@@ -64,6 +64,7 @@ static const struct isa isas[KERF_ISA_COUNT] = {
     [KERF_ISA_MCS51] = {"8051", "8051", BRANCHES | LITERALS | PAIRS | BIT(KERF_REF_RAM), 0},
     [KERF_ISA_BA2] = {"ba2", "BA2", BRANCHES | BIT(KERF_REF_RAM), WORDS | BIG_ENDIAN_WORDS},
     [KERF_ISA_HEXAGON] = {"hexagon", "Hexagon", BRANCHES | PAIRS, WORDS},
+    [KERF_ISA_ELF] = {"elf", "ELF files", BIT(KERF_REF_FILES), WORDS8},
     [KERF_ISA_WORDS] = {"words", "data with big-endian pointers", 0, WORDS | BIG_ENDIAN_WORDS},
 };
 
@@ -611,6 +612,7 @@ static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_
     bool wide = (uint64_t)old_len >> 32 != 0 || (uint64_t)new_len >> 32 != 0;
     bool words = true;
     bool records = kerf_detect_btf(old_image, old_len) && kerf_detect_btf(new_image, new_len);
+    bool files = kerf_detect_files(old_image, old_len) && kerf_detect_files(new_image, new_len);
 
     memset(image, 0, sizeof *image);
     if (options->isa != NULL) {
@@ -643,6 +645,7 @@ static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_
             return err;
         }
     }
+    words |= files && (isas[isa].words & WORDS8) != 0;
     if (isa == KERF_ISA_NONE && !words) {
         if (records) {
             image->region_count = 1;
@@ -672,8 +675,11 @@ static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_
         make_ranges(image, ranges, range_count, wide);
         describe(image, isa, &old_side.layout, words);
     }
-    for (unsigned i = 0; records && i < image->region_count; i++) {
-        image->regions[i].kinds |= 1u << KERF_REF_RECORDS;
+    for (unsigned i = 0; i < image->region_count; i++) {
+        struct kerf_region *r = &image->regions[i];
+
+        r->kinds |= (uint16_t)(records ? BIT(KERF_REF_RECORDS) : 0);
+        r->kinds |= (uint16_t)(files && (r->kinds & WORDS8) != 0 ? BIT(KERF_REF_FILES) : 0);
     }
     return err;
 }

@@ -56,6 +56,7 @@ struct sweep {
     bool is_new;
     size_t start, end, next; /* next: where the sweep expects an instruction */
     uint8_t record;          /* the type record in progress; 0: none */
+    struct kerf_elf elf;     /* of the ELF files that were passed: both places are of this side */
     struct names names;      /* of the type records that the sweep is at */
     struct mask masks[UINT8_MAX + 1];
 };
@@ -200,14 +201,29 @@ static bool find_word(const struct sweep *s, const struct kerf_isa_view *view, s
     return ref->kind != KERF_REF_NONE && (view->kinds >> ref->kind & 1) != 0;
 }
 
+/* The same of ELF files. */
+static bool find_file_word(const struct sweep *s, const struct kerf_isa_view *view, struct kerf_ref *ref)
+{
+    bool is = (view->pc & 3) == 0 && (view->kinds >> KERF_REF_WORD8 & 1) != 0 && kerf_elf_word(view, &s->elf, ref);
+
+    ref->kind = is ? ref->kind : KERF_REF_NONE;
+    ref->target = (uint32_t)ref->target;
+    return is;
+}
+
+static bool has_files(const struct kerf_region *r)
+{
+    return (r->kinds >> KERF_REF_FILES & 1) != 0;
+}
+
 /* The reference at pos, or none; returns what kerf_isa_scan() says of the sweep. */
-static unsigned find_ref(const struct sweep *s, size_t pos, bool boundary, struct kerf_ref *ref)
+static unsigned find_ref(struct sweep *s, size_t pos, bool boundary, struct kerf_ref *ref)
 {
     const struct kerf_region *r = s->region;
     kerf_addr pc = (uint32_t)((s->is_new ? r->new_addr : r->old_addr) + (pos - s->start));
     struct kerf_isa_view view = {s->side->bytes + pos, pc, r->kinds, boundary, s->record, (uint32_t)(s->next - pos)};
 
-    if ((r->kinds >> KERF_REF_RECORDS & 1) != 0) {
+    if ((r->kinds >> KERF_REF_RECORDS & 1) != 0 && (boundary || s->record < KERF_ELF_FRAME)) {
         unsigned left = kerf_btf_scan(&view, ref);
 
         if (left != 0) {
@@ -215,7 +231,15 @@ static unsigned find_ref(const struct sweep *s, size_t pos, bool boundary, struc
         }
     }
 
-    if (find_word(s, &view, ref)) {
+    if (has_files(r)) {
+        unsigned left = kerf_elf_scan(&view, pc, &s->elf, ref);
+
+        ref->target = (uint32_t)ref->target;
+        if (left != 0) {
+            return left;
+        }
+    }
+    if (has_files(r) ? find_file_word(s, &view, ref) : find_word(s, &view, ref)) {
         return 0;
     }
     unsigned step = kerf_isa_scan(r->isa, &view, ref);
@@ -251,6 +275,8 @@ static kerf_err scan_at(struct sweep *s, size_t pos)
     bool boundary = pos >= s->next;
     unsigned shift = boundary ? 4 : 0;
     unsigned known = !boundary && s->record != 0 ? 0 : (unsigned)*nothing >> shift & 15u; /* of records not */
+
+    known = known == KERF_NOTHING_PINNED ? 0 : known;
     unsigned step = known - 1;
 
     if (known != 0) {
@@ -263,7 +289,7 @@ static kerf_err scan_at(struct sweep *s, size_t pos)
         if (ref.kind != KERF_REF_NONE && pos + ref.len <= s->end) {
             return take_ref(s, pos, ref.record == 0 ? pos + ref.len : boundary ? pos + step : s->next, &ref);
         }
-        if (ref.kind == KERF_REF_NONE && ref.record == 0 && step < 15) {
+        if (ref.kind == KERF_REF_NONE && ref.record == 0 && step < KERF_NOTHING_PINNED - 1 && *nothing != 0xff) {
             *nothing |= (uint8_t)((1 + step) << shift);
         }
     }
@@ -347,6 +373,34 @@ static void find_nothing(const struct sweep *s)
     find_words(s, addr);
 }
 
+/* What is in ELF files depends on where they begin, and on tables. */
+static void pin_files(const struct sweep *s)
+{
+    const uint8_t *bytes = s->side->bytes;
+    uint8_t *nothing = s->side->nothing;
+    struct kerf_elf none = {{0}, {0}, 0};
+    size_t table_end = 0;
+    kerf_addr addr = (s->is_new ? s->region->new_addr : s->region->old_addr) - s->start; /* of position 0 */
+
+    for (size_t pos = s->start + ((0 - addr - s->start) & 3); pos < s->end; pos += 4) {
+        struct kerf_isa_view view = {.p = bytes + pos};
+        struct kerf_ref ref = {0};
+        bool word = kerf_elf_word(&view, &none, &ref) || ref.len != 0;
+
+        nothing[pos] = word ? 0 : nothing[pos];
+        if (pos + 8 < s->end && kerf_elf_is_frame(bytes + pos)) {
+            nothing[pos] = nothing[pos + 4] = nothing[pos + 8] = 0;
+        }
+        if (kerf_elf_pins(bytes + pos)) {
+            size_t end = pos + 12 + kerf_elf_table_len(bytes + pos);
+
+            nothing[pos] = 0xff;
+            table_end = end > table_end ? end : table_end;
+        }
+        nothing[pos] = pos < table_end ? 0xff : nothing[pos];
+    }
+}
+
 /* Where neither an instruction nor a word may begin the sweep goes on by 1 byte. addr: of position 0. */
 static void fill_between(const struct sweep *s, kerf_addr addr, unsigned align)
 {
@@ -376,6 +430,9 @@ static kerf_err scan_region(struct sweep *s)
         find_nothing(s);
     }
     fill_between(s, addr, align);
+    if (side->nothing == side->nothing_of_all && has_files(s->region)) {
+        pin_files(s);
+    }
     for (size_t pos = s->start + (size_t)((0 - addr - s->start) & align); err == KERF_OK && pos < end;
          pos += align + 1u) {
         unsigned known = nothing[pos];
@@ -385,7 +442,8 @@ static kerf_err scan_region(struct sweep *s)
         }
         if (kerf_side_bit(covered, pos)) {
             next = pos + 1 > next ? pos + 1 : next;
-        } else if (!records && (known & 15u) != 0 && known >> 4 != 0) { /* as mostly */
+        } else if (!records && s->record == 0 && known != 0xff && (known & 15u) != 0 &&
+                   known >> 4 != 0) { /* as mostly */
             next = pos < next ? next : pos + (known >= 0x20 ? (known >> 4) - 1 : 1);
         } else {
             s->next = pos > next ? pos : next;
@@ -487,6 +545,7 @@ kerf_err kerf_scan_side(struct kerf_side *side, const struct kerf_image *image, 
         s.record = 0;
         s.names = (struct names){0, 0};
         memset(s.masks, 0, sizeof s.masks); /* this set's forms */
+        s.elf = (struct kerf_elf){{0}, {0}, 0};
         err = scan_region(&s);
     }
     close_index(side, s.found);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/bytes.h"
+#include "diffgen/detect.h"
 #include "tests/code_8051.h"
 #include "tests/pack.h"
 #include "tests/program.h"
@@ -162,6 +163,34 @@ static void type_records_are_looked_for_where_both_images_have_some(void **state
     kerf_store_le32(new_image + 9012, PROGRAM_LEN); /* longer than what follows */
     recognise(old_image, sizeof(old_image), new_image, sizeof(new_image), NULL, &image);
     assert_int_equal(image.region_count, 0);
+}
+
+/* The header of an ELF file of 64 bits that is `len` long, with its last table at the end. */
+static void put_elf_header(uint8_t *p, uint32_t len)
+{
+    kerf_store_le32(p, 0x464c457f);
+    kerf_store_le32(p + 4, 0x00010102);
+    kerf_store_le32(p + 40, len - 3 * 64);
+    kerf_store_le32(p + 44, 0);
+    kerf_store_le32(p + 58, 64 | 3 << 16);
+}
+
+static void elf_files_are_seen_where_they_are_a_quarter_and_more_than_one(void **state)
+{
+    static uint8_t p[100000];
+
+    (void)state;
+    test_noise(p, sizeof(p), 1);
+    assert_false(kerf_detect_files(p, sizeof(p)));
+    put_elf_header(p + 1000, 20000);
+    put_elf_header(p + 30000, 4000);
+    assert_false(kerf_detect_files(p, sizeof(p)));
+    put_elf_header(p + 30000, 6000);
+    assert_true(kerf_detect_files(p, sizeof(p)));
+    put_elf_header(p + 30000, 80000); /* longer than what follows */
+    assert_false(kerf_detect_files(p, sizeof(p)));
+    put_elf_header(p + 1000, 90000); /* one alone */
+    assert_false(kerf_detect_files(p, sizeof(p)));
 }
 
 /* A Thumb program for 0x08000000 whose functions load addresses of variables from `ram` on. */
@@ -698,6 +727,7 @@ int main(void)
         cmocka_unit_test(an_image_of_mips16_is_placed_by_its_jumps),
         cmocka_unit_test(addresses_above_4_gib_are_told_by_their_lower_halves),
         cmocka_unit_test(type_records_are_looked_for_where_both_images_have_some),
+        cmocka_unit_test(elf_files_are_seen_where_they_are_a_quarter_and_more_than_one),
         cmocka_unit_test(ram_is_where_literals_cluster),
         cmocka_unit_test(a_small_thumb_image_is_placed_by_its_vectors),
         cmocka_unit_test(few_pointers_are_enough_at_address_0),

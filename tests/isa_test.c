@@ -452,7 +452,8 @@ static void any_bytes_are_safe_and_unchanged_by_their_own_target(void **state)
             found += ref.kind != KERF_REF_NONE;
             free(p);
         }
-        assert_true((isa == KERF_ISA_NONE || isa == KERF_ISA_BTF || isa == KERF_ISA_WORDS) == (found == 0));
+        assert_true((isa == KERF_ISA_NONE || isa == KERF_ISA_BTF || isa == KERF_ISA_WORDS || isa == KERF_ISA_ELF) ==
+                    (found == 0));
     }
 }
 
@@ -650,6 +651,54 @@ static void assert_records(const uint32_t *words, size_t count, const char *expe
     free(p);
 }
 
+/* Words of a file that begins at 0x1000: a table of two entries, a frame, and what comes after. */
+static void elf_tables_and_frames_are_found(void **state)
+{
+    static const uint32_t words[] = {0x464c457f, 0x00010102, 0,          0x3b031b01, 0,      2,
+                                     0xfffff000, 0x100,      0xfffff010, 0x120,      0x1234, 20,
+                                     0x44,       0xffffff00, 64,         0,          0x2000, 0};
+    static const char expected[] = "------tftf-.bp----";
+    enum {
+        COUNT = sizeof words / sizeof words[0]
+    };
+    uint8_t p[4 * COUNT + KERF_ISA_VIEW_LEN] = {0};
+    struct kerf_elf elf = {{0}, {0}, 0};
+    uint8_t record = 0;
+    size_t next = 0;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++) {
+        kerf_store_le32(p + 4 * i, words[i]);
+    }
+    for (size_t pos = 0; pos < sizeof words; pos++) {
+        const struct kerf_isa_view view = {p + pos,     0x1000 + pos, 1u << KERF_REF_FILES | 1u << KERF_REF_WORD8,
+                                           pos >= next, record,       (uint32_t)(next - pos)};
+        struct kerf_ref ref = {0};
+        unsigned step = kerf_elf_scan(&view, 0x5000 + pos, &elf, &ref);
+        char seen = ref.form == KERF_FORM_ELF + 1   ? (ref.kind == KERF_REF_WORD ? 't' : 'f')
+                    : ref.form == KERF_FORM_ELF + 2 ? 'b'
+                    : ref.form == KERF_FORM_ELF + 3 ? 'p'
+                    : ref.record != 0               ? '.'
+                                                    : '-';
+
+        assert_int_equal(seen, pos % 4 == 0 ? expected[pos / 4] : ref.record != 0 ? '.' : '-');
+        record = ref.record;
+        next = seen == 't' || seen == 'f' ? pos + 4 : view.boundary ? pos + (step > 0 ? step : 1) : next;
+        if (pos == 4 * 6) { /* from the table, which came to 0x500c */
+            assert_int_equal((uint32_t)ref.target, 0x100c - 0x1000);
+            assert_int_equal(kerf_elf_base(ref.form, 0x5018, &elf), 0x500c);
+        } else if (pos == 4 * 12) {
+            assert_int_equal(ref.target, 0x1000 + pos - 0x44);
+        } else if (pos == 4 * 13) {
+            assert_int_equal(ref.target, 0x1000 + pos - 0x100);
+        } else if (pos == 4 * 16) { /* a pointer, from the header */
+            assert_true(kerf_elf_word(&view, &elf, &ref));
+            assert_int_equal(ref.target, 0x3000);
+            assert_int_equal(kerf_elf_base(ref.form, 0x5018, &elf), 0x5000);
+        }
+    }
+}
+
 static void type_records_tell_names_from_types(void **state)
 {
     static const uint32_t words[] = {
@@ -719,6 +768,7 @@ int main(void)
         cmocka_unit_test(odd_and_unaligned_positions_hold_no_aligned_instructions),
         cmocka_unit_test(xtensa_padding_is_no_instruction),
         cmocka_unit_test(xtensa_calls_are_those_of_the_convention),
+        cmocka_unit_test(elf_tables_and_frames_are_found),
         cmocka_unit_test(type_records_tell_names_from_types),
         cmocka_unit_test(what_is_not_quite_a_type_record_is_none),
         cmocka_unit_test(unknown_instruction_sets_are_not_known),

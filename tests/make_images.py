@@ -332,6 +332,44 @@ def make_types():
     return old[:cut] + types(1) + old[cut:], new[:cut] + types(2) + new[cut:]
 
 
+def word(value, length=4):
+    return (value % (1 << 8 * length)).to_bytes(length, "little")
+
+
+def elf(seed, release):
+    """A file of 64 bits: functions, pointers and relocations to them, the tables by which they are unwound."""
+    dice = random.Random(seed)
+    lengths = [4 * dice.randrange(4, 40) for _ in range(60)]
+    for i in range(5, 60, 17 if release > 1 else 60):
+        lengths[i] += 8
+    starts = [0x1000 + sum(lengths[:i]) for i in range(60)]
+    code = b"".join(word(0xd503201f + dice.randrange(1 << 20) * 32) for _ in range(sum(lengths) // 4))
+    code = code.ljust((len(code) + 7) // 8 * 8, b"\0")
+    table_at = 0x1000 + len(code)
+    frames_at = table_at + 12 + 8 * 60
+    frames_at += -frames_at % 8
+    frames = word(20) + word(0) + bytes(16)
+    entries = b""
+    for start, length in zip(starts, lengths):
+        at = frames_at + len(frames)
+        entries += word(start - table_at) + word(at - table_at)
+        frames += word(20) + word(at + 4 - frames_at) + word(start - at - 8) + word(length) + bytes(8)
+    table = (word(0x3b031b01) + word(frames_at - table_at - 4) + word(60) + entries).ljust(frames_at - table_at, b"\0")
+    data_at = frames_at + len(frames) + 0x10000
+    targets = [dice.choice(starts) for _ in range(40)]
+    data = b"".join(word(target, 8) for target in targets) + b"".join(
+        word(data_at + 8 * i, 8) + word(0x403, 8) + word(target, 8) for i, target in enumerate(targets))
+    body = code + table + frames + data
+    head = bytes.fromhex("7f454c460201010000000000000000000300b70001000000") + bytes(16) + word(0x1000 + len(body), 8)
+    return head.ljust(60, b"\0") + bytes(0x1000 - 60) + body
+
+
+def make_files():
+    """An archive of ELF files whose places move."""
+    return tuple(b"".join(b"name %d" % i + bytes(4 * (i + release) + 58) + elf(i, release) for i in range(3))
+                 for release in (1, 2))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: make_images.py FOLDER")

@@ -17,7 +17,7 @@ import sys
 
 import slow_isa
 from slow_isa import LOW, PAIR, RAM, WORD, WORD8
-from slow_models import Decisions, Refused, Tables, how_coded, require, signed_of
+from slow_models import Decisions, Learned, Prediction, Refused, Tables, how_coded, require, signed_of
 
 STORED, NATIVE, LZMA2 = range(3)
 THUMB_PHASES, RISCV_PHASES, XTENSA_PHASES = 1, 2, 3
@@ -216,41 +216,6 @@ def read_payload(data, header):
 
 # -------------------------------------------------------------------------------------------------------- references
 
-class Learned:
-    """The learned targets."""
-
-    def __init__(self, cap):
-        self.cap, self.next, self.slots = cap, 0, []
-
-    def below(self, key):
-        """Of the highest key up to this one: how far it is, the slot, the shift."""
-        best = key, 0, 0
-        for i, (k, shift) in enumerate(self.slots):
-            if k <= key and key - k <= best[0]:
-                best = key - k, i, shift
-        return best
-
-    def put(self, slot, key, shift):
-        """slot: the one that has this key, or None for the next one."""
-        if slot is not None:
-            if slot < len(self.slots):
-                self.slots[slot] = (key, shift)
-            return
-        if len(self.slots) < self.cap:
-            self.slots.append((key, shift))
-        else:
-            self.slots[self.next] = (key, shift)
-        self.next = (self.next + 1) % self.cap
-
-
-class Prediction:
-    """What "Prediction" says of one reference."""
-
-    def __init__(self, target, source, slot=None):
-        self.target, self.source = target, source
-        self.slot = slot  # of a learned target with just this key
-
-
 class References:
     def __init__(self, header, old, decisions, tables, entries):
         self.header, self.old, self.dec, self.tables, self.map = header, old, decisions, tables, entries
@@ -258,6 +223,7 @@ class References:
         self.learned = Learned(header.learned_cap)
         self.ring, self.ring_next = [None] * 8, 0
         self.history = 0
+        self.files = slow_isa.Files()
 
     # Addresses
 
@@ -306,11 +272,21 @@ class References:
         step = 1
         ref = self.expected(src_pos)
         before, segment.record = segment.record, 0
-        if ref is None and region.kinds >> 14 & 1:
+        if ref is None and region.kinds >> 14 & 1 and (boundary or before != slow_isa.FRAME):
             segment.record, length, ref = slow_isa.record(view, pc, boundary, before, segment.insn_end - src_pos)
             if segment.record:
                 segment.insn_end = src_pos + length
                 return ref if ref is not None and ref.length <= left else None
+        files = ref is None and region.kinds >> 12 & 1
+        if files:
+            segment.record, length, ref = self.files.scan(view, pc, self.new_addr(new_pos), boundary, before,
+                                                          segment.insn_end - src_pos, self.header.bits)
+            if segment.record:
+                if boundary:
+                    segment.insn_end = src_pos + length
+                return ref if ref is not None and ref.length <= left else None
+            if ref is not None and ref.length > left:
+                return None
         if ref is None:
             ref = self.word(region, view, pc, new_pos)
             if ref is not None and ref.length > left:
@@ -333,6 +309,8 @@ class References:
         return None
 
     def word(self, region, view, pc, new_pos):
+        if region.kinds >> 12 & 1:
+            return self.files.word(view, pc, self.new_addr(new_pos), self.header.bits) if region.kinds >> WORD8 & 1 else None
         order = "big" if region.kinds >> 15 else "little"
         length = 8 if region.kinds >> WORD8 & 1 else 4
         value = int.from_bytes(view[:length], order)
@@ -369,7 +347,9 @@ class References:
     def decode(self, ref, segment, src_pos, new_pos):
         """The new bytes of the reference; None when it is given up."""
         old_bytes = self.old[src_pos:src_pos + ref.length]
-        pc, new_pc = self.old_addr(src_pos), self.new_addr(new_pos)
+        new_pc = self.new_addr(new_pos)
+        if isinstance(ref.form, slow_isa.FromBase):
+            new_pc = self.files.new_base(ref.form, new_pc)
         p = self.predict(ref, segment, src_pos, new_pos)
         is_ram = ref.kind != LOW and self.addr_region(ref.target) is None
         new_bytes = slow_isa.put(ref.form, old_bytes, new_pc, p.target, self.header.bits)

@@ -621,6 +621,89 @@ def record(view, pc, boundary, layout, rest):
     return layout, rest, ref
 
 
+# --------------------------------------------------------------------------------------------------------- ELF files
+
+class FromBase:
+    """Forms 80 to 83: the lowest 32 bits of a distance from a base, or (back) to it; the base is given for the pc."""
+
+    scale = 0
+
+    def __init__(self, base, back=False):
+        self.base, self.sign = base, -1 if back else 1
+
+    def get(self, data, base, bits):
+        return base + self.sign * signed32(le32(data)) & (1 << bits) - 1
+
+    def put(self, data, base, target, _bits):
+        return (self.sign * (target - base) % (1 << 32)).to_bytes(4, "little") + data[4:]
+
+
+FILE_WORD, ENTRY, BACK, FUNCTION = FromBase("file"), FromBase("table"), FromBase("pc", True), FromBase("pc")
+FRAME = "frame"
+
+
+def low32(x):
+    return x & 0xffffffff
+
+
+def signed32(x):
+    return (x ^ 1 << 31) - (1 << 31)
+
+
+class Files:
+    """The headers and tables passed last: what the payload's ELF files need."""
+
+    def __init__(self):
+        self.at = {"file": (0, 0), "table": (0, 0)}  # of old, of new
+        self.entries = 0  # bytes
+
+    def new_base(self, form, new_pc):
+        """What a form counts from at an address of new."""
+        return new_pc if form.base == "pc" else new_pc - low32(new_pc - self.at[form.base][1])
+
+    def scan(self, view, pc, new_pc, boundary, record, rest, bits):
+        """Whether a frame lies here, the bytes that the sweep goes on by (None: as ever), and the reference or None."""
+        record = record if record == FRAME and not boundary else 0
+        if pc % 4 != 0:
+            return record, rest if record else None, None
+        words = [le32(view, at) for at in range(0, 16, 4)]
+        elf, table = words[0] == 0x464c457f and words[1] & 0xffff == 0x0102, words[0] == 0x3b031b01
+        if elf or table:
+            self.at["file" if elf else "table"] = low32(pc), low32(new_pc)
+            self.entries = 8 * words[2] if table and words[2] < 1 << 24 else 0
+            return 0, None, None
+        at = low32(pc - self.at["table"][0] - 12)
+        if at < self.entries:
+            return 0, 4, from_base(WORD if at & 4 == 0 else CALL, ENTRY, 4, view, pc - at - 12, bits)
+        if boundary:
+            return (FRAME, 12, None) if is_frame(words) else (0, None, None)
+        if not record:
+            return 0, None, None
+        if rest == 8:
+            return record, rest, from_base(RAM, BACK, 4, view, pc, bits)
+        return record, rest, from_base(WORD, FUNCTION, 4, view, pc, bits) if rest == 4 else None
+
+    def word(self, view, pc, new_pc, bits):
+        distance = low32(pc - self.at["file"][0])
+        if pc % 4 or distance % 8 or low32(new_pc - self.at["file"][1]) % 8:
+            return None
+        if not 0x1000 <= le32(view) < 1 << 28 or le32(view, 4):
+            return None
+        return from_base(WORD8, FILE_WORD, 8, view, pc - distance, bits)
+
+
+def from_base(kind, form, length, view, base, bits):
+    ref = Ref(kind, form, length, form.get(view, base, bits))
+    ref.anywhere = True
+    return ref
+
+
+def is_frame(words):
+    length, back, function, size = words
+    return (length % 4 == 0 and 12 <= length < 0x40c and back % 4 == 0 and 0 < back < 1 << 27 and
+            function != 0 and abs(signed32(function) + 0.5) < 1 << 27 and 0 < size < 1 << 27)
+
+
 # -------------------------------------------------------------------------------------------------------------- seam
 
 def xtensa_padding(view, phase):

@@ -143,3 +143,38 @@ class Decisions:
             nth = i if by_size else i - (size - 2)
             y = 2 * y + (self.bit(low[2 if nth == 0 else y & 1]) if nth in (0, 1) else self.decide(32768))
         return y - 1
+
+
+class Learned:
+    """The learned targets."""
+
+    def __init__(self, cap):
+        self.cap, self.next, self.slots = cap, 0, []
+
+    def below(self, key):
+        """Of the highest key up to this one: how far it is, the slot, the shift."""
+        best = key, 0, 0
+        for i, (k, shift) in enumerate(self.slots):
+            if k <= key and key - k <= best[0]:
+                best = key - k, i, shift
+        return best
+
+    def put(self, slot, key, shift):
+        """slot: the one that has this key, or None for the next one."""
+        if slot is not None:
+            if slot < len(self.slots):
+                self.slots[slot] = (key, shift)
+            return
+        if len(self.slots) < self.cap:
+            self.slots.append((key, shift))
+        else:
+            self.slots[self.next] = (key, shift)
+        self.next = (self.next + 1) % self.cap
+
+
+class Prediction:
+    """What "Prediction" says of one reference."""
+
+    def __init__(self, target, source, slot=None):
+        self.target, self.source = target, source
+        self.slot = slot  # of a learned target with just this key

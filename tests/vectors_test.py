@@ -138,6 +138,9 @@ def diff_jobs(folder):
     old, new = (write(folder / f"types.{n}", data) for n, data in enumerate(make_images.make_types()))
     for ram in ("2K", "8K", "64K"):
         yield f"types {ram}", old, new, ["--isa", "aarch64", "--base", "0x40080000", "--ram", ram]
+    old, new = (write(folder / f"files.{n}", data) for n, data in enumerate(make_images.make_files()))
+    for ram in ("2K", "8K", "64K"):
+        yield f"files {ram}", old, new, ["--isa", "aarch64", "--base", "0", "--ram", ram]
     for name, old, new in small_pairs(folder):
         yield name, old, new, ["--ram", "2K"]
         if old.stat().st_size > 0:

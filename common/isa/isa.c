@@ -157,6 +157,9 @@ bool kerf_isa_stays(unsigned form, const struct kerf_ref *ref, kerf_addr from, k
     unsigned isa = form >> 8;
 
     form &= 0xff;
+    if (form >= KERF_FORM_ELF && form < KERF_FORM_BTF) {
+        return false; /* they count from other places */
+    }
     if (form >= KERF_FORM_WORDS) {
         return target == ref->target;
     }
@@ -182,6 +185,11 @@ kerf_addr kerf_isa_code(unsigned form, uint8_t *p, kerf_addr pc, const kerf_addr
 #if KERF_ISA_HAS_BTF
     if (form >= KERF_FORM_BTF) {
         return kerf_btf_code(form, p, target);
+    }
+#endif
+#if KERF_ISA_HAS_ELF
+    if (form >= KERF_FORM_ELF) {
+        return kerf_elf_code(form, p, pc, target);
     }
 #endif
     if (form >= KERF_FORM_WORDS) {

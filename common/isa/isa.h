@@ -74,6 +74,11 @@ extern "C" {
 #define KERF_ISA_HAS_BTF (KERF_POS_BITS == 64)
 #endif
 
+/* ELF files in an image, each with addresses of its own (elf.c): likewise. */
+#ifndef KERF_ISA_HAS_ELF
+#define KERF_ISA_HAS_ELF (KERF_POS_BITS == 64)
+#endif
+
 /* Pointer words of 8 bytes, and big-endian ones (word.c). */
 #ifndef KERF_ISA_HAS_WORDS
 #define KERF_ISA_HAS_WORDS 1
@@ -112,7 +117,8 @@ enum kerf_isa_id {
     KERF_ISA_MCS51 = 22,
     KERF_ISA_BA2 = 23,
     KERF_ISA_HEXAGON = 24,
-    KERF_ISA_COUNT = 25,
+    KERF_ISA_ELF = 25, /* neither: ELF files, which regions of any set may hold (KERF_REF_FILES); no region says 25 */
+    KERF_ISA_COUNT = 26,
 };
 
 /* Which of them this build decodes: bit (1 << enum kerf_isa_id). */
@@ -128,7 +134,8 @@ enum kerf_isa_id {
      KERF_ISA_HAS_POWERPC * (1u << KERF_ISA_POWERPC_BE | 1u << KERF_ISA_POWERPC_LE) |                                  \
      KERF_ISA_HAS_NDS32 * (1u << KERF_ISA_NDS32) | KERF_ISA_HAS_MIPS16 * (1u << KERF_ISA_MIPS16) |                     \
      KERF_ISA_HAS_TC32 * (1u << KERF_ISA_TC32) | KERF_ISA_HAS_MCS51 * (1u << KERF_ISA_MCS51) |                         \
-     KERF_ISA_HAS_BA2 * (1u << KERF_ISA_BA2) | KERF_ISA_HAS_HEXAGON * (1u << KERF_ISA_HEXAGON))
+     KERF_ISA_HAS_BA2 * (1u << KERF_ISA_BA2) | KERF_ISA_HAS_HEXAGON * (1u << KERF_ISA_HEXAGON) |                       \
+     KERF_ISA_HAS_ELF * (1u << KERF_ISA_ELF))
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
@@ -149,6 +156,7 @@ enum kerf_ref_kind {
     KERF_REF_PAIR2 = 10,  /* a first half whose second was not found */
     KERF_REF_WORD8 = 11,  /* aligned 8-byte word that points into the image */
     KERF_REF_KINDS = 12,
+    KERF_REF_FILES = 12,      /* not a kind: bit 12 of `kinds` says that ELF files are looked for (elf.c) */
     KERF_REF_RECORDS = 14,    /* not a kind: bit 14 of `kinds` says that type records are looked for (btf.c) */
     KERF_REF_BIG_ENDIAN = 15, /* not a kind: bit 15 of `kinds` says that words are big-endian */
 };
@@ -273,14 +281,15 @@ static inline uint16_t kerf_isa_kinds(unsigned isa, unsigned kinds)
 
 /*
  * The sets that a region takes: bit `isa`; KERF_ISA_BTF where its kinds have KERF_REF_RECORDS; KERF_ISA_WORDS where
- * they have KERF_REF_WORD8 or KERF_REF_BIG_ENDIAN. isa: modulo 32.
+ * they have KERF_REF_WORD8 or KERF_REF_BIG_ENDIAN, KERF_ISA_ELF where they have KERF_REF_FILES. isa: modulo 32.
  */
 static inline uint32_t kerf_isa_needs(unsigned isa, unsigned kinds)
 {
     const unsigned words = 1u << KERF_REF_WORD8 | 1u << KERF_REF_BIG_ENDIAN;
 
     return (uint32_t)1 << (isa & 31u) | (uint32_t)(kinds >> KERF_REF_RECORDS & 1u) << KERF_ISA_BTF |
-           (uint32_t)((kinds & words) != 0) << KERF_ISA_WORDS;
+           (uint32_t)((kinds & words) != 0) << KERF_ISA_WORDS |
+           (uint32_t)(kinds >> KERF_REF_FILES & 1u) << KERF_ISA_ELF;
 }
 
 /* True if this build has all sets that such a region takes. */
@@ -291,6 +300,7 @@ static inline bool kerf_isa_takes(unsigned isa, unsigned kinds)
 
 /* --- The instruction sets, one file each. Forms below KERF_FORM_WORDS are an ISA's own. --- */
 #define KERF_FORM_WORDS 64 /* word.c's forms start here, */
+#define KERF_FORM_ELF 80   /* elf.c's: 8 bytes from the file's header, 4 from the table, back, from here */
 #define KERF_FORM_BTF 96   /* and btf.c's: a name, a type */
 
 /* `wide`: x86-64. The other instruction sets are tables (form.h). */
@@ -306,6 +316,30 @@ size_t kerf_x86_pass(bool wide, const uint8_t *p, size_t len);
  */
 unsigned kerf_btf_scan(const struct kerf_isa_view *view, struct kerf_ref *ref);
 kerf_addr kerf_btf_code(unsigned form, uint8_t *p, const kerf_addr *target);
+
+/* Where the ELF header, and the table of frames, that were passed last are: addresses of old and of new, modulo 2^32. */
+struct kerf_elf {
+    uint32_t file[2], table[2];
+    uint32_t table_len; /* bytes of the table's entries; 0: none is in progress */
+};
+
+#define KERF_ELF_FRAME 8 /* of `record`: the frame of a function, up to where that is told */
+
+/*
+ * ELF files (elf.c), for regions with KERF_REF_FILES. *ref is all 0; new_pc: the address of new that the position comes
+ * to. Passes headers, and returns what the sweep goes on by where an entry of a table or a frame lies; 0: there is
+ * neither. ref->record is KERF_ELF_FRAME in a frame, and ref->kind not 0 where the word is a reference.
+ */
+unsigned kerf_elf_scan(const struct kerf_isa_view *view, kerf_addr new_pc, struct kerf_elf *elf, struct kerf_ref *ref);
+/* The word of 8 bytes here as an address of its file. False: it is none; ref->len is 8 where only its place is wrong. */
+bool kerf_elf_word(const struct kerf_isa_view *view, const struct kerf_elf *elf, struct kerf_ref *ref);
+/* What such a reference counts from in new, and kerf_isa_code() of it with that base. */
+kerf_addr kerf_elf_base(unsigned form, kerf_addr new_pc, const struct kerf_elf *elf);
+kerf_addr kerf_elf_code(unsigned form, uint8_t *p, kerf_addr base, const kerf_addr *target);
+/* Is this a header? Of a table: bytes of its entries, behind 12 of its own; else 0. */
+bool kerf_elf_pins(const uint8_t *p);
+bool kerf_elf_is_frame(const uint8_t *p);
+size_t kerf_elf_table_len(const uint8_t *p);
 
 /*
  * The pointer word at a position (word.c): of 8 bytes where `kinds` has KERF_REF_WORD8, else of 4. The codec asks for

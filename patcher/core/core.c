@@ -45,6 +45,7 @@ APART(kerf_read);
 #include "common/container.c"
 #include "common/in_place.c"
 #include "common/isa/btf.c"
+#include "common/isa/elf.c"
 #include "common/isa/form.c"
 #include "common/isa/isa.c"
 #include "common/isa/word.c"

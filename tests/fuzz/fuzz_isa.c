@@ -55,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     kerf_addr pc = kerf_load_le32(data + 3);
     size_t next = 7;
     uint8_t record = 0;
+    struct kerf_elf elf = {{0}, {0}, 0};
 
     for (size_t pos = 7; pos < len; pos++) {
         uint8_t view_bytes[KERF_ISA_VIEW_LEN] = {0};
@@ -65,7 +66,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         memcpy(view_bytes, data + pos, have);
         memset(&ref, 0, sizeof(ref));
 
-        unsigned left = (kinds >> KERF_REF_RECORDS & 1) != 0 ? kerf_btf_scan(&view, &ref) : 0;
+        unsigned left = (kinds >> KERF_REF_RECORDS & 1) != 0 && (view.boundary || record != KERF_ELF_FRAME)
+                            ? kerf_btf_scan(&view, &ref)
+                            : 0;
+
+        if (left == 0 && (kinds >> KERF_REF_FILES & 1) != 0) {
+            unsigned more = kerf_elf_scan(&view, view.pc, &elf, &ref);
+
+            if (more != 0 && ref.record == 0) { /* an entry of a table */
+                next = pos + 4;
+                record = 0;
+                continue;
+            }
+            left = more;
+        }
 
         record = ref.record;
         require((left != 0) == (record != 0));
