@@ -20,25 +20,31 @@
 /* Targets and places that are looked at. */
 #define MAX_TARGETS 2048u
 #define MAX_PLACES 4096u
-/* Votes for the distance, and how many times those of the next one. */
+/*
+ * Votes for the distance, and how many times those of the next one. In images that are too short for functions that
+ * many call, each target counts, and so must twice as many.
+ */
+#define SHORT_LEN 0x8000u
 #define MIN_VOTES 6u
 #define LEAD 2u
 
 struct tables {
-    uint8_t called[SPACE];     /* how often, at most 2 */
+    uint8_t called[SPACE];     /* how often, as far as it matters */
     uint16_t votes[3 * SPACE]; /* by distance, and 2 * SPACE */
     uint16_t targets[MAX_TARGETS];
 };
 
-/* Addresses below the banks that are called more than once. Where code has no banks, it does no harm that those above are not asked. */
+/* Addresses below the banks that are called more than once (of short images: at all). Where code has no banks, it does no harm that those above are not asked. */
 static unsigned collect_targets(struct tables *t, const uint8_t *p, size_t len)
 {
     unsigned count = 0;
+    unsigned times = len > SHORT_LEN ? 2 : 1;
 
     for (size_t i = 0; i + 3 <= len; i++) {
         uint8_t *called = &t->called[p[i] == LCALL ? (p[i + 1] << 8 | p[i + 2]) : 0];
 
-        if (p[i] == LCALL && called < t->called + BANK_LEN && *called < 2 && ++*called == 2 && count < MAX_TARGETS) {
+        if (p[i] == LCALL && called < t->called + BANK_LEN && *called < times && ++*called == times &&
+            count < MAX_TARGETS) {
             t->targets[count++] = (uint16_t)(called - t->called);
         }
     }
@@ -72,7 +78,7 @@ static bool elect(struct tables *t, const uint8_t *p, size_t len, int64_t *dista
         }
     }
     *distance = (int64_t)best - 2 * (int64_t)SPACE;
-    return t->votes[best] >= MIN_VOTES && t->votes[best] >= LEAD * next;
+    return t->votes[best] >= (len > SHORT_LEN ? MIN_VOTES : 2 * MIN_VOTES) && t->votes[best] >= LEAD * next;
 }
 
 kerf_err kerf_detect_banks(const uint8_t *image, size_t len, struct kerf_layout *layout)
