@@ -38,7 +38,35 @@ static kerf_err add(struct sink *s, uint64_t addr, const uint8_t *bytes, size_t 
     return KERF_OK;
 }
 
-/* --- Intel HEX --- */
+/* --- Lines of hexadecimal digits: Intel HEX and S-records --- */
+
+#define RECORD_MAX 260u
+
+struct lines {
+    const uint8_t *file;
+    size_t len, pos;
+    unsigned number; /* of the last line, the first one is 1 */
+};
+
+/* The next line that is not empty, without what ends it. False: there is none. */
+static bool next_line(struct lines *l, const uint8_t **line, size_t *len)
+{
+    *len = 0;
+    while (*len == 0 && l->pos < l->len) {
+        const uint8_t *end = memchr(l->file + l->pos, '\n', l->len - l->pos);
+        size_t next = end == NULL ? l->len : (size_t)(end - l->file) + 1;
+        size_t stop = end == NULL ? l->len : next - 1;
+
+        while (stop > l->pos && (l->file[stop - 1] == '\r' || l->file[stop - 1] == ' ')) {
+            stop--;
+        }
+        *line = l->file + l->pos;
+        *len = stop - l->pos;
+        l->pos = next;
+        l->number++;
+    }
+    return *len > 0;
+}
 
 static uint32_t load_be16(const uint8_t *p)
 {
@@ -53,20 +81,22 @@ static int hex_digit(uint8_t c)
                                   : -1;
 }
 
-static kerf_err bad_hex(const struct sink *s, unsigned line, const char *what)
+static kerf_err bad_line(const struct sink *s, const struct lines *l, const char *what)
 {
-    kerf_why_set(s->why, "'%s', line %u: %s: fetch it again", s->path, line, what);
+    kerf_why_set(s->why, "'%s', line %u: %s: fetch it again", s->path, l->number, what);
     return KERF_ERR_ARGUMENT;
 }
 
-/* One record, without its colon: its bytes, check sum included, to record[]; *count of them. */
-static kerf_err read_record(const struct sink *s, unsigned line, const uint8_t *p, size_t len, uint8_t record[260],
-                            size_t *count)
+/*
+ * The bytes of a record, the first of which tells how many there are, `beside` of them not counted, check sum included.
+ * All of them add up to `sum`.
+ */
+static kerf_err read_record(const struct sink *s, const struct lines *l, const uint8_t *p, size_t len, size_t beside,
+                            uint8_t sum, uint8_t record[RECORD_MAX])
 {
-    uint8_t sum = 0;
     size_t n = 0;
 
-    for (; n < 260 && len - 2 * n >= 2 && len > 2 * n; n++) {
+    for (; n < RECORD_MAX && len - 2 * n >= 2 && len > 2 * n; n++) {
         int high = hex_digit(p[2 * n]);
         int low = hex_digit(p[2 * n + 1]);
 
@@ -74,65 +104,93 @@ static kerf_err read_record(const struct sink *s, unsigned line, const uint8_t *
             break;
         }
         record[n] = (uint8_t)(high << 4 | low);
-        sum = (uint8_t)(sum + record[n]);
+        sum = (uint8_t)(sum - record[n]);
     }
-    if (n < 5 || n != 5u + record[0] || len != 2 * n) {
-        return bad_hex(s, line, "a record of the wrong length");
+    if (n < beside || n != beside + record[0] || len != 2 * n) {
+        return bad_line(s, l, "a record of the wrong length");
     }
-    *count = n;
-    return sum == 0 ? KERF_OK : bad_hex(s, line, "the check sum is wrong");
+    return sum == 0 ? KERF_OK : bad_line(s, l, "the check sum is wrong");
 }
 
 static kerf_err read_hex(struct sink *s, const uint8_t *file, size_t len)
 {
+    struct lines l = {.file = file, .len = len};
     uint64_t upper = 0; /* of the address */
-    unsigned line = 1;
+    const uint8_t *line;
+    size_t line_len;
 
-    for (size_t pos = 0; pos < len; line++) {
-        const uint8_t *end = memchr(file + pos, '\n', len - pos);
-        size_t next = end == NULL ? len : (size_t)(end - file) + 1;
-        size_t stop = end == NULL ? len : next - 1;
-        uint8_t record[260];
-        size_t count;
+    while (next_line(&l, &line, &line_len)) {
+        uint8_t record[RECORD_MAX] = {0};
 
-        while (stop > pos && (file[stop - 1] == '\r' || file[stop - 1] == ' ')) {
-            stop--;
+        if (line[0] != ':') {
+            return bad_line(s, &l, "no record of Intel HEX");
         }
-        if (stop > pos && file[pos] != ':') {
-            return bad_hex(s, line, "no record of Intel HEX");
-        }
-        if (stop > pos) {
-            kerf_err err = read_record(s, line, file + pos + 1, stop - pos - 1, record, &count);
+        kerf_err err = read_record(s, &l, line + 1, line_len - 1, 5, 0, record);
 
-            if (err != KERF_OK) {
-                return err;
-            }
-            switch (record[3]) {
-            case 0: /* data */
-                err = add(s, upper + load_be16(record + 1), record + 4, record[0]);
-                break;
-            case 1: /* the end */
-                return KERF_OK;
-            case 2: /* bits 4 to 19 */
-            case 4: /* bits 16 to 31 */
-                if (record[0] != 2) {
-                    return bad_hex(s, line, "an address of the wrong length");
-                }
-                upper = (uint64_t)load_be16(record + 4) << (record[3] == 2 ? 4 : 16);
-                break;
-            case 3: /* where to start the program */
-            case 5:
-                break;
-            default:
-                return bad_hex(s, line, "a record of an unknown type");
-            }
-            if (err != KERF_OK) {
-                return err;
-            }
+        if (err != KERF_OK) {
+            return err;
         }
-        pos = next;
+        switch (record[3]) {
+        case 0: /* data */
+            err = add(s, upper + load_be16(record + 1), record + 4, record[0]);
+            break;
+        case 1: /* the end */
+            return KERF_OK;
+        case 2: /* bits 4 to 19 */
+        case 4: /* bits 16 to 31 */
+            if (record[0] != 2) {
+                return bad_line(s, &l, "an address of the wrong length");
+            }
+            upper = (uint64_t)load_be16(record + 4) << (record[3] == 2 ? 4 : 16);
+            break;
+        case 3: /* where to start the program */
+        case 5:
+            break;
+        default:
+            return bad_line(s, &l, "a record of an unknown type");
+        }
+        if (err != KERF_OK) {
+            return err;
+        }
     }
-    return bad_hex(s, line, "the end record is missing");
+    return bad_line(s, &l, "the end record is missing");
+}
+
+/* Types 1 to 3 are data at addresses of 2 to 4 bytes, 7 to 9 the end, 0, 5 and 6 a name and numbers of records. */
+static kerf_err read_srec(struct sink *s, const uint8_t *file, size_t len)
+{
+    struct lines l = {.file = file, .len = len};
+    const uint8_t *line;
+    size_t line_len;
+
+    while (next_line(&l, &line, &line_len)) {
+        uint8_t record[RECORD_MAX] = {0};
+        unsigned type = line_len < 2 || line[0] != 'S' ? 4u : (unsigned)line[1] - '0';
+        size_t addr_len = type + 1u;
+        uint32_t addr = 0;
+
+        if (type == 4 || type > 9) {
+            return bad_line(s, &l, "no S-record");
+        }
+        kerf_err err = read_record(s, &l, line + 2, line_len - 2, 1, 0xff, record);
+
+        if (err == KERF_OK && type >= 7) {
+            return KERF_OK;
+        }
+        if (err == KERF_OK && type >= 1 && type <= 3) {
+            if (record[0] <= addr_len) {
+                return bad_line(s, &l, "a record of the wrong length");
+            }
+            for (size_t i = 1; i <= addr_len; i++) {
+                addr = addr << 8 | record[i];
+            }
+            err = add(s, addr, record + 1 + addr_len, record[0] - addr_len - 1);
+        }
+        if (err != KERF_OK) {
+            return err;
+        }
+    }
+    return bad_line(s, &l, "the end record is missing");
 }
 
 /* --- UF2 --- */
@@ -259,6 +317,11 @@ static reader *find_reader(const uint8_t *file, size_t len, const char **format)
         *format = "Intel HEX";
         return read_hex;
     }
+    if (len >= 10 && file[0] == 'S' && file[1] >= '0' && file[1] <= '3' && hex_digit(file[2]) >= 0 &&
+        hex_digit(file[3]) >= 0 && hex_digit(file[4]) >= 0) {
+        *format = "S-records";
+        return read_srec;
+    }
     if (len >= UF2_BLOCK && is_uf2_block(file)) {
         *format = "UF2";
         return read_uf2;
@@ -273,6 +336,14 @@ static reader *find_reader(const uint8_t *file, size_t len, const char **format)
     }
     *format = NULL;
     return NULL;
+}
+
+const char *kerf_flatten_format(const uint8_t *file, size_t len)
+{
+    const char *format;
+
+    (void)find_reader(file, len, &format);
+    return format;
 }
 
 kerf_err kerf_flatten(const char *path, const uint8_t *file, size_t len, size_t max_len, struct kerf_flat *flat,

@@ -126,7 +126,8 @@ kerf_err kerf_inputs_read(struct kerf_input *old_input, struct kerf_input *new_i
         err = read_input(new_input, max_len, why);
     }
     if (err == KERF_OK && new_input->flatten && old_input->flat.format == NULL && new_input->flat.format == NULL) {
-        kerf_why_set(why, "--flatten: '%s' is not Intel HEX, UF2, DfuSe or DFU: leave --flatten out", new_input->path);
+        kerf_why_set(why, "--flatten: '%s' is not Intel HEX, S-records, UF2, DfuSe or DFU: leave --flatten out",
+                     new_input->path);
         err = KERF_ERR_ARGUMENT;
     }
     if (err == KERF_OK && old_input->names_path != NULL) {

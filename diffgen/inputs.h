@@ -14,7 +14,7 @@
 struct kerf_input {
     const char *path;       /* "-": standard input; NULL: there is no image on this side */
     const char *names_path; /* its ELF file or linker's map; NULL: none */
-    bool flatten;           /* Intel HEX, UF2, DfuSe and DFU are to be made flat */
+    bool flatten;           /* Intel HEX, S-records, UF2, DfuSe and DFU are to be made flat */
     uint8_t *image;
     size_t len;
     struct kerf_flat

@@ -83,7 +83,7 @@ static int help(void)
         "                      where the slot is larger, its other sectors may keep bytes of OLD for a while\n"
         "      --elf-old FILE, --elf-new FILE\n"
         "                      ELF files of the images, for what their bytes leave open\n"
-        "      --flatten       Intel HEX, UF2, DfuSe and DFU files: the delta is of the images in them\n"
+        "      --flatten       Intel HEX, S-records, UF2, DfuSe and DFU files: the delta is of the images in them\n"
         "      --no-new        the decoder must not read back what it has written\n"
         "      --expect DIGEST info: the digest that the delta must have, as kerf-diff printed it\n"
         "      --old OLD       info: decode the payload too, and count where its bytes went\n"
@@ -290,6 +290,8 @@ static kerf_err read_images(struct run *r)
     r->result.old_is_empty = o->old_path != NULL && r->old_input.len == 0;
     r->result.old_flat = r->old_input.flat;
     r->result.new_flat = r->new_input.flat;
+    r->result.could_be_flat = err == KERF_OK && !o->flatten ? kerf_flatten_format(r->new_image, r->result.new_len)
+                                                            : NULL;
     r->diff.old_hint = &r->old_input.hint;
     r->diff.new_hint = &r->new_input.hint;
     if (err == KERF_ERR_FORMAT) {

@@ -24,6 +24,7 @@ struct kerf_diff_result {
     size_t old_len, new_len;             /* bytes */
     bool old_is_empty;                   /* old was given, and has no bytes */
     struct kerf_flat old_flat, new_flat; /* what they were flattened from; no image in there */
+    const char *could_be_flat;           /* what new is, not flattened, where it could have been; NULL: nothing */
     uint64_t full_len;                   /* bytes of a full payload of new; 0: none was made to compare with */
     bool full_is_better;                 /* the delta is hardly smaller than that */
     uint64_t ram;                        /* bytes asked for */

@@ -172,6 +172,11 @@ static void show_text(FILE *to, const struct kerf_diff_result *result, bool verb
                       kerf_cli_format_hex(report->old_digest.b, KERF_SHA256_LEN, old_hex),
                       kerf_cli_format_hex(report->new_digest.b, KERF_SHA256_LEN, new_hex));
     }
+    if (result->could_be_flat != NULL) {
+        (void)fprintf(to,
+                      "new is %s: with --flatten the delta would be of what a device has in its flash, and smaller\n",
+                      result->could_be_flat);
+    }
     (void)fprintf(to, "to authenticate it: kerf-patch --expect %s\n",
                   kerf_cli_format_hex(report->chunk0_digest.b, KERF_SHA256_LEN, chunk0_hex));
 }

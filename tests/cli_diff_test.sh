@@ -145,7 +145,7 @@ fi
 for side in old new; do
     python3 "$KERF_SRC/tests/make_flat.py" $side 0x0800f0f0 $side || complain "make_flat.py"
 done
-for format in hex uf2 dfuse dfu; do
+for format in hex srec uf2 dfuse dfu; do
     checks=$((checks + 1))
     "$diff" old.$format new.$format --flatten -1 -o delta >out 2>err || complain "--flatten of $format: $(cat err)"
     grep -q 'old was flattened from' out || complain "--flatten of $format says nothing: $(cat out)"
@@ -156,6 +156,11 @@ expect 0 '"old_flattened":{"format":"UF2","base":134279408}' "$diff" old.uf2 new
 expect 0 'new was flattened from Intel HEX: 27005 bytes at 0x0800f0f0' "$diff" --full new.hex --flatten -o delta
 expect 0 'old was flattened from DfuSe' "$diff" report old.dfuse new.dfuse --flatten -1 --no-profiles -o delta
 expect 2 'is not Intel HEX' "$diff" old new --flatten -o delta
+expect 0 'new is S-records: with --flatten' "$diff" old.srec new.srec -1 -o delta
+sed '3s/^\(.\{11\}\)./\1F/' new.srec >bad
+expect 2 'line 3: the check sum is wrong' "$diff" old bad --flatten -o delta
+sed '$d' new.srec >bad
+expect 2 'the end record is missing' "$diff" old bad --flatten -o delta
 sed '3s/^\(.\{9\}\)./\1F/' new.hex >bad
 expect 2 'line 3: the check sum is wrong' "$diff" old bad --flatten -o delta
 head -n 20 new.hex >bad

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""An image as the files that programmers take: make_flat.py IMAGE BASE OUT writes OUT.hex, OUT.uf2, OUT.dfuse and OUT.dfu."""
+"""An image as the files that programmers take: make_flat.py IMAGE BASE OUT writes OUT.hex, OUT.srec, OUT.uf2, OUT.dfuse and OUT.dfu."""
 import pathlib
 import struct
 import sys
@@ -24,6 +24,18 @@ def intel_hex(image, base):
         lines.append(record(0, addr & 0xffff, image[pos:pos + size]))
         pos += size
     return "".join(lines) + record(5, 0, struct.pack(">I", base)) + record(1, 0, b"")
+
+
+def s_record(kind, addr_len, addr, data):
+    body = addr.to_bytes(addr_len, "big") + data
+    body = bytes([len(body) + 1]) + body
+    return f"S{kind}{(body + bytes([~sum(body) & 255])).hex().upper()}\n"
+
+
+def s_records(image, base):
+    lines = [s_record(0, 2, 0, b"image")]
+    lines += [s_record(3, 4, base + pos, image[pos:pos + 32]) for pos in range(0, len(image), 32)]
+    return "".join(lines) + s_record(7, 4, base, b"")
 
 
 def uf2_block(addr, data, number, count, flags=0x2000, family=0xe48bff56):
@@ -56,6 +68,7 @@ def dfuse(image, base):
 def main():
     image, base, out = pathlib.Path(sys.argv[1]).read_bytes(), int(sys.argv[2], 0), sys.argv[3]
     pathlib.Path(out + ".hex").write_text(intel_hex(image, base), newline="")
+    pathlib.Path(out + ".srec").write_text(s_records(image, base), newline="")
     pathlib.Path(out + ".uf2").write_bytes(uf2(image, base))
     pathlib.Path(out + ".dfuse").write_bytes(dfuse(image, base))
     pathlib.Path(out + ".dfu").write_bytes(suffix(image))
