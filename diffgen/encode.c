@@ -467,7 +467,7 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
     kerf_books_lean(&encoding->prices, w->old_side.len > 0 && encoding->total <= w->new_side.len * 8 * KERF_BIT / 2);
     if (s->literal_cost != NULL) {
         /* Below 1024: what is copied now the models have not learned; as literals it would cost less. */
-        encoding->prices.literal_scale = 970;
+        encoding->prices.literal_scale = w->old_side.len > 0 ? 875 : 970;
     }
     free(order);
     free(c);
