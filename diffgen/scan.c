@@ -108,13 +108,35 @@ static const struct mask *find_mask(struct sweep *s, unsigned form)
     return m;
 }
 
-/* The fields of a reference become those of one fixed target seen from one fixed address; the offset of a name, its hash. */
+#define TEXT_MIN 4u
+#define TEXT_MAX 32u
+
+/* Of a word that points to text in its file, a number that equal texts have in common; else 0. */
+static uint32_t text_hash(const struct sweep *s, kerf_addr target)
+{
+    const uint8_t *bytes = s->side->bytes;
+    size_t at = s->start + (uint32_t)(target - (s->is_new ? s->region->new_addr : s->region->old_addr));
+    uint32_t hash = 1;
+    size_t len = 0;
+
+    if (at >= s->end || at == s->start || bytes[at - 1] != 0) {
+        return 0;
+    }
+    for (; len < TEXT_MAX && bytes[at + len] >= 0x20 && bytes[at + len] < 0x7f; len++) {
+        hash = (hash ^ bytes[at + len]) * 0x01000193u;
+    }
+    return len < TEXT_MIN || (len < TEXT_MAX && bytes[at + len] != 0) ? 0 : hash;
+}
+
+/* The fields of a reference become those of one fixed target seen from one fixed address; the offset of a name, its hash; what points to text in an ELF file, the hash of that. */
 static void mask(struct sweep *s, const struct found *found)
 {
     uint8_t *p = s->side->mask + found->pos;
 
     if (found->ref.form == KERF_FORM_BTF && s->names.len > 0) {
         kerf_store_le24(p, name_hash(s->side, &s->names, kerf_load_le24(s->side->bytes + found->pos)));
+    } else if (found->ref.form == KERF_FORM_ELF) {
+        kerf_store_le32(p, text_hash(s, found->ref.target));
     } else if (found->ref.len > sizeof(uint64_t)) {
         kerf_isa_put(s->region->isa, found->ref.form, p, 0x10000000u, 0x10000000u);
     } else {
