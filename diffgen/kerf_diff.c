@@ -447,7 +447,7 @@ static int report_failure(const struct run *r, kerf_err err)
                            r->why.text[0] != '\0' ? r->why.text : kerf_cli_err_text(err));
 }
 
-#define KEEP_LEN (2u << 20) /* bytes of both */
+#define KEEP_LEN (8u << 20) /* bytes of both */
 
 /*
  * For small images memory that was freed is kept for the next who asks: what a system takes to hand out fresh pages

@@ -14,6 +14,7 @@
 #include "diffgen/beside.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "common/host/hash.h"
@@ -23,6 +24,7 @@
 #define PIECES 64u      /* new goes on in so many pieces, */
 #define PIECE_MIN 1024u /* of at least so many bytes: the decoder is told of what was made of each */
 #define HELD_MAX 24u    /* bytes that a coder holds back: while there are more, the decoder waits */
+#define PATIENCE 4000u  /* looks for news before a thread sleeps: to be woken takes both longer than a piece */
 
 /* How far the coder is, and who waits for that. */
 struct progress {
@@ -38,8 +40,10 @@ struct kerf_beside {
     struct kerf_task task;
     void (*first)(void *ctx); /* what the thread does before it follows; NULL: nothing */
     void *first_ctx;
+    atomic_uint news;     /* how often something has changed below */
     pthread_mutex_t lock; /* of: */
     pthread_cond_t changed;
+    unsigned asleep; /* threads in pthread_cond_wait() */
     struct progress progress;
     bool first_done;
     const struct kerf_work *w;
@@ -139,20 +143,50 @@ static kerf_err decode(struct kerf_beside *b, kerf_pos new_pos, bool last)
     return err == KERF_END && b->written != new_side->len ? KERF_ERR_TARGET : err;
 }
 
+/* There may be news since `seen`: returns soon after there are, or after a while. */
+static void look_out(struct kerf_beside *b, unsigned seen)
+{
+    for (unsigned i = 0; i < PATIENCE && atomic_load_explicit(&b->news, memory_order_relaxed) == seen; i++) {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#endif
+    }
+}
+
+/* With the lock: something has changed. */
+static void tell_news(struct kerf_beside *b)
+{
+    (void)atomic_fetch_add_explicit(&b->news, 1, memory_order_relaxed);
+    if (b->asleep > 0) {
+        (void)pthread_cond_signal(&b->changed);
+    }
+}
+
+/* With the lock, which is free meanwhile. */
+static void wait_for_news(struct kerf_beside *b)
+{
+    b->asleep++;
+    (void)pthread_cond_wait(&b->changed, &b->lock);
+    b->asleep--;
+}
+
 static void follow(void *ctx)
 {
     struct kerf_beside *b = ctx;
     struct progress now = {.last = false};
     kerf_err err = KERF_OK;
+    unsigned seen = 0;
 
     while (err == KERF_OK && !now.last) {
         kerf_pos before = now.new_pos;
 
+        look_out(b, seen);
         (void)pthread_mutex_lock(&b->lock);
         while (b->progress.new_pos == before && !b->progress.last && !b->progress.given_up) {
-            (void)pthread_cond_wait(&b->changed, &b->lock);
+            wait_for_news(b);
         }
         now = b->progress;
+        seen = atomic_load_explicit(&b->news, memory_order_relaxed);
         (void)pthread_mutex_unlock(&b->lock);
         if (now.given_up) {
             err = KERF_ERR_STATE;
@@ -176,7 +210,7 @@ static void do_first(void *ctx)
     b->first(b->first_ctx);
     (void)pthread_mutex_lock(&b->lock);
     b->first_done = true;
-    (void)pthread_cond_signal(&b->changed);
+    tell_news(b);
     (void)pthread_mutex_unlock(&b->lock);
     follow(b);
 }
@@ -190,9 +224,10 @@ bool kerf_beside_do(struct kerf_beside *b, void (*run)(void *ctx), void *ctx)
 
 void kerf_beside_done(struct kerf_beside *b)
 {
+    look_out(b, 0);
     (void)pthread_mutex_lock(&b->lock);
     while (b->task.runs && !b->first_done) {
-        (void)pthread_cond_wait(&b->changed, &b->lock);
+        wait_for_news(b);
     }
     (void)pthread_mutex_unlock(&b->lock);
 }
@@ -201,7 +236,7 @@ static void tell(struct kerf_beside *b, const struct progress *progress)
 {
     (void)pthread_mutex_lock(&b->lock);
     b->progress = *progress;
-    (void)pthread_cond_signal(&b->changed);
+    tell_news(b);
     (void)pthread_mutex_unlock(&b->lock);
 }
 
