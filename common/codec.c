@@ -10,7 +10,6 @@
 /* From this many equal bytes on, one flag speaks for STRETCH bytes: it is what makes long equal stretches fast. */
 #define STRETCH_GAP 32u
 #define STRETCH 64u
-#define GAP_MAX 0x7fffu /* gap stops counting here */
 
 #define BYTE_LIMIT 10u /* how slow counters of bytes may become (model.c): 1/18 */
 
@@ -97,7 +96,7 @@ static uint8_t code_residue(struct kerf_run *run, uint8_t source, uint8_t byte)
     uint32_t phase = (uint32_t)c->new_pos & 3;
     uint32_t new_prev = c->new_tail & 0xff;
     uint32_t prev_diff = (new_prev - c->old_prev) & 0xff;
-    uint8_t other = kerf_run_byte(run, false, c->new_pos + (kerf_pos)c->recent[0][1]);
+    uint8_t other = kerf_run_byte(run, KERF_FROM_OLD, c->new_pos + (kerf_pos)c->recent[0][1]);
     uint32_t contexts[KERF_BYTE_TABLES] = {
         phase | prev_diff << 2,  phase | (uint32_t)c->last_diff << 2, (uint32_t)(other - source) & 0xff,
         source | prev_diff << 8, new_prev | (uint32_t)source << 8,
@@ -116,7 +115,7 @@ static uint8_t code_residue(struct kerf_run *run, uint8_t source, uint8_t byte)
 static unsigned code_differs(struct kerf_run *run, uint8_t source, unsigned differs)
 {
     struct kerf_codec *c = KERF_STATE(run);
-    unsigned g = 31u - (unsigned)__builtin_clz(2u * c->gap + 1); /* bits of gap */
+    unsigned g = 31u - (unsigned)__builtin_clz(2u * c->gap + 1); /* bits of gap, modulo 2^31 */
     unsigned soon = c->gap < 4 ? 256 : 0;
     const unsigned contexts[KERF_EQUAL_TABLES] = {
         g | ((unsigned)c->new_pos & 3) << 4 | (unsigned)c->equal_history << 6,
@@ -147,7 +146,7 @@ static void code_map(struct kerf_run *run, kerf_addr start, kerf_shift shift)
 
     start = kerf_run_addr(run, prev_start + units * KERF_MAP_UNIT);
     if (start < prev_start) {
-        kerf_run_fail(run, KERF_ERROR(KERF_ERR_CORRUPT));
+        kerf_run_refuse(run);
     }
     kerf_run_pair_set(run, run->t.map, c->map_len, start,
                       kerf_run_shift(run, (kerf_pos)prev_shift + kerf_run_unfold(change)));
@@ -279,7 +278,7 @@ static const struct kerf_region *copy_quiet(struct kerf_run *run, struct kerf_re
 
         *out = c->old_prev = *run->view;
         c->stretch = (uint8_t)(c->stretch - 2);
-        c->gap = (uint16_t)(c->gap + (c->gap < GAP_MAX));
+        c->gap++;
         (void)produced(run, out, 1);
         const uint8_t *view = kerf_run_view(run);
         unsigned n = goes_on(run) ? kerf_ref_pass(run, quiet_room(run)) : 0;
@@ -289,7 +288,7 @@ static const struct kerf_region *copy_quiet(struct kerf_run *run, struct kerf_re
             memcpy(out, view, n);
             c->old_prev = view[n - 1];
             c->stretch = (uint8_t)(c->stretch - 2 * n);
-            c->gap = (uint16_t)(c->gap + n < GAP_MAX ? c->gap + n : GAP_MAX);
+            c->gap += n;
             (void)produced(run, out, n);
             (void)kerf_run_view(run);
         }
@@ -308,7 +307,7 @@ static unsigned code_copy(struct kerf_run *run, uint8_t *out, struct kerf_ref *r
     ref->kind = KERF_REF_NONE;
     kerf_run_note(run, KERF_STEP_QUIET);
     if (c->from_new) {
-        out[0] = kerf_run_new_byte(run, c->src_pos);
+        out[0] = kerf_run_byte(run, KERF_IN_PLACE ? KERF_FROM_MADE : KERF_FROM_NEW, c->src_pos);
         return 1;
     }
     const uint8_t *view = kerf_run_view(run);
@@ -334,7 +333,7 @@ static unsigned code_copy(struct kerf_run *run, uint8_t *out, struct kerf_ref *r
         return 0;
     }
     c->old_prev = view[ref->len - 1];
-    c->gap = (uint16_t)(c->gap + (c->gap < GAP_MAX));
+    c->gap++;
     return ref->len;
 }
 
@@ -354,6 +353,9 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
     c->k.rc.s.range = 1;
 #else
     c->coder.range = 1;
+#endif
+#if KERF_IN_PLACE
+    c->old_there = header->old_size;
 #endif
     if ((header->flags & KERF_FLAG_IN_PLACE) != 0) {
 #if KERF_IN_PLACE
@@ -383,11 +385,6 @@ kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chunk0, const stru
         }
     }
     return err;
-}
-
-static bool complete(const struct kerf_codec *c)
-{
-    return c->new_pos == c->new_end && c->sectors_left == 0;
 }
 
 /* One decoding step, which writes KERF_STEP_OUT bytes at most: true if a sector ends with them. */
@@ -436,18 +433,34 @@ static bool decode_step(struct kerf_run *run)
 }
 
 /*
- * As many steps as input and output allow: `most` bytes of output may be there before one, `least` of input must. (Apart,
- * so that what calls kerf_codec_step() can take in the rest of that.)
+ * As many steps as input and output allow: `most` bytes of output may be there before one, `least` of input must, 0: no input
+ * follows; `out_len` bytes of output are there. (Apart, so that what calls kerf_codec_step() can take in the rest of that.)
  */
-__attribute__((noinline)) static void decode_steps(struct kerf_run *run, size_t most, size_t least)
+__attribute__((noinline)) static void decode_steps(struct kerf_run *run, size_t out_len, size_t most, size_t least)
 {
     const struct kerf_codec *c = KERF_STATE(run);
+    const struct kerf_rc *rc = &run->k.rc;
+    bool sector_ends = false;
 
-    while (run->err == 0 && !complete(c) && (size_t)(c->new_pos - run->out_pos) <= most &&
-           run->k.rc.in_len - run->k.rc.in_pos >= least) {
-        if (decode_step(run) && !complete(c)) {
-            kerf_run_fail(run, KERF_SECTOR);
+    run->out_pos = c->new_pos - (kerf_pos)out_len;
+    (void)kerf_run_open(run);
+    kerf_run_load_regions(run);
+#if KERF_ENCODER
+    kerf_ref_order_load(run);
+#endif
+    while (run->err == 0) {
+        if (c->new_pos == c->new_end && c->sectors_left == 0) {
+            run->err = least == 0 && rc->in_pos >= rc->in_len ? KERF_END : KERF_ERROR(KERF_ERR_TRAILING);
+        } else if (sector_ends) {
+            run->err = KERF_SECTOR;
+        } else if ((size_t)(c->new_pos - run->out_pos) > most || rc->in_len - rc->in_pos < least) {
+            break;
+        } else {
+            sector_ends = decode_step(run);
         }
+    }
+    if (KERF_STRICT && rc->in_pos > rc->in_len + KERF_RC_MAX_STARVED) {
+        run->err = KERF_ERROR(KERF_ERR_CORRUPT);
     }
 }
 
@@ -470,19 +483,10 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
     run->h = header;
     run->io = io;
     run->out = out;
-    run->out_pos = c->new_pos - (kerf_pos)*out_len;
 #if KERF_ENCODER
     run->out_room = out_cap;
 #endif
-    (void)kerf_run_open(run);
-    kerf_run_load_regions(run);
-#if KERF_ENCODER
-    kerf_ref_order_load(run);
-#endif
-    decode_steps(run, out_cap - KERF_STEP_OUT, last ? 0 : KERF_STEP_MAX);
-    if (run->k.rc.s.starved > KERF_RC_MAX_STARVED) {
-        run->err = KERF_ERROR(KERF_ERR_CORRUPT);
-    }
+    decode_steps(run, *out_len, out_cap - KERF_STEP_OUT, last ? 0 : KERF_STEP_MAX);
 #if KERF_ENCODER
     kerf_ref_order_keep(run);
 #endif
@@ -491,9 +495,6 @@ kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
 #endif
     *in_pos = run->k.rc.in_pos;
     *out_len = (size_t)(c->new_pos - run->out_pos);
-    if (run->err == 0 && complete(c)) {
-        return last && run->k.rc.in_pos == in_len ? KERF_END : KERF_ERR_TRAILING;
-    }
     return kerf_error(run->err);
 }
 

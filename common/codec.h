@@ -110,11 +110,11 @@ struct kerf_tables {
 
 /*
  * What a call has besides: set at its beginning, of no meaning behind its end.
+ *   k                     the coder; on a device the first, so that one pointer leads to it, too
  *   h, io, out, out_pos   from the call; out: bytes of new from out_pos on that this call produced
  *   view                  kerf_run_view()
  */
 #define KERF_CALL_FIELDS                                                                                               \
-    struct kerf_coder k;                                                                                               \
     const struct kerf_header *h;                                                                                       \
     const uint8_t *view;                                                                                               \
     uint8_t *out;                                                                                                      \
@@ -124,31 +124,35 @@ struct kerf_tables {
 
 /* On a device the nearest fields take the shortest instructions: bytes come first, tables last. */
 struct kerf_codec {
+#if KERF_CALL_IN_STATE
+    struct kerf_coder k;
+#endif
     uint8_t window_len; /* positions in window that a view may begin at; 0: it is empty */
     uint8_t copying;    /* `left` is of a segment, not of a gap */
     uint8_t from_new;   /* the segment's source is new */
     uint8_t between;    /* literals between the last two segments, 3: or more */
-    uint8_t jump;       /* encoding, for statistics: enum jump in source.c */
-    uint8_t old_prev;   /* source byte before src_pos */
-    uint8_t last_diff;  /* newest nonzero difference of a byte */
+#if KERF_ENCODER
+    uint8_t jump; /* for statistics: enum jump in source.c */
+#endif
+    uint8_t old_prev;  /* source byte before src_pos */
+    uint8_t last_diff; /* newest nonzero difference of a byte */
     uint8_t equal_history, ref_history;
     uint8_t
         stretch; /* twice the bytes that one flag still speaks for, and 0: they equal their source, 1: it is told of each */
-    uint8_t record;    /* of a set with records: the one in progress (isa/isa.h) */
-    uint8_t keeping;   /* in place: the sector in progress is to hold old */
-    uint8_t tail_gone; /* in place: of old, nothing is left behind new's end */
-    uint8_t pair_next;
     uint8_t slip; /* how far phases are from new_pos, by the header's rule */
 #if KERF_CALL_IN_STATE
     uint8_t err; /* of the call (run.h) */
 #endif
+    uint8_t keeping; /* in place: the sector in progress is to hold old */
+    uint8_t record;  /* of a set with records: the one in progress (isa/isa.h) */
+    uint8_t pair_next;
     uint16_t map_len;                   /* map entries known so far */
     uint16_t learned_len, learned_next; /* learned targets; where the next one goes */
     uint16_t moves_len;                 /* stretches of old that moved */
-    uint16_t gap;                       /* plain bytes and references since the last mismatch */
 #if KERF_ISA_HAS_ELF
     struct kerf_elf elf; /* of the ELF files that were passed */
 #endif
+    uint32_t gap;                /* plain bytes and references since the last mismatch, modulo 2^32 */
     kerf_pos new_pos;            /* where the next byte of new goes */
     kerf_pos new_end;            /* end of the run of sectors in progress; of new, where not in place */
     kerf_pos left;               /* bytes left of the gap or segment in progress */
@@ -165,6 +169,7 @@ struct kerf_codec {
     uint32_t pair_high;                /* the largest old_pos in pairs */
     uint32_t sectors_left;             /* in place: sectors after the run in progress, else 0 */
     uint32_t run_start, run_len;       /* in place: the run in progress, in sectors */
+    kerf_pos old_there;                /* in place: of old, nothing is left behind this */
 #if !KERF_CALL_IN_STATE
     struct kerf_rc_state coder; /* between calls */
 #endif
@@ -190,11 +195,13 @@ KERF_MUST_USE kerf_err kerf_codec_init(struct kerf_codec *c, const uint8_t *chun
  * Decodes as much as `in` and `out` allow; `header` is that of kerf_codec_init(). in[*in_pos .. in_len) is payload that
  * was not used before; `last`: none follows it. out[0 .. *out_len) are the newest bytes of new, which read_new() is not
  * asked for; out_cap - *out_len >= KERF_STEP_OUT. Moves *in_pos and *out_len past what it took and wrote. Without
- * `last` it stops before fewer than KERF_STEP_MAX bytes of input remain.
+ * `last` it stops before fewer than KERF_STEP_MAX bytes of input remain; with it *in_pos may come to lie behind in_len, by
+ * the zero bytes that were made up there.
  *   KERF_OK      more input, or room for output, is needed
  *   KERF_SECTOR  in place: a sector is complete, and another follows
  *   KERF_END     the new image is complete and the input used up
- *   KERF_ERR_CORRUPT, KERF_ERR_TRAILING (input left over), or an error of `io`: the state is of no more use
+ *   KERF_ERR_CORRUPT (devices: seldom, run.h), KERF_ERR_TRAILING (input left over), or an error of `io`: the state is of no
+ *   more use
  */
 KERF_MUST_USE kerf_err kerf_codec_step(struct kerf_codec *c, const struct kerf_header *header,
                                        const struct kerf_codec_io *io, const uint8_t *in, size_t in_len, bool last,

@@ -119,6 +119,10 @@ static kerf_err settle_regions(const struct kerf_header *h, struct kerf_region *
         for (unsigned i = 0; i < 3; i++) {
             r->numbers[i + 3] ^= r->numbers[i];
         }
+#if !KERF_STRICT
+        r->old_addr -= r->old_pos;
+        r->new_addr -= r->new_pos;
+#endif
         r->old_len = (h->old_size - r->old_pos - r->old_len) & max;
         r->new_len = (h->new_size - r->new_pos - r->new_len) & max;
         if (!KERF_STRICT && !kerf_isa_takes(r->isa, r->kinds)) {
@@ -237,7 +241,8 @@ kerf_err kerf_prologue_parse(const uint8_t prologue[KERF_PROLOGUE_LEN], uint16_t
     }
     *header_len = (uint16_t)(KERF_PROLOGUE_LEN + prologue[4]);
     *chunk0_len = (uint16_t)kerf_load_le16(prologue + 5);
-    return prologue[4] - 1u < KERF_HEADER_MAX_LEN && *header_len <= *chunk0_len ? KERF_OK : KERF_ERR_FORMAT;
+    return (!KERF_STRICT || prologue[4] - 1u < KERF_HEADER_MAX_LEN) && *header_len <= *chunk0_len ? KERF_OK
+                                                                                                  : KERF_ERR_FORMAT;
 }
 
 kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *header, struct kerf_region *regions,

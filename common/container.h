@@ -66,6 +66,17 @@ struct kerf_region {
     uint16_t kinds; /* 1 << reference kind: which kinds are looked for (isa/isa.h) */
 };
 
+/* By how much an address in a region is more than the position. Devices keep it in place of the load address. */
+static inline kerf_pos kerf_region_old_bias(const struct kerf_region *r)
+{
+    return KERF_STRICT ? r->old_addr - r->old_pos : r->old_addr;
+}
+
+static inline kerf_pos kerf_region_new_bias(const struct kerf_region *r)
+{
+    return KERF_STRICT ? r->new_addr - r->new_pos : r->new_addr;
+}
+
 /* Addresses outside the images (RAM, mostly) at which an aligned word is taken for a pointer: [start, start + len). */
 struct kerf_range {
     kerf_pos start;

@@ -18,7 +18,9 @@ void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len)
     kerf_pos end = c->run_start;
     kerf_pos n = c->run_len < end ? c->run_len : end;
 
-    c->tail_gone |= c->new_pos == run->h->new_size;
+    if (c->new_pos == run->h->new_size && c->new_pos < c->old_there) {
+        c->old_there = c->new_pos;
+    }
     c->keeping = run->h->moves_cap > 0 && kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_RUN + 2], len == 0) != 0;
     if (c->keeping) {
         n = 1;
@@ -54,7 +56,8 @@ void kerf_run_move(struct kerf_run *run, kerf_pos old_pos, kerf_pos len)
                                            kerf_run_unfold(kerf_run_number(run, KERF_NUM_JUMP, kerf_run_fold(jump))));
 
     kerf_run_span(run, KERF_NUM_LEN_OLD, 1, 1, len);
-    if (c->moves_len == run->h->moves_cap || from >= run->h->old_size || c->left > run->h->old_size - from) {
+    if (c->moves_len == run->h->moves_cap ||
+        (KERF_STRICT && (from >= run->h->old_size || c->left > run->h->old_size - from))) {
         kerf_run_fail(run, KERF_ERROR(KERF_ERR_CORRUPT));
         c->left = 0;
         return;

@@ -5,11 +5,9 @@
 
 static uint8_t next_byte(struct kerf_rc *rc)
 {
-    if (rc->in_pos < rc->in_len) {
-        return rc->in[rc->in_pos++];
-    }
-    rc->s.starved++;
-    return 0;
+    size_t pos = rc->in_pos++;
+
+    return pos < rc->in_len ? rc->in[pos] : 0;
 }
 
 #if KERF_ENCODER

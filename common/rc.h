@@ -21,15 +21,14 @@ extern "C" {
 
 /* What is kept between calls. */
 struct kerf_rc_state {
-    uint32_t range;   /* starts at 1: the first bytes are taken by the first decision */
-    uint32_t code;    /* decoding */
-    uint32_t starved; /* decoding: zero bytes made up past the end of the input */
+    uint32_t range; /* starts at 1: the first bytes are taken by the first decision */
+    uint32_t code;  /* decoding */
 };
 
 struct kerf_rc {
     struct kerf_rc_state s;
-    const uint8_t *in; /* decoding: input of this call */
-    size_t in_pos, in_len;
+    const uint8_t *in;     /* decoding: input of this call */
+    size_t in_pos, in_len; /* in_pos goes past in_len by the zero bytes that were made up */
 #if KERF_ENCODER
     bool encoding;
     bool started;     /* false until the byte that is always 0 has left `low` */

@@ -141,7 +141,7 @@ kerf_shift kerf_ref_map_distance(const struct kerf_run *run, kerf_pos new_pos)
     const struct kerf_region *r = kerf_run_region(run, KERF_OLD_ADDR, addr);
 
     if (r != NULL) {
-        addr += r->old_pos - r->old_addr;
+        addr -= kerf_region_old_bias(r);
     }
     return kerf_run_shift(run, addr - new_pos);
 }
@@ -152,12 +152,12 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
     const struct kerf_codec *c = KERF_STATE(run);
     kerf_addr target = ref->target;
     kerf_shift shift = 0;
-    kerf_pos at = region->old_pos + kerf_run_addr(run, target - region->old_addr);
+    kerf_pos at = kerf_run_addr(run, target - kerf_region_old_bias(region));
 
     /* A target inside the segment itself moves as the segment does. */
-    if (at - c->seg_start < c->old_end - c->seg_start && at - region->old_pos < region->old_len) {
+    if (at - c->seg_start < c->old_end - c->seg_start) {
         pr->source = SOURCE_LOCAL;
-        shift = kerf_run_shift(run, pc - region->old_addr - (c->src_pos - region->old_pos));
+        shift = kerf_run_shift(run, pc - kerf_region_old_bias(region) - c->src_pos);
     } else {
         /* Strings and tables move together: what a word points to moves with what lies right beside it. */
         bool word = ref->kind == KERF_REF_WORD || (KERF_ISA_HAS_WORDS && ref->kind == KERF_REF_WORD8);
@@ -175,7 +175,7 @@ static void predict(const struct kerf_run *run, const struct kerf_region *region
             distance -= key;
         }
         /* Keys are even, so that of RAM nothing is out of reach. */
-        pr->source = distance == 0 ? SOURCE_EXACT : distance <= WORD_REACH ? SOURCE_NEAR : SOURCE_NONE;
+        pr->source = distance == 0 ? SOURCE_EXACT : SOURCE_NEAR;
         if (distance > reach) {
             pr->source = SOURCE_MAP;
             shift = map_shift(run, target);
@@ -421,7 +421,7 @@ size_t kerf_encode_quiet(struct kerf_encoder *e)
         c->old_prev = run->old_image[c->src_pos - 1];
         c->stretch = (uint8_t)(c->stretch - 2 * n);
         c->left -= n;
-        c->gap = (uint16_t)(c->gap + n < 0x7fffu ? c->gap + n : 0x7fffu);
+        c->gap += n;
     }
     return n;
 }
@@ -487,7 +487,7 @@ unsigned kerf_ref_pass(struct kerf_run *run, unsigned most)
         return 0;
     }
     kerf_pos rest = r->old_len - (c->src_pos - r->old_pos);
-    kerf_addr pc = r->old_addr + (c->src_pos - r->old_pos);
+    kerf_addr pc = kerf_region_old_bias(r) + c->src_pos;
     size_t next = c->insn_end > c->src_pos ? (size_t)(c->insn_end - c->src_pos) : 0;
 
     most = rest < most ? (unsigned)rest : most;
@@ -508,7 +508,7 @@ unsigned kerf_ref_pass(struct kerf_run *run, unsigned most)
 static bool is_between(struct kerf_run *run, const struct kerf_region *r, struct kerf_ref *ref)
 {
     struct kerf_codec *c = KERF_STATE(run);
-    kerf_addr at = r->old_addr + (c->src_pos - r->old_pos);
+    kerf_addr at = kerf_region_old_bias(r) + c->src_pos;
     bool starts = c->src_pos >= c->insn_end;
 
     if ((at & run->align) == 0 || pair_find(run, ref)) {
@@ -602,7 +602,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 
     ref->isa = r->isa;
     view.p = run->view;
-    view.pc = kerf_run_addr(run, r->old_addr + (c->src_pos - r->old_pos));
+    view.pc = kerf_run_addr(run, kerf_region_old_bias(r) + c->src_pos);
     view.kinds = r->kinds;
     view.boundary = c->src_pos >= c->insn_end;
 #if KERF_ISA_HAS_BTF
@@ -662,7 +662,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
 }
 
 /* "Is the prediction wrong?" */
-static unsigned code_wrong(struct kerf_run *run, unsigned kind, enum source source, bool unchanged, bool wrong)
+static unsigned code_wrong(struct kerf_run *run, unsigned kind, unsigned source, unsigned unchanged, bool wrong)
 {
     struct kerf_codec *c = KERF_STATE(run);
     unsigned h = c->ref_history;
@@ -746,7 +746,7 @@ bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struc
     bool unchanged = false;
 
 #if KERF_ENCODER
-    kerf_addr old_pc = region->old_addr + (KERF_STATE(run)->src_pos - region->old_pos);
+    kerf_addr old_pc = kerf_region_old_bias(region) + KERF_STATE(run)->src_pos;
 
     unchanged = !low && kerf_isa_stays(form, ref, old_pc, pc, pr.target); /* as mostly */
 #endif

@@ -62,6 +62,7 @@ _Static_assert(sizeof(struct kerf_move_entry) == KERF_MOVE_BYTES, "as counted");
 #else
 /* One call's view of the state. */
 struct kerf_run {
+    struct kerf_coder k;
     KERF_CALL_FIELDS
     uint8_t err; /* KERF_ERROR(): a step that has failed reads and writes nothing that it may not */
     struct kerf_codec *c;
@@ -169,6 +170,17 @@ static inline void kerf_run_pass(struct kerf_run *run, const uint8_t *bytes, siz
 /* The first error stays. `error`: a kerf_err, of which the lowest eight bits are kept: KERF_ERROR() will do. run.c */
 void kerf_run_fail(struct kerf_run *run, unsigned error);
 
+/*
+ * Hosts refuse such a payload. On a device nothing comes of it but a wrong image, which is told by its digest: neither an
+ * access to what is not there nor more work than new is long.
+ */
+static inline void kerf_run_refuse(struct kerf_run *run)
+{
+    if (KERF_STRICT) {
+        kerf_run_fail(run, KERF_ERROR(KERF_ERR_CORRUPT));
+    }
+}
+
 static inline bool kerf_run_in_place(const struct kerf_run *run)
 {
     return KERF_IN_PLACE && (run->h->flags & KERF_FLAG_IN_PLACE) != 0;
@@ -180,9 +192,12 @@ static inline kerf_pos kerf_run_sector_rest(const struct kerf_run *run)
     return -KERF_STATE(run)->new_pos & (((kerf_pos)1 << run->h->sector_log2) - 1);
 }
 
-/* Reads old as it was, wherever it lies by now; what is gone reads as anything, behind new's end as 0. run.c */
-#if KERF_IN_PLACE
+/*
+ * Reads old as it was, wherever it lies by now; what is gone reads as anything, behind new's end as 0, and so does what is
+ * behind the end of old. run.c
+ */
 void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len);
+#if KERF_IN_PLACE
 /*
  * Codes which run of sectors is produced next, start .. start + len - 1, and begins it. With len 0 it is the sector
  * `start`, which is to hold old. in_place.c
@@ -190,11 +205,6 @@ void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t 
 void kerf_run_sectors(struct kerf_run *run, uint32_t start, uint32_t len);
 /* Codes which bytes of old come next into a sector that holds such. */
 void kerf_run_move(struct kerf_run *run, kerf_pos old_pos, kerf_pos len);
-#else
-static inline void kerf_run_read_old(struct kerf_run *run, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    kerf_run_fail(run, (unsigned)run->io->read_old(run->io->ctx, pos, buf, len));
-}
 #endif
 
 /*
@@ -367,10 +377,16 @@ static inline const uint8_t *kerf_run_view(struct kerf_run *run)
     return kerf_run_view_anew(run);
 }
 
-/* One byte of new that was produced. */
-uint8_t kerf_run_new_byte(struct kerf_run *run, kerf_pos pos);
-/* One byte of old, or of new as far as it was produced (in place: in this run of sectors); 0 outside. */
-uint8_t kerf_run_byte(struct kerf_run *run, bool from_new, kerf_pos pos);
+/*
+ * One byte of old, KERF_FROM_OLD, or of new as far as it was produced (in place: in this run of sectors), KERF_FROM_NEW; 0
+ * outside. KERF_FROM_MADE: in place, of new wherever it was produced.
+ */
+enum kerf_from {
+    KERF_FROM_OLD, /* these two as in from_new */
+    KERF_FROM_NEW,
+    KERF_FROM_MADE,
+};
+uint8_t kerf_run_byte(struct kerf_run *run, unsigned from, kerf_pos pos);
 
 /* Codes a length, at least `min`, that may be "to the end of the run", by to_end[`to_end`] in place: c->left. source.c */
 #if KERF_ENCODER

@@ -29,7 +29,7 @@ void kerf_run_span_decode(struct kerf_run *run, enum kerf_number which, unsigned
     if (!kerf_run_in_place(run) || !kerf_model_bit(&run->k, &run->t.counters[KERF_SYM_TO_END + to_end], len == rest)) {
         len = kerf_run_number(run, which, len - min) + min;
         if (len > rest) {
-            kerf_run_fail(run, KERF_ERROR(KERF_ERR_CORRUPT));
+            kerf_run_refuse(run);
             len = rest;
         }
         rest = len;
@@ -150,13 +150,14 @@ void kerf_run_segment_decode(struct kerf_run *run)
 
     kerf_pos size = c->from_new ? run->h->new_size : run->h->old_size;
 
-    if (c->src_pos >= size || c->left > size - c->src_pos ||
-        (c->from_new && c->src_pos - c->new_pos < c->new_end - c->new_pos)) {
-        kerf_run_fail(run, KERF_ERROR(KERF_ERR_CORRUPT));
+    /* Devices: what does not exist is read as 0. */
+    if (KERF_STRICT && (c->src_pos >= size || c->left > size - c->src_pos ||
+                        (c->from_new && c->src_pos - c->new_pos < c->new_end - c->new_pos))) {
+        kerf_run_refuse(run);
         c->left = 0;
     } else if (!c->from_new) {
         c->seg_start = c->src_pos;
         c->old_end = c->src_pos + c->left;
-        c->old_prev = kerf_run_byte(run, false, c->src_pos - 1);
+        c->old_prev = kerf_run_byte(run, KERF_FROM_OLD, c->src_pos - 1);
     }
 }

@@ -223,7 +223,11 @@ const struct kerf_region *kerf_run_region(const struct kerf_run *run, enum kerf_
     const struct kerf_region *r = kerf_run_regions(run);
 
     for (unsigned left = run->h->region_count; left > 0; left--, r++) {
-        kerf_pos start = place == KERF_OLD_POS ? r->old_pos : place == KERF_NEW_POS ? r->new_pos : r->old_addr;
+        kerf_pos start = place == KERF_NEW_POS ? r->new_pos : r->old_pos;
+
+        if (place == KERF_OLD_ADDR) {
+            start += kerf_region_old_bias(r);
+        }
 
         if (kerf_run_addr(run, at - start) < (place == KERF_NEW_POS ? r->new_len : r->old_len)) {
             return r;
@@ -236,5 +240,5 @@ kerf_addr kerf_run_new_addr(const struct kerf_run *run, kerf_pos new_pos)
 {
     const struct kerf_region *r = kerf_run_region(run, KERF_NEW_POS, new_pos);
 
-    return r == NULL ? new_pos : kerf_run_addr(run, r->new_addr + (new_pos - r->new_pos));
+    return r == NULL ? new_pos : kerf_run_addr(run, new_pos + kerf_region_new_bias(r));
 }

@@ -109,16 +109,6 @@ static bool extend(struct kerf_beside *b, size_t len, const uint8_t *held, size_
     return true;
 }
 
-/* The payload is complete. What was taken from behind its end are zeros that a decoder makes up. */
-static void end_stream(struct kerf_beside *b, size_t len)
-{
-    b->stream_len = len;
-    if (b->in_pos > len) {
-        b->codec->coder.starved += (uint32_t)(b->in_pos - len);
-        b->in_pos = len;
-    }
-}
-
 /* Decodes new up to new_pos, where a step ends; with `last` all that there is. KERF_END: it was all, and is new. */
 static kerf_err decode(struct kerf_beside *b, kerf_pos new_pos, bool last)
 {
@@ -135,7 +125,7 @@ static kerf_err decode(struct kerf_beside *b, kerf_pos new_pos, bool last)
 
         err = kerf_codec_step(b->codec, &b->header, &io, b->stream, in_len, last, &b->in_pos, b->page, room, &made);
         if (made > new_side->len - b->written || memcmp(new_side->bytes + b->written, b->page, made) != 0 ||
-            b->in_pos > b->stream_len || (err == KERF_OK && made == 0)) {
+            (!last && b->in_pos > b->stream_len) || (err == KERF_OK && made == 0)) {
             return KERF_ERR_TARGET;
         }
         b->written += made;
@@ -194,7 +184,7 @@ static void follow(void *ctx)
             err = KERF_ERR_CORRUPT;
         }
         if (err == KERF_OK && now.last) {
-            end_stream(b, now.len);
+            b->stream_len = now.len; /* what was taken from behind its end are zeros that a decoder makes up */
         }
         if (err == KERF_OK) {
             err = decode(b, now.new_pos, now.last);

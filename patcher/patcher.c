@@ -287,9 +287,6 @@ static void apply(struct kerf_patcher *p)
         return;
     }
     err = decode(p);
-#if KERF_JOURNAL
-    p->new_pos += (kerf_pos)(p->page_len - before);
-#endif
     if (err > KERF_OK) {
         p->flags |= STATE_COMPLETE | (err == KERF_END ? STATE_DECODED : 0); /* KERF_SECTOR, too */
         return;

@@ -162,7 +162,7 @@ struct kerf_patcher {
 #if KERF_JOURNAL
     uint32_t group_len; /* in place: sectors in scratch, not yet in the slot; without the one in progress */
     uint32_t saves;     /* number of the newest checkpoint, from 1; odd ones are in the second half */
-    kerf_pos new_pos;   /* bytes of new produced so far; in place those that are kept, too */
+    kerf_pos out_pos;   /* bytes of new written so far; in place those that are kept, too: the page is what follows */
     uint32_t
         save_left;   /* two slots: bytes of new to the next checkpoint; in place: where mark 3 of the newest one goes */
     uint32_t layout; /* STATE_LAYOUT: whose memory this is */
@@ -257,7 +257,7 @@ static inline void kerf_patcher_abort(struct kerf_patcher *patcher)
 static inline kerf_pos kerf_patcher_new_pos(const struct kerf_patcher *patcher)
 {
 #if KERF_JOURNAL
-    return patcher->new_pos;
+    return patcher->out_pos + (kerf_pos)patcher->page_len;
 #else
     return patcher->page_pos + (kerf_pos)patcher->page_len;
 #endif

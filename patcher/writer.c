@@ -10,7 +10,8 @@ void kerf_write_page(struct kerf_patcher *p)
     uint8_t *page = page_of(p);
 
 #if KERF_JOURNAL
-    p->page_pos = p->new_pos - (kerf_pos)p->page_len; /* it was elsewhere */
+    p->page_pos = p->out_pos; /* it was elsewhere */
+    p->out_pos += (kerf_pos)n;
 #endif
 #if KERF_IN_PLACE
     if (in_place(p)) {

@@ -333,12 +333,11 @@ class References:
         is_ram = self.addr_region(t) is None
         # By the region of src_pos, which need not be the first that holds T.
         region = self.old_region(src_pos)
-        offset = (t - region.old_addr) & self.mask
-        if offset < region.old_len and segment.old_pos <= region.old_pos + offset < segment.old_end:
+        if segment.old_pos <= (region.old_pos + t - region.old_addr) & self.mask < segment.old_end:
             return Prediction((t + self.new_addr(new_pos) - self.old_addr(src_pos)) & self.mask, 4)
         distance, slot, shift = self.learned.below(t & ~1)
         if is_ram or distance <= (31 if ref.kind in (WORD, WORD8) else 0):
-            source = 3 if distance == 0 else 2 if distance <= 31 else 0
+            source = 3 if distance == 0 else 2
             return Prediction((t + shift) & self.mask, source, slot if distance == 0 else None)
         return Prediction((t + self.map_shift(t)) & self.mask, 1)
 
@@ -664,7 +663,7 @@ class Native:
                 data = [self.segment_byte(seg, self.old[src_pos], prev_src)]
             src_pos += len(data)
             prev_src = self.old[src_pos - 1]
-            seg.g = min(seg.g + 1, 32767)
+            seg.g = (seg.g + 1) & 0xffffffff
             self.produce(data)
             if self.header.in_place and self.sector_rest() == 0:
                 seg.stretch = 0
@@ -683,7 +682,7 @@ class Native:
 
     def differs(self, seg, s, prev_src):
         h, few = self.flags, 256 if seg.g < 4 else 0
-        i = seg.g.bit_length() | (self.new_pos & 3) << 4 | h << 6, h, s | few, prev_src | few
+        i = (seg.g & 0x7fffffff).bit_length() | (self.new_pos & 3) << 4 | h << 6, h, s | few, prev_src | few
         differs = self.dec.mix([table[k % len(table)] for table, k in zip(self.tables.e, i)], self.tables.e_weights, 14)
         self.flags = (2 * h + differs) & 255
         return differs

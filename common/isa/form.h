@@ -19,7 +19,7 @@
 
 /* Bits [from, from + width) of the instruction are bits [to, to + width) of its value. */
 struct kerf_form_bits {
-    uint8_t from, to, width;
+    uint16_t from : 5, to : 5, width : 5;
 };
 
 /* What a value is counted from: ((pc + before) rounded down to a multiple of 2^n) + after * 2^18. */

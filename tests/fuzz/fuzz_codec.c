@@ -279,6 +279,7 @@ static void decode(struct decoding *d, const struct test *test, unsigned cuts, b
     struct kerf_codec *c = malloc(workspace_len);
     uint32_t x = cuts;
     size_t used = 0;
+    size_t starved = 0; /* zero bytes that were made up behind the payload */
 
     require(c != NULL);
     d->test = test;
@@ -295,7 +296,7 @@ static void decode(struct decoding *d, const struct test *test, unsigned cuts, b
         bool last = used + piece.in_len == test->payload_len;
         uint8_t *in = malloc(piece.in_len + 1);
         uint8_t *out = malloc(piece.out_cap);
-        size_t in_used = 0;
+        size_t in_used = starved;
         size_t out_len = 0;
 
         require(in != NULL && out != NULL && calls < MAX_CALLS);
@@ -303,7 +304,10 @@ static void decode(struct decoding *d, const struct test *test, unsigned cuts, b
         c = whole ? c : move(c, workspace_len);
         d->verdict = kerf_codec_step(c, &test->header, &io, in, piece.in_len, last, &in_used, out, piece.out_cap,
                                      &out_len);
-        require(in_used <= piece.in_len && out_len <= piece.out_cap);
+        starved = in_used > piece.in_len ? in_used - piece.in_len : 0;
+        in_used -= starved;
+        require(starved == 0 || last);
+        require(out_len <= piece.out_cap);
         require(d->verdict <= KERF_OK || d->verdict == KERF_END || d->verdict == KERF_SECTOR);
         require(d->verdict != KERF_OK || in_used + out_len > 0);
         used += d->verdict >= KERF_OK ? in_used : 0;
