@@ -5,14 +5,16 @@
  *     in place: sector_log2 - 4                                           1, modulo 8
  *     group - 1; how many sectors hold old, moves less 1, sectors beyond  1: 2, 2, 3, 1 bits; the others count if the
  *     group is 1
- *     old_size, new_size                                                  2 each, modulo 4097 and 513
+ *     old_size, new_size                                                  2 each, modulo 4097 and 513; new_size from
+ *     32768 on: the payload is made, see the end
  *     how the payload is cut                                              1
  *     a tile that the old image is laid with                              1 of length, then as many bytes
  *     each region: isa, kinds, old_pos, old_len, new_pos, new_len, old_addr, new_addr less old_addr
  *                                                                         1, 2, 1, 1, 1, 1, 4, 1; stretches in 1/256 of
  *                                                                         the image
  *     each range: start, length / 256                                     4, 1
- *     the payload
+ *     the payload, or what new is made of and the plan (made_payload.h) by which the encoder makes one; then the map has
+ *     three entries at most, no sector holds old, and new must come of it
  * It is decoded at once, and again in pieces of odd sizes by a state that moves to another block between calls. The
  * callbacks abort when anything outside of old, or of new beyond what was handed out (in place: outside of new), is
  * asked for; both runs must give the same bytes and the same verdict. In place, complete groups of sectors come into
@@ -24,6 +26,7 @@
 #include <string.h>
 
 #include "common/bytes.h"
+#include "tests/fuzz/made_payload.h"
 
 #define OLD_CAP 4096u
 #define NEW_CAP 512u
@@ -35,6 +38,8 @@
 #define MAX_RANGES 2u
 #define WORKSPACE_MAX ((size_t)1 << 16)
 #define MAX_CALLS 20000u
+#define MADE 0x8000u        /* in new_size */
+#define MADE_CAP (1u << 14) /* bytes of a payload that is made: far more than any takes */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -50,6 +55,9 @@ struct test {
     uint8_t old_image[OLD_CAP];
     const uint8_t *payload;
     size_t payload_len;
+    bool made; /* the payload comes from the encoder, and gives new_image */
+    uint8_t new_image[NEW_CAP + KERF_ISA_VIEW_LEN];
+    uint8_t made_payload[MADE_CAP];
     size_t limit; /* bytes that may be written: of new, in place of all sectors */
 };
 
@@ -172,7 +180,18 @@ static bool set_up(struct test *test, struct taker *t, unsigned *cuts)
         }
     }
     h.old_size = take(t, 2) % (OLD_CAP + 1);
-    h.new_size = take(t, 2) % (NEW_CAP + 1);
+
+    unsigned new_size = take(t, 2);
+
+    test->made = (new_size & MADE) != 0;
+    h.new_size = new_size % MADE % (NEW_CAP + 1);
+    if (test->made) { /* with a short map, and nothing of old is kept */
+        h.model.map_cap %= 4u;
+        h.scratch = h.group;
+        h.kept = 0;
+        h.moves_cap = 0;
+        h.beyond = 0;
+    }
     *cuts = take(t, 1);
     tile_len = take(t, 1) & 255u;
     for (unsigned i = 0; i < tile_len; i++) {
@@ -321,6 +340,21 @@ static void decode(struct decoding *d, const struct test *test, unsigned cuts, b
     free(c);
 }
 
+/* The rest of the input is a plan: codes it. */
+static void make_payload(struct test *test)
+{
+    static struct fuzz_plan plan;
+    static uint8_t slot[SLOT_CAP];
+
+    memset(test->new_image, 0, sizeof test->new_image);
+    memset(slot, 0, sizeof slot);
+    memcpy(slot, test->old_image, sizeof test->old_image);
+    fuzz_plan_make(&test->header, test->old_image, test->payload, test->payload_len, &plan, test->new_image);
+    test->payload_len = fuzz_plan_code(&test->header, test->chunk0, &plan, test->new_image, slot, test->made_payload,
+                                       sizeof test->made_payload);
+    test->payload = test->made_payload;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static struct test test;
@@ -330,11 +364,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     unsigned cuts;
 
     if (set_up(&test, &t, &cuts)) {
+        if (test.made) {
+            make_payload(&test);
+        }
         decode(&whole, &test, cuts, true);
         decode(&pieces, &test, cuts, false);
         size_t both = whole.right < pieces.right ? whole.right : pieces.right;
 
         require(whole.verdict == pieces.verdict && memcmp(whole.produced, pieces.produced, both) == 0);
+        if (test.made) {
+            require(whole.verdict == KERF_END);
+            require(memcmp(whole.new_image, test.new_image, (size_t)test.header.new_size) == 0);
+        }
     }
     return 0;
 }
