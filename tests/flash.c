@@ -275,10 +275,24 @@ uint64_t flash_key_without(const struct flash *f, uint32_t pos)
     return key;
 }
 
+/* Do weak bits read all the other way, this time? As a mask. */
+static uint32_t read_weak(struct flash *f)
+{
+    uint32_t other = (uint32_t)noise(f) & 1u;
+
+    if (f->weak_left > 0) {
+        other = f->weak_reads & 1u;
+        f->weak_reads >>= 1;
+        f->weak_left--;
+    }
+    return 0 - other;
+}
+
 void flash_read(struct flash *f, uint32_t pos, uint8_t *buf, size_t len)
 {
     uint32_t end = pos + (uint32_t)len;
-    uint32_t weak;
+    uint32_t weak = 0;
+    bool is_weak = false;
 
     require(pos <= f->size && len <= f->size - pos, "read outside of the flash");
     note(f, pos, len, FLASH_WATCH_USED);
@@ -288,11 +302,14 @@ void flash_read(struct flash *f, uint32_t pos, uint8_t *buf, size_t len)
     if (f->unstable_count == 0) {
         return;
     }
-    weak = 0 - (noise(f) & 1u);
     for (uint32_t at = pos, next; at < end; at = next) {
         next = (at / f->block + 1) * f->block;
         next = next < end ? next : end;
         for (uint32_t i = at; f->unstable[at / f->block] && i < next; i++) {
+            if (f->undefined[i] != 0 && f->units[i / f->unit] == UNIT_WEAK && !is_weak) {
+                weak = read_weak(f);
+                is_weak = true;
+            }
             if (f->undefined[i] != 0) {
                 buf[i - pos] ^= (uint8_t)((f->units[i / f->unit] == UNIT_WEAK ? weak : noise(f)) & f->undefined[i]);
             }

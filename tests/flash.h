@@ -52,6 +52,8 @@ struct flash {
     uint32_t watched[FLASH_WATCHES];    /* where these sectors begin */
     enum flash_watch watch[FLASH_WATCHES];
     uint64_t noise; /* state of the noise */
+    uint32_t weak_reads,
+        weak_left; /* what reads of weak bits give: bit 0 that of the next one, so many; then noise says */
     uint64_t erase_count, program_count;
     uint8_t *log;            /* blocks as they were */
     size_t log_len, log_cap; /* blocks */

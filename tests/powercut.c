@@ -23,7 +23,8 @@
  *     sector=4096 unit=256 page=256    flash geometry in bytes; page: what is programmed at once
  *     interval=1                       sectors of new between two checkpoints (two slots)
  *     depth=1                          cuts that follow each other
- *     seed=0                           of what is left to chance: where operations stop, and bits that are undefined
+ *     seed=0                           of what is left to chance: where operations stop, and bits that are undefined, but for
+ *                                      the first reads of a mark that is weak
  *     all=0                            1: more recoveries are followed, see above
  *     sample=1                         cuts at one of so many operations (of the first run; `sample2` of recoveries), and at each that
  *                                      programs less than a page of the journal: marks
@@ -231,12 +232,13 @@ static void note_moment(const struct world *w, struct seen *seen, uint64_t key, 
 
 /* --- Keys of moments --- */
 
-/* Of the memory of the device of this level, and of `flash_key`. Page bytes that hold nothing don't count, nor which port it is. */
-static uint64_t moment(const struct world *w, uint64_t flash_key)
+/* Of the memory of the device of this level, and of `flash_key`. Page bytes that hold nothing don't count, nor which port it is. `unstable`: how weak bits will read does. */
+static uint64_t moment(const struct world *w, uint64_t flash_key, bool unstable)
 {
     struct kerf_patcher *p = (struct kerf_patcher *)(void *)w->devices[w->level].workspace;
     const uint8_t *end = p->page_at > 0 ? page_of(p) + p->page_len : (const uint8_t *)(p + 1);
-    const uint64_t progress[] = {p->phase, p->verified_pos, p->page_pos};
+    const uint64_t weak = unstable ? (uint64_t)w->flash.weak_left << 32 | w->flash.weak_reads : 0;
+    const uint64_t progress[] = {p->phase, p->verified_pos, p->page_pos, weak};
 
     flash_key = flash_add_key(flash_key, (const uint8_t *)progress, sizeof progress);
     return flash_add_key(flash_key, (const uint8_t *)&p->header, (size_t)(end - (const uint8_t *)&p->header)) | 1;
@@ -245,7 +247,7 @@ static uint64_t moment(const struct world *w, uint64_t flash_key)
 /* Was this moment seen with as many cuts to come? Notes it if not. */
 static bool seen_before(struct world *w)
 {
-    uint64_t key = moment(w, w->flash.key);
+    uint64_t key = moment(w, w->flash.key, w->flash.unstable_count > 0);
     unsigned left = w->depth - w->level;
 
     for (unsigned n = left; w->level > 0 && n <= w->depth; n++) {
@@ -401,8 +403,10 @@ static void run(struct world *w, uint32_t cut_pos)
         return;
     }
     key = flash_add_key(flash_key_without(f, cut_pos), (const uint8_t *)&w->begun, sizeof w->begun);
-    key = moment(w, key);
-    followed->spoilt = w->level < w->depth && flash_unstable_without(f, cut_pos);
+    bool unstable = flash_unstable_without(f, cut_pos);
+
+    key = moment(w, key, unstable);
+    followed->spoilt = w->level < w->depth && unstable;
     if (!followed->spoilt && resumed_before(w, key, cut_pos)) {
         w->alike++;
         return;
@@ -426,6 +430,48 @@ static bool weak_before(const struct world *w)
     return weak;
 }
 
+/*
+ * Of a mark that was left weak the next reads are not left to chance: one that is right once, and wrong after the next
+ * cut, or the other way round, must not be missed. Two are of one restart at most.
+ */
+#define WEAK_READS 3u
+
+/* One cut in the operation `op`, what comes of it, and back. */
+static void cut(struct world *w, const struct flash *op, enum flash_cut how, const uint32_t *weak_reads)
+{
+    struct flash *f = &w->flash;
+    size_t mark = flash_mark(f);
+    bool begun = w->begun;
+
+    f->erasing = op->erasing;
+    f->op_pos = op->op_pos;
+    f->op_len = op->op_len;
+    f->op_data = op->op_data;
+    w->how[w->level] = how;
+    flash_cut(f, how);
+    if (weak_reads != NULL) {
+        f->weak_reads = *weak_reads;
+        f->weak_left = WEAK_READS;
+    }
+    w->cuts[w->level]++;
+    w->level++;
+    w->ops[w->level] = 0;
+    if (left_before(w)) {
+        w->same++;
+    } else {
+        run(w, op->op_pos);
+    }
+    w->level--;
+    for (unsigned i = 0; i < w->level; i++) {
+        w->followed[i + 1].spoilt |= op->watch[i] == FLASH_WATCH_NOTHING && f->watch[i] == FLASH_WATCH_USED;
+    }
+    memcpy(f->watch, op->watch, sizeof f->watch);
+    f->weak_reads = op->weak_reads;
+    f->weak_left = op->weak_left;
+    w->begun = begun;
+    flash_back(f, mark);
+}
+
 /* Before an operation: every cut in it. */
 static void before(void *ctx)
 {
@@ -436,48 +482,28 @@ static void before(void *ctx)
     uint32_t sample = w->level == 0 ? w->sample : w->sample2;
     bool in_journal = op.op_pos >= w->devices[0].port.slot_len &&
                       op.op_pos < w->devices[0].port.slot_len + w->devices[0].port.port.journal_size;
-    bool begun = w->begun || !in_journal;
-    enum flash_watch watch[FLASH_WATCHES];
+    bool is_mark = in_journal && !op.erasing && op.op_len < w->geometry.page;
 
-    if (in_journal && !op.erasing && op.op_len < w->geometry.page) {
-        sample = 1;
-    }
-    w->begun = begun;
+    sample = is_mark ? 1 : sample;
+    w->begun = w->begun || !in_journal;
     if (w->level >= w->depth ||
         (w->level == 0 && (n < w->all_ops * w->part / w->parts || n >= w->all_ops * (w->part + 1) / w->parts)) ||
         (sample > 1 && n * 0x9e3779b97f4a7c15u >> 33 & (sample - 1))) {
         return;
     }
     w->cut_ops++;
-    memcpy(watch, f->watch, sizeof watch);
+    w->path[w->level] = n;
     for (int how = 0; how < FLASH_CUT_COUNT; how++) {
-        size_t mark = flash_mark(f);
-
-        if (how == FLASH_CUT_WEAK && weak_before(w)) {
-            continue;
+        if (how != FLASH_CUT_WEAK) {
+            cut(w, &op, (enum flash_cut)how, NULL);
+        } else if (!weak_before(w)) {
+            for (uint32_t reads = 0; is_mark && reads < 1u << WEAK_READS; reads++) {
+                cut(w, &op, FLASH_CUT_WEAK, &reads);
+            }
+            if (!is_mark) {
+                cut(w, &op, FLASH_CUT_WEAK, NULL);
+            }
         }
-        f->erasing = op.erasing;
-        f->op_pos = op.op_pos;
-        f->op_len = op.op_len;
-        f->op_data = op.op_data;
-        w->path[w->level] = n;
-        w->how[w->level] = (enum flash_cut)how;
-        flash_cut(f, (enum flash_cut)how);
-        w->cuts[w->level]++;
-        w->level++;
-        w->ops[w->level] = 0;
-        if (left_before(w)) {
-            w->same++;
-        } else {
-            run(w, op.op_pos);
-        }
-        w->level--;
-        for (unsigned i = 0; i < w->level; i++) {
-            w->followed[i + 1].spoilt |= watch[i] == FLASH_WATCH_NOTHING && f->watch[i] == FLASH_WATCH_USED;
-        }
-        memcpy(f->watch, watch, sizeof watch);
-        w->begun = begun;
-        flash_back(f, mark);
     }
     if (w->level == 0) {
         flash_settle(f);
