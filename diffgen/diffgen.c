@@ -305,7 +305,7 @@ static kerf_err check_options(const struct kerf_diff_options *options)
     return options->ram != 0 && options->ram < KERF_DIFF_RAM_MIN ? KERF_ERR_RAM : KERF_OK;
 }
 
-static kerf_err weigh_parts(struct kerf_work *w);
+static kerf_err weigh_parts(struct kerf_work *w, const struct kerf_image *whole);
 
 /* kerf_diff_create(), of images that are recognised, or not yet: NULL. */
 static kerf_err create(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
@@ -315,6 +315,7 @@ static kerf_err create(const uint8_t *old_image, size_t old_len, const uint8_t *
     struct kerf_work w = {.options = options};
     struct hashing hashing = {.w = &w};
     struct kerf_diff_report own_report;
+    struct kerf_image whole;
     struct kerf_header header = {0};
     kerf_err err = check_options(options);
 
@@ -349,9 +350,9 @@ static kerf_err create(const uint8_t *old_image, size_t old_len, const uint8_t *
     if (image != NULL) {
         w.image = *image;
     } else if (err == KERF_OK && old_len > 0 && ((uint64_t)old_len | new_len) >> 32 == 0) {
-        err = kerf_image_recognise(old_image, old_len, new_image, new_len, options, true, &w.image);
+        err = kerf_image_recognise(old_image, old_len, new_image, new_len, options, &whole, &w.image);
         if (err == KERF_OK && w.image.in_parts) {
-            err = weigh_parts(&w);
+            err = weigh_parts(&w, &whole);
         }
     }
     for (unsigned i = 0; i < w.image.region_count; i++) {
@@ -382,13 +383,11 @@ static kerf_err create(const uint8_t *old_image, size_t old_len, const uint8_t *
 }
 
 /* Parts at addresses of their own cost header, and those at one address confuse each other: do they pay in a quick delta? */
-static kerf_err weigh_parts(struct kerf_work *w)
+static kerf_err weigh_parts(struct kerf_work *w, const struct kerf_image *whole)
 {
     struct kerf_diff_options quick = *w->options;
-    struct kerf_image whole;
     size_t lens[2] = {0, 0};
-    kerf_err err = kerf_image_recognise(w->old_side.bytes, w->old_side.len, w->new_side.bytes, w->new_side.len,
-                                        w->options, false, &whole);
+    kerf_err err = KERF_OK;
 
     quick.level = 1;
     quick.in_place = false;
@@ -397,12 +396,13 @@ static kerf_err weigh_parts(struct kerf_work *w)
     for (unsigned i = 0; i < 2 && err == KERF_OK; i++) {
         uint8_t *delta;
 
+        tell(w, "parts", i, 2);
         err = create(w->old_side.bytes, w->old_side.len, w->new_side.bytes, w->new_side.len, &quick,
-                     i == 0 ? &w->image : &whole, &delta, &lens[i], NULL);
+                     i == 0 ? &w->image : whole, &delta, &lens[i], NULL);
         free(delta);
     }
     if (err == KERF_OK && lens[0] >= lens[1]) {
-        w->image = whole;
+        w->image = *whole;
     }
     return err;
 }

@@ -599,30 +599,81 @@ static kerf_err find_isa(struct side *old_side, struct side *new_side, const str
     return KERF_OK;
 }
 
+/* What was found of both images before where they are loaded. */
+struct facts {
+    unsigned isa;
+    bool wide, records, files;
+    struct kerf_votes votes[2];
+};
+
+/* Makes the regions and ranges, once the spans have addresses; `words`: those are known. */
+static kerf_err finish(struct facts *f, const struct kerf_diff_options *options, struct side *old_side,
+                       struct side *new_side, bool words, struct kerf_image *image)
+{
+    struct kerf_range ranges[KERF_MAX_RANGES];
+    struct pairs pairs;
+    unsigned range_count = 0;
+
+    words |= f->files && (isas[f->isa].words & WORDS8) != 0;
+    if (f->isa == KERF_ISA_NONE && !words) {
+        if (f->records) {
+            image->region_count = 1;
+            image->regions[0] = (struct kerf_region){
+                .old_len = old_side->len, .new_len = new_side->len, .kinds = (uint16_t)1u << KERF_REF_RECORDS};
+            say(image, "type records of Linux (BTF)");
+            return KERF_OK;
+        }
+        say(image, "nothing recognised; general model");
+        return KERF_OK;
+    }
+    if (f->votes[0].looked_at > 0 && old_side->layout.container == NULL && !words) {
+        trim(old_side, new_side, f->isa, f->votes);
+    }
+    drop_tiny(&old_side->layout);
+    drop_tiny(&new_side->layout);
+    pair_spans(&old_side->layout, &new_side->layout, &pairs);
+    reduce(&pairs);
+    make_regions(image, &pairs, f->isa, words, is_big_endian(f->isa, &old_side->layout), f->wide);
+
+    kerf_err err = kerf_detect_ram(f->isa, old_side->p, old_side->len, &old_side->layout, ranges, &range_count);
+
+    if (err == KERF_OK && range_count == 0) {
+        hinted_ranges(options, ranges, &range_count);
+    }
+    if (err == KERF_OK) {
+        make_ranges(image, ranges, range_count, f->wide);
+        describe(image, f->isa, &old_side->layout, words);
+    }
+    for (unsigned i = 0; i < image->region_count; i++) {
+        struct kerf_region *r = &image->regions[i];
+
+        r->kinds |= (uint16_t)(f->records ? BIT(KERF_REF_RECORDS) : 0);
+        r->kinds |= (uint16_t)(f->files && (r->kinds & WORDS8) != 0 ? BIT(KERF_REF_FILES) : 0);
+    }
+    return err;
+}
+
 static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
-                          const struct kerf_diff_options *options, bool parts, struct kerf_image *image)
+                          const struct kerf_diff_options *options, struct kerf_image *whole, struct kerf_image *image)
 {
     struct side old_side = {old_image, old_len, {0}};
     struct side new_side = {new_image, new_len, {0}};
-    struct kerf_range ranges[KERF_MAX_RANGES];
-    struct kerf_votes votes[2] = {{.quick = options->level == 1}, {.quick = options->level == 1}};
-    struct pairs pairs;
-    unsigned range_count = 0;
-    unsigned isa = KERF_ISA_COUNT;
-    bool wide = (uint64_t)old_len >> 32 != 0 || (uint64_t)new_len >> 32 != 0;
+    struct facts f = {.isa = KERF_ISA_COUNT,
+                      .wide = (uint64_t)old_len >> 32 != 0 || (uint64_t)new_len >> 32 != 0,
+                      .records = kerf_detect_btf(old_image, old_len) && kerf_detect_btf(new_image, new_len),
+                      .files = kerf_detect_files(old_image, old_len) && kerf_detect_files(new_image, new_len),
+                      .votes = {{.quick = options->level == 1}, {.quick = options->level == 1}}};
     bool words = true;
-    bool records = kerf_detect_btf(old_image, old_len) && kerf_detect_btf(new_image, new_len);
-    bool files = kerf_detect_files(old_image, old_len) && kerf_detect_files(new_image, new_len);
 
     memset(image, 0, sizeof *image);
     if (options->isa != NULL) {
-        isa = isa_by_name(options->isa);
-        if (isa == KERF_ISA_COUNT) {
+        f.isa = isa_by_name(options->isa);
+        if (f.isa == KERF_ISA_COUNT) {
             return KERF_ERR_ARGUMENT;
         }
     }
-    if (isa == KERF_ISA_NONE || old_len == 0 || new_len == 0) {
-        say(image, isa == KERF_ISA_NONE ? "not looked at; general model" : "nothing recognised; general model");
+    if (f.isa == KERF_ISA_NONE || old_len == 0 || new_len == 0) {
+        say(image, f.isa == KERF_ISA_NONE ? "not looked at; general model" : "nothing recognised; general model");
         return KERF_OK;
     }
     kerf_container_read(old_image, old_len, &old_side.layout);
@@ -631,57 +682,29 @@ static kerf_err recognise(const uint8_t *old_image, size_t old_len, const uint8_
         one_span(&old_side, options->base_known ? options->base : 0);
         one_span(&new_side, options->base_known ? options->base : 0);
     }
-    kerf_err err = find_isa(&old_side, &new_side, options, votes, &isa);
+    kerf_err err = find_isa(&old_side, &new_side, options, f.votes, &f.isa);
 
     if (err != KERF_OK) {
         return err;
     }
     if (!old_side.layout.addressed && !options->base_known) {
-        err = find_bases(isa, &old_side, &new_side, options, &words);
-        if (err == KERF_OK && parts) {
-            err = find_parts(isa, &old_side, &new_side, image, &words);
+        err = find_bases(f.isa, &old_side, &new_side, options, &words);
+        if (err == KERF_OK && whole != NULL) {
+            struct side sides[2] = {old_side, new_side};
+            bool known = words;
+            struct facts same = f;
+
+            err = find_parts(f.isa, &old_side, &new_side, image, &words);
+            if (err == KERF_OK && image->in_parts) {
+                memset(whole, 0, sizeof *whole);
+                err = finish(&same, options, &sides[0], &sides[1], known, whole);
+            }
         }
         if (err != KERF_OK) {
             return err;
         }
     }
-    words |= files && (isas[isa].words & WORDS8) != 0;
-    if (isa == KERF_ISA_NONE && !words) {
-        if (records) {
-            image->region_count = 1;
-            image->regions[0] = (struct kerf_region){
-                .old_len = old_len, .new_len = new_len, .kinds = (uint16_t)1u << KERF_REF_RECORDS};
-            say(image, "type records of Linux (BTF)");
-            return KERF_OK;
-        }
-        say(image, "nothing recognised; general model");
-        return KERF_OK;
-    }
-    if (votes[0].looked_at > 0 && old_side.layout.container == NULL && !words) {
-        trim(&old_side, &new_side, isa, votes);
-    }
-    drop_tiny(&old_side.layout);
-    drop_tiny(&new_side.layout);
-    pair_spans(&old_side.layout, &new_side.layout, &pairs);
-    reduce(&pairs);
-    make_regions(image, &pairs, isa, words, is_big_endian(isa, &old_side.layout), wide);
-
-    err = kerf_detect_ram(isa, old_image, old_len, &old_side.layout, ranges, &range_count);
-
-    if (err == KERF_OK && range_count == 0) {
-        hinted_ranges(options, ranges, &range_count);
-    }
-    if (err == KERF_OK) {
-        make_ranges(image, ranges, range_count, wide);
-        describe(image, isa, &old_side.layout, words);
-    }
-    for (unsigned i = 0; i < image->region_count; i++) {
-        struct kerf_region *r = &image->regions[i];
-
-        r->kinds |= (uint16_t)(records ? BIT(KERF_REF_RECORDS) : 0);
-        r->kinds |= (uint16_t)(files && (r->kinds & WORDS8) != 0 ? BIT(KERF_REF_FILES) : 0);
-    }
-    return err;
+    return finish(&f, options, &old_side, &new_side, words, image);
 }
 
 /* How many bytes in front of the code put its words at odd places, as a header or an archive does: 1 .. 3; 0: nothing is seen then either. */
@@ -714,16 +737,27 @@ static unsigned shift_of(const uint8_t *p, size_t len, unsigned *isa)
     return most >= SHIFT_LEAD * others ? shift : 0;
 }
 
+static void move(struct kerf_image *image, unsigned old_shift, unsigned new_shift)
+{
+    for (unsigned i = 0; i < image->region_count; i++) {
+        image->regions[i].old_pos += old_shift;
+        image->regions[i].new_pos += new_shift;
+    }
+}
+
 static bool hints_base(const struct kerf_diff_hint *hint)
 {
     return hint != NULL && hint->base_known;
 }
 
 kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
-                              const struct kerf_diff_options *options, bool parts, struct kerf_image *image)
+                              const struct kerf_diff_options *options, struct kerf_image *whole,
+                              struct kerf_image *image)
 {
-    parts = parts && options->level != 1 && !hints_base(options->old_hint) && !hints_base(options->new_hint);
-    kerf_err err = recognise(old_image, old_len, new_image, new_len, options, parts, image);
+    if (options->level == 1 || hints_base(options->old_hint) || hints_base(options->new_hint)) {
+        whole = NULL;
+    }
+    kerf_err err = recognise(old_image, old_len, new_image, new_len, options, whole, image);
 
     if (err != KERF_OK || image->region_count > 0 || options->isa != NULL || options->base_known ||
         options->level == 1 || old_len > MAX_SHIFTED || new_len > MAX_SHIFTED || old_len < MIN_REGION ||
@@ -738,10 +772,10 @@ kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const ui
         return KERF_OK;
     }
     err = recognise(old_image + old_shift, old_len - old_shift, new_image + new_shift, new_len - new_shift, options,
-                    parts, image);
-    for (unsigned i = 0; i < image->region_count; i++) {
-        image->regions[i].old_pos += old_shift;
-        image->regions[i].new_pos += new_shift;
+                    whole, image);
+    move(image, old_shift, new_shift);
+    if (image->in_parts) {
+        move(whole, old_shift, new_shift);
     }
     return err;
 }

@@ -20,12 +20,13 @@ struct kerf_image {
 
 /*
  * Recognises both images. The result is a function of the bytes and the hints (options->isa, base). Nothing recognised
- * leaves region_count 0. `parts`: also such of one file that are loaded at addresses of their own, which need not pay:
- * image->in_parts says that there are some. KERF_ERR_ARGUMENT: an unknown ISA name.
+ * leaves region_count 0. whole: also parts of one file that are loaded at addresses of their own are looked for, which
+ * need not pay: image->in_parts says that there are some, and *whole is the result without them; NULL: they are not.
+ * KERF_ERR_ARGUMENT: an unknown ISA name.
  */
 KERF_MUST_USE kerf_err kerf_image_recognise(const uint8_t *old_image, size_t old_len, const uint8_t *new_image,
-                                            size_t new_len, const struct kerf_diff_options *options, bool parts,
-                                            struct kerf_image *image);
+                                            size_t new_len, const struct kerf_diff_options *options,
+                                            struct kerf_image *whole, struct kerf_image *image);
 
 /* Name of an ISA as --isa takes it and reports print it; NULL for an unknown number. */
 const char *kerf_isa_name(unsigned isa);

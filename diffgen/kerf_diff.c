@@ -308,7 +308,7 @@ static uint64_t ram_needed(const struct run *r)
     struct kerf_image image = {0};
 
     if (r->result.old_len > 0 && kerf_image_recognise(r->old_image, r->result.old_len, r->new_image, r->result.new_len,
-                                                      diff, false, &image) != KERF_OK) {
+                                                      diff, NULL, &image) != KERF_OK) {
         return ram;
     }
     for (; ram < UINT32_MAX; ram += 16) {

@@ -278,10 +278,11 @@ static kerf_err place_names(struct run *r)
 static kerf_err recognise_image(struct run *r, bool parts)
 {
     struct kerf_report *report = &r->report;
+    struct kerf_image whole;
 
     return report->old_len == 0 ? KERF_OK
                                 : kerf_image_recognise(r->old_image, report->old_len, r->new_image, report->new_len,
-                                                       &report->diff, parts, &report->image);
+                                                       &report->diff, parts ? &whole : NULL, &report->image);
 }
 
 /* The two images as they are recognised; the delta may use less of it. */

@@ -23,7 +23,7 @@ static void recognise(const uint8_t *old_image, size_t old_len, const uint8_t *n
 
     memset(&options, 0, sizeof(options));
     options.isa = isa;
-    assert_int_equal(kerf_image_recognise(old_image, old_len, new_image, new_len, &options, false, image), KERF_OK);
+    assert_int_equal(kerf_image_recognise(old_image, old_len, new_image, new_len, &options, NULL, image), KERF_OK);
     const char *bad = test_image_check(image, old_len, new_len);
 
     assert_null(bad);
@@ -630,13 +630,13 @@ static void hints_decide(void **state)
     memset(&options, 0, sizeof(options));
     options.base_known = true;
     options.base = 0x12345600;
-    assert_int_equal(kerf_image_recognise(p, sizeof(p), p, sizeof(p), &options, false, &image), KERF_OK);
+    assert_int_equal(kerf_image_recognise(p, sizeof(p), p, sizeof(p), &options, NULL, &image), KERF_OK);
     assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
     assert_int_equal(image.regions[0].old_addr, 0x12345600);
     assert_int_equal(image.regions[0].new_addr, 0x12345600);
 
     options.isa = "z80";
-    assert_int_equal(kerf_image_recognise(p, sizeof(p), p, sizeof(p), &options, false, &image), KERF_ERR_ARGUMENT);
+    assert_int_equal(kerf_image_recognise(p, sizeof(p), p, sizeof(p), &options, NULL, &image), KERF_ERR_ARGUMENT);
 }
 
 static void elf_files_tell_what_the_bytes_leave_open(void **state)
@@ -654,8 +654,7 @@ static void elf_files_tell_what_the_bytes_leave_open(void **state)
     test_noise(noise, sizeof(noise), 7);
     memset(&options, 0, sizeof(options));
     options.old_hint = &hint;
-    assert_int_equal(kerf_image_recognise(noise, sizeof(noise), noise, sizeof(noise), &options, false, &image),
-                     KERF_OK);
+    assert_int_equal(kerf_image_recognise(noise, sizeof(noise), noise, sizeof(noise), &options, NULL, &image), KERF_OK);
     assert_int_equal(image.region_count, 1);
     assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
     assert_int_equal(image.regions[0].old_addr, 0x08004000);
@@ -668,7 +667,7 @@ static void elf_files_tell_what_the_bytes_leave_open(void **state)
 
     assert_non_null(p);
     make_program(KERF_ISA_A32, 0x20000, 1, p);
-    assert_int_equal(kerf_image_recognise(p, PROGRAM_LEN, p, PROGRAM_LEN, &options, false, &image), KERF_OK);
+    assert_int_equal(kerf_image_recognise(p, PROGRAM_LEN, p, PROGRAM_LEN, &options, NULL, &image), KERF_OK);
     assert_int_equal(image.regions[0].isa, KERF_ISA_A32);
     assert_int_equal(image.regions[0].old_addr, 0x08004000);
     free(p);

@@ -29,8 +29,19 @@ static void recognise(const uint8_t *old_image, const uint8_t *new_image, size_t
                       struct kerf_image *image)
 {
     const struct kerf_diff_options options = {.level = level};
+    struct kerf_image whole;
+    struct kerf_image alone;
 
-    assert_int_equal(kerf_image_recognise(old_image, len, new_image, len, &options, parts, image), KERF_OK);
+    assert_int_equal(kerf_image_recognise(old_image, len, new_image, len, &options, parts ? &whole : NULL, image),
+                     KERF_OK);
+    if (image->in_parts) { /* what there is without them is said, too */
+        assert_int_equal(kerf_image_recognise(old_image, len, new_image, len, &options, NULL, &alone), KERF_OK);
+        assert_int_equal(whole.region_count, alone.region_count);
+        assert_int_equal(whole.range_count, alone.range_count);
+        assert_memory_equal(whole.regions, alone.regions, alone.region_count * sizeof alone.regions[0]);
+        assert_memory_equal(whole.ranges, alone.ranges, alone.range_count * sizeof alone.ranges[0]);
+        assert_string_equal(whole.recognised, alone.recognised);
+    }
     const char *bad = test_image_check(image, len, len);
 
     assert_null(bad);

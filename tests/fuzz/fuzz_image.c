@@ -17,9 +17,11 @@ static void check(const uint8_t *old_image, size_t old_len, const uint8_t *new_i
                   const struct kerf_diff_options *options)
 {
     struct kerf_image image;
+    struct kerf_image whole;
 
-    if (kerf_image_recognise(old_image, old_len, new_image, new_len, options, true, &image) != KERF_OK ||
-        test_image_check(&image, old_len, new_len) != NULL) {
+    if (kerf_image_recognise(old_image, old_len, new_image, new_len, options, &whole, &image) != KERF_OK ||
+        test_image_check(&image, old_len, new_len) != NULL ||
+        (image.in_parts && test_image_check(&whole, old_len, new_len) != NULL)) {
         abort();
     }
 }
