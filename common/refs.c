@@ -331,6 +331,33 @@ static bool file_word_find(const struct kerf_run *run, const struct kerf_isa_vie
 }
 #endif
 
+#if KERF_ISA_HAS_BTF || KERF_ISA_HAS_ELF
+/* Does a record lie here, on which the sweep goes on by *step? *entry: that of a table, which is in *ref. */
+static bool find_record(struct kerf_run *run, const struct kerf_region *r, const struct kerf_isa_view *view,
+                        struct kerf_ref *ref, unsigned *step, bool *entry)
+{
+    struct kerf_codec *c = KERF_STATE(run);
+    unsigned len = 0;
+
+    ref->record = 0;
+#if KERF_ISA_HAS_BTF
+    if ((r->kinds >> KERF_REF_RECORDS & 1) != 0 && (view->boundary || view->record < KERF_ELF_FRAME)) {
+        len = kerf_btf_scan(view, ref);
+    }
+#endif
+#if KERF_ISA_HAS_ELF
+    if (len == 0 && has_files(r)) {
+        len = kerf_elf_scan(view, kerf_run_new_addr(run, c->new_pos), &c->elf, ref);
+        ref->target = kerf_run_addr(run, ref->target);
+    }
+#endif
+    c->record = ref->record;
+    *step = c->record != 0 ? len : 0;
+    *entry = c->record == 0 && len != 0;
+    return c->record != 0;
+}
+#endif
+
 static bool find_word(const struct kerf_run *run, const struct kerf_region *r, const struct kerf_isa_view *view,
                       bool anywhere, struct kerf_ref *ref)
 {
@@ -583,8 +610,6 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
         }
         return NULL;
     }
-#endif
-#if KERF_ENCODER
     const struct kerf_region *r = source_region(run);
 #else
     const struct kerf_region *r = kerf_run_region(run, KERF_OLD_POS, c->src_pos);
@@ -605,36 +630,21 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
     view.pc = kerf_run_addr(run, kerf_region_old_bias(r) + c->src_pos);
     view.kinds = r->kinds;
     view.boundary = c->src_pos >= c->insn_end;
-#if KERF_ISA_HAS_BTF
+#if KERF_ISA_HAS_BTF || KERF_ISA_HAS_ELF
     view.record = c->record;
     view.rest = (uint32_t)(c->insn_end - c->src_pos);
 #endif
     unsigned step = 0;
 
     bool pair = pair_find(run, ref);
-    unsigned record = 0;
+    bool record = false;
+    bool entry = false;
 
-#if KERF_ISA_HAS_BTF
-    if (!pair && (r->kinds >> KERF_REF_RECORDS & 1) != 0 && (view.boundary || c->record < KERF_ELF_FRAME)) {
-        step = kerf_btf_scan(&view, ref);
-        record = ref->record;
-    }
-    c->record = (uint8_t)record;
+#if KERF_ISA_HAS_BTF || KERF_ISA_HAS_ELF
+    c->record = 0;
+    record = !pair && find_record(run, r, &view, ref, &step, &entry);
 #endif
-    unsigned entry = 0;
-
-#if KERF_ISA_HAS_ELF
-    if (!pair && record == 0 && has_files(r)) {
-        unsigned is = kerf_elf_scan(&view, kerf_run_new_addr(run, c->new_pos), &c->elf, ref);
-
-        record = ref->record;
-        entry = record == 0 ? is : 0;
-        step = record != 0 ? is : step;
-        c->record = (uint8_t)record;
-        ref->target = kerf_run_addr(run, ref->target);
-    }
-#endif
-    if (!pair && record == 0 && entry == 0 && !find_word(run, r, &view, false, ref)) {
+    if (!pair && !record && !entry && !find_word(run, r, &view, false, ref)) {
         step = kerf_isa_scan(r->isa, &view, ref);
         if (ref->kind != KERF_REF_NONE) {
             check_target(run, ref);
@@ -650,7 +660,7 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
     /* Nor does a reference reach over the end of a sector. */
     if (ref->kind != KERF_REF_NONE && ref->len <= c->left &&
         (!kerf_run_in_place(run) || ref->len - 1u <= (kerf_run_sector_rest(run) - 1))) {
-        step = record == 0 ? ref->len : view.boundary ? step : 0;
+        step = !record ? ref->len : view.boundary ? step : 0;
     } else {
         ref->kind = KERF_REF_NONE;
         step = view.boundary ? step : 0;
