@@ -46,7 +46,7 @@ static bool add_segment(const struct kerf_header *h, const uint8_t *old_image, u
     for (kerf_pos i = 0; i < s->len; i++) {
         new_image[s->new_pos + i] = from_new ? new_image[s->src_pos + i] : old_image[s->src_pos + i];
     }
-    for (unsigned edits = what >> 3 & 7; edits > 0 && !from_new; edits--) {
+    for (unsigned edits = what >> 3 & 7; edits > 0 && !from_new && s->len > 0; edits--) {
         new_image[s->new_pos + take(t) % s->len] ^= (uint8_t)take(t);
     }
     return true;
