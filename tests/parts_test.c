@@ -29,7 +29,7 @@ static void recognise(const uint8_t *old_image, const uint8_t *new_image, size_t
                       struct kerf_image *image)
 {
     const struct kerf_diff_options options = {.level = level};
-    struct kerf_image whole;
+    struct kerf_image whole = {0};
     struct kerf_image alone;
 
     assert_int_equal(kerf_image_recognise(old_image, len, new_image, len, &options, parts ? &whole : NULL, image),
