@@ -307,7 +307,7 @@ expect 5 'not a regular file' "$diff" old new -o /dev/null
 expect 5 "can't read 'nowhere': No such file" "$diff" info nowhere
 expect 5 'Is a directory' "$diff" info .
 expect 5 'No such file' "$diff" --json old nowhere -o delta
-grep -q '"error":"flash","exit":5' out || complain "JSON of a failure: $(cat out)"
+grep -q '"error":"io","exit":5' out || complain "JSON of a failure: $(cat out)"
 odd=$(printf 'odd\377name')
 expect 0 '"output":"odd' "$diff" --json old new -o "$odd"
 rm "$odd"

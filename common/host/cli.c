@@ -294,7 +294,7 @@ static const struct {
      "the delta needs a feature that this build leaves out: use a fuller build, or a delta made without it"},
     {KERF_ERR_SOURCE, KERF_EXIT_SOURCE, "source",
      "the old image is not the one that the delta was made from: use the delta for this image, or a full image"},
-    {KERF_ERR_FLASH, KERF_EXIT_IO, "flash", "reading or writing an image failed: check the file and the disk it is on"},
+    {KERF_ERR_FLASH, KERF_EXIT_IO, "io", "reading or writing an image failed: check the file and the disk it is on"},
     {KERF_ERR_SPACE, KERF_EXIT_LIMIT, "space", "the new image does not fit into its slot: use a larger slot"},
     {KERF_ERR_RAM, KERF_EXIT_LIMIT, "ram",
      "the delta needs more workspace than there is: make one with a smaller kerf-diff --ram"},
