@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -629,6 +630,24 @@ static void settle_sectors(int number)
     file->disk_len = (size_t)most;
 }
 
+/* Its length as it would be, and none of its bytes. */
+static void settle_length(int number)
+{
+    struct file *file = &m.files[number];
+    uint64_t most = 0;
+    size_t len = (size_t)length_after(file, number, UINT_MAX, &most);
+    uint8_t *grown = malloc(len + 1);
+
+    require(grown != NULL);
+    memset(grown, GARBAGE, len);
+    if (file->disk_len > 0) {
+        memcpy(grown, file->disk, file->disk_len < len ? file->disk_len : len);
+    }
+    free(file->disk);
+    file->disk = grown;
+    file->disk_len = len;
+}
+
 static bool is_chosen(uint32_t how, size_t i)
 {
     switch (how) {
@@ -640,6 +659,8 @@ static bool is_chosen(uint32_t how, size_t i)
         return (i + 1 == m.pending_len) == (how == 2);
     case 4:
         return i + 2 >= m.pending_len;
+    case MODEL_LENGTHS:
+        return is_name_change(&m.pending[i]);
     default:
         return how < MODEL_RANDOM ? i < 29 && (how - MODEL_SUBSETS) >> i & 1u : roll(2) == 0;
     }
@@ -650,11 +671,11 @@ void model_crash(uint32_t how)
     bool by_sector = how >= MODEL_RANDOM && how % 2 == 0;
 
     dice = how * 2654435761u + 1;
-    if (by_sector) {
-        for (int i = 0; i < FILES; i++) {
-            if (m.files[i].used) {
-                settle_sectors(i);
-            }
+    for (int i = 0; i < FILES; i++) {
+        if (m.files[i].used && by_sector) {
+            settle_sectors(i);
+        } else if (m.files[i].used && how == MODEL_LENGTHS) {
+            settle_length(i);
         }
     }
     for (size_t i = 0; i < m.pending_len; i++) {

@@ -48,9 +48,11 @@ uint32_t model_pending(void);
 
 /*
  * The power is back. `how` chooses what of these changes is there: 0 nothing, 1 everything, 2 the last one alone, 3 all
- * but the last, 4 the last two; from MODEL_SUBSETS on each bit of how - MODEL_SUBSETS says of a change whether it is;
+ * but the last, 4 the last two; MODEL_LENGTHS everything but bytes, so that what a file grew by is someone else's; from
+ * MODEL_SUBSETS on each bit of how - MODEL_SUBSETS says of a change whether it is;
  * from MODEL_RANDOM on it is a seed for sectors, tears and lengths.
  */
+#define MODEL_LENGTHS 5u
 #define MODEL_SUBSETS 0x10000u
 #define MODEL_RANDOM 0x20000000u
 void model_crash(uint32_t how);

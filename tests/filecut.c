@@ -256,9 +256,10 @@ static const char *check_done(int code)
 static bool next_way(uint32_t pending, uint32_t seeds, uint32_t n, uint32_t *how)
 {
     uint32_t subsets = pending <= (full ? 6u : 2u) ? 1u << pending : 0;
+    uint32_t chosen = subsets == 0 ? MODEL_LENGTHS : subsets;
 
-    *how = subsets == 0 && n < 5 ? n : n < subsets ? MODEL_SUBSETS + n : MODEL_RANDOM + n;
-    return n < (subsets == 0 ? 5 : subsets) + seeds && (pending > 0 || n == 0);
+    *how = n == chosen ? MODEL_LENGTHS : n > chosen ? MODEL_RANDOM + n - 1 : subsets == 0 ? n : MODEL_SUBSETS + n;
+    return n < chosen + 1 + seeds && (pending > 0 || n == 0);
 }
 
 /* Cuts the recovery as well, here and there. */

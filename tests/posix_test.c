@@ -97,7 +97,7 @@ static void the_state_remembers_how_long_a_slot_is(void **state)
     for (uint64_t slot_len = 0; slot_len <= 1u << 20; slot_len += 1u << 20) {
         assert_int_equal(kerf_posix_init(&posix, -1, "", -1, "", UINT64_MAX, &why), KERF_OK);
         posix.slot_len = slot_len;
-        assert_int_equal(kerf_journal_file_create(&posix, state_fd, path, &header, 0), KERF_OK);
+        assert_int_equal(kerf_journal_file_create(&posix, &state_fd, path, &header, 0), KERF_OK);
         kerf_posix_free(&posix);
         assert_int_equal(kerf_posix_init(&posix, -1, "", -1, "", UINT64_MAX, &why), KERF_OK);
         assert_int_equal(kerf_journal_file_open(&posix, state_fd, path, &found, &len), KERF_OK);

@@ -240,7 +240,6 @@ kerf_err kerf_file_writer_sync(struct kerf_file_writer *w, struct kerf_why *why)
     return KERF_OK;
 }
 
-/* Some file systems can't sync a folder (EINVAL): nothing is lost then. */
 kerf_err kerf_file_reserve(int fd, const char *path, uint64_t len, struct kerf_why *why)
 {
     struct stat st;
@@ -253,6 +252,7 @@ kerf_err kerf_file_reserve(int fd, const char *path, uint64_t len, struct kerf_w
     return KERF_ERR_FLASH;
 }
 
+/* Some file systems can't sync a folder (EINVAL): nothing is lost then. */
 kerf_err kerf_file_sync_folder(const char *path, struct kerf_why *why)
 {
     char *folder = folder_of(path);

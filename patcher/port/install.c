@@ -116,7 +116,7 @@ static kerf_err begin_patch(struct kerf_install *install, const struct kerf_head
         return KERF_ERR_MISMATCH;
     }
     if (install->journal_fd >= 0) {
-        const kerf_err err = kerf_journal_file_create(&install->posix, install->journal_fd, request->journal_path,
+        const kerf_err err = kerf_journal_file_create(&install->posix, &install->journal_fd, request->journal_path,
                                                       header, request->checkpoint);
         if (err != KERF_OK) {
             return err;

@@ -4,6 +4,7 @@
 #include "patcher/port/journal_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,7 +78,7 @@ static kerf_err write_spare(void *ctx, kerf_pos pos, const uint8_t *buf, size_t 
     return write_at(ctx, pos + HEAD_LEN, buf, len);
 }
 
-static kerf_err sync(struct kerf_posix *posix)
+static kerf_err sync_spare(struct kerf_posix *posix)
 {
     return fsync(posix->spare_fd) == 0 || errno == EINVAL ? KERF_OK : refused(posix, "write");
 }
@@ -166,39 +167,63 @@ kerf_err kerf_journal_file_clear(struct kerf_posix *posix)
 
     memset(blank, 0xff, sizeof blank);
     err = write_at(posix, 0, blank, sizeof blank);
-    err = err == KERF_OK ? sync(posix) : err;
+    err = err == KERF_OK ? sync_spare(posix) : err;
     for (unsigned half = 0; err == KERF_OK && half < 2; half++) {
         err = write_at(posix, HEAD_LEN + (uint64_t)posix->port.journal_size / 2 * half, blank, sizeof blank);
     }
-    return err == KERF_OK ? sync(posix) : err;
+    return err == KERF_OK ? sync_spare(posix) : err;
 }
 
-/* Nothing is in it that an apply could go on with, also if what follows is lost or done in another order. */
-static kerf_err empty(struct kerf_posix *posix)
+/*
+ * A file is made beside the one that is there and takes its place, so that it begins with a whole head or is empty,
+ * whatever is lost: by that kerf-patch tells it from the files of others.
+ */
+static kerf_err make_file(struct kerf_posix *posix, int *fd, const uint8_t head[HEAD_LEN])
 {
-    uint64_t size;
-    bool exact;
-    kerf_err err = kerf_posix_size(posix->spare_fd, posix->spare_name, &size, &exact, &posix->why);
+    struct kerf_file_writer w = KERF_FILE_WRITER_NONE;
+    kerf_err err = kerf_file_writer_begin(&w, posix->spare_name, 0, &posix->why);
 
+    if (err == KERF_OK) {
+        err = kerf_file_reserve(w.fd, posix->spare_name, HEAD_LEN + (uint64_t)posix->port.spare_size, &posix->why);
+    }
+    if (err == KERF_OK) {
+        err = kerf_file_writer_append(&w, head, HEAD_LEN, &posix->why);
+    }
+    if (err == KERF_OK) {
+        err = kerf_file_writer_commit(&w, &posix->why);
+    }
+    kerf_file_writer_abort(&w);
     if (err != KERF_OK) {
         return err;
     }
-    if (!exact && size < HEAD_LEN + (uint64_t)posix->port.spare_size) {
+    int made = open(posix->spare_name, O_RDWR | O_CLOEXEC);
+
+    if (made < 0) {
+        return refused(posix, "write");
+    }
+    (void)close(*fd);
+    *fd = made;
+    posix->spare_fd = made;
+    return KERF_OK;
+}
+
+/* On a device nothing is left that an apply could go on with, also if what follows is lost or done in another order. */
+static kerf_err make_on_device(struct kerf_posix *posix, uint64_t size, const uint8_t head[HEAD_LEN])
+{
+    kerf_err err;
+
+    if (size < HEAD_LEN + (uint64_t)posix->port.spare_size) {
         kerf_why_set(
             &posix->why, "'%s' has %llu bytes, and %llu are needed to keep the state: use a file or a larger device",
             posix->spare_name, (unsigned long long)size, HEAD_LEN + (unsigned long long)posix->port.spare_size);
         return KERF_ERR_SPACE;
     }
-    if (!exact) {
-        return kerf_journal_file_clear(posix);
-    }
-    if (ftruncate(posix->spare_fd, 0) != 0) {
-        return refused(posix, "write");
-    }
-    return sync(posix);
+    err = kerf_journal_file_clear(posix);
+    err = err == KERF_OK ? write_at(posix, 0, head, HEAD_LEN) : err;
+    return err == KERF_OK ? sync_spare(posix) : err;
 }
 
-kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *name, const struct kerf_header *header,
+kerf_err kerf_journal_file_create(struct kerf_posix *posix, int *fd, const char *name, const struct kerf_header *header,
                                   uint64_t interval)
 {
     uint8_t head[HEAD_LEN];
@@ -206,9 +231,11 @@ kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *
     struct kerf_port *port = &posix->port;
     uint64_t sector = (uint64_t)1 << header->sector_log2;
     size_t journal;
+    uint64_t size;
+    bool exact; /* a file's */
     kerf_err err;
 
-    posix->spare_fd = fd;
+    posix->spare_fd = *fd;
     posix->spare_name = name;
     port->interval = set_interval(port, header, interval);
     port->spare_size = 0;
@@ -234,16 +261,10 @@ kerf_err kerf_journal_file_create(struct kerf_posix *posix, int fd, const char *
     err = seal(head, &digest);
     memcpy(head + HEAD_USED, digest.b, sizeof digest.b);
     if (err == KERF_OK) {
-        err = empty(posix);
+        err = kerf_posix_size(*fd, name, &size, &exact, &posix->why);
     }
-    if (err == KERF_OK) {
-        err = kerf_file_reserve(fd, name, HEAD_LEN + (uint64_t)port->spare_size, &posix->why);
+    if (err != KERF_OK) {
+        return err;
     }
-    if (err == KERF_OK) {
-        err = write_at(posix, 0, head, sizeof head);
-    }
-    if (err == KERF_OK) {
-        err = sync(posix);
-    }
-    return err == KERF_OK ? kerf_file_sync_folder(name, &posix->why) : err;
+    return exact ? make_file(posix, fd, head) : make_on_device(posix, size, head);
 }

@@ -200,7 +200,7 @@ static kerf_err begin(struct kerf_patch_work *r, struct kerf_patcher_expect *exp
             r->posix.slot_len = slot_len(r);
             err = reserve(r, &r->why);
             err = err == KERF_OK
-                      ? kerf_journal_file_create(&r->posix, r->state_fd, r->state_path, &r->header, o->checkpoint)
+                      ? kerf_journal_file_create(&r->posix, &r->state_fd, r->state_path, &r->header, o->checkpoint)
                       : err;
             err = err == KERF_OK ? kerf_patch_state_workspace(r, kerf_patcher_workspace(&r->header, &r->posix.port))
                                  : err;

@@ -14,8 +14,8 @@
 #include "patcher/port/patch_work.h"
 
 /*
- * A file that holds something else. One of an earlier run begins with KRFJ; after a power cut what was not written yet
- * is zeros, and what was cleared is 0xff. Devices hold anything before they are used.
+ * A file that holds something else. One of an earlier run begins with KRFJ; what a power cut lost on a file system that
+ * renames in parts is zeros, and what was cleared is 0xff. Devices hold anything before they are used.
  */
 static bool is_foreign(int fd)
 {
