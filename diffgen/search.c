@@ -6,9 +6,9 @@
 #include "diffgen/tasks.h"
 
 #define ROUNDS_MAX 12u
-#define ROUNDS_LARGE                                                                                                   \
-    2u /* for large images, where nothing is measured: that gains nothing, and where one tells little */
-#define SPLIT_MARGIN 32u /* a split that falls behind by one in this many is given up */
+#define ROUNDS_LARGE 2u       /* of large images, where nothing is measured; one alone tells little, */
+#define HUGE_LEN (256u << 20) /* but from so many bytes of both on a second one gains 3 % for a third of the time */
+#define SPLIT_MARGIN 32u      /* a split that falls behind by one in this many is given up */
 #define SPLITS_MAX 8u
 #define ENOUGH 128u       /* a round that gains less than one in so many is the last one, */
 #define ENOUGH_SMALL 256u /* of the levels that try hardest, */
@@ -300,11 +300,18 @@ static kerf_err rounds_of_new(struct kerf_search *s, struct kerf_plan *plan, str
     return err;
 }
 
+static unsigned rounds_of_large(const struct kerf_work *w)
+{
+    bool is_huge = (uint64_t)w->old_side.len + w->new_side.len > HUGE_LEN;
+
+    return is_huge && w->options->level <= KERF_DIFF_LEVEL_DEFAULT ? 1 : ROUNDS_LARGE;
+}
+
 /* Where old serves: the first `measured` rounds measure, and they end where one gains little. */
 static kerf_err rounds_of_old(struct kerf_search *s, struct kerf_plan *plan, struct kerf_plan *last, unsigned rounds,
                               unsigned measured)
 {
-    unsigned most = s->w->large ? ROUNDS_LARGE : ROUNDS_MAX;
+    unsigned most = s->w->large ? rounds : ROUNDS_MAX;
     unsigned enough = s->effort->rounds < 4 ? ENOUGH : ENOUGH_SMALL;
     kerf_err err = KERF_OK;
 
@@ -329,7 +336,7 @@ static kerf_err rounds_of_old(struct kerf_search *s, struct kerf_plan *plan, str
 kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
 {
     struct kerf_plan last = {0};
-    unsigned rounds = s->w->large ? ROUNDS_LARGE : s->effort->rounds;
+    unsigned rounds = s->w->large ? rounds_of_large(s->w) : s->effort->rounds;
     unsigned measured = measured_rounds(s, plan);
     kerf_err err = measured > 1 && rounds > 2 ? rounds_of_new(s, plan, &last)
                                               : rounds_of_old(s, plan, &last, rounds, measured);
