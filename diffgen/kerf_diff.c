@@ -447,7 +447,9 @@ static int report_failure(const struct run *r, kerf_err err)
                            r->why.text[0] != '\0' ? r->why.text : kerf_cli_err_text(err));
 }
 
-#define KEEP_LEN (8u << 20) /* bytes of both */
+/* Bytes of both. Level 1 has little memory at a time; the others would come to keep more than they say they take. */
+#define KEEP_LEN_FASTEST (8u << 20)
+#define KEEP_LEN (2u << 20)
 
 /*
  * For small images memory that was freed is kept for the next who asks: what a system takes to hand out fresh pages
@@ -456,7 +458,7 @@ static int report_failure(const struct run *r, kerf_err err)
 static void keep_memory(const struct run *r)
 {
 #ifdef __GLIBC__
-    if ((uint64_t)r->result.old_len + r->result.new_len <= KEEP_LEN) {
+    if ((uint64_t)r->result.old_len + r->result.new_len <= (r->diff.level == 1 ? KEEP_LEN_FASTEST : KEEP_LEN)) {
         (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
         (void)mallopt(M_TRIM_THRESHOLD, 128 << 20);
         (void)mallopt(M_ARENA_MAX, 1); /* threads, too: they ask seldom */
