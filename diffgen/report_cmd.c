@@ -34,6 +34,7 @@ struct run {
     const uint8_t *old_image, *new_image; /* of the inputs */
     uint8_t *delta;
     size_t delta_len;
+    struct kerf_image whole; /* where report.image is in parts: without them */
     struct kerf_report report;
     struct kerf_progress progress;
     struct kerf_why why;
@@ -275,16 +276,6 @@ static kerf_err place_names(struct run *r)
     return KERF_OK;
 }
 
-static kerf_err recognise_image(struct run *r, bool parts)
-{
-    struct kerf_report *report = &r->report;
-    struct kerf_image whole;
-
-    return report->old_len == 0 ? KERF_OK
-                                : kerf_image_recognise(r->old_image, report->old_len, r->new_image, report->new_len,
-                                                       &report->diff, parts ? &whole : NULL, &report->image);
-}
-
 /* The two images as they are recognised; the delta may use less of it. */
 static kerf_err recognise(struct run *r)
 {
@@ -295,7 +286,9 @@ static kerf_err recognise(struct run *r)
     report->old_container = layout.container;
     kerf_container_read(r->new_image, report->new_len, &layout);
     report->new_container = layout.container;
-    return recognise_image(r, true);
+    return report->old_len == 0 ? KERF_OK
+                                : kerf_image_recognise(r->old_image, report->old_len, r->new_image, report->new_len,
+                                                       &report->diff, &r->whole, &report->image);
 }
 
 static kerf_err make_delta(struct run *r)
@@ -313,7 +306,7 @@ static kerf_err make_delta(struct run *r)
         kerf_diff_explain_in_place(&r->why, &report->diff, report->old_len, report->new_len);
     }
     if (err == KERF_OK && report->image.in_parts && !report->made.in_parts) {
-        err = recognise_image(r, false); /* the parts did not pay */
+        report->image = r->whole; /* the parts did not pay */
     }
     if (err == KERF_OK) {
         err = kerf_header_parse(r->delta, r->delta_len, &report->header);

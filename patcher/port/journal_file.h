@@ -28,9 +28,9 @@ KERF_MUST_USE kerf_err kerf_journal_file_open(struct kerf_posix *posix, int fd, 
 
 /*
  * Makes it a journal for a container with this header; in place with its scratch. Synced. A regular file is replaced by
- * another at `name`, its path: *fd is closed then, and is that file. Sets the port's page_size, too. `interval`: bytes of new between two checkpoints,
- * rounded up to 4096; 0: 1 MiB, or a 64th of new if that is more. In place the header says it, and the port's slot_len
- * is kept, too. KERF_ERR_SPACE: a device that is too small.
+ * another at `name`, its path: *fd is closed then, and is that file. Sets the port's page_size, too. `interval`: bytes
+ * of new between two checkpoints, rounded up to 4096; 0: 1 MiB, or a 64th of new if that is more. In place the header
+ * says it, and the port's slot_len is kept, too. KERF_ERR_SPACE: a device that is too small.
  */
 KERF_MUST_USE kerf_err kerf_journal_file_create(struct kerf_posix *posix, int *fd, const char *name,
                                                 const struct kerf_header *header, uint64_t interval);
