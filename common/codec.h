@@ -185,6 +185,12 @@ struct kerf_codec {
 size_t kerf_codec_workspace(const struct kerf_header *header);
 
 /*
+ * Bytes of workspace that the decoder needs for this header, page buffer of the port apart: FORMAT.md's formula, the
+ * same number on every machine. SIZE_MAX when it exceeds the address space. The header must come from parse or write.
+ */
+size_t kerf_header_workspace(const struct kerf_header *header);
+
+/*
  * Sets up the state in a block of kerf_codec_workspace() bytes, aligned to 8; chunk0 is what `header` was parsed from.
  * KERF_ERR_UNSUPPORTED: a region of an ISA that this build lacks, or in place without KERF_IN_PLACE. KERF_ERR_FORMAT:
  * bad tables.

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/bytes.h"
-#include "common/codec.h"
+#include "common/isa/isa.h"
 
 #define CHUNK_UNITS_MIN (KERF_CHUNK_MIN / KERF_CHUNK_UNIT)
 #define MODEL_CLASSES 3u
@@ -367,11 +367,6 @@ uint32_t kerf_header_slot(const struct kerf_header *h)
     kerf_pos size = h->old_size > h->new_size ? h->old_size : h->new_size;
 
     return (uint32_t)((size - 1) >> h->sector_log2) + 1 + h->beyond;
-}
-
-size_t kerf_header_workspace(const struct kerf_header *header)
-{
-    return kerf_codec_workspace(header) + KERF_WORKSPACE_STATE + KERF_STEP_MAX + header->chunk_size;
 }
 
 kerf_err kerf_chunk_first(const struct kerf_header *header, struct kerf_chunk *chunk)

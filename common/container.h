@@ -194,12 +194,6 @@ KERF_MUST_USE kerf_err kerf_header_read(const uint8_t *chunk0, struct kerf_heade
 KERF_MUST_USE kerf_err kerf_header_tables(const uint8_t *chunk0, const struct kerf_header *header,
                                           struct kerf_region *regions, struct kerf_range *ranges);
 
-/*
- * Bytes of workspace that the decoder needs for this header, page buffer of the port apart: FORMAT.md's formula, the
- * same number on every machine. SIZE_MAX when it exceeds the address space. The header must come from parse or write.
- */
-size_t kerf_header_workspace(const struct kerf_header *header);
-
 #if KERF_ENCODER
 /*
  * Writes prologue and header to buf (256 bytes are always enough); the reverse of parse and tables. Fields that follow

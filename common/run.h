@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run.h - what codec.c, tables.c and refs.c share: the state of one call. Not for others.
+ * run.h - what the files of the codec share: the state of one call. Not for others.
  */
 #ifndef KERF_COMMON_RUN_H
 #define KERF_COMMON_RUN_H
@@ -377,6 +377,23 @@ static inline const uint8_t *kerf_run_view(struct kerf_run *run)
     return kerf_run_view_anew(run);
 }
 
+#if KERF_ENCODER
+/* The region of src_pos: nearly always that of the last one. */
+static inline const struct kerf_region *kerf_run_source_region(struct kerf_run *run)
+{
+    const struct kerf_region *r = run->near;
+
+    if (r == NULL || run->c->src_pos - r->old_pos >= r->old_len) {
+        run->near = r = kerf_run_region(run, KERF_OLD_POS, run->c->src_pos);
+        run->align = r == NULL || (r->kinds >> KERF_REF_RECORDS & 1) != 0 ? 0 : kerf_isa_align(r->isa);
+    }
+    return r;
+}
+
+/* With these what a position holds depends on what was passed before. */
+#define KERF_REFS_OF_PLACES (1u << KERF_REF_RECORDS | 1u << KERF_REF_FILES)
+#endif
+
 /*
  * One byte of old, KERF_FROM_OLD, or of new as far as it was produced (in place: in this run of sectors), KERF_FROM_NEW; 0
  * outside. KERF_FROM_MADE: in place, of new wherever it was produced.
@@ -423,11 +440,11 @@ const struct kerf_region *kerf_ref_find(struct kerf_run *run, struct kerf_ref *r
  */
 bool kerf_ref_code(struct kerf_run *run, const struct kerf_ref *ref, const struct kerf_region *region, uint8_t *out);
 #if KERF_ENCODER
-/* For how many bytes from src_pos on, `most` at most, it is remembered that no reference begins there: the sweep was advanced. refs.c */
+/* For how many bytes from src_pos on, `most` at most, it is remembered that no reference begins there: the sweep was advanced. refs_skip.c */
 unsigned kerf_ref_none(struct kerf_run *run, unsigned most);
 /*
  * Decoding, with run->view at src_pos: how many bytes, `most` at most, begin no reference, as far as the form of an
- * instruction and the value of a word alone tell; the sweep was advanced. refs.c
+ * instruction and the value of a word alone tell; the sweep was advanced. refs_skip.c
  */
 unsigned kerf_ref_pass(struct kerf_run *run, unsigned most);
 #endif

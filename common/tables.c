@@ -156,6 +156,11 @@ size_t kerf_codec_workspace(const struct kerf_header *header)
     return ((uintptr_t)kerf_run_tables(&tables, 0, header) + 7) & ~(uintptr_t)7;
 }
 
+size_t kerf_header_workspace(const struct kerf_header *header)
+{
+    return kerf_codec_workspace(header) + KERF_WORKSPACE_STATE + KERF_STEP_MAX + header->chunk_size;
+}
+
 void kerf_run_reset(struct kerf_run *run, const uint16_t *end)
 {
     for (uint16_t *t = (uint16_t *)(void *)run->t.weights; t < end; t++) {

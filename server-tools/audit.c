@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/codec.h"
 #include "common/host/cli.h"
 #include "common/host/file.h"
 #include "common/host/hash.h"

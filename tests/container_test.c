@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/container.h"
+#include "common/codec.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

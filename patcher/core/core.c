@@ -12,7 +12,7 @@
 #include "patcher/state.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-/* What others call: a product patcher.h, and container.h as far as devices need it. All else is static, as it were. */
+/* What others call: a product patcher.h, and container.h and codec.h as far as devices need them. All else is static, as it were. */
 #define CALLED(function) extern __typeof__(function) function __attribute__((externally_visible))
 /* These are smaller as they are, apart from what calls them. */
 #define APART(function) extern __typeof__(function) function __attribute__((noinline))

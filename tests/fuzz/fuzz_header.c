@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/container.h"
+#include "common/codec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
