@@ -112,10 +112,14 @@ void kerf_isa_nothing(unsigned isa, unsigned kinds, const uint8_t *p, size_t len
     if (set != NULL) {
         kerf_forms_nothing(set, kinds, p, len, pc, nothing);
     }
-    /* An address behind a call is told by what lies around it, not by the form of an instruction: kerf_mcs51_far() decides. */
+    /*
+     * An address behind a call is told by what lies around it, not by the form of an instruction: kerf_mcs51_far()
+     * decides. Where that takes an instruction for an address that leads nowhere there is no reference, but without the
+     * kind of such addresses there is one: nothing may be remembered of these places.
+     */
     for (size_t i = 0; isa == KERF_ISA_MCS51 && i < len; i++) {
         if (i + 12 > len || (p[i + 3] == 0x12 && p[i + 9] == 0x12)) {
-            nothing[i] = 0;
+            nothing[i] = 0xff;
         }
     }
 }

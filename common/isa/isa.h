@@ -215,8 +215,8 @@ unsigned kerf_isa_scan(unsigned isa, const struct kerf_isa_view *view, struct ke
 #if KERF_ENCODER
 /*
  * Of len bytes at address pc: where an instruction would start, of those that hold no reference of these kinds in
- * whatever sweep, `nothing` gets 0x11 * (1 + its length); its other bytes stay. Not of every instruction; words are not
- * looked at.
+ * whatever sweep, `nothing` gets 0x11 * (1 + its length), or 0xff where that never is to be remembered; its other bytes
+ * stay. Not of every instruction; words are not looked at.
  */
 void kerf_isa_nothing(unsigned isa, unsigned kinds, const uint8_t *p, size_t len, kerf_addr pc, uint8_t *nothing);
 /* The bits of an address that are 0 where an instruction starts: elsewhere kerf_isa_scan() finds nothing and returns 1. */
