@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/bytes.h"
+#include "diffgen/tasks.h"
 #include "diffgen/work.h"
 
 #define COMPARE_MAX 4096u        /* bytes compared in one step of the binary search */
@@ -300,6 +301,24 @@ kerf_err kerf_segments_add(struct kerf_segments *segments, const struct kerf_seg
     return KERF_OK;
 }
 
+kerf_err kerf_segments_join(struct kerf_segments *segments, const struct kerf_segments *part)
+{
+    kerf_err err = KERF_OK;
+
+    for (size_t i = 0; err == KERF_OK && i < part->count; i++) {
+        const struct kerf_segment *s = &part->list[i];
+        struct kerf_segment *last = segments->count > 0 ? &segments->list[segments->count - 1] : NULL;
+
+        if (last != NULL && last->from_new == s->from_new && last->new_pos + last->len == s->new_pos &&
+            last->src_pos + last->len == s->src_pos) {
+            last->len += s->len;
+        } else {
+            err = kerf_segments_add(segments, s);
+        }
+    }
+    return err;
+}
+
 /* bsdiff's state between two matches. */
 struct greedy {
     const uint8_t *o, *n;
@@ -382,26 +401,29 @@ static ptrdiff_t score(const struct greedy *g, ptrdiff_t from, ptrdiff_t to)
     return (ptrdiff_t)count;
 }
 
-/* The longest match at `scan`. */
+/* The longest match at `scan`, as far as new goes here. */
 static ptrdiff_t longest(const struct kerf_work *w, const struct greedy *g, ptrdiff_t scan, size_t *pos)
 {
     size_t new_pos = (size_t)scan;
+    size_t len = w->chains != NULL ? kerf_chains_longest(w->chains, &w->old_side, &w->new_side, new_pos,
+                                                         (size_t)(scan + g->last_offset), pos)
+                                   : kerf_match_longest(w, new_pos, pos);
 
-    return (ptrdiff_t)(w->chains != NULL ? kerf_chains_longest(w->chains, &w->old_side, &w->new_side, new_pos,
-                                                               (size_t)(scan + g->last_offset), pos)
-                                         : kerf_match_longest(w, new_pos, pos));
+    return (ptrdiff_t)len < g->n_len - scan ? (ptrdiff_t)len : g->n_len - scan;
 }
 
-kerf_err kerf_match_greedy(const struct kerf_work *w, bool quick, struct kerf_segments *segments)
+/* From `start` to before `end` of new. */
+static kerf_err greedy_part(const struct kerf_work *w, bool quick, size_t start, size_t end,
+                            struct kerf_segments *segments)
 {
     struct greedy g = {w->old_side.masked_of_all,
                        w->new_side.masked_of_all,
                        (ptrdiff_t)w->old_side.len,
-                       (ptrdiff_t)w->new_side.len,
-                       0,
-                       0,
+                       (ptrdiff_t)end,
+                       (ptrdiff_t)start,
+                       (ptrdiff_t)start,
                        0};
-    ptrdiff_t scan = 0;
+    ptrdiff_t scan = (ptrdiff_t)start;
     ptrdiff_t len = 0;
     size_t pos = 0;
 
@@ -450,4 +472,40 @@ kerf_err kerf_match_greedy(const struct kerf_work *w, bool quick, struct kerf_se
         g.last_offset = (ptrdiff_t)pos - scan;
     }
     return KERF_OK;
+}
+
+/* Of large images each half is looked at by itself, whatever the number of threads. */
+struct halves {
+    const struct kerf_work *w;
+    bool quick;
+    unsigned count;
+    struct kerf_segments segments[2];
+    kerf_err err[2];
+};
+
+static void find_half(void *ctx, unsigned index)
+{
+    struct halves *h = ctx;
+    size_t len = h->w->new_side.len;
+
+    h->err[index] = greedy_part(h->w, h->quick, index == 0 ? 0 : len / 2, index + 1 == h->count ? len : len / 2,
+                                &h->segments[index]);
+}
+
+kerf_err kerf_match_greedy(const struct kerf_work *w, bool quick, struct kerf_segments *segments)
+{
+    struct halves h = {.w = w, .quick = quick || w->large, .count = w->large && w->chains == NULL ? 2 : 1};
+
+    if (h.count == 1) {
+        return greedy_part(w, h.quick, 0, w->new_side.len, segments);
+    }
+    kerf_tasks_run(w->options->jobs, h.count, find_half, &h);
+
+    kerf_err err = h.err[0] != KERF_OK ? h.err[0] : h.err[1];
+
+    for (unsigned i = 0; i < h.count; i++) {
+        err = err == KERF_OK ? kerf_segments_join(segments, &h.segments[i]) : err;
+        free(h.segments[i].list);
+    }
+    return err;
 }

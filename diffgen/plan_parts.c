@@ -83,25 +83,6 @@ static void plan_one(void *ctx, unsigned index)
     p->err[index] = kerf_plan_part(&p->list[index], &p->segments[index]);
 }
 
-/* Adds to the plan what the next part has. */
-static kerf_err join(const struct kerf_segments *part, struct kerf_segments *segments)
-{
-    kerf_err err = KERF_OK;
-
-    for (size_t i = 0; err == KERF_OK && i < part->count; i++) {
-        const struct kerf_segment *s = &part->list[i];
-        struct kerf_segment *last = segments->count > 0 ? &segments->list[segments->count - 1] : NULL;
-
-        if (last != NULL && last->from_new == s->from_new && last->new_pos + last->len == s->new_pos &&
-            last->src_pos + last->len == s->src_pos) {
-            last->len += s->len;
-        } else {
-            err = kerf_segments_add(segments, s);
-        }
-    }
-    return err;
-}
-
 kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices, const struct kerf_map *map,
                            const struct kerf_segments *before, struct kerf_segments *segments)
 {
@@ -124,7 +105,7 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
     }
     segments->count = 0;
     for (unsigned i = 0; i < PARTS; i++) {
-        err = err == KERF_OK ? join(&p.segments[i], segments) : err;
+        err = err == KERF_OK ? kerf_segments_join(segments, &p.segments[i]) : err;
         free(p.segments[i].list);
     }
     free(mapped);

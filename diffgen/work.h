@@ -343,9 +343,14 @@ size_t kerf_match_longest(const struct kerf_work *w, size_t new_pos, size_t *old
  * is remembered, where there is memory for it; threads may ask at the same time.
  */
 uint32_t kerf_match_at(const struct kerf_work *w, size_t new_pos);
-/* `quick`: matches are looked for again only some bytes further on, which costs nothing where no plan by cost follows. */
+/*
+ * bsdiff's plan, of large images by two threads where there are. `quick`: matches are looked for again only some bytes
+ * further on, which costs nothing where no plan by cost follows; of large images in any case.
+ */
 KERF_MUST_USE kerf_err kerf_match_greedy(const struct kerf_work *w, bool quick, struct kerf_segments *segments);
 KERF_MUST_USE kerf_err kerf_segments_add(struct kerf_segments *segments, const struct kerf_segment *segment);
+/* Adds what makes the part of new behind; where it goes on as the last one does, that grows. */
+KERF_MUST_USE kerf_err kerf_segments_join(struct kerf_segments *segments, const struct kerf_segments *part);
 
 /* --- addrmap.c: the address map that serves the references of a plan best, at most `cap` entries. --- */
 KERF_MUST_USE kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segments *segments, size_t cap,
