@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * detect.h - what image.c asks of an image: its container, its instruction set, its load address, its RAM.
+ * detect.h - what image.c and its steps (look.h) ask of an image: its container, its instruction set, its load address, its RAM.
  *
  * Everything is a function of the bytes alone, in integer arithmetic, in time linear in the image up to 16 MiB and
  * constant above (samples). No allocation but for detect_base.c's tables, which it frees before it returns.
