@@ -14,6 +14,8 @@
 #define WINDOW 1024u
 /* References that point that near to each other are to one area. */
 #define AREA_LOG2 12u
+/* Bytes that differ are of one place where a sixteenth of new, or so many bytes, holds more than half of them. */
+#define CHANGES_MIN 4096u
 
 static double bytes(kerf_cost cost)
 {
@@ -48,8 +50,7 @@ static void about_full(struct kerf_report *r)
         advise(r, "A full payload is as good",
                "A full payload of new has %" PRIu64 " bytes, the delta %" PRIu64
                ". The full one needs no old image, so every device can take it: kerf-diff --full. If the two images "
-               "should "
-               "be alike, one of them is probably encrypted, compressed, or of another product.",
+               "should be alike, one of them is probably encrypted, compressed, or of another product.",
                r->full_len, r->made.delta_len);
     }
 }
@@ -59,15 +60,14 @@ static void about_recognition(struct kerf_report *r)
     bool none = strstr(r->made.recognised, "nothing recognised") != NULL;
 
     if (none && r->old_len > 0 && r->made.delta_len > 200) {
-        advise(r, "No instruction set was recognised",
-               "Addresses in code and data that moved were sent like any other bytes. If the images hold code, name it "
-               "with "
-               "--isa and --base (kerf-diff --help lists the names), or give the program's ELF file with --elf-new.");
+        advise(
+            r, "No instruction set was recognised",
+            "Addresses in code and data that moved were sent like any other bytes. If the images hold code, name it "
+            "with --isa and --base (kerf-diff --help lists the names), or give the program's ELF file with --elf-new.");
     } else if (strstr(r->made.recognised, "load address unknown") != NULL) {
         advise(r, "The load address is unknown",
                "Pointers and absolute addresses can't be predicted without it. Give it with --base, or the program's "
-               "ELF file "
-               "with --elf-new.");
+               "ELF file with --elf-new.");
     }
 }
 
@@ -90,12 +90,12 @@ static void about_packed(struct kerf_report *r)
         }
     }
     if (packed > 0 && bytes(cost) * 5 > (double)r->made.delta_len) {
-        advise(r, "Compressed or encrypted content changed",
-               "%.0f %% of the delta is for %" PRIu64 " bytes of new, from 0x%" PRIx64
-               " on, that look like noise: content that was compressed or encrypted before it came into the image. "
-               "Store it "
-               "plain in the image (the delta compresses it on its way), or leave out of it what need not change.",
-               percent(bytes(cost), (double)r->made.delta_len), packed, first);
+        advise(
+            r, "Compressed or encrypted content changed",
+            "%.0f %% of the delta is for %" PRIu64 " bytes of new, from 0x%" PRIx64
+            " on, that look like noise: content that was compressed or encrypted before it came into the image. Store "
+            "it plain in the image (the delta compresses it on its way), or leave out of it what need not change.",
+            percent(bytes(cost), (double)r->made.delta_len), packed, first);
     }
 }
 
@@ -155,8 +155,7 @@ static void about_stamps(struct kerf_report *r)
         advise(r, "Times of the build are in the image",
                "%u dates or times changed, for %.0f bytes of delta, such as \"%s\" at 0x%" PRIx64
                ". A build that gives the same bytes for the same sources (SOURCE_DATE_EPOCH, no __DATE__ and __TIME__) "
-               "saves "
-               "them, and makes equal images equal.",
+               "saves them, and makes equal images equal.",
                count, bytes(cost), sample, at);
     }
 }
@@ -223,20 +222,81 @@ static kerf_err about_references(struct kerf_report *r)
         uint32_t first = wrong[from].target;
         bool code = in_image(r, first);
 
-        advise(
-            r, code ? "What moved around in one area is pointed to from everywhere" : "Variables changed places in RAM",
-            "%zu of %zu references that were not as predicted are to 0x%08" PRIx32 "..0x%08" PRIx32
-            " (old addresses), for %.0f bytes. %s",
-            to - from, count, first, wrong[to - 1].target, bytes(cost),
-            code
-                ? "Several small pieces there went different ways: a fixed order of objects and sections in the linker "
-                  "script keeps them together; more --ram gives the decoder a finer map."
-                : "A fixed order of .data and .bss in the linker script (-fdata-sections with SORT_BY_NAME, new "
-                  "variables "
-                  "at the end) keeps the others where they were.");
+        advise(r,
+               code ? "What moved around in one area is pointed to from everywhere" : "Variables changed places in RAM",
+               "%zu of %zu references that were not as predicted are to 0x%08" PRIx32 "..0x%08" PRIx32
+               " (old addresses), for %.0f bytes. %s",
+               to - from, count, first, wrong[to - 1].target, bytes(cost),
+               code ? "Several small pieces there went different ways: a fixed order of objects and sections in the "
+                      "linker script keeps them together; more --ram gives the decoder a finer map."
+                    : "A fixed order of .data and .bss in the linker script (-fdata-sections with SORT_BY_NAME, new "
+                      "variables at the end) keeps the others where they were.");
     }
     free(wrong);
     return KERF_OK;
+}
+
+/* Where bytes differ: the `len` bytes of new that cost most of it. *stretches: of WINDOW bytes, in which any do. */
+static kerf_cost densest_changes(const struct kerf_costs *c, uint64_t len, uint64_t *from, size_t *stretches)
+{
+    kerf_cost most = 0;
+    kerf_cost sum = 0;
+    uint64_t next = 0;
+
+    *from = 0;
+    *stretches = 0;
+    for (size_t i = 0, j = 0; j < c->event_count; j++) {
+        const struct kerf_cost_event *event = &c->events[j];
+
+        if (event->part != KERF_PART_RESIDUES) {
+            continue;
+        }
+        if (event->pos >= next) {
+            next = (event->pos / WINDOW + 1) * (uint64_t)WINDOW;
+            ++*stretches;
+        }
+        sum += event->cost;
+        for (; c->events[i].pos + len <= event->pos; i++) {
+            sum -= c->events[i].part == KERF_PART_RESIDUES ? c->events[i].cost : 0;
+        }
+        if (sum > most) {
+            most = sum;
+            *from = c->events[i].pos;
+        }
+    }
+    return most;
+}
+
+/* Bytes that differ inside of what is copied are the larger part: what that is, where it is, and what makes it less. */
+static void about_changes(struct kerf_report *r)
+{
+    kerf_cost cost = r->made.part_cost[KERF_PART_RESIDUES];
+    double share = percent(bytes(cost), (double)r->made.delta_len);
+    uint64_t len = r->new_len / 16 > CHANGES_MIN ? r->new_len / 16 : CHANGES_MIN;
+    uint64_t from = 0;
+    size_t stretches = 0;
+
+    if (share < 40 || bytes(cost) < 200) {
+        return;
+    }
+    uint64_t changed = r->costs.origin_bytes[KERF_ORIGIN_CHANGED];
+
+    if (densest_changes(&r->costs, len, &from, &stretches) * 2 > cost && len * 4 <= r->new_len) {
+        advise(r, "Bytes of one place differ",
+               "%.0f %% of the delta is for %" PRIu64
+               " bytes inside of what was copied that are others now, most of them between 0x%" PRIx64 " and 0x%" PRIx64
+               " of new. If a tool makes what lies there (a table, a font, packed data), let it give the same bytes "
+               "for the same input, in the same order.",
+               share, changed, from, from + len < r->new_len ? from + len : r->new_len);
+    } else {
+        advise(r, "Bytes differ in many places of what was copied",
+               "%.0f %% of the delta is for %" PRIu64
+               " bytes inside of what was copied that are others now, in %zu stretches of %u bytes. They are no "
+               "addresses that moved, as far as those were recognised: other values, registers or instructions. Where "
+               "the sources did not change, the compiler did: the same version and options for both builds, and no "
+               "optimisation across files (LTO), keep code as it was.",
+               share, changed, stretches, WINDOW);
+    }
 }
 
 /* Segments that do not go on behind the one before. */
@@ -268,10 +328,8 @@ static void about_order(struct kerf_report *r)
     if (pieces >= 24 && moved * 20 > copied && share > 15) {
         advise(r, "The order of linking changed",
                "%u pieces of 32 bytes and more, %.0f %% of what was copied, are at another place among the others; "
-               "where they "
-               "come from and how addresses moved takes %.0f %% of the delta. Link the same objects in the same order "
-               "(sorted "
-               "file names, SORT_BY_NAME in the linker script).",
+               "where they come from and how addresses moved takes %.0f %% of the delta. Link the same objects in the "
+               "same order (sorted file names, SORT_BY_NAME in the linker script).",
                pieces, percent((double)moved, (double)copied), share);
     }
     for (unsigned i = 0; i < r->header.region_count; i++) {
@@ -280,8 +338,7 @@ static void about_order(struct kerf_report *r)
     if (code && copied > 0 && odd * 5 > copied && r->made.part_cost[KERF_PART_RESIDUES] > 400 * KERF_BIT) {
         advise(r, "Code moved by a number of bytes that is no multiple of 4",
                "%.0f %% of what was copied did. Loads of literals in Thumb code count from a multiple of 4, so they "
-               "change with "
-               "such a move. Functions aligned to 4 bytes (-falign-functions=4) move evenly.",
+               "change with such a move. Functions aligned to 4 bytes (-falign-functions=4) move evenly.",
                percent((double)odd, (double)copied));
     }
 }
@@ -315,6 +372,7 @@ kerf_err kerf_report_advise(struct kerf_report *r)
     kerf_err err = about_references(r);
 
     about_stamps(r);
+    about_changes(r);
     about_ram(r);
     return err;
 }

@@ -187,7 +187,10 @@ untouched D5
 agent 6 D5 check --server "$misnamed_url" --ca "$work/misnamed-ca.pem"
 agent 5 D5 check --ca "$work/nothing.pem"
 agent 2 D5 check --server "http://localhost:${server_url##*:}"
+grep -q '^{"event":"error"' "$work/out" || fail "a refused key is no event: $(cat "$work/out")"
 says 'https'
+agent 2 D5 nonsense
+grep -q '^{"event":"error"' "$work/out" || fail "a wrong command is no event: $(cat "$work/out")"
 
 test_case "a server that is down is exit code 8, and nothing changes"
 agent 8 D5 update --server https://localhost:1

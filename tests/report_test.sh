@@ -47,6 +47,19 @@ grep -q 'Compressed or encrypted content changed' page.html || complain "no advi
 { cat old; echo 'built Oct 14 2025 at 22:33:44'; } >stamp2
 page '' stamp1 stamp2 --no-profiles
 grep -q 'Times of the build' page.html || complain "no advice about the time of the build"
+# Other digits here and there, and in one place alone.
+python3 -c 'import sys
+old = open(sys.argv[1], "rb").read() * 3
+for name, places in (("spread", range(100, len(old), 45)), ("dense", range(3000, 6000, 6))):
+    new = bytearray(old)
+    for at in places:
+        new[at] = (new[at] * 7 + at * at // 91) % 256
+    open(name, "wb").write(new)
+open("thrice", "wb").write(old)' noise
+page '' thrice spread --no-profiles -1
+grep -q 'Bytes differ in many places' page.html || complain "no advice about bytes that differ"
+page '' thrice dense --no-profiles -1
+grep -q 'Bytes of one place differ' page.html || complain "no advice about bytes that differ in one place"
 
 # --- In place: sectors in another order, old kept in between, room behind the images.
 { tail -c 12000 old && cat noise && head -c 9000 old; } >mixed1

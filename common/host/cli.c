@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 static const char *program_name = "kerf";
-static bool json_asked; /* --json is on the command line */
+static bool json_asked;  /* --json is on the command line */
+static bool json_events; /* kerf_cli_json_events() */
 static volatile sig_atomic_t caught_signal;
 
 static void on_signal(int number)
@@ -92,12 +93,18 @@ int kerf_cli_fail(enum kerf_exit code, const char *format, ...)
     return (int)code;
 }
 
+void kerf_cli_json_events(void)
+{
+    json_events = true;
+}
+
 int kerf_cli_failed(bool json, kerf_err err, enum kerf_exit code, const char *text)
 {
     (void)kerf_cli_fail(code, "%s", text);
     if (json) {
-        (void)kerf_cli_json(json_pack("{s:b, s:s, s:i, s:o?}", "ok", 0, "error", kerf_cli_err_name(err), "exit",
-                                      (int)code, "message", kerf_cli_json_text(text)));
+        (void)kerf_cli_json(json_pack("{s:s*, s:b, s:s, s:i, s:o?}", "event", json_events ? "error" : NULL, "ok", 0,
+                                      "error", kerf_cli_err_name(err), "exit", (int)code, "message",
+                                      kerf_cli_json_text(text)));
     }
     return (int)code;
 }

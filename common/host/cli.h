@@ -48,6 +48,9 @@ int kerf_cli_fail(enum kerf_exit code, const char *format, ...) KERF_PRINTF(2, 3
  */
 int kerf_cli_failed(bool json, kerf_err err, enum kerf_exit code, const char *text);
 
+/* The program's JSON is a line for each event, and failures are events, too: their objects begin with event ("error"). */
+void kerf_cli_json_events(void);
+
 /*
  * kerf_cli_fail(KERF_EXIT_USAGE, ...) with ": try '<program> --help'" added; as kerf_cli_failed() where --json is among
  * the arguments that kerf_cli_options() was given.

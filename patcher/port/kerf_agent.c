@@ -288,6 +288,18 @@ static void make_longs(struct option longs[KEYS_MAX + 8])
     }
 }
 
+/* kerf_cli_fail(code, "%s", text); with --json also as an event. */
+static int failed(const struct options *o, enum kerf_exit code, const char *text)
+{
+    if (o->json) {
+        json_t *event = kerf_agent_event("error");
+        kerf_json_put_uint(&event, "exit", (uint64_t)code);
+        kerf_json_put_text(&event, "message", text);
+        (void)kerf_cli_json(event);
+    }
+    return kerf_cli_fail(code, "%s", text);
+}
+
 static int read_config(struct options *o)
 {
     struct kerf_why why = {""};
@@ -298,12 +310,14 @@ static int read_config(struct options *o)
     if (o->config_path != NULL) {
         err = kerf_file_read(o->config_path, KERF_AGENT_CONFIG_MAX, &data, &len, &why);
         if (err != KERF_OK) {
-            return kerf_cli_fail(err == KERF_ERR_SPACE ? KERF_EXIT_USAGE : kerf_cli_err_exit(err), "%s", why.text);
+            return failed(o, err == KERF_ERR_SPACE ? KERF_EXIT_USAGE : kerf_cli_err_exit(err), why.text);
         }
         err = kerf_agent_config_parse(&o->config, (const char *)data, len, &why);
         free(data);
         if (err != KERF_OK) {
-            return kerf_cli_fail(KERF_EXIT_USAGE, "'%s': %s", o->config_path, why.text);
+            struct kerf_why line;
+            kerf_why_set(&line, "'%s': %s", o->config_path, why.text);
+            return failed(o, KERF_EXIT_USAGE, line.text);
         }
     }
     for (size_t i = 0; i < KEYS_MAX && err == KERF_OK; i++) {
@@ -369,11 +383,11 @@ static int run(const struct options *o)
     const struct kerf_agent_ui ui = {&screen, emit, show_progress};
     struct kerf_why why = {""};
     if (kerf_agent_config_check(&o->config, o->command->network, &why) != KERF_OK) {
-        return kerf_cli_fail(KERF_EXIT_USAGE, "%s", why.text);
+        return failed(o, KERF_EXIT_USAGE, why.text);
     }
     struct kerf_agent *agent = malloc(sizeof *agent);
     if (agent == NULL) {
-        return kerf_cli_fail(KERF_EXIT_INTERNAL, "out of memory");
+        return failed(o, KERF_EXIT_INTERNAL, "out of memory");
     }
     kerf_progress_begin(&screen.progress, o->quiet || o->json);
     enum kerf_exit code = kerf_agent_open(agent, &o->config, &ui);
@@ -382,13 +396,7 @@ static int run(const struct options *o)
     }
     kerf_progress_end(&screen.progress);
     if (code != KERF_EXIT_OK && code != KERF_EXIT_NONE) {
-        if (o->json) {
-            json_t *event = kerf_agent_event("error");
-            kerf_json_put_uint(&event, "exit", (uint64_t)code);
-            kerf_json_put_text(&event, "message", agent->why.text);
-            (void)kerf_cli_json(event);
-        }
-        (void)kerf_cli_fail(code, "%s", agent->why.text);
+        (void)failed(o, code, agent->why.text);
     }
     kerf_agent_close(agent);
     free(agent);
@@ -399,6 +407,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.config_path = NULL};
     kerf_cli_begin("kerf-agent");
+    kerf_cli_json_events();
     const int code = parse_options(&options, argc, argv);
     return kerf_cli_end(code >= 0 ? code : run(&options));
 }
