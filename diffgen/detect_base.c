@@ -13,6 +13,7 @@
 
 #include "common/bytes.h"
 #include "diffgen/detect_source.h"
+#include "diffgen/detect_vectors.h"
 
 /* Distinct words are told apart in a table of twice their number, without chains: what collides is left out. */
 #define MAX_WORDS 65536u
@@ -35,10 +36,8 @@
 #define CHANCES 4u
 #define MIN_AT_ZERO 6u
 #define CHANCES_AT_ZERO 8u
-/* How far a vector table is looked for behind the beginning of an image, and how many of its vectors must be set. */
+/* How far a vector table is looked for behind the beginning of an image. */
 #define MAX_HEADER 0x10000u
-#define VECTORS 16u
-#define MIN_VECTORS 5u
 /* What an update of a Zigbee device begins with, and what is in front of each element of it: its tag and length. */
 #define ZIGBEE_MAGIC 0x0beef11eu
 #define ZIGBEE_ELEMENT 6u
@@ -252,7 +251,7 @@ static void mark_likely(const struct kerf_source *s, struct tables *t)
     if (s->wide) {
         return;
     }
-    if (s->quick) { /* the reset vector is in the image */
+    if (s->vectors) { /* the reset vector is in the image */
         uint32_t reset = kerf_load_le32(s->p + 4);
 
         for (size_t p = reset > s->len ? (reset - s->len) >> PAGE_BITS : 0; p <= reset >> PAGE_BITS; p++) {
@@ -598,37 +597,11 @@ static bool find_by_reset(const struct kerf_source *s, struct tables *t, struct 
     return base->votes > 0;
 }
 
-static bool is_near(uint32_t a, uint32_t b, size_t len)
+/* A small program of a Cortex-M has fewer. */
+static bool find_by_handlers(const struct kerf_source *s, struct kerf_base *base)
 {
-    return (a > b ? a - b : b - a) < len;
-}
-
-/*
- * A vector table of a Cortex-M with little that it could be mistaken for: handlers that lie no further apart than the
- * image is long, and the first stack pointer away from them, in RAM. Reserved vectors, which hold anything, do not
- * count.
- */
-static bool is_vector_table(const uint8_t *p, size_t len)
-{
-    uint32_t stack = kerf_load_le32(p);
-    uint32_t reset = kerf_load_le32(p + 4);
-    unsigned set = 0;
-
-    if (stack % 4 != 0 || stack < MIN_POINTER || stack >> 30 != 0 || reset % 2 == 0 || is_near(stack, reset, len)) {
-        return false;
-    }
-    for (unsigned i = 1; i < VECTORS; i++) {
-        uint32_t v = kerf_load_le32(p + (size_t)4 * i);
-
-        if ((i >= 7 && i <= 10) || i == 13 || v == 0) {
-            continue;
-        }
-        if (v % 2 == 0 || !is_near(v, reset, len)) {
-            return false;
-        }
-        set++;
-    }
-    return set >= MIN_VECTORS;
+    base->votes = kerf_vectors_place(s->p, s->len, &base->addr);
+    return base->votes > 0;
 }
 
 /* What tells the beginning of an image behind a header: the vector table of a Cortex-M, or the mark that Telink's or NXP's boot loader looks for. */
@@ -637,7 +610,7 @@ static bool begins(unsigned isa, const uint8_t *p, size_t len)
     if (isa == KERF_ISA_BA2) {
         return memcmp(p, "\x12\x34\x56\x78\x11\x22\x33\x44\x55\x66\x77\x88", 12) == 0;
     }
-    return isa == KERF_ISA_TC32 ? memcmp(p + 8, "KNLT", 4) == 0 : isa == KERF_ISA_THUMB && is_vector_table(p, len);
+    return isa == KERF_ISA_TC32 ? memcmp(p + 8, "KNLT", 4) == 0 : isa == KERF_ISA_THUMB && kerf_vectors_are(p, len);
 }
 
 /* Bytes in front of an update of a Zigbee device, and the first of its elements; 0: it is none. len > 8 */
@@ -651,7 +624,7 @@ static size_t zigbee_header(const uint8_t *p, size_t len)
 /* Bytes in front of an image, a header or a small program, if its beginning is found behind them. */
 static size_t header_len(unsigned isa, const uint8_t *p, size_t len)
 {
-    size_t end = len < 4 * VECTORS ? 0 : len - 4 * VECTORS;
+    size_t end = len < 4 * KERF_VECTORS ? 0 : len - 4 * KERF_VECTORS;
 
     if (end == 0 || begins(isa, p, len)) {
         return 0;
@@ -697,13 +670,10 @@ kerf_err kerf_base_open(unsigned isa, bool wide, bool big_endian, bool quick, co
         b->not_fine = false;
         b->skip = header_len(isa, p, len);
         b->source = (struct kerf_source){
-            p + b->skip,
-            len - b->skip,
-            isa,
-            wide,
-            big_endian,
-            quick && isa == KERF_ISA_THUMB && len >= QUICK_LEAST && is_vector_table(p + b->skip, len - b->skip),
-            false};
+            .p = p + b->skip, .len = len - b->skip, .isa = isa, .wide = wide, .big_endian = big_endian};
+        b->source.vectors = isa == KERF_ISA_THUMB && b->source.len >= 4 * KERF_VECTORS &&
+                            kerf_vectors_are(b->source.p, b->source.len);
+        b->source.quick = quick && b->source.vectors && len >= QUICK_LEAST;
         b->rules = isa == KERF_ISA_NONE                                   ? &blind
                    : quick && len >= SPARSE_LEAST && !tells_by_jumps(isa) ? &sparse
                                                                           : &coarse;
@@ -725,7 +695,7 @@ static void find(struct kerf_base_search *search, const struct kerf_base *other,
         return;
     }
     *base = (struct kerf_base){0, 0, false};
-    if (find_by_reset(s, t, base)) {
+    if (find_by_reset(s, t, base) || (s->vectors && find_by_handlers(s, base))) {
         return;
     }
     bool by_fine = search->quick && other != NULL && other->votes > 0 && !other->by_words;

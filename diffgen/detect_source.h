@@ -24,7 +24,8 @@ struct kerf_source {
     size_t len;
     unsigned isa;
     bool wide, big_endian;
-    bool quick; /* a part of the image tells where starts are */
+    bool vectors; /* a Cortex-M's vector table is in front: its reset vector lies in the image */
+    bool quick;   /* a part of the image tells where starts are */
     bool calls; /* the words are the targets of MIPS jumps, 2^28 to 2^29: the image may begin below its first address */
 };
 

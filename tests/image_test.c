@@ -278,6 +278,49 @@ static void a_small_thumb_image_is_placed_by_its_vectors(void **state)
     assert_int_equal(image.regions[0].old_addr, 0);
 }
 
+/* Functions that nothing points to but handlers, each behind another one's return. */
+static void make_handlers(uint32_t base, uint8_t *p, size_t len)
+{
+    make_small(base, p, len);
+    for (uint32_t v = 0; v < 15; v++) {
+        uint32_t at = 0x100 + function_at(v % 7) + 22; /* no granule apart from each other */
+
+        kerf_store_le16(p + at - 2, 0x4770);
+        kerf_store_le16(p + at, 0x4801);
+        kerf_store_le32(p + 4 + 4 * (size_t)v, base + at + 1);
+    }
+}
+
+static void a_thumb_image_without_pointers_is_placed_by_its_handlers(void **state)
+{
+    static uint8_t p[2048];
+    struct kerf_image image;
+
+    (void)state;
+    for (uint32_t base = 0; base < 0x08003000; base += 0x08001000) {
+        make_handlers(base, p, sizeof(p));
+        recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+        assert_int_equal(image.regions[0].isa, KERF_ISA_THUMB);
+        assert_int_equal(image.regions[0].old_addr, base);
+        assert_int_not_equal(image.regions[0].kinds & 1u << KERF_REF_WORD, 0);
+    }
+}
+
+/* Pointers to variables that lie as far apart as functions do. */
+static void no_image_begins_where_its_reset_vector_is_outside(void **state)
+{
+    static uint8_t p[PROGRAM_LEN];
+    struct kerf_image image;
+
+    (void)state;
+    make_program(KERF_ISA_THUMB, 0x20003000, 1, p);
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_equal(image.regions[0].old_addr, 0x20003000);
+    put_vectors(p, 0x08000000, FUNCTION_LEN);
+    recognise(p, sizeof(p), p, sizeof(p), NULL, &image);
+    assert_int_not_equal(image.regions[0].old_addr, 0x20003000);
+}
+
 static void few_pointers_are_enough_at_address_0(void **state)
 {
     static uint8_t p[PROGRAM_LEN];
@@ -729,6 +772,8 @@ int main(void)
         cmocka_unit_test(elf_files_are_seen_where_they_are_a_quarter_and_more_than_one),
         cmocka_unit_test(ram_is_where_literals_cluster),
         cmocka_unit_test(a_small_thumb_image_is_placed_by_its_vectors),
+        cmocka_unit_test(a_thumb_image_without_pointers_is_placed_by_its_handlers),
+        cmocka_unit_test(no_image_begins_where_its_reset_vector_is_outside),
         cmocka_unit_test(few_pointers_are_enough_at_address_0),
         cmocka_unit_test(words_are_found_behind_an_odd_header),
         cmocka_unit_test(a_zigbee_update_says_where_its_image_begins),
