@@ -55,6 +55,20 @@ uint64_t kerf_chains_memory(size_t old_len)
     return ((uint64_t)old_len + 1 + ((uint64_t)1 << hash_bits(old_len))) * sizeof(uint32_t);
 }
 
+static inline uint32_t entry(const struct kerf_chains *c, const void *table, size_t i)
+{
+    return c->narrow ? ((const uint16_t *)table)[i] : ((const uint32_t *)table)[i];
+}
+
+static inline void set_entry(const struct kerf_chains *c, void *table, size_t i, size_t place)
+{
+    if (c->narrow) {
+        ((uint16_t *)table)[i] = (uint16_t)place;
+    } else {
+        ((uint32_t *)table)[i] = (uint32_t)place;
+    }
+}
+
 kerf_err kerf_chains_open(const struct kerf_side *old_side, size_t new_len, struct kerf_chains **chains)
 {
     const uint8_t *bytes = old_side->masked_of_all;
@@ -70,8 +84,10 @@ kerf_err kerf_chains_open(const struct kerf_side *old_side, size_t new_len, stru
     c->shift = 64 - bits;
     c->effort = (uint64_t)new_len * EFFORT_BYTE;
     c->narrow = len < UINT16_MAX;
-    c->heads = calloc((size_t)1 << bits, c->narrow ? sizeof(uint16_t) : sizeof(uint32_t));
-    c->before = malloc((len + 1) * (c->narrow ? sizeof(uint16_t) : sizeof(uint32_t)));
+    size_t entry_len = c->narrow ? sizeof(uint16_t) : sizeof(uint32_t);
+
+    c->heads = calloc((size_t)1 << bits, entry_len);
+    c->before = malloc((len + 1) * entry_len);
     if (c->heads == NULL || c->before == NULL) {
         return KERF_ERR_RAM;
     }
@@ -84,20 +100,10 @@ kerf_err kerf_chains_open(const struct kerf_side *old_side, size_t new_len, stru
         last = first;
         size_t h = hash(c, first);
 
-        if (c->narrow) {
-            ((uint16_t *)c->before)[at] = ((uint16_t *)c->heads)[h];
-            ((uint16_t *)c->heads)[h] = (uint16_t)(at + 1);
-        } else {
-            ((uint32_t *)c->before)[at] = ((uint32_t *)c->heads)[h];
-            ((uint32_t *)c->heads)[h] = (uint32_t)at + 1;
-        }
+        set_entry(c, c->before, at, entry(c, c->heads, h));
+        set_entry(c, c->heads, h, at + 1);
     }
     return KERF_OK;
-}
-
-static inline uint32_t entry(const struct kerf_chains *c, const void *table, size_t i)
-{
-    return c->narrow ? ((const uint16_t *)table)[i] : ((const uint32_t *)table)[i];
 }
 
 static inline void consider(struct search *s, size_t at)

@@ -5,15 +5,9 @@
 #include "diffgen/beside.h"
 #include "diffgen/books.h"
 
-/* Where the codec finds its sources. */
-struct sources {
-    const uint8_t *old_bytes; /* in place: what the slot holds */
-    const uint8_t *new_bytes;
-};
-
 static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
-    const struct sources *s = ctx;
+    const struct kerf_sources *s = ctx;
 
     memcpy(buf, s->old_bytes + pos, len);
     return KERF_OK;
@@ -21,10 +15,15 @@ static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 
 static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
 {
-    const struct sources *s = ctx;
+    const struct kerf_sources *s = ctx;
 
     memcpy(buf, s->new_bytes + pos, len);
     return KERF_OK;
+}
+
+struct kerf_codec_io kerf_sources_io(struct kerf_sources *sources)
+{
+    return (struct kerf_codec_io){.ctx = sources, .read_old = read_old, .read_new = read_new};
 }
 
 /* What one encoding works with. */
@@ -381,7 +380,7 @@ static kerf_err encode_runs(struct session *s, const struct kerf_segments *piece
 }
 
 static kerf_err encode_in_place(struct session *s, const struct kerf_header *header,
-                                const struct kerf_segments *segments, struct sources *sources)
+                                const struct kerf_segments *segments, struct kerf_sources *sources)
 {
     struct kerf_segments pieces = {0};
     kerf_err err = kerf_slot_open(&s->slot, s->w->old_side.bytes, s->w->old_side.len, header);
@@ -400,7 +399,7 @@ static kerf_err encode_in_place(struct session *s, const struct kerf_header *hea
 
 /* KERF_END: the race is lost. */
 static kerf_err encode_all(struct session *s, const struct kerf_header *header, const struct kerf_segments *segments,
-                           const struct kerf_map *map, struct sources *sources)
+                           const struct kerf_map *map, struct kerf_sources *sources)
 {
     kerf_err err = KERF_OK;
     size_t next = 0;
@@ -421,8 +420,8 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
 {
     const struct kerf_work *w = s->w;
     struct kerf_encoding *encoding = s->out;
-    struct sources sources = {w->old_side.bytes, w->new_side.bytes};
-    struct kerf_codec_io io = {.ctx = &sources, .read_old = read_old, .read_new = read_new};
+    struct kerf_sources sources = {w->old_side.bytes, w->new_side.bytes};
+    struct kerf_codec_io io = kerf_sources_io(&sources);
     uint8_t head[256];
     size_t head_len = 0;
 

@@ -20,7 +20,7 @@
 /* Parts at load addresses of their own, where pointers have 4 bytes. look->words: an address is known. */
 static kerf_err find_parts(struct kerf_look *look, struct kerf_image *image)
 {
-    struct kerf_side *sides = look->sides;
+    struct kerf_look_side *sides = look->sides;
     const uint8_t *const images[2] = {sides[0].p, sides[1].p};
     const size_t lens[2] = {sides[0].len, sides[1].len};
     struct kerf_layout *const layouts[2] = {&sides[0].layout, &sides[1].layout};
@@ -46,7 +46,7 @@ static void trim(struct kerf_look *look)
     size_t to[2];
 
     for (unsigned i = 0; i < 2; i++) {
-        const struct kerf_side *side = &look->sides[i];
+        const struct kerf_look_side *side = &look->sides[i];
 
         if (look->votes[i].looked_at == 0) {
             kerf_look_vote(side, &look->votes[i]);
@@ -175,7 +175,7 @@ static void describe(struct kerf_image *image, const struct kerf_look *look)
 /* Makes the regions and ranges, once the stretches have addresses. */
 static kerf_err finish(struct kerf_look *look, const struct kerf_diff_options *options, struct kerf_image *image)
 {
-    const struct kerf_side *old_side = &look->sides[0];
+    const struct kerf_look_side *old_side = &look->sides[0];
     struct kerf_range ranges[KERF_MAX_RANGES];
     struct kerf_look_pairs pairs;
     unsigned range_count = 0;
@@ -213,7 +213,7 @@ static kerf_err finish(struct kerf_look *look, const struct kerf_diff_options *o
 /* Reads headers; where they are none that are known, or of different kinds, each image is one stretch. */
 static void lay_out(struct kerf_look *look, const struct kerf_diff_options *options)
 {
-    struct kerf_side *sides = look->sides;
+    struct kerf_look_side *sides = look->sides;
 
     kerf_container_read(sides[0].p, sides[0].len, &sides[0].layout);
     kerf_container_read(sides[1].p, sides[1].len, &sides[1].layout);

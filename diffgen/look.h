@@ -13,7 +13,7 @@
 /* A shorter region costs more header than it can save. */
 #define KERF_MIN_REGION 64u
 
-struct kerf_side {
+struct kerf_look_side {
     const uint8_t *p;
     size_t len;
     struct kerf_layout layout;
@@ -21,7 +21,7 @@ struct kerf_side {
 
 /* What is known so far; [0] is of old, [1] of new. It may be copied. */
 struct kerf_look {
-    struct kerf_side sides[2];
+    struct kerf_look_side sides[2];
     struct kerf_votes votes[2];
     unsigned isa; /* KERF_ISA_COUNT: not known yet */
     bool wide;    /* positions take 8 bytes */
@@ -47,7 +47,7 @@ struct kerf_isa_traits {
 
 extern const struct kerf_isa_traits kerf_isa_traits[KERF_ISA_COUNT];
 
-static inline bool kerf_look_big_endian(unsigned isa, const struct kerf_side *side)
+static inline bool kerf_look_big_endian(unsigned isa, const struct kerf_look_side *side)
 {
     return side->layout.big_endian || (kerf_isa_traits[isa].words & KERF_BIG_ENDIAN_WORDS) != 0;
 }
@@ -61,10 +61,10 @@ static inline bool kerf_look_wide_words(unsigned isa)
 unsigned kerf_isa_by_name(const char *name);
 
 /* Lays a side out as one stretch at `addr`. */
-void kerf_look_one_span(struct kerf_side *side, uint64_t addr);
+void kerf_look_one_span(struct kerf_look_side *side, uint64_t addr);
 
 /* Has a side's stretches vote for the instruction set. */
-void kerf_look_vote(const struct kerf_side *side, struct kerf_votes *votes);
+void kerf_look_vote(const struct kerf_look_side *side, struct kerf_votes *votes);
 
 /* Sets look->isa where it is not known: what the container says, or the votes, or a hint. */
 KERF_MUST_USE kerf_err kerf_look_isa(struct kerf_look *look, const struct kerf_diff_options *options);
@@ -90,6 +90,6 @@ struct kerf_look_pairs {
 };
 
 /* Pairs the stretches of both sides: at most KERF_MAX_REGIONS pairs, in order. What is too short is dropped from the sides. */
-void kerf_look_pair(struct kerf_side sides[2], struct kerf_look_pairs *pairs);
+void kerf_look_pair(struct kerf_look_side sides[2], struct kerf_look_pairs *pairs);
 
 #endif

@@ -36,7 +36,7 @@ struct base_task {
     struct kerf_task task;
     unsigned isa;
     bool wide, quick;
-    const struct kerf_side *side;
+    const struct kerf_look_side *side;
     struct kerf_base_search *search;
     kerf_err err;
 };
@@ -50,7 +50,7 @@ static void open_base(void *ctx)
 }
 
 /* Of both images, new's with old's to begin with. What each is found by is collected at the same time. */
-static kerf_err find_by_words(unsigned isa, const struct kerf_side sides[2], bool threads, bool quick,
+static kerf_err find_by_words(unsigned isa, const struct kerf_look_side sides[2], bool threads, bool quick,
                               struct kerf_base found[2])
 {
     bool wide = kerf_look_wide_words(isa);
@@ -84,7 +84,7 @@ static kerf_err find_one(struct base_task *t, const struct kerf_base *other, str
 }
 
 /* The same as find_by_words(), quick: new's is mostly old's, and then nothing more is looked at. */
-static kerf_err find_quickly(unsigned isa, const struct kerf_side sides[2], struct kerf_base found[2])
+static kerf_err find_quickly(unsigned isa, const struct kerf_look_side sides[2], struct kerf_base found[2])
 {
     bool wide = kerf_look_wide_words(isa);
     bool big_endian = kerf_look_big_endian(isa, &sides[0]);

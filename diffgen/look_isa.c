@@ -55,7 +55,7 @@ unsigned kerf_isa_by_name(const char *name)
     return isa;
 }
 
-void kerf_look_one_span(struct kerf_side *side, uint64_t addr)
+void kerf_look_one_span(struct kerf_look_side *side, uint64_t addr)
 {
     side->layout.container = NULL;
     side->layout.addressed = false;
@@ -67,7 +67,7 @@ void kerf_look_one_span(struct kerf_side *side, uint64_t addr)
     kerf_layout_add(&side->layout, side->len, 0, side->len, addr, true);
 }
 
-void kerf_look_vote(const struct kerf_side *side, struct kerf_votes *votes)
+void kerf_look_vote(const struct kerf_look_side *side, struct kerf_votes *votes)
 {
     for (unsigned i = 0; i < side->layout.span_count; i++) {
         const struct kerf_span *span = &side->layout.spans[i];
@@ -79,7 +79,7 @@ void kerf_look_vote(const struct kerf_side *side, struct kerf_votes *votes)
 }
 
 /* Lays out images of 8051 code, both of them or none. */
-static kerf_err find_banks(struct kerf_side sides[2])
+static kerf_err find_banks(struct kerf_look_side sides[2])
 {
     kerf_err err = kerf_detect_banks(sides[0].p, sides[0].len, &sides[0].layout);
 

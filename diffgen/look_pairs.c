@@ -103,7 +103,7 @@ static void reduce(struct kerf_look_pairs *pairs)
     }
 }
 
-void kerf_look_pair(struct kerf_side sides[2], struct kerf_look_pairs *pairs)
+void kerf_look_pair(struct kerf_look_side sides[2], struct kerf_look_pairs *pairs)
 {
     drop_tiny(&sides[0].layout);
     drop_tiny(&sides[1].layout);

@@ -25,22 +25,6 @@ struct recount {
     uint8_t *kept;
 };
 
-static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    const struct recount *n = ctx;
-
-    memcpy(buf, (n->work.order != NULL ? n->slot.bytes : n->work.old_side.bytes) + pos, len);
-    return KERF_OK;
-}
-
-static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    const struct recount *n = ctx;
-
-    memcpy(buf, n->new_image + pos, len);
-    return KERF_OK;
-}
-
 static kerf_err prepare_slot(struct recount *n)
 {
     kerf_err err = kerf_order_open(&n->order, &n->header);
@@ -199,12 +183,14 @@ static kerf_err finish_order(struct recount *n)
 /* Decodes step by step, and notes each segment as it begins. */
 static kerf_err decode(struct recount *n)
 {
-    const struct kerf_codec_io io = {.ctx = n, .read_old = read_old, .read_new = read_new, .order = &n->learned};
+    struct kerf_sources sources = {n->work.order != NULL ? n->slot.bytes : n->work.old_side.bytes, n->new_image};
+    struct kerf_codec_io io = kerf_sources_io(&sources);
     struct kerf_codec *c = n->codec;
     size_t in_pos = 0;
     size_t in_len = (size_t)n->header.payload_size;
     kerf_err err = KERF_OK;
 
+    io.order = &n->learned;
     while (err == KERF_OK) {
         const struct kerf_codec before = *c;
         uint8_t out[KERF_STEP_OUT];

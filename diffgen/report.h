@@ -31,6 +31,17 @@ struct kerf_cost_event {
     bool wrong;      /* a reference that was not as predicted */
 };
 
+/* For people: bytes of delta, and percent, 0 of nothing. */
+static inline double kerf_report_bytes(kerf_cost cost)
+{
+    return (double)cost / 65536 / 8;
+}
+
+static inline double kerf_report_percent(double part, double whole)
+{
+    return whole > 0 ? 100 * part / whole : 0;
+}
+
 struct kerf_cost_sum {
     kerf_cost total;
     kerf_cost part[KERF_PART_COUNT];

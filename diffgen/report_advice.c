@@ -17,16 +17,6 @@
 /* Bytes that differ are of one place where a sixteenth of new, or so many bytes, holds more than half of them. */
 #define CHANGES_MIN 4096u
 
-static double bytes(kerf_cost cost)
-{
-    return (double)cost / 65536 / 8;
-}
-
-static double percent(double part, double whole)
-{
-    return whole > 0 ? 100 * part / whole : 0;
-}
-
 static void advise(struct kerf_report *r, const char *title, const char *format, ...) KERF_PRINTF(3, 4);
 
 static void advise(struct kerf_report *r, const char *title, const char *format, ...)
@@ -89,13 +79,13 @@ static void about_packed(struct kerf_report *r)
             cost += block.sum.total;
         }
     }
-    if (packed > 0 && bytes(cost) * 5 > (double)r->made.delta_len) {
+    if (packed > 0 && kerf_report_bytes(cost) * 5 > (double)r->made.delta_len) {
         advise(
             r, "Compressed or encrypted content changed",
             "%.0f %% of the delta is for %" PRIu64 " bytes of new, from 0x%" PRIx64
             " on, that look like noise: content that was compressed or encrypted before it came into the image. Store "
             "it plain in the image (the delta compresses it on its way), or leave out of it what need not change.",
-            percent(bytes(cost), (double)r->made.delta_len), packed, first);
+            kerf_report_percent(kerf_report_bytes(cost), (double)r->made.delta_len), packed, first);
     }
 }
 
@@ -151,12 +141,12 @@ static void about_stamps(struct kerf_report *r)
             pos += len - 1;
         }
     }
-    if (count > 0 && (bytes(cost) >= 20 || bytes(cost) * 50 > (double)r->made.delta_len)) {
+    if (count > 0 && (kerf_report_bytes(cost) >= 20 || kerf_report_bytes(cost) * 50 > (double)r->made.delta_len)) {
         advise(r, "Times of the build are in the image",
                "%u dates or times changed, for %.0f bytes of delta, such as \"%s\" at 0x%" PRIx64
                ". A build that gives the same bytes for the same sources (SOURCE_DATE_EPOCH, no __DATE__ and __TIME__) "
                "saves them, and makes equal images equal.",
-               count, bytes(cost), sample, at);
+               count, kerf_report_bytes(cost), sample, at);
     }
 }
 
@@ -218,7 +208,7 @@ static kerf_err about_references(struct kerf_report *r)
     for (size_t i = from; i < to; i++) {
         cost += wrong[i].cost;
     }
-    if (to - from >= 12 && (to - from) * 4 >= count && bytes(cost) * 20 > (double)r->made.delta_len) {
+    if (to - from >= 12 && (to - from) * 4 >= count && kerf_report_bytes(cost) * 20 > (double)r->made.delta_len) {
         uint32_t first = wrong[from].target;
         bool code = in_image(r, first);
 
@@ -226,7 +216,7 @@ static kerf_err about_references(struct kerf_report *r)
                code ? "What moved around in one area is pointed to from everywhere" : "Variables changed places in RAM",
                "%zu of %zu references that were not as predicted are to 0x%08" PRIx32 "..0x%08" PRIx32
                " (old addresses), for %.0f bytes. %s",
-               to - from, count, first, wrong[to - 1].target, bytes(cost),
+               to - from, count, first, wrong[to - 1].target, kerf_report_bytes(cost),
                code ? "Several small pieces there went different ways: a fixed order of objects and sections in the "
                       "linker script keeps them together; more --ram gives the decoder a finer map."
                     : "A fixed order of .data and .bss in the linker script (-fdata-sections with SORT_BY_NAME, new "
@@ -271,12 +261,12 @@ static kerf_cost densest_changes(const struct kerf_costs *c, uint64_t len, uint6
 static void about_changes(struct kerf_report *r)
 {
     kerf_cost cost = r->made.part_cost[KERF_PART_RESIDUES];
-    double share = percent(bytes(cost), (double)r->made.delta_len);
+    double share = kerf_report_percent(kerf_report_bytes(cost), (double)r->made.delta_len);
     uint64_t len = r->new_len / 16 > CHANGES_MIN ? r->new_len / 16 : CHANGES_MIN;
     uint64_t from = 0;
     size_t stretches = 0;
 
-    if (share < 40 || bytes(cost) < 200) {
+    if (share < 40 || kerf_report_bytes(cost) < 200) {
         return;
     }
     uint64_t changed = r->costs.origin_bytes[KERF_ORIGIN_CHANGED];
@@ -322,15 +312,16 @@ static void about_order(struct kerf_report *r)
         copied += segment->len;
         odd += ((segment->src_pos - segment->new_pos) & 3) != 0 ? segment->len : 0;
     }
-    double share = percent(bytes(r->made.part_cost[KERF_PART_SEGMENTS] + r->made.part_cost[KERF_PART_MAP]),
-                           (double)r->made.delta_len);
+    double share = kerf_report_percent(
+        kerf_report_bytes(r->made.part_cost[KERF_PART_SEGMENTS] + r->made.part_cost[KERF_PART_MAP]),
+        (double)r->made.delta_len);
 
     if (pieces >= 24 && moved * 20 > copied && share > 15) {
         advise(r, "The order of linking changed",
                "%u pieces of 32 bytes and more, %.0f %% of what was copied, are at another place among the others; "
                "where they come from and how addresses moved takes %.0f %% of the delta. Link the same objects in the "
                "same order (sorted file names, SORT_BY_NAME in the linker script).",
-               pieces, percent((double)moved, (double)copied), share);
+               pieces, kerf_report_percent((double)moved, (double)copied), share);
     }
     for (unsigned i = 0; i < r->header.region_count; i++) {
         code = code || r->regions[i].isa == KERF_ISA_THUMB;
@@ -339,7 +330,7 @@ static void about_order(struct kerf_report *r)
         advise(r, "Code moved by a number of bytes that is no multiple of 4",
                "%.0f %% of what was copied did. Loads of literals in Thumb code count from a multiple of 4, so they "
                "change with such a move. Functions aligned to 4 bytes (-falign-functions=4) move evenly.",
-               percent((double)odd, (double)copied));
+               kerf_report_percent((double)odd, (double)copied));
     }
 }
 
@@ -359,7 +350,7 @@ static void about_ram(struct kerf_report *r)
     if (best != NULL) {
         advise(r, "More RAM would pay", "With --ram %" PRIu64 "K the delta has %" PRIu64 " bytes, %.0f %% less.",
                best->ram / 1024, best->delta_len,
-               percent((double)(r->made.delta_len - best->delta_len), (double)r->made.delta_len));
+               kerf_report_percent((double)(r->made.delta_len - best->delta_len), (double)r->made.delta_len));
     }
 }
 

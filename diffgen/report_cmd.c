@@ -456,7 +456,7 @@ static void show(const struct run *r)
         (void)fprintf(to, "images: %s\n", report->made.recognised);
     }
     if (item != NULL) {
-        (void)fprintf(to, "costliest: %s, %.0f bytes\n", item->name, (double)item->sum.total / 65536 / 8);
+        (void)fprintf(to, "costliest: %s, %.0f bytes\n", item->name, kerf_report_bytes(item->sum.total));
     }
     for (size_t i = 0; i < report->advice_count; i++) {
         (void)fprintf(to, "advice: %s\n", report->advice[i].title);

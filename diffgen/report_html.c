@@ -62,7 +62,7 @@ static void cards(const struct kerf_report *r, struct kerf_text *t)
 
     if (first != NULL && first->sum.total >= 8 * KERF_BIT) {
         kerf_text_add(t, "<div class=\"card\"><b>%.0f</b><span>costliest: <span class=\"mono\">",
-                      (double)first->sum.total / 65536 / 8);
+                      kerf_report_bytes(first->sum.total));
         kerf_text_escape(t, first->name);
         kerf_text_add(t, "</span></span></div>\n");
     }

@@ -5,11 +5,6 @@
 #include "common/host/cli.h"
 #include "diffgen/report.h"
 
-static double bytes(kerf_cost cost)
-{
-    return (double)cost / 65536 / 8;
-}
-
 static json_t *origins(const struct kerf_report *r)
 {
     const uint64_t *n = r->costs.origin_bytes;
@@ -28,7 +23,7 @@ static void add_regions(json_t *object, const struct kerf_report *r)
         struct kerf_cost_sum sum = kerf_costs_sum(&r->costs, from, from + (size_t)r->regions[i].new_len);
 
         (void)json_object_set_new(json_array_get(json_object_get(object, "regions"), i), "cost",
-                                  json_real(bytes(sum.total)));
+                                  json_real(kerf_report_bytes(sum.total)));
     }
 }
 
@@ -55,7 +50,7 @@ static json_t *places(const struct kerf_report *r)
         const struct kerf_report_block *b = &r->places[i];
 
         (void)json_array_append_new(list, json_pack("{s:I, s:I, s:f}", "pos", (json_int_t)b->pos, "len",
-                                                    (json_int_t)b->len, "cost", bytes(b->sum.total)));
+                                                    (json_int_t)b->len, "cost", kerf_report_bytes(b->sum.total)));
     }
     return list;
 }
@@ -73,7 +68,7 @@ static json_t *items(const struct kerf_report_item *from, size_t count, bool sec
         }
         json_t *object = json_pack("{s:o?, s:I, s:I, s:I, s:f}", "section", kerf_cli_json_text(item->section), "addr",
                                    (json_int_t)item->addr, "pos", (json_int_t)item->pos, "len", (json_int_t)item->len,
-                                   "cost", bytes(item->sum.total));
+                                   "cost", kerf_report_bytes(item->sum.total));
 
         if (object != NULL && !sections) {
             (void)json_object_set_new(object, "name", kerf_cli_json_text(item->name));

@@ -337,7 +337,7 @@ static void write_block(struct picture *p, const struct kerf_report_block *b)
         kerf_text_add(p->page, "%s%" PRIu32, i == 0 ? "" : ",", b->origin[i]);
     }
     for (unsigned i = 0; i < KERF_PART_COUNT; i++) {
-        kerf_text_add(p->page, ",%.0f", (double)b->sum.part[i] / 65536 / 8 * 10);
+        kerf_text_add(p->page, ",%.0f", kerf_report_bytes(b->sum.part[i]) * 10);
     }
     kerf_text_add(p->page, "]");
 }
@@ -477,7 +477,7 @@ void kerf_report_picture(const struct kerf_report *report, struct kerf_text *pag
         "<figcaption>Both images from their first byte on, at one scale. A column of new and of the cost "
         "stands for %zu bytes; the highest costs %.1f bytes of delta, and heights are square roots, so that small "
         "costs are seen too.%s</figcaption>\n</figure>\n",
-        p.block_len, (double)p.most / 65536 / 8,
+        p.block_len, kerf_report_bytes(p.most),
         report->names.count > 0           ? " The grey row between them: sections."
         : report->header.region_count > 1 ? " The grey row between them: regions."
                                           : "");

@@ -33,16 +33,6 @@ static const struct {
     [KERF_PART_REFS] = {"ref", "references", "that predicted addresses are right, and corrections"},
 };
 
-static double bytes(kerf_cost cost)
-{
-    return (double)cost / 65536 / 8;
-}
-
-static double percent(double part, double whole)
-{
-    return whole > 0 ? 100 * part / whole : 0;
-}
-
 /* A number of bytes for people, a fraction of one with a digit, in a cell that sorts. */
 static void cell_bytes(struct kerf_text *t, double value)
 {
@@ -70,7 +60,7 @@ static void cell_bar(struct kerf_text *t, const struct kerf_cost_sum *sum, kerf_
 
         if (width >= 0.05) {
             kerf_text_add(t, "<i class=\"f-%s\" style=\"width:%.1f%%\" title=\"%s: %.1f bytes\"></i>", style_of(i),
-                          width, parts[i].text, bytes(sum->part[i]));
+                          width, parts[i].text, kerf_report_bytes(sum->part[i]));
         }
     }
     kerf_text_add(t, "</div></td>");
@@ -82,7 +72,7 @@ static void part_row(struct kerf_text *t, const char *style, const char *text, c
     kerf_text_add(t, "<tr><td>%s%s%s%s</td>", style != NULL ? "<i class=\"key f-" : "", style != NULL ? style : "",
                   style != NULL ? "\"></i>" : "", text);
     cell_bytes(t, value);
-    cell_percent(t, percent(value, whole));
+    cell_percent(t, kerf_report_percent(value, whole));
     kerf_text_add(t, "<td class=\"soft\">%s</td></tr>\n", means);
 }
 
@@ -98,8 +88,8 @@ static void write_parts(const struct kerf_report *r, struct kerf_text *t)
     part_row(t, NULL, "header", "sizes, digests, regions, tables", (double)r->made.header_len, whole);
     part_row(t, NULL, "chunk digests", "each chunk vouches for the next", (double)r->made.chain_len, whole);
     for (unsigned i = 0; i < KERF_PART_COUNT; i++) {
-        part_row(t, style_of(i), parts[i].text, parts[i].means, bytes(r->made.part_cost[i]), whole);
-        rest -= bytes(r->made.part_cost[i]);
+        part_row(t, style_of(i), parts[i].text, parts[i].means, kerf_report_bytes(r->made.part_cost[i]), whole);
+        rest -= kerf_report_bytes(r->made.part_cost[i]);
     }
     part_row(t, NULL, "end and rounding", "to whole bytes", rest, whole);
     kerf_text_add(t,
@@ -140,8 +130,8 @@ static void place_row(const struct kerf_report *r, struct kerf_text *t, const st
         kerf_text_add(t, "<td data-v=\"0\"></td>");
     }
     kerf_text_add(t, "<td class=\"n\" data-v=\"%" PRIu64 "\">%" PRIu64 "</td>", b->len, b->len);
-    cell_bytes(t, bytes(b->sum.total));
-    cell_percent(t, percent(bytes(b->sum.total), (double)r->made.delta_len));
+    cell_bytes(t, kerf_report_bytes(b->sum.total));
+    cell_percent(t, kerf_report_percent(kerf_report_bytes(b->sum.total), (double)r->made.delta_len));
     cell_bar(t, &b->sum, r->places[0].sum.total);
     if (r->names.count > 0) {
         const struct kerf_report_item *item = kerf_names_costliest(&r->names, &r->costs, b->pos, b->pos + b->len);
@@ -244,8 +234,8 @@ static void write_sections(const struct kerf_report *r, struct kerf_text *t)
                 "<span class=\"soft\">outside of all sections</span></td><td data-v=\"0\"></td><td data-v=\"0\"></td>");
         }
         kerf_text_add(t, "<td class=\"n\" data-v=\"%" PRIu64 "\">%" PRIu64 "</td>", item->len, item->len);
-        cell_bytes(t, bytes(item->sum.total));
-        cell_percent(t, percent(bytes(item->sum.total), (double)r->made.delta_len));
+        cell_bytes(t, kerf_report_bytes(item->sum.total));
+        cell_percent(t, kerf_report_percent(kerf_report_bytes(item->sum.total), (double)r->made.delta_len));
         cell_bar(t, &item->sum, list[0]->sum.total);
         kerf_text_add(t, "</tr>\n");
     }
@@ -284,8 +274,8 @@ static void symbol_row(const struct kerf_report *r, struct kerf_text *t, const s
     if (with_old) {
         cell_change(t, item);
     }
-    cell_bytes(t, bytes(item->sum.total));
-    cell_percent(t, percent(bytes(item->sum.total), (double)r->made.delta_len));
+    cell_bytes(t, kerf_report_bytes(item->sum.total));
+    cell_percent(t, kerf_report_percent(kerf_report_bytes(item->sum.total), (double)r->made.delta_len));
     cell_bar(t, &item->sum, most);
     kerf_text_add(t, "<td></td></tr>\n");
 }
@@ -325,7 +315,7 @@ static void write_symbols(const struct kerf_report *r, struct kerf_text *t)
         rest += list[i]->sum.total;
     }
     kerf_text_add(t, "<p class=\"soft\">%zu more cost %.1f bytes together; %zu cost nothing.%s</p>\n", costly - shown,
-                  bytes(rest), names->count - costly, shown < costly ? " --top shows more." : "");
+                  kerf_report_bytes(rest), names->count - costly, shown < costly ? " --top shows more." : "");
     free(list);
 }
 
@@ -358,8 +348,8 @@ static void region_row(const struct kerf_report *r, struct kerf_text *t, const s
     }
     kerf_text_add(t, "<td class=\"mono\" data-v=\"%" PRIu64 "\">0x%" PRIx64 "+0x%" PRIx64 "</td><td>%s</td>", old_pos,
                   old_pos, (uint64_t)region->old_len, kerf_report_region_name(region));
-    cell_bytes(t, bytes(sum->total));
-    cell_percent(t, percent(bytes(sum->total), (double)r->made.delta_len));
+    cell_bytes(t, kerf_report_bytes(sum->total));
+    cell_percent(t, kerf_report_percent(kerf_report_bytes(sum->total), (double)r->made.delta_len));
     cell_bar(t, sum, most);
     kerf_text_add(t, "<td></td></tr>\n");
 }
@@ -403,8 +393,8 @@ static void write_regions(const struct kerf_report *r, struct kerf_text *t)
         region_row(r, t, &r->regions[i], &sums[i], most);
     }
     kerf_text_add(t, "</tbody>\n<tfoot><tr><td class=\"soft\" colspan=\"4\">outside of them</td>");
-    cell_bytes(t, bytes(rest.total));
-    cell_percent(t, percent(bytes(rest.total), (double)r->made.delta_len));
+    cell_bytes(t, kerf_report_bytes(rest.total));
+    cell_percent(t, kerf_report_percent(kerf_report_bytes(rest.total), (double)r->made.delta_len));
     cell_bar(t, &rest, most);
     kerf_text_add(t, "<td></td></tr></tfoot>\n</table></div>\n");
 }
@@ -443,11 +433,12 @@ static void write_profiles(const struct kerf_report *r, struct kerf_text *t)
             continue;
         }
         kerf_text_add(t, "<td class=\"n\">%" PRIu64 "</td>", p->delta_len);
-        cell_percent(t, percent((double)p->delta_len, (double)r->new_len));
+        cell_percent(t, kerf_report_percent((double)p->delta_len, (double)r->new_len));
         kerf_text_add(t,
                       "<td class=\"n\">%" PRIu64
                       "</td><td><div class=\"bar\"><i class=\"f-%s\" style=\"width:%.1f%%\"></i></div></td></tr>\n",
-                      p->workspace, p->is_the_one ? "ref" : "old", percent((double)p->delta_len, (double)scale));
+                      p->workspace, p->is_the_one ? "ref" : "old",
+                      kerf_report_percent((double)p->delta_len, (double)scale));
     }
     kerf_text_add(t,
                   "</tbody></table></div>\n<p class=\"soft\">All at level %d. The marked row is the delta that this "
