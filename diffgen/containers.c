@@ -230,8 +230,8 @@ void kerf_container_read(const uint8_t *image, size_t len, struct kerf_layout *l
     memset(layout, 0, sizeof *layout);
     layout->isa = KERF_ISA_COUNT;
     if (!read_elf(image, len, layout) && !kerf_container_read_esp(image, len, layout) && !read_pe(image, len, layout) &&
-        !read_dfuse(image, len, layout)) {
-        (void)read_uimage(image, len, layout);
+        !read_dfuse(image, len, layout) && !read_uimage(image, len, layout)) {
+        (void)kerf_container_read_wifi(image, len, layout);
     }
     kerf_layout_finish(layout);
     if (layout->span_count == 0) {

@@ -37,7 +37,7 @@ struct kerf_layout {
     struct kerf_range windows[KERF_MAX_WINDOWS]; /* RAM, sorted; none: unknown */
 };
 
-/* --- containers.c, containers_esp.c --- */
+/* --- containers.c, containers_esp.c, containers_wifi.c --- */
 
 /* Reads the container's header, if it is one that is known; else one span over the whole image at address 0. */
 void kerf_container_read(const uint8_t *image, size_t len, struct kerf_layout *layout);
@@ -47,6 +47,9 @@ uint8_t kerf_elf_isa(uint64_t machine, bool wide, bool big_endian);
 
 /* ESP8266 and ESP32-family images, also behind a boot loader; false: it is none, and *layout is unchanged. */
 bool kerf_container_read_esp(const uint8_t *image, size_t len, struct kerf_layout *layout);
+
+/* Patches and RAM images of MediaTek's Wi-Fi; false: it is none, and *layout is unchanged. */
+bool kerf_container_read_wifi(const uint8_t *image, size_t len, struct kerf_layout *layout);
 
 /* Appends a span, cut to the image; nothing where none of it is inside. Spans may come in any order. */
 void kerf_layout_add(struct kerf_layout *layout, size_t image_len, uint64_t pos, uint64_t len, uint64_t addr,
