@@ -148,6 +148,12 @@ bool kerf_base_agrees(unsigned isa, bool wide, bool big_endian, const uint8_t *o
  */
 KERF_MUST_USE kerf_err kerf_detect_banks(const uint8_t *image, size_t len, struct kerf_layout *layout);
 
+/*
+ * Does an image begin like 8051 code at address 0, with vectors, and calls lead behind the ends of functions? For images
+ * with too few instructions that would vote for it.
+ */
+bool kerf_detect_mcs51(const uint8_t *image, size_t len);
+
 /* --- detect_parts.c --- */
 
 /*

@@ -17,6 +17,14 @@
 #define MAX_BANKS 8u
 #define LCALL 0x12
 #define RET 0x22
+#define RETI 0x32
+#define LJMP 0x02
+/* Interrupt vectors: the first one's address, and how far they lie apart. */
+#define VECTOR 3u
+#define VECTOR_LEN 8u
+#define MIN_SET 2u   /* vectors that jump or return, */
+#define MIN_ENDS 8u  /* and functions that are called, behind the end of another one */
+#define ENDS_PART 3u /* one of so many called */
 /* Targets and places that are looked at. */
 #define MAX_TARGETS 2048u
 #define MAX_PLACES 4096u
@@ -114,4 +122,55 @@ kerf_err kerf_detect_banks(const uint8_t *image, size_t len, struct kerf_layout 
     }
     kerf_layout_finish(layout);
     return KERF_OK;
+}
+
+static unsigned address_at(const uint8_t *p)
+{
+    return (unsigned)p[1] << 8 | p[2];
+}
+
+/* Does the reset vector jump into the image, and some interrupt vectors jump or return? */
+static bool has_vectors(const uint8_t *p, size_t len)
+{
+    unsigned code = address_at(p); /* where it begins: vectors lie below */
+    unsigned set = 0;
+
+    if (p[0] != LJMP || code >= len) {
+        return false;
+    }
+    for (unsigned at = VECTOR; at + 3 <= code; at += VECTOR_LEN) {
+        unsigned target = address_at(p + at);
+
+        if (p[at] == LJMP && target >= VECTOR && target < len) {
+            code = target < code ? target : code;
+            set++;
+        } else if (p[at] == RETI) {
+            set++;
+        } else if (p[at] != 0 && p[at] != 0xff) { /* one that is not set, or code */
+            break;
+        }
+    }
+    return set >= MIN_SET;
+}
+
+bool kerf_detect_mcs51(const uint8_t *image, size_t len)
+{
+    uint8_t called[SPACE / 8] = {0};
+    unsigned targets = 0;
+    unsigned ends = 0;
+
+    if (len < VECTOR_LEN || len > SPACE || !has_vectors(image, len)) {
+        return false;
+    }
+    for (size_t i = 0; i + 3 <= len; i++) {
+        unsigned target = address_at(image + i);
+
+        if (image[i] != LCALL || target == 0 || target >= len || (called[target / 8] >> target % 8 & 1) != 0) {
+            continue;
+        }
+        called[target / 8] |= (uint8_t)(1u << target % 8);
+        targets++;
+        ends += image[target - 1] == RET || image[target - 1] == RETI;
+    }
+    return ends >= MIN_ENDS && ends * ENDS_PART >= targets;
 }

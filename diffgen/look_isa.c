@@ -106,6 +106,12 @@ static unsigned most_votes(struct kerf_look *look)
     return isa;
 }
 
+/* A file without a header that begins like 8051 code. */
+static bool is_small_mcs51(const struct kerf_look_side *side)
+{
+    return side->layout.container == NULL && kerf_detect_mcs51(side->p, side->len);
+}
+
 /* The votes for 8051 count only where calls tell the load address, too. */
 static kerf_err voted_isa(struct kerf_look *look)
 {
@@ -125,6 +131,10 @@ static kerf_err voted_isa(struct kerf_look *look)
         look->votes[0].of[KERF_ISA_MCS51] = 0;
         look->votes[1].of[KERF_ISA_MCS51] = 0;
         look->isa = most_votes(look);
+    }
+    if (look->isa == KERF_ISA_NONE && is_small_mcs51(&look->sides[0]) && is_small_mcs51(&look->sides[1])) {
+        look->isa = KERF_ISA_MCS51;
+        look->sides[0].layout.addressed = look->sides[1].layout.addressed = true;
     }
     return KERF_OK;
 }
