@@ -12,6 +12,7 @@
 #define HALF (2 * MIB)    /* of the second planner where two make half of a plan each, without its window */
 #define SUFFIX_EXTRA (MIB / 2)
 #define LZ_BYTE 8u          /* of memory for each byte of new that is looked back at */
+#define COPIES_MORE 4u      /* and so much more where what was found is remembered, */
 #define LZ_LEAST (1u << 18) /* bytes of new that are looked back at, at least, */
 #define LZ_MOST (1u << 22)  /* and at most beside an old image */
 #define REF_BYTES 8u        /* of memory for a reference, */
@@ -149,8 +150,15 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
     b->match_pages = (size_t)(take(&left, MATCH_BYTES * new_len) / MATCH_BYTES / KERF_MATCH_PAGE) + 1;
     b->keep_scans = w->image.region_count == 0 || (b->sets && take_all(&left, SCANS * scan));
 
+    uint64_t looked_back = (uint64_t)b->lz_window * window_byte(w);
+
+    b->copies = 0;
+    if (plans && !w->large && w->order == NULL && b->lz_window >= new_len) {
+        /* What the first planner would look back at makes room for it. */
+        b->copies = looked_back + take(&left, COPIES_MORE * new_len);
+    }
     /* What one more thread takes: its scan is there; a planner, literal costs, what it learns about old. */
-    uint64_t one = PLANNER + mapped + (uint64_t)b->lz_window * window_byte(w) + new_len + old_len;
+    uint64_t one = PLANNER + mapped + looked_back + new_len + old_len;
 
     b->jobs = 1;
     while (b->keep_scans && b->jobs < w->options->jobs && left >= one) {

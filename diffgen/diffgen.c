@@ -7,6 +7,7 @@
 
 #include "common/host/hash.h"
 #include "diffgen/beside.h"
+#include "diffgen/lz.h"
 #include "diffgen/tasks.h"
 
 static void tell(const struct kerf_work *w, const char *stage, uint64_t done, uint64_t total)
@@ -286,6 +287,7 @@ static void work_close(struct kerf_work *w)
     side_close(&w->new_side);
     kerf_match_free(w);
     free(w->literal_cost);
+    kerf_lz_forget(w->copies);
     free(w->places);
 }
 

@@ -2,6 +2,7 @@
 /* What bytes of new cost as literals, before there is a plan: all of them, or some by each way to tell their places apart. */
 #include <string.h>
 
+#include "diffgen/lz.h"
 #include "diffgen/work.h"
 
 #define QUIET_MIN 96  /* bytes of new that equal old: shorter stretches are coded all the same */
@@ -103,6 +104,22 @@ static void find_quiet(const struct kerf_work *w, const struct kerf_segments *se
             start = k + 1;
         }
     }
+}
+
+kerf_err kerf_literals_copies(struct kerf_work *w, const struct kerf_segments *segments)
+{
+    if (w->budget.copies == 0 || w->options->no_new) {
+        return KERF_OK;
+    }
+    uint8_t *quiet = malloc(w->new_side.len + 1);
+    bool done = quiet != NULL;
+
+    if (done) {
+        find_quiet(w, segments, quiet);
+        done = kerf_lz_remember(w->new_side.bytes, w->new_side.len, quiet, w->budget.copies, &w->copies);
+    }
+    free(quiet);
+    return done ? KERF_OK : KERF_ERR_RAM;
 }
 
 kerf_err kerf_literals_price(struct kerf_work *w, const struct kerf_segments *segments)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "diffgen/lz.h"
+#include "diffgen/work.h"
 
 #define DEPTH 48 /* nodes of a tree looked at */
 #define HASH2_BITS 16
@@ -96,9 +97,7 @@ static unsigned visit(struct kerf_lz *lz, size_t pos, size_t max, struct kerf_lz
         int32_t *sons = sons_of(lz, (size_t)at);
         size_t len = before_len < behind_len ? before_len : behind_len;
 
-        while (len < max && (size_t)at + len < lz->len && bytes[(size_t)at + len] == bytes[pos + len]) {
-            len++;
-        }
+        len = kerf_match_common(bytes + at, bytes + pos, len, max);
         if (len > best) {
             best = len;
             if (count == KERF_LZ_FOUND) {
@@ -153,4 +152,123 @@ unsigned kerf_lz_find(struct kerf_lz *lz, size_t pos, struct kerf_lz_match found
         found[count++] = (struct kerf_lz_match){3, (uint32_t)at3};
     }
     return visit(lz, pos, left < KERF_LZ_LEN_MAX ? left : KERF_LZ_LEN_MAX, found, count);
+}
+
+/* Matches in the order of the positions that have them. */
+struct kerf_lz_memory {
+    uint32_t *page;    /* of each page of positions: where its matches begin, */
+    uint16_t *first;   /* and of each position, and behind the last one: how far behind that its own do */
+    uint32_t *matches; /* place * 128 + length - 1 */
+    size_t cap;
+};
+
+#define PAGE 4096u /* positions */
+
+/* Where the matches of a position begin. */
+static uint32_t first_of(const struct kerf_lz_memory *m, size_t pos)
+{
+    return m->page[pos / PAGE] + m->first[pos];
+}
+
+void kerf_lz_forget(struct kerf_lz_memory *memory)
+{
+    if (memory != NULL) {
+        free(memory->page);
+        free(memory->first);
+        free(memory->matches);
+        free(memory);
+    }
+}
+
+/* Room for the matches of one more position; *fits: there may be as much. */
+static bool grow(struct kerf_lz_memory *m, size_t count, uint64_t most, bool *fits)
+{
+    if (count + KERF_LZ_FOUND <= m->cap) {
+        return true;
+    }
+    size_t cap = m->cap + m->cap / 2 + 4096;
+
+    if (cap > most / sizeof *m->matches) {
+        cap = (size_t)(most / sizeof *m->matches);
+    }
+    *fits = count + KERF_LZ_FOUND <= cap;
+    if (!*fits) {
+        return true;
+    }
+    uint32_t *grown = realloc(m->matches, cap * sizeof *grown);
+
+    if (grown != NULL) {
+        m->matches = grown;
+        m->cap = cap;
+    }
+    return grown != NULL;
+}
+
+static bool remember_all(struct kerf_lz_memory *m, struct kerf_lz *lz, const uint8_t *quiet, uint64_t most, bool *fits)
+{
+    struct kerf_lz_match found[KERF_LZ_FOUND];
+    uint32_t count = 0;
+
+    for (size_t n = 0; n < lz->len && *fits; n++) {
+        unsigned here = kerf_lz_find(lz, n, found);
+
+        if (!grow(m, count, most, fits)) {
+            return false;
+        }
+        if (n % PAGE == 0) {
+            m->page[n / PAGE] = count;
+        }
+        m->first[n] = (uint16_t)(count - m->page[n / PAGE]);
+        for (unsigned i = 0; quiet[n] == 0 && i < here && *fits; i++) {
+            m->matches[count++] = found[i].pos << 7 | (found[i].len - 1);
+        }
+    }
+    if (lz->len % PAGE == 0) {
+        m->page[lz->len / PAGE] = count;
+    }
+    m->first[lz->len] = (uint16_t)(count - m->page[lz->len / PAGE]);
+    return true;
+}
+
+bool kerf_lz_remember(const uint8_t *bytes, size_t len, const uint8_t *quiet, uint64_t most,
+                      struct kerf_lz_memory **memory)
+{
+    size_t pages = len / PAGE + 1;
+    uint64_t index = pages * sizeof(uint32_t) + (len + 1) * sizeof(uint16_t);
+
+    *memory = NULL;
+    if (len > KERF_LZ_MEMORY_LEN || index > most) {
+        return true;
+    }
+    struct kerf_lz_memory *m = calloc(1, sizeof *m);
+    struct kerf_lz *lz = kerf_lz_open(bytes, len, len);
+    bool fits = true;
+
+    if (m != NULL) {
+        m->page = malloc(pages * sizeof *m->page);
+        m->first = malloc((len + 1) * sizeof *m->first);
+    }
+    bool done = m != NULL && lz != NULL && m->page != NULL && m->first != NULL &&
+                remember_all(m, lz, quiet, most - index, &fits);
+
+    kerf_lz_close(lz);
+    if (done && fits) {
+        *memory = m;
+    } else {
+        kerf_lz_forget(m);
+    }
+    return done;
+}
+
+unsigned kerf_lz_recall(const struct kerf_lz_memory *memory, size_t pos, struct kerf_lz_match found[KERF_LZ_FOUND])
+{
+    uint32_t first = first_of(memory, pos);
+    unsigned count = first_of(memory, pos + 1) - first;
+
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t match = memory->matches[first + i];
+
+        found[i] = (struct kerf_lz_match){(match & 127) + 1, match >> 7};
+    }
+    return count;
 }

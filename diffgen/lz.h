@@ -32,4 +32,19 @@ void kerf_lz_close(struct kerf_lz *lz);
  */
 unsigned kerf_lz_find(struct kerf_lz *lz, size_t pos, struct kerf_lz_match found[KERF_LZ_FOUND]);
 
+/* What kerf_lz_find() says of every position, for all plans of an image; threads may ask at the same time. */
+struct kerf_lz_memory;
+
+#define KERF_LZ_MEMORY_LEN ((size_t)1 << 25) /* bytes of an image that is remembered so at most */
+
+/*
+ * quiet[0 .. len): not 0 where no plan will want a copy, and nothing is remembered. *memory is the caller's, for kerf_lz_forget(); NULL: it would
+ * take more than `most` bytes. False: out of memory.
+ */
+bool kerf_lz_remember(const uint8_t *bytes, size_t len, const uint8_t *quiet, uint64_t most,
+                      struct kerf_lz_memory **memory);
+/* As kerf_lz_find(), in any order. */
+unsigned kerf_lz_recall(const struct kerf_lz_memory *memory, size_t pos, struct kerf_lz_match found[KERF_LZ_FOUND]);
+void kerf_lz_forget(struct kerf_lz_memory *memory);
+
 #endif

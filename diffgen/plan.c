@@ -27,7 +27,8 @@ struct planner {
     struct kerf_plan_paths paths;
     int64_t recent[RECENT_MAX];
     unsigned recent_count;
-    struct kerf_lz *lz;
+    struct kerf_lz *lz;  /* NULL: w->copies knows, or */
+    bool no_new;         /* there is no copying from new */
     size_t search_from;  /* before, nothing is offered: */
     uint8_t sure_source; /* this source goes on */
     int64_t sure_distance;
@@ -48,15 +49,14 @@ static struct kerf_plan_state *best_of(struct planner *p, bool old_too)
     return best;
 }
 
-/* Offers a change from the best state to another source at `cost` in all. */
+/* Offers a change from the best state to another source, whose distance is 0 if it is literals, at `cost` in all. */
 static void offer(struct planner *p, size_t new_pos, enum kerf_plan_source source, int64_t distance, int64_t cost,
                   uint32_t parent, bool again)
 {
     struct kerf_plan_state *s = NULL;
 
     for (unsigned i = 0; i < p->paths.state_count; i++) {
-        if (p->paths.states[i].source == source &&
-            (source == KERF_PLAN_LITERAL || p->paths.states[i].distance == distance)) {
+        if (p->paths.states[i].distance == distance && p->paths.states[i].source == source) {
             s = &p->paths.states[i];
             break;
         }
@@ -105,13 +105,7 @@ static uint64_t length_of(int64_t distance)
 
 static unsigned log2_of(uint64_t v)
 {
-    unsigned n = 0;
-
-    while (v > 1) {
-        v >>= 1;
-        n++;
-    }
-    return n;
+    return 63u - (unsigned)__builtin_clzll(v | 1);
 }
 
 static void offer_new(struct planner *p, size_t n, const struct kerf_plan_state *best,
@@ -168,15 +162,16 @@ static int64_t price_change(const struct planner *p, size_t n, const struct kerf
     return price + (int64_t)(prices->old_jump[KERF_JUMP_FAR] + prices->old_distance[kerf_jump_bits(jump)]);
 }
 
-/* Offers old at a distance, if `least` bytes are as there. */
+/* Offers old at a distance, if `least` bytes, two at most, are as there. */
 static void offer_at(struct planner *p, size_t n, const struct kerf_plan_state *best, bool mapped, int64_t by_map,
                      int64_t distance, unsigned least)
 {
     const struct kerf_work *w = p->w;
+    const uint8_t *target = w->new_side.masked + n;
     int64_t at = (int64_t)n + distance;
 
-    if (at >= 0 && at + least <= (int64_t)w->old_side.len &&
-        memcmp(w->old_side.masked + at, w->new_side.masked + n, least) == 0) {
+    if (at >= 0 && at + least <= (int64_t)w->old_side.len && (least < 1 || w->old_side.masked[at] == target[0]) &&
+        (least < 2 || w->old_side.masked[at + 1] == target[1])) {
         offer(p, n, KERF_PLAN_OLD, distance, best->cost + price_change(p, n, best, mapped, by_map, distance),
               best->node, false);
     }
@@ -286,7 +281,10 @@ static void offer_all(struct planner *p, size_t n)
     if (!inside) {
         offer_old(p, n, &best);
     }
-    if (p->lz != NULL) {
+    if (w->copies != NULL && !p->no_new) {
+        count = kerf_lz_recall(w->copies, n, found);
+    }
+    if (!p->no_new) {
         offer_new(p, n, &best, found, count);
     }
 }
@@ -371,6 +369,18 @@ static int64_t longer_at(const kerf_cost prices[KERF_PRICE_SYMBOLS], uint32_t v)
     return (int64_t)(prices[kerf_price_symbol(v)] - prices[kerf_price_symbol(v - 1)]);
 }
 
+/* Is one of the HOP_MAX bytes behind the first one as in another place? */
+static bool is_any_equal(const uint8_t *a, const uint8_t *b)
+{
+    uint32_t x;
+    uint32_t y;
+
+    memcpy(&x, a + 1, HOP_MAX);
+    memcpy(&y, b + 1, HOP_MAX);
+    x ^= y;
+    return ((x - 0x01010101u) & ~x & 0x80808080u) != 0; /* a zero byte is in x */
+}
+
 /*
  * What copies from new up to a byte that differs may go on behind it, at the same distance: that is tried for all such
  * states, where literals begin at the best one's end alone.
@@ -380,7 +390,7 @@ static void hop(struct planner *p, size_t n)
     const struct kerf_work *w = p->w;
     const struct kerf_prices *prices = p->prices;
     const uint8_t *bytes = w->new_side.bytes;
-    int64_t limit = best_of(p, true)->cost + (int64_t)prices->change + SLACK_BITS * (int64_t)KERF_BIT;
+    int64_t limit = -1;
 
     for (unsigned i = 0; i < p->paths.state_count; i++) {
         struct kerf_plan_state *s = &p->paths.states[i];
@@ -388,8 +398,11 @@ static void hop(struct planner *p, size_t n)
         kerf_cost literals = 0;
         unsigned k = 0;
 
-        if (s->source != KERF_PLAN_NEW || s->len == 0 || *source == bytes[n]) {
+        if (s->source != KERF_PLAN_NEW || s->len == 0 || *source == bytes[n] || !is_any_equal(source, bytes + n)) {
             continue;
+        }
+        if (limit < 0) {
+            limit = best_of(p, true)->cost + (int64_t)prices->change + SLACK_BITS * (int64_t)KERF_BIT;
         }
         for (; k < HOP_MAX && n + k + 1 < p->run_end && (k == 0 || source[k] != bytes[n + k]); k++) {
             literals += kerf_literal_cost(w, n + k);
@@ -416,51 +429,62 @@ static void hop(struct planner *p, size_t n)
     }
 }
 
+/* Lets a state copy byte n from new: false if it can't. */
+static bool take_new(const struct planner *p, struct kerf_plan_state *s, size_t n)
+{
+    const struct kerf_work *w = p->w;
+    const struct kerf_prices *prices = p->prices;
+
+    if (w->new_side.bytes[(int64_t)n + s->distance] != w->new_side.bytes[n] ||
+        (w->order != NULL && !has_source(p, n, KERF_PLAN_NEW, s->distance))) {
+        return false;
+    }
+    unsigned place = kerf_work_place(w, s->new_pos);
+
+    if (s->len > (s->again ? 1 : 2)) {
+        s->cost += longer_at((s->again ? prices->new_len_again : prices->new_len)[place], s->len);
+    }
+    if (s->len == 4 && !s->again) {
+        s->cost += (int64_t)kerf_price_distance(prices, place, length_of(s->distance), 1) -
+                   (int64_t)kerf_price_distance(prices, place, length_of(s->distance), 0);
+    }
+    return true;
+}
+
 /* Lets every state take byte n; drops those that can't. Returns the lowest cost. */
 static int64_t consume(struct planner *p, size_t n)
 {
     const struct kerf_work *w = p->w;
     const struct kerf_prices *prices = p->prices;
-    int64_t literal = (int64_t)kerf_literal_cost(w, n);
+    const int64_t literal = (int64_t)kerf_literal_cost(w, n) * (int64_t)prices->literal_scale / 1024;
     int64_t lowest = INT64_MAX;
     unsigned kept = 0;
 
     for (unsigned i = 0; i < p->paths.state_count; i++) {
-        struct kerf_plan_state s = p->paths.states[i];
+        struct kerf_plan_state *s = &p->paths.states[i];
+        bool hops = s->new_pos > n; /* over this byte */
 
-        if (s.new_pos > n) { /* it hops over this byte */
-            p->paths.states[kept++] = s;
+        s->len += !hops;
+        if (hops) {
+            /* it was paid for */
+        } else if (s->source == KERF_PLAN_LITERAL) {
+            s->cost += literal + longer_at(prices->gap[kerf_work_place(w, s->new_pos)], s->len + 1);
+        } else if (s->source == KERF_PLAN_NEW) {
+            if (!take_new(p, s, n)) {
+                continue;
+            }
+        } else if (has_source(p, n, KERF_PLAN_OLD, s->distance)) {
+            s->cost += price_copy(p, s, n, (size_t)((int64_t)n + s->distance)) + longer(prices->old_len, s->len);
+        } else {
             continue;
         }
-        s.len++;
-        if (s.source == KERF_PLAN_LITERAL) {
-            s.cost += literal * (int64_t)prices->literal_scale / 1024 +
-                      longer_at(prices->gap[kerf_work_place(w, s.new_pos)], s.len + 1);
-        } else if (s.source == KERF_PLAN_NEW) {
-            if ((w->order != NULL && !has_source(p, n, KERF_PLAN_NEW, s.distance)) ||
-                w->new_side.bytes[(int64_t)n + s.distance] != w->new_side.bytes[n]) {
-                continue;
-            }
-            unsigned place = kerf_work_place(w, s.new_pos);
-
-            if (s.len > (s.again ? 1 : 2)) {
-                s.cost += longer_at((s.again ? prices->new_len_again : prices->new_len)[place], s.len);
-            }
-            if (s.len == 4 && !s.again) {
-                s.cost += (int64_t)kerf_price_distance(prices, place, length_of(s.distance), 1) -
-                          (int64_t)kerf_price_distance(prices, place, length_of(s.distance), 0);
-            }
-        } else {
-            if (!has_source(p, n, KERF_PLAN_OLD, s.distance)) {
-                continue;
-            }
-            s.cost += price_copy(p, &s, n, (size_t)((int64_t)n + s.distance));
-            s.cost += longer(prices->old_len, s.len);
+        if (!hops && s->cost < lowest) {
+            lowest = s->cost;
         }
-        if (s.cost < lowest) {
-            lowest = s.cost;
+        if (kept != i) {
+            p->paths.states[kept] = *s;
         }
-        p->paths.states[kept++] = s;
+        kept++;
     }
     p->paths.state_count = kept;
     return lowest;
@@ -512,7 +536,8 @@ static kerf_err open_lz(struct planner *p, size_t start)
     size_t window = w->budget.lz_window;
     struct kerf_lz_match found[KERF_LZ_FOUND];
 
-    if (w->options->no_new) {
+    p->no_new = w->options->no_new;
+    if (p->no_new || w->copies != NULL) {
         return KERF_OK;
     }
     /* In place new is not made from its start to its end, so nothing may be forgotten. */
@@ -581,7 +606,7 @@ static kerf_err walk(struct planner *p, size_t n)
         /* In place what goes on may be gone on the way, so that literals must be among the states. */
         if (n >= p->search_from || p->w->order != NULL) {
             offer_all(p, n);
-            if (p->lz != NULL && p->w->order == NULL && !p->paths.no_memory) {
+            if (!p->no_new && p->w->order == NULL && !p->paths.no_memory) {
                 hop(p, n);
             }
         }

@@ -326,11 +326,9 @@ static kerf_err plan_greedy(struct kerf_search *s, struct kerf_plan *plan)
         kerf_match_thin(s->w);
         err = err == KERF_OK ? choose_phases(s, &plan->segments) : err;
     }
-    if (err == KERF_OK && s->effort->rounds > 0) {
-        err = kerf_literals_price(s->w, &plan->segments);
-    }
     if (err == KERF_OK && s->w->order != NULL) {
-        err = choose_order(s, plan);
+        err = s->effort->rounds > 0 ? kerf_literals_price(s->w, &plan->segments) : KERF_OK;
+        err = err == KERF_OK ? choose_order(s, plan) : err;
     }
     if (err == KERF_OK && s->effort->rounds == 0 && s->w->options->codec < 0 && s->w->order == NULL &&
         is_noise(s->w, &plan->segments)) {
@@ -363,7 +361,8 @@ static bool same_kinds(const struct kerf_search *s, unsigned index)
 struct trials {
     struct kerf_search *s;
     struct kerf_trial *list;
-    bool keep; /* there is memory for all scans at once */
+    bool keep;            /* there is memory for all scans at once */
+    kerf_err prepared[2]; /* what became of prepare() */
 };
 
 /* The segments of bsdiff's plan with another set of kinds. */
@@ -389,6 +388,44 @@ static void try_kinds(void *ctx, unsigned index)
     if (!all->keep) {
         forget_scan(t);
     }
+}
+
+/* What plans by cost need beside bsdiff's, in two halves; in *err unless that is well. */
+static void prepare(const struct trials *all, unsigned half, kerf_err *err)
+{
+    struct kerf_work *w = all->s->w;
+    const struct kerf_segments *greedy = &all->list[0].plan.segments;
+
+    if (half == 0 && w->literal_cost == NULL) {
+        *err = kerf_literals_price(w, greedy);
+    }
+    if (half == 1 && w->copies == NULL) {
+        *err = kerf_literals_copies(w, greedy);
+    }
+}
+
+/* The same beside sets of kinds. */
+static void prepare_or_try(void *ctx, unsigned index)
+{
+    struct trials *all = ctx;
+
+    if (index < 2) {
+        prepare(all, index, &all->prepared[index]);
+    } else {
+        try_kinds(all, index - 1); /* the first one has its plan */
+    }
+}
+
+/* Sees to it that all sets of kinds have what was prepared. */
+static kerf_err end_preparing(struct trials *all)
+{
+    const struct kerf_work *w = all->s->w;
+
+    for (unsigned i = 1; i < CANDIDATES; i++) {
+        all->list[i].own.literal_cost = w->literal_cost;
+        all->list[i].own.copies = w->copies;
+    }
+    return all->prepared[0] == KERF_OK ? all->prepared[1] : all->prepared[0];
 }
 
 static void try_planned(void *ctx, unsigned index)
@@ -483,11 +520,17 @@ static kerf_err choose_kinds(struct trials *all)
     list[0].header = *s->header;
     list[0].greedy = list[0].plan.encoding.total;
     list[0].len = kerf_search_len(s, s->header, &list[0].plan);
+    if (!all->keep) {
+        prepare(all, 0, &all->prepared[0]);
+        prepare(all, 1, &all->prepared[1]);
+    }
     if (!all->keep && s->w->budget.sets) {
         forget_scan(&list[0]);
     }
-    kerf_tasks_run(s->jobs, CANDIDATES, try_kinds, all);
-    kerf_err err = first_error(list);
+    kerf_tasks_run(s->jobs, CANDIDATES + 1, prepare_or_try, all);
+    kerf_err err = end_preparing(all);
+
+    err = err == KERF_OK ? first_error(list) : err;
 
     if (err == KERF_OK && s->effort->kinds > 1) {
         kerf_search_tell(s->w, "kinds of reference", 1, 2);
@@ -544,6 +587,9 @@ static kerf_err run(struct kerf_search *s, uint64_t ram, struct trials *all, str
     if (err == KERF_OK && s->effort->kinds > 0 && s->all->region_count > 0) {
         err = choose_kinds(all);
         best = best_trial(list);
+    } else if (err == KERF_OK && s->effort->rounds > 0) {
+        kerf_tasks_run(s->jobs, 2, prepare_or_try, all);
+        err = end_preparing(all);
     }
     if (err == KERF_OK) {
         struct kerf_search own = *s;
@@ -608,7 +654,7 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
     const struct kerf_image all = w->image;
     struct kerf_trial list[CANDIDATES] = {{.w = w, .header = *header}};
     struct kerf_search s = {.w = w, .header = header, .effort = &efforts[level], .all = &all, .jobs = 1};
-    struct trials trials = {&s, list, false};
+    struct trials trials = {.s = &s, .list = list};
 
     uint64_t most = (uint64_t)w->old_side.len + w->new_side.len;
 

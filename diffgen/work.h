@@ -132,12 +132,9 @@ static inline kerf_cost kerf_price_distance(const struct kerf_prices *prices, un
 static inline unsigned kerf_jump_bits(int64_t jump)
 {
     uint64_t z = jump < 0 ? -(uint64_t)jump * 2 - 1 : (uint64_t)jump * 2;
-    unsigned bits = 0;
+    unsigned bits = 63u - (unsigned)__builtin_clzll((z + 1) | 1);
 
-    for (z++; z > 1 && bits < KERF_PRICE_BITS - 1; z >>= 1) {
-        bits++;
-    }
-    return bits;
+    return bits < KERF_PRICE_BITS - 1 ? bits : KERF_PRICE_BITS - 1;
 }
 
 /* Places in new, evenly spread, where the cost so far is noted. */
@@ -214,6 +211,7 @@ struct kerf_budget {
     bool chains;        /* nor one here: places of old are chained, */
     uint64_t index;     /* but a coarse index of as many bytes */
     size_t lz_window;   /* bytes of new that are looked back at */
+    uint64_t copies;    /* bytes for what is remembered of that at most; 0: it is not */
     size_t match_pages; /* pages of matches that are remembered at most */
     bool sets;          /* several sets of kinds are tried, not just all and none, */
     bool keep_scans;    /* and their scans kept at the same time */
@@ -242,6 +240,7 @@ struct kerf_work {
     uint32_t *buckets;          /* where in it the suffixes of each pair of first bytes start */
     uint8_t *places;            /* kerf_run_place() of each byte of new; NULL: that is its position */
     uint8_t *literal_cost; /* each byte of new as a literal, in bits / KERF_LITERAL_BIT; NULL until the plan needs it */
+    struct kerf_lz_memory *copies;     /* where bytes of new stood before, for all plans; NULL: each looks for it */
     struct kerf_match_memory *matches; /* what kerf_match_at() found before; NULL: it was not asked */
 };
 
@@ -456,6 +455,8 @@ KERF_MUST_USE kerf_err kerf_encode_measure(struct kerf_work *w, struct kerf_head
  * give long stretches that equal old.
  */
 KERF_MUST_USE kerf_err kerf_literals_price(struct kerf_work *w, const struct kerf_segments *segments);
+/* Fills in w->copies, where the budget has memory for it. */
+KERF_MUST_USE kerf_err kerf_literals_copies(struct kerf_work *w, const struct kerf_segments *segments);
 /* Chooses the phases by which a sample of new's bytes costs least, and KERF_TABLE_LINES; of *m nothing else changes. */
 KERF_MUST_USE kerf_err kerf_literals_phases(const struct kerf_work *w, struct kerf_model_params *m);
 /* Fills in w->places by the header's rule, where that is not the position and new is made from its start to its end. */
