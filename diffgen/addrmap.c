@@ -418,7 +418,8 @@ kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segmen
     return err;
 }
 
-kerf_addr kerf_addrmap_apply(const struct kerf_work *w, const struct kerf_map *map, kerf_addr addr)
+/* The new address that the map gives for an old one. */
+static kerf_addr map_address(const struct kerf_work *w, const struct kerf_map *map, kerf_addr addr)
 {
     size_t low = 0;
     size_t high = map->count;
@@ -503,7 +504,7 @@ kerf_err kerf_addrmap_targets(const struct kerf_work *w, const struct kerf_map *
                               uint32_t *mapped)
 {
     for (size_t i = 0; i < w->old_side.ref_count; i++) {
-        mapped[i] = (uint32_t)kerf_addrmap_apply(w, map, w->old_side.refs[i].target);
+        mapped[i] = (uint32_t)map_address(w, map, w->old_side.refs[i].target);
     }
     return follow_outside(w, before, mapped);
 }

@@ -203,6 +203,17 @@ static unsigned zone(const struct search *x, uint32_t at, bool *inside)
     return n;
 }
 
+/* Do so many words hit so many starts in this part by chance? */
+static bool is_chance(const struct search *x, const struct part *part, unsigned hits, size_t words)
+{
+    size_t starts = 0;
+
+    for (uint32_t i = 0; i < part->len; i++) {
+        starts += bit(x->starts, part->pos + i);
+    }
+    return hits < MIN_HITS || (uint64_t)hits * part->len < (uint64_t)words * starts * CHANCES;
+}
+
 /* Where in the image is the most that words point to if it is loaded at `base`. Score 0: nowhere. */
 static void evaluate(const struct search *x, uint32_t base, struct part *best)
 {
@@ -260,12 +271,7 @@ static void evaluate(const struct search *x, uint32_t base, struct part *best)
             best_hits = hits;
         }
     }
-    size_t starts = 0;
-
-    for (uint32_t i = 0; i < best->len; i++) {
-        starts += bit(x->starts, best->pos + i);
-    }
-    if (best_hits < MIN_HITS || (uint64_t)best_hits * best->len < (uint64_t)best_words * starts * CHANCES) {
+    if (is_chance(x, best, best_hits, best_words)) {
         best->score = 0;
     }
 }

@@ -291,7 +291,7 @@ static void work_close(struct kerf_work *w)
     free(w->places);
 }
 
-static kerf_err check_options(const struct kerf_diff_options *options)
+static kerf_err check_options(const struct kerf_diff_options *options, size_t old_len, size_t new_len)
 {
     if (options->level < 0 || options->level > 9 || options->codec < -1 || options->codec > KERF_CODEC_LZMA2) {
         return KERF_ERR_ARGUMENT;
@@ -304,10 +304,43 @@ static kerf_err check_options(const struct kerf_diff_options *options)
          options->scratch < 1 || options->group > options->scratch)) {
         return KERF_ERR_ARGUMENT;
     }
-    return options->ram != 0 && options->ram < KERF_DIFF_RAM_MIN ? KERF_ERR_RAM : KERF_OK;
+    if (options->ram != 0 && options->ram < KERF_DIFF_RAM_MIN) {
+        return KERF_ERR_RAM;
+    }
+    if ((options->in_place && old_len == 0) || (options->codec == KERF_CODEC_LZMA2 && old_len > 0)) {
+        return KERF_ERR_ARGUMENT;
+    }
+    return options->in_place && options->slot != 0 && (old_len > options->slot || new_len > options->slot)
+               ? KERF_ERR_SPACE
+               : KERF_OK;
 }
 
 static kerf_err weigh_parts(struct kerf_work *w, const struct kerf_image *whole);
+
+/* w->image: `image`, or, where that is NULL, what the two sides are. References are for images that 32-bit addresses reach. */
+static kerf_err find_image(struct kerf_work *w, const struct kerf_image *image)
+{
+    const struct kerf_side *old_side = &w->old_side;
+    const struct kerf_side *new_side = &w->new_side;
+    struct kerf_image whole;
+    kerf_err err = KERF_OK;
+
+    if (image != NULL) {
+        w->image = *image;
+    } else if (old_side->len > 0 && ((uint64_t)old_side->len | new_side->len) >> 32 == 0) {
+        err = kerf_image_recognise(old_side->bytes, old_side->len, new_side->bytes, new_side->len, w->options, &whole,
+                                   &w->image);
+        if (err == KERF_OK && w->image.in_parts) {
+            err = weigh_parts(w, &whole);
+        }
+    }
+    for (unsigned i = 0; i < w->image.region_count; i++) {
+        if (!kerf_isa_known(w->image.regions[i].isa)) {
+            w->image.regions[i].isa = KERF_ISA_NONE;
+        }
+    }
+    return err;
+}
 
 /* kerf_diff_create(), of images that are recognised, or not yet: NULL. */
 static kerf_err create(const uint8_t *old_image, size_t old_len, const uint8_t *new_image, size_t new_len,
@@ -317,9 +350,8 @@ static kerf_err create(const uint8_t *old_image, size_t old_len, const uint8_t *
     struct kerf_work w = {.options = options};
     struct hashing hashing = {.w = &w};
     struct kerf_diff_report own_report;
-    struct kerf_image whole;
     struct kerf_header header = {0};
-    kerf_err err = check_options(options);
+    kerf_err err = check_options(options, old_len, new_len);
 
     *delta = NULL;
     *delta_len = 0;
@@ -327,14 +359,6 @@ static kerf_err create(const uint8_t *old_image, size_t old_len, const uint8_t *
         report = &own_report;
     }
     memset(report, 0, sizeof *report);
-    if (err == KERF_OK && options->in_place) {
-        err = old_len == 0                                                                 ? KERF_ERR_ARGUMENT
-              : options->slot != 0 && (old_len > options->slot || new_len > options->slot) ? KERF_ERR_SPACE
-                                                                                           : KERF_OK;
-    }
-    if (err == KERF_OK && options->codec == KERF_CODEC_LZMA2 && old_len > 0) {
-        err = KERF_ERR_ARGUMENT;
-    }
     if (err != KERF_OK) {
         return err;
     }
@@ -348,19 +372,8 @@ static kerf_err create(const uint8_t *old_image, size_t old_len, const uint8_t *
     if (err == KERF_OK && (!beside || !kerf_task_start(&hashing.task, hash_images, &hashing))) {
         hash_images(&hashing);
     }
-    /* References are for images that 32-bit addresses reach. */
-    if (image != NULL) {
-        w.image = *image;
-    } else if (err == KERF_OK && old_len > 0 && ((uint64_t)old_len | new_len) >> 32 == 0) {
-        err = kerf_image_recognise(old_image, old_len, new_image, new_len, options, &whole, &w.image);
-        if (err == KERF_OK && w.image.in_parts) {
-            err = weigh_parts(&w, &whole);
-        }
-    }
-    for (unsigned i = 0; i < w.image.region_count; i++) {
-        if (!kerf_isa_known(w.image.regions[i].isa)) {
-            w.image.regions[i].isa = KERF_ISA_NONE;
-        }
+    if (err == KERF_OK) {
+        err = find_image(&w, image);
     }
     if (err == KERF_OK) {
         err = (options->codec == KERF_CODEC_LZMA2 ? make_lzma2 : make_native)(

@@ -354,8 +354,6 @@ KERF_MUST_USE kerf_err kerf_segments_join(struct kerf_segments *segments, const 
 /* --- addrmap.c: the address map that serves the references of a plan best, at most `cap` entries. --- */
 KERF_MUST_USE kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segments *segments, size_t cap,
                                            struct kerf_map *map);
-/* The new address that the map gives for an old one. */
-kerf_addr kerf_addrmap_apply(const struct kerf_work *w, const struct kerf_map *map, kerf_addr addr);
 /*
  * For each reference of old the target that is to be expected in new: the map's, or, outside of the images, what the
  * plan before copied it to.

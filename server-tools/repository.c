@@ -170,7 +170,8 @@ kerf_err kerf_repository_list(const char *dir, struct kerf_name_list *list, stru
     return err;
 }
 
-bool kerf_repository_number(const char *text, uint64_t *number)
+/* True for the decimal number that is a whole text, 1 or more, without leading zeros. */
+static bool parse_number(const char *text, uint64_t *number)
 {
     uint64_t v = 0;
 
@@ -217,7 +218,7 @@ static kerf_err list_numbers(const char *dir, const char *prefix, uint64_t **num
     }
     for (size_t i = 0; i < list.count; i++) {
         if (strncmp(list.names[i], prefix, prefix_len) == 0 &&
-            kerf_repository_number(list.names[i] + prefix_len, &(*numbers)[*count])) {
+            parse_number(list.names[i] + prefix_len, &(*numbers)[*count])) {
             (*count)++;
         }
     }

@@ -94,9 +94,6 @@ KERF_MUST_USE kerf_err kerf_repository_releases(const struct kerf_repository *re
 /* Names in a folder, sorted, without those that begin with a dot; a missing folder is empty. */
 KERF_MUST_USE kerf_err kerf_repository_list(const char *dir, struct kerf_name_list *list, struct kerf_why *why);
 
-/* True for the decimal number that is a whole text, 1 or more, without leading zeros. */
-bool kerf_repository_number(const char *text, uint64_t *number);
-
 /* Removes a staged release; a missing one is fine. */
 KERF_MUST_USE kerf_err kerf_repository_unstage(const struct kerf_repository *repo, const char *product, uint64_t seq,
                                                struct kerf_why *why);

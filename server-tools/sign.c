@@ -22,7 +22,8 @@
 #define SIGNATURE_LEN KERF_SIGNATURE_LEN
 #define DER_MAX_LEN 80 /* an ES256 signature as OpenSSL makes it: at most 72 */
 
-kerf_err kerf_key_id_of(const uint8_t *public_key, size_t len, struct kerf_key_id *id)
+/* Id of a raw public key: the first bytes of its SHA-256. */
+static kerf_err key_id_of(const uint8_t *public_key, size_t len, struct kerf_key_id *id)
 {
     struct kerf_sha256_digest digest;
     kerf_err err = kerf_hash_bytes(public_key, len, &digest);
@@ -81,7 +82,7 @@ static kerf_err adopt(struct kerf_signing_key *key, EVP_PKEY *pkey)
     } else {
         ok = EVP_PKEY_get_raw_public_key(pkey, key->public_key, &key->public_key_len) == 1;
     }
-    if (!ok || kerf_key_id_of(key->public_key, key->public_key_len, &key->id) != KERF_OK) {
+    if (!ok || key_id_of(key->public_key, key->public_key_len, &key->id) != KERF_OK) {
         kerf_signing_key_free(key);
         return KERF_ERR_STATE;
     }

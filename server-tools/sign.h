@@ -38,9 +38,6 @@ KERF_MUST_USE kerf_err kerf_signing_key_save(const struct kerf_signing_key *key,
 /* Releases it; safe on {0} and twice. */
 void kerf_signing_key_free(struct kerf_signing_key *key);
 
-/* Id of a raw public key: the first bytes of its SHA-256. */
-KERF_MUST_USE kerf_err kerf_key_id_of(const uint8_t *public_key, size_t len, struct kerf_key_id *id);
-
 /*
  * Puts the map payload[0..payload_len) (kerf_root_write() and its siblings) into an envelope signed by each of `count`
  * keys (1 .. KERF_SIGNATURES_MAX, in any order, none twice). With Ed25519 the same input gives the same bytes; ES256

@@ -179,15 +179,14 @@ kerf_err kerf_file_writer_begin(struct kerf_file_writer *w, const char *path, mo
     return KERF_OK;
 }
 
-kerf_err kerf_file_writer_write_at(struct kerf_file_writer *w, uint64_t pos, const uint8_t *data, size_t len,
-                                   struct kerf_why *why)
+kerf_err kerf_file_writer_append(struct kerf_file_writer *w, const uint8_t *data, size_t len, struct kerf_why *why)
 {
-    if (pos > INT64_MAX || len > INT64_MAX - pos) {
+    if (len > INT64_MAX - w->len) {
         kerf_why_errno(why, "write", w->path, EFBIG);
         return KERF_ERR_FLASH;
     }
     while (len > 0) {
-        ssize_t n = pwrite(w->fd, data, len, (off_t)pos);
+        ssize_t n = pwrite(w->fd, data, len, (off_t)w->len);
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -198,40 +197,12 @@ kerf_err kerf_file_writer_write_at(struct kerf_file_writer *w, uint64_t pos, con
         }
         data += n;
         len -= (size_t)n;
-        pos += (uint64_t)n;
-    }
-    if (pos > w->len) {
-        w->len = pos;
+        w->len += (uint64_t)n;
     }
     return KERF_OK;
 }
 
-kerf_err kerf_file_writer_append(struct kerf_file_writer *w, const uint8_t *data, size_t len, struct kerf_why *why)
-{
-    return kerf_file_writer_write_at(w, w->len, data, len, why);
-}
-
-kerf_err kerf_file_writer_read_at(struct kerf_file_writer *w, uint64_t pos, uint8_t *buf, size_t len,
-                                  struct kerf_why *why)
-{
-    while (len > 0) {
-        ssize_t n = pos > INT64_MAX ? 0 : pread(w->fd, buf, len, (off_t)pos);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            kerf_why_errno(why, "read back", w->path, n < 0 ? errno : EIO);
-            return KERF_ERR_FLASH;
-        }
-        buf += n;
-        len -= (size_t)n;
-        pos += (uint64_t)n;
-    }
-    return KERF_OK;
-}
-
-kerf_err kerf_file_writer_sync(struct kerf_file_writer *w, struct kerf_why *why)
+static kerf_err writer_sync(struct kerf_file_writer *w, struct kerf_why *why)
 {
     if (fsync(w->fd) != 0) {
         kerf_why_errno(why, "write", w->path, errno);
@@ -273,7 +244,7 @@ kerf_err kerf_file_sync_folder(const char *path, struct kerf_why *why)
 
 kerf_err kerf_file_writer_commit(struct kerf_file_writer *w, struct kerf_why *why)
 {
-    kerf_err err = w->unsynced ? KERF_OK : kerf_file_writer_sync(w, why);
+    kerf_err err = w->unsynced ? KERF_OK : writer_sync(w, why);
 
     if (err == KERF_OK) {
         int closed = close(w->fd); /* a network file system may report a full disk only here */

@@ -74,14 +74,6 @@ KERF_MUST_USE kerf_err kerf_file_writer_begin(struct kerf_file_writer *w, const 
 /* Writes at the end. */
 KERF_MUST_USE kerf_err kerf_file_writer_append(struct kerf_file_writer *w, const uint8_t *data, size_t len,
                                                struct kerf_why *why);
-/* Writes at `pos` (bytes from the beginning); a gap reads as zeros. */
-KERF_MUST_USE kerf_err kerf_file_writer_write_at(struct kerf_file_writer *w, uint64_t pos, const uint8_t *data,
-                                                 size_t len, struct kerf_why *why);
-/* Reads back what was written; reading beyond the end is KERF_ERR_FLASH. */
-KERF_MUST_USE kerf_err kerf_file_writer_read_at(struct kerf_file_writer *w, uint64_t pos, uint8_t *buf, size_t len,
-                                                struct kerf_why *why);
-/* fsync of the temporary file; commit does it too, but of one that is `unsynced`. */
-KERF_MUST_USE kerf_err kerf_file_writer_sync(struct kerf_file_writer *w, struct kerf_why *why);
 /* Makes the file appear under its name. The writer is empty afterwards, also after an error. */
 KERF_MUST_USE kerf_err kerf_file_writer_commit(struct kerf_file_writer *w, struct kerf_why *why);
 /* Removes the temporary file. Does nothing to an empty writer. */
