@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plans of large images are made in two halves, which two threads may do at the same time. The halves meet inside of a
- * long copy from old, so that hardly anything is lost; where they meet depends on the images alone.
+ * Plans of large images are made in parts, two of which threads may do at the same time. The parts meet inside of a long
+ * copy from old, so that hardly anything is lost; where they meet depends on the images alone.
  */
 #include <string.h>
 
 #include "diffgen/plan_part.h"
 #include "diffgen/tasks.h"
 
-#define PARTS 2
+#define PARTS_LARGE 2
+#define PARTS_MOST 8  /* of huge images, so that no thread waits long for the last one; */
+#define PLANNERS 2    /* there is memory for so many at a time */
 #define CUT_LEN 1024u /* bytes of a segment that may be cut, */
 #define CUT_TRIES 256 /* one of so many */
 #define CUT_EQUAL 64u /* bytes that are as in old on both sides of the cut */
@@ -36,44 +38,49 @@ static size_t cut_in(const struct kerf_work *w, const struct kerf_segment *s)
     return 0;
 }
 
-/* Where the halves meet; 0: there is one part. */
-static size_t cut(const struct kerf_work *w, const struct kerf_segments *before)
+/* How many parts there are to be. */
+static unsigned count_parts(const struct kerf_work *w)
+{
+    return !w->large || w->order != NULL ? 1 : kerf_work_is_huge(w) ? PARTS_MOST : PARTS_LARGE;
+}
+
+/* Where they meet, after as much work each: ends[0 .. count), the last one that of new. Returns count, at most `most`. */
+static unsigned cut(const struct kerf_work *w, const struct kerf_segments *before, unsigned most, size_t *ends)
 {
     uint64_t all = 0;
     uint64_t sum = 0;
     kerf_pos end = 0;
     unsigned tries = 0;
+    unsigned count = 0;
 
-    if (!w->large || w->order != NULL) {
-        return 0;
-    }
-    for (size_t i = 0; i < before->count; i++) {
+    for (size_t i = 0; most > 1 && i < before->count; i++) {
         all += work_of(&before->list[i], end);
         end = before->list[i].new_pos + before->list[i].len;
     }
     end = 0;
-    for (size_t i = 0; i < before->count && tries < CUT_TRIES; i++) {
+    for (size_t i = 0; count + 1 < most && i < before->count && tries < CUT_TRIES; i++) {
         const struct kerf_segment *s = &before->list[i];
 
         sum += work_of(s, end);
         end = s->new_pos + s->len;
-        if (sum < all / 2) {
+        if (sum < all / most * (count + 1)) {
             continue;
         }
         size_t at = s->from_new || s->len < CUT_LEN ? 0 : cut_in(w, s);
 
+        tries = at > 0 ? 0 : tries + 1;
         if (at > 0) {
-            return at;
+            ends[count++] = at;
         }
-        tries++;
     }
-    return 0;
+    ends[count++] = w->new_side.len;
+    return count;
 }
 
 struct parts {
-    struct kerf_plan_part list[PARTS];
-    struct kerf_segments segments[PARTS];
-    kerf_err err[PARTS];
+    struct kerf_plan_part list[PARTS_MOST];
+    struct kerf_segments segments[PARTS_MOST];
+    kerf_err err[PARTS_MOST];
 };
 
 static void plan_one(void *ctx, unsigned index)
@@ -89,22 +96,23 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
     uint32_t *mapped = malloc((w->old_side.ref_count + 1) * sizeof *mapped);
     struct kerf_map by_new = {0};
     struct parts p = {0};
-    size_t at = cut(w, before);
+    size_t ends[PARTS_MOST];
+    unsigned count = cut(w, before, count_parts(w), ends);
+    unsigned jobs = w->options->jobs < PLANNERS ? w->options->jobs : PLANNERS;
     kerf_err err = mapped == NULL ? KERF_ERR_RAM : kerf_addrmap_targets(w, map, before, mapped);
 
     if (err == KERF_OK) {
         err = kerf_addrmap_sort(w, map, &by_new);
     }
-    for (unsigned i = 0; i < PARTS; i++) {
-        p.list[i] = (struct kerf_plan_part){w,       prices,          mapped,
-                                            &by_new, i == 0 ? 0 : at, i == 0 && at > 0 ? at : w->new_side.len};
+    for (unsigned i = 0; i < count; i++) {
+        p.list[i] = (struct kerf_plan_part){w, prices, mapped, &by_new, i == 0 ? 0 : ends[i - 1], ends[i]};
     }
     if (err == KERF_OK) {
-        kerf_tasks_run(w->options->jobs, at > 0 ? PARTS : 1, plan_one, &p);
-        err = p.err[0] != KERF_OK ? p.err[0] : p.err[1];
+        kerf_tasks_run(jobs, count, plan_one, &p);
     }
     segments->count = 0;
-    for (unsigned i = 0; i < PARTS; i++) {
+    for (unsigned i = 0; i < count; i++) {
+        err = err == KERF_OK ? p.err[i] : err;
         err = err == KERF_OK ? kerf_segments_join(segments, &p.segments[i]) : err;
         free(p.segments[i].list);
     }

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
+#include "diffgen/beside.h"
 #include "diffgen/tasks.h"
 
 #define ROUNDS_MAX 12u
-#define ROUNDS_LARGE 2u       /* of large images, where nothing is measured; one alone tells little, */
-#define HUGE_LEN (256u << 20) /* but from so many bytes of both on a second one gains 3 % for a third of the time */
-#define SPLIT_MARGIN 32u      /* a split that falls behind by one in this many is given up */
+#define ROUNDS_LARGE 2u  /* of large images, where nothing is measured; one alone tells little, */
+#define ROUNDS_HUGE 1u   /* but of huge ones a second one gains 3 % for a third of the time */
+#define SPLIT_MARGIN 32u /* a split that falls behind by one in this many is given up */
 #define SPLITS_MAX 8u
 #define ENOUGH 128u       /* a round that gains less than one in so many is the last one, */
 #define ENOUGH_SMALL 256u /* of the levels that try hardest, */
@@ -302,9 +303,7 @@ static kerf_err rounds_of_new(struct kerf_search *s, struct kerf_plan *plan, str
 
 static unsigned rounds_of_large(const struct kerf_work *w)
 {
-    bool is_huge = (uint64_t)w->old_side.len + w->new_side.len > HUGE_LEN;
-
-    return is_huge && w->options->level <= KERF_DIFF_LEVEL_DEFAULT ? 1 : ROUNDS_LARGE;
+    return kerf_work_is_huge(w) && w->options->level <= KERF_DIFF_LEVEL_DEFAULT ? ROUNDS_HUGE : ROUNDS_LARGE;
 }
 
 /* Where old serves: the first `measured` rounds measure, and they end where one gains little. */
@@ -319,6 +318,9 @@ static kerf_err rounds_of_old(struct kerf_search *s, struct kerf_plan *plan, str
         kerf_cost before = plan->encoding.total;
 
         kerf_search_tell(s->w, "planning", i, rounds);
+        if (s->w->large && i + 1 == rounds && s->w->options->jobs > 1 && s->w->order == NULL) {
+            s->w->beside = kerf_beside_open(); /* what it makes is the delta, if it is better */
+        }
         err = kerf_search_round(s, plan, last, i < measured);
         /* What was measured in a round is known to the next alone. */
         if ((i > 0 && i >= measured && plan->encoding.total > before - before / enough) ||
@@ -341,6 +343,10 @@ kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan)
     kerf_err err = measured > 1 && rounds > 2 ? rounds_of_new(s, plan, &last)
                                               : rounds_of_old(s, plan, &last, rounds, measured);
 
+    if (last.payload.data != NULL) { /* it was not better */
+        kerf_beside_close(s->w->beside);
+        s->w->beside = NULL;
+    }
     kerf_plan_free(&last);
     /* Of a large image's RAM hardly anything is worth another coding of all of it. */
     return err == KERF_OK && !s->w->large ? kerf_search_split(s, s->effort->last_splits, plan) : err;

@@ -244,6 +244,14 @@ struct kerf_work {
     struct kerf_match_memory *matches; /* what kerf_match_at() found before; NULL: it was not asked */
 };
 
+#define KERF_HUGE_LEN                                                                                                  \
+    (256u << 20) /* bytes of both images: from here on a second of time is dearer than a part of a percent */
+
+static inline bool kerf_work_is_huge(const struct kerf_work *w)
+{
+    return (uint64_t)w->old_side.len + w->new_side.len > KERF_HUGE_LEN;
+}
+
 /* Where a byte of new stands, modulo 4: the place that prices go by. */
 static inline unsigned kerf_work_place(const struct kerf_work *w, size_t new_pos)
 {
