@@ -50,6 +50,28 @@ struct run {
     int exit_code;       /* of the first failure where it is not the usual one; -1: the usual one */
 };
 
+#define HELP_INDENT 22 /* columns of help() */
+#define HELP_WIDTH 110
+
+/* Names of instruction sets, on lines of their own that begin with so many blanks. */
+static void list_isas(int indent, int width)
+{
+    int column = width;
+
+    for (unsigned isa = 0; kerf_isa_name(isa) != NULL; isa++) {
+        int len = (int)strlen(kerf_isa_name(isa)) + 2;
+
+        if (column + len > width) {
+            (void)printf("%s\n%*s", isa == 0 ? "" : ",", indent, "");
+            column = indent;
+        } else {
+            (void)printf(", ");
+        }
+        (void)printf("%s", kerf_isa_name(isa));
+        column += len;
+    }
+}
+
 static int help(void)
 {
     (void)fputs("Usage: kerf-diff OLD NEW -o DELTA\n"
@@ -70,11 +92,9 @@ static int help(void)
                 "  -1 .. -9            fast .. small; 6 by default\n"
                 "      --full          a full payload: needs no old image\n"
                 "      --codec NAME    native, or lzma2: a full payload for devices with liblzma, quick to apply\n"
-                "      --isa NAME      instruction set, where it is not recognised: ",
+                "      --isa NAME      instruction set, where it is not recognised:",
                 stdout);
-    for (unsigned isa = 0; kerf_isa_name(isa) != NULL; isa++) {
-        (void)printf("%s%s", isa == 0 ? "" : isa % 6 == 0 ? ",\n                      " : ", ", kerf_isa_name(isa));
-    }
+    list_isas(HELP_INDENT, HELP_WIDTH);
     (void)fputs(
         "\n"
         "      --base ADDRESS  load address of both images, in hexadecimal, where it is not recognised\n"

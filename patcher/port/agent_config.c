@@ -61,7 +61,7 @@ static const struct field fields[] = {
     FIELD("factory-size", SIZE, size, "bytes of the factory image in slot a (default: the whole file)"),
     FIELD("factory-version", TEXT, version, "version of the factory image"),
     FIELD("ram", SIZE, ram, "workspace for the decoder (default: 16K)"),
-    FIELD("checkpoint", SIZE, checkpoint, "bytes of image between two points to go on from (default: 1M, 64 at most)"),
+    FIELD("checkpoint", SIZE, checkpoint, "bytes of image between two points to go on from (default: 1M, or a 64th)"),
     FIELD("lzma2", BOOLEAN, lzma2, "true: take LZMA2 payloads, which need up to 80 MiB more (default: false)"),
     FIELD("metered", BOOLEAN, metered, "true: the link costs money"),
     NUMBER_FIELD("connect-s", connect_s, SECONDS_MAX, "seconds for a connection (default: 20)"),
