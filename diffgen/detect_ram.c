@@ -544,7 +544,10 @@ kerf_err kerf_detect_ram(unsigned isa, const uint8_t *image, size_t len, const s
 
     if (layout->exact_windows) {
         *count = used_windows(image, len, layout, ranges);
-        return KERF_OK;
+        if (*count > 0) {
+            return KERF_OK;
+        }
+        window_count = 0;
     }
     if (isa == KERF_ISA_AVR) {
         *count = avr_ram(image, len, ranges);

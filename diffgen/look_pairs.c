@@ -31,12 +31,18 @@ static unsigned likeness(const struct kerf_span *a, const struct kerf_span *b)
     return distance == 0 ? 4 : distance < 0x10000 ? 3 : distance < 0x400000 ? 2 : 0;
 }
 
-/* Pairs stretches in order such that likeness adds up to the most. */
+/* The shorter one counts: a long stretch must not be given up for two short ones. */
+static uint64_t worth(const struct kerf_span *a, const struct kerf_span *b)
+{
+    return likeness(a, b) * (a->len < b->len ? a->len : b->len);
+}
+
+/* Pairs stretches in order such that what they are worth adds up to the most. */
 static void pair_spans(const struct kerf_layout *old_layout, const struct kerf_layout *new_layout,
                        struct kerf_look_pairs *pairs)
 {
-    static const uint16_t zeros[KERF_MAX_SPANS + 1];
-    uint16_t best[KERF_MAX_SPANS + 1][KERF_MAX_SPANS + 1]; /* of the spans from i and from j on */
+    static const uint64_t zeros[KERF_MAX_SPANS + 1];
+    uint64_t best[KERF_MAX_SPANS + 1][KERF_MAX_SPANS + 1]; /* of the spans from i and from j on */
     unsigned n = old_layout->span_count;
     unsigned m = new_layout->span_count;
     unsigned i = 0;
@@ -46,10 +52,10 @@ static void pair_spans(const struct kerf_layout *old_layout, const struct kerf_l
     for (i = n; i-- > 0;) {
         best[i][m] = 0;
         for (j = m; j-- > 0;) {
-            unsigned like = likeness(&old_layout->spans[i], &new_layout->spans[j]);
-            unsigned v = best[i + 1][j] > best[i][j + 1] ? best[i + 1][j] : best[i][j + 1];
+            uint64_t like = worth(&old_layout->spans[i], &new_layout->spans[j]);
+            uint64_t v = best[i + 1][j] > best[i][j + 1] ? best[i + 1][j] : best[i][j + 1];
 
-            best[i][j] = (uint16_t)(like > 0 && best[i + 1][j + 1] + like > v ? best[i + 1][j + 1] + like : v);
+            best[i][j] = like > 0 && best[i + 1][j + 1] + like > v ? best[i + 1][j + 1] + like : v;
         }
     }
     pairs->count = 0;
