@@ -435,8 +435,9 @@ static bool take_new(const struct planner *p, struct kerf_plan_state *s, size_t 
     const struct kerf_work *w = p->w;
     const struct kerf_prices *prices = p->prices;
 
-    if (w->new_side.bytes[(int64_t)n + s->distance] != w->new_side.bytes[n] ||
-        (w->order != NULL && !has_source(p, n, KERF_PLAN_NEW, s->distance))) {
+    /* In place it may lie behind new's end. */
+    if ((w->order != NULL && !has_source(p, n, KERF_PLAN_NEW, s->distance)) ||
+        w->new_side.bytes[(int64_t)n + s->distance] != w->new_side.bytes[n]) {
         return false;
     }
     unsigned place = kerf_work_place(w, s->new_pos);
