@@ -384,8 +384,7 @@ kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segmen
     struct ballot b = {0};
     kerf_err err = collect_votes(w, segments, &urn);
 
-    map->list = NULL;
-    map->count = 0;
+    *map = (struct kerf_map){0};
     if (err == KERF_OK) {
         b.votes = urn.votes;
         b.count = sort_votes(&urn);
@@ -396,7 +395,9 @@ kerf_err kerf_addrmap_choose(const struct kerf_work *w, const struct kerf_segmen
         int64_t low = ENTRY_COST; /* too many entries, once raised */
         int64_t high = ENTRY_COST;
 
+        map->whole = true;
         while (count_entries(&b, high) > cap) {
+            map->whole = false;
             low = high;
             high *= 2;
         }

@@ -652,6 +652,33 @@ static kerf_err walk_runs(struct planner *p)
     return err;
 }
 
+#define BEFORE 16 /* segments of the plan before that a part knows of */
+
+/* The one state that a part starts with: literals, or what the segment that it starts inside of goes on with. */
+static void start_part(struct planner *p, const struct kerf_plan_part *part)
+{
+    const struct kerf_segments *before = &part->before;
+    struct kerf_plan_state s = {.node = KERF_PLAN_NO_NODE};
+
+    for (size_t i = before->count > BEFORE ? before->count - BEFORE : 0; i < before->count; i++) {
+        const struct kerf_segment *segment = &before->list[i];
+
+        s.new_pos = (uint32_t)segment->new_pos;
+        s.source = segment->from_new ? KERF_PLAN_NEW : KERF_PLAN_OLD;
+        s.distance = (int64_t)segment->src_pos - (int64_t)segment->new_pos;
+        s.len = (uint32_t)(part->start - segment->new_pos);
+        if (i + 1 < before->count) {
+            kerf_plan_path_add(&p->paths, &s, p->run_end);
+        }
+    }
+    s.new_pos = (uint32_t)part->start;
+    s.source = before->count > 0 ? s.source : KERF_PLAN_LITERAL;
+    s.gap = 15;
+    s.settled = false;
+    p->paths.states[0] = s;
+    p->paths.state_count = 1;
+}
+
 kerf_err kerf_plan_part(const struct kerf_plan_part *part, struct kerf_segments *segments)
 {
     struct planner *p = calloc(1, sizeof *p);
@@ -664,10 +691,8 @@ kerf_err kerf_plan_part(const struct kerf_plan_part *part, struct kerf_segments 
     p->mapped = part->mapped;
     p->by_new = part->by_new;
     p->run_end = part->end;
-    p->paths.states[0] = (struct kerf_plan_state){
-        .node = KERF_PLAN_NO_NODE, .new_pos = (uint32_t)part->start, .source = KERF_PLAN_LITERAL};
-    p->paths.state_count = 1;
-    kerf_err err = open_lz(p, part->start);
+    start_part(p, part);
+    kerf_err err = p->paths.no_memory ? KERF_ERR_RAM : open_lz(p, part->start);
 
     if (err == KERF_OK) {
         err = p->w->order != NULL ? walk_runs(p) : walk(p, part->start);
@@ -676,7 +701,8 @@ kerf_err kerf_plan_part(const struct kerf_plan_part *part, struct kerf_segments 
         struct kerf_plan_state *best = best_of(p, true);
 
         kerf_plan_path_settle(&p->paths, best, p->run_end);
-        err = p->paths.no_memory ? KERF_ERR_RAM : kerf_plan_path_collect(p->w, &p->paths, best->node, segments);
+        err = p->paths.no_memory ? KERF_ERR_RAM
+                                 : kerf_plan_path_collect(p->w, &p->paths, best->node, part->start, segments);
     }
     kerf_lz_close(p->lz);
     free(p->paths.nodes);

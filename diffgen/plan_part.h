@@ -14,6 +14,8 @@ struct kerf_plan_part {
     const uint32_t *mapped;        /* kerf_addrmap_targets() */
     const struct kerf_map *by_new; /* kerf_addrmap_sort() */
     size_t start, end;             /* of new; in place: all of it */
+    /* The plan before, up to the segment from old inside of which this part starts; its count is 0: nothing goes on. */
+    struct kerf_segments before;
 };
 
 /* In place of what *segments holds. */

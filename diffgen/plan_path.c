@@ -122,8 +122,24 @@ static int compare_new_pos(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* They came last first, or in place in any order. */
+static void put_in_order(const struct kerf_work *w, struct kerf_segments *segments)
+{
+    size_t count = segments->count;
+
+    if (w->order != NULL && count > 0) {
+        qsort(segments->list, count, sizeof segments->list[0], compare_new_pos);
+    }
+    for (size_t i = 0; w->order == NULL && i < count / 2; i++) {
+        const struct kerf_segment s = segments->list[i];
+
+        segments->list[i] = segments->list[count - 1 - i];
+        segments->list[count - 1 - i] = s;
+    }
+}
+
 kerf_err kerf_plan_path_collect(const struct kerf_work *w, const struct kerf_plan_paths *paths, uint32_t last,
-                                struct kerf_segments *segments)
+                                size_t start, struct kerf_segments *segments)
 {
     size_t next_pos = 0; /* of the node that follows, */
     size_t next_end = 0; /* and the end of its run */
@@ -133,6 +149,10 @@ kerf_err kerf_plan_path_collect(const struct kerf_work *w, const struct kerf_pla
     segments->count = 0;
     for (uint32_t i = last; err == KERF_OK && i != KERF_PLAN_NO_NODE; i = paths->nodes[i].parent) {
         const struct kerf_plan_node *node = &paths->nodes[i];
+
+        if (node->new_pos < start) {
+            break;
+        }
         size_t end = node->run_end == next_end ? next_pos : node->run_end;
 
         next_pos = node->new_pos;
@@ -147,10 +167,8 @@ kerf_err kerf_plan_path_collect(const struct kerf_work *w, const struct kerf_pla
             }
         }
     }
-    /* They came last first, or in place in any order. Neighbours that go on at the same distance become one. */
-    if (segments->count > 0) {
-        qsort(segments->list, segments->count, sizeof segments->list[0], compare_new_pos);
-    }
+    put_in_order(w, segments);
+    /* Neighbours that go on at the same distance become one. */
     for (size_t i = 0; i < segments->count; i++) {
         const struct kerf_segment *s = &segments->list[i];
         struct kerf_segment *q = count > 0 ? &segments->list[count - 1] : NULL;

@@ -60,8 +60,8 @@ static inline void kerf_plan_path_settle(struct kerf_plan_paths *paths, struct k
     }
 }
 
-/* The segments on the path that ends with a node, by new_pos; in place of what *segments holds. */
+/* The segments from `start` on of the path that ends with a node, by new_pos; in place of what *segments holds. */
 KERF_MUST_USE kerf_err kerf_plan_path_collect(const struct kerf_work *w, const struct kerf_plan_paths *paths,
-                                              uint32_t last, struct kerf_segments *segments);
+                                              uint32_t last, size_t start, struct kerf_segments *segments);
 
 #endif

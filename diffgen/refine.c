@@ -154,7 +154,6 @@ static kerf_err refine_some(struct kerf_search *s, uint64_t ram, struct refineme
     struct refinements all = {&own, list + from, false, to - from == 1 ? s->w->options : &silent};
 
     silent.progress = NULL; /* which is not for several threads */
-    own.jobs = to - from == 1 ? s->jobs : 1;
     kerf_tasks_run(s->jobs, to - from, try_budget, &all);
     for (unsigned i = from; i < to; i++) {
         if (list[i].err != KERF_OK) {

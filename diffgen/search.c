@@ -59,7 +59,7 @@ static kerf_err choose_map(const struct kerf_search *s, const struct kerf_header
 kerf_err kerf_search_race(const struct kerf_search *s, struct kerf_header *header, struct kerf_plan *plan,
                           const struct kerf_encoding *rival, unsigned margin)
 {
-    kerf_err err = choose_map(s, header, plan);
+    kerf_err err = plan->map.list != NULL ? KERF_OK : choose_map(s, header, plan);
 
     return err == KERF_OK ? kerf_encode_race(s->w, header, &plan->segments, &plan->map, rival, margin, &plan->payload,
                                              &plan->encoding)
@@ -80,21 +80,30 @@ kerf_err kerf_search_copy_segments(const struct kerf_segments *from, struct kerf
     return KERF_OK;
 }
 
+static kerf_err copy_map(const struct kerf_map *from, struct kerf_map *to)
+{
+    *to = *from;
+    to->list = malloc((from->count + 1) * sizeof *from->list);
+    if (to->list == NULL) {
+        return KERF_ERR_RAM;
+    }
+    if (from->count > 0) {
+        memcpy(to->list, from->list, from->count * sizeof *from->list);
+    }
+    return KERF_OK;
+}
+
 kerf_err kerf_search_copy(const struct kerf_plan *from, struct kerf_plan *to)
 {
     kerf_err err = kerf_search_copy_segments(&from->segments, &to->segments);
 
     to->encoding = from->encoding;
-    to->map.count = from->map.count;
-    to->map.list = malloc((from->map.count + 1) * sizeof *from->map.list);
+    err = err == KERF_OK ? copy_map(&from->map, &to->map) : err;
     to->payload.cap = from->payload.len + 1;
     to->payload.len = from->payload.len;
     to->payload.data = malloc(to->payload.cap);
-    if (err != KERF_OK || to->map.list == NULL || to->payload.data == NULL) {
+    if (err != KERF_OK || to->payload.data == NULL) {
         return KERF_ERR_RAM;
-    }
-    if (from->map.count > 0) {
-        memcpy(to->map.list, from->map.list, from->map.count * sizeof *from->map.list);
     }
     if (from->payload.len > 0) {
         memcpy(to->payload.data, from->payload.data, from->payload.len);
@@ -208,6 +217,9 @@ static void try_split(void *ctx, unsigned index)
     if (all->s->jobs > 1) {
         t->err = kerf_search_share(all->s->w, &w);
         own.w = &w;
+    }
+    if (t->err == KERF_OK && all->plan->map.whole && all->plan->map.count <= kerf_params_map_cap(own.ram, &t->header)) {
+        t->err = copy_map(&all->plan->map, &t->plan.map);
     }
     if (t->err == KERF_OK) {
         t->err = kerf_search_race(&own, &t->header, &t->plan, &all->plan->encoding, SPLIT_MARGIN);

@@ -47,7 +47,7 @@ KERF_MUST_USE kerf_err kerf_search_share(const struct kerf_work *w, struct kerf_
 KERF_MUST_USE kerf_err kerf_search_copy_segments(const struct kerf_segments *from, struct kerf_segments *to);
 /* A plan with all that was made of it. */
 KERF_MUST_USE kerf_err kerf_search_copy(const struct kerf_plan *from, struct kerf_plan *to);
-/* The map for a plan's segments, and what coding both costs; gives up when it loses against `rival` (NULL: never). */
+/* The map for a plan's segments, unless it has one, and what coding both costs; gives up when it loses against `rival` (NULL: never). */
 KERF_MUST_USE kerf_err kerf_search_race(const struct kerf_search *s, struct kerf_header *header, struct kerf_plan *plan,
                                         const struct kerf_encoding *rival, unsigned margin);
 /*

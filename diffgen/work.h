@@ -78,6 +78,7 @@ struct kerf_segments {
 struct kerf_map {
     struct kerf_map_entry *list;
     size_t count;
+    bool whole; /* more entries would not have been worth their cost: with more room it is the same */
 };
 
 #define KERF_PRICE_BITS 32
