@@ -97,7 +97,9 @@ static unsigned visit(struct kerf_lz *lz, size_t pos, size_t max, struct kerf_lz
         int32_t *sons = sons_of(lz, (size_t)at);
         size_t len = before_len < behind_len ? before_len : behind_len;
 
-        len = kerf_match_common(bytes + at, bytes + pos, len, max);
+        size_t rest = lz->len - (size_t)at; /* in place a place may be behind pos */
+
+        len = kerf_match_common(bytes + at, bytes + pos, len, rest < max ? rest : max);
         if (len > best) {
             best = len;
             if (count == KERF_LZ_FOUND) {
