@@ -4,32 +4,12 @@
 
 #include "diffgen/beside.h"
 #include "diffgen/books.h"
-
-static kerf_err read_old(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    const struct kerf_sources *s = ctx;
-
-    memcpy(buf, s->old_bytes + pos, len);
-    return KERF_OK;
-}
-
-static kerf_err read_new(void *ctx, kerf_pos pos, uint8_t *buf, size_t len)
-{
-    const struct kerf_sources *s = ctx;
-
-    memcpy(buf, s->new_bytes + pos, len);
-    return KERF_OK;
-}
-
-struct kerf_codec_io kerf_sources_io(struct kerf_sources *sources)
-{
-    return (struct kerf_codec_io){.ctx = sources, .read_old = read_old, .read_new = read_new};
-}
+#include "diffgen/coding.h"
 
 /* What one encoding works with. */
 struct session {
     const struct kerf_work *w;
-    struct kerf_encoder e;
+    struct kerf_coding coding;
     struct kerf_books books;
     struct kerf_encoding *out;
     const struct kerf_encoding *rival; /* NULL: no race */
@@ -48,7 +28,7 @@ struct session {
 static void note_sector(struct session *s)
 {
     const struct kerf_order *o = s->w->order;
-    kerf_pos end = s->e.run.c->new_pos;
+    kerf_pos end = s->coding.e.run.c->new_pos;
 
     if (s->slot.bytes != NULL && (end == o->new_len || (end >> o->sector_log2) != s->sector)) {
         kerf_slot_sector(&s->slot, s->w->new_side.bytes, s->sector++);
@@ -77,13 +57,13 @@ static kerf_cost project(const struct kerf_encoding *e, unsigned marks)
 static bool pass_marks(struct session *s)
 {
     kerf_pos len = s->w->new_side.len;
-    kerf_cost cost = s->e.run.k.rc.cost;
+    kerf_cost cost = s->coding.e.run.k.rc.cost;
 
-    if (s->beside && s->e.run.c->new_pos >= s->next_tell) {
-        kerf_beside_tell(s->w->beside, &s->e.run.k.rc, s->e.run.c->new_pos);
-        s->next_tell = s->e.run.c->new_pos + kerf_beside_piece(s->w);
+    if (s->beside && s->coding.e.run.c->new_pos >= s->next_tell) {
+        kerf_beside_tell(s->w->beside, &s->coding.e.run.k.rc, s->coding.e.run.c->new_pos);
+        s->next_tell = s->coding.e.run.c->new_pos + kerf_beside_piece(s->w);
     }
-    while (s->marks < KERF_MARKS && s->e.run.c->new_pos >= s->next_mark) {
+    while (s->marks < KERF_MARKS && s->coding.e.run.c->new_pos >= s->next_mark) {
         s->out->mark[s->marks++] = cost;
         s->next_mark = len / KERF_MARKS * (s->marks + 1);
     }
@@ -101,31 +81,31 @@ static bool pass_marks(struct session *s)
 
 static kerf_err encode_literals(struct session *s, kerf_pos len)
 {
-    kerf_cost before = s->e.run.k.rc.cost;
-    kerf_pos start = s->e.run.c->new_pos;
-    kerf_err err = kerf_encode_gap(&s->e, len);
+    kerf_cost before = s->coding.e.run.k.rc.cost;
+    kerf_pos start = s->coding.e.run.c->new_pos;
+    kerf_err err = kerf_encode_gap(&s->coding.e, len);
 
-    s->out->part[KERF_PART_SEGMENTS] += s->e.run.k.rc.cost - before;
-    trace(s,
-          (struct kerf_trace_step){.part = KERF_PART_SEGMENTS, .new_pos = start, .cost = s->e.run.k.rc.cost - before});
+    s->out->part[KERF_PART_SEGMENTS] += s->coding.e.run.k.rc.cost - before;
+    trace(s, (struct kerf_trace_step){
+                 .part = KERF_PART_SEGMENTS, .new_pos = start, .cost = s->coding.e.run.k.rc.cost - before});
     s->books.gap.count[kerf_work_place(s->w, (size_t)start)][kerf_price_symbol(len + 1)]++;
     for (; err == KERF_OK && len > 0; len--) {
-        kerf_pos at = s->e.run.c->new_pos;
+        kerf_pos at = s->coding.e.run.c->new_pos;
 
-        before = s->e.run.k.rc.cost;
-        err = kerf_encode_literal(&s->e);
+        before = s->coding.e.run.k.rc.cost;
+        err = kerf_encode_literal(&s->coding.e);
         note_sector(s);
-        s->out->part[KERF_PART_LITERALS] += s->e.run.k.rc.cost - before;
+        s->out->part[KERF_PART_LITERALS] += s->coding.e.run.k.rc.cost - before;
         s->out->literals++;
-        s->books.literal += s->e.run.k.rc.cost - before;
+        s->books.literal += s->coding.e.run.k.rc.cost - before;
         trace(s, (struct kerf_trace_step){
-                     .part = KERF_PART_LITERALS, .new_pos = at, .len = 1, .cost = s->e.run.k.rc.cost - before});
+                     .part = KERF_PART_LITERALS, .new_pos = at, .len = 1, .cost = s->coding.e.run.k.rc.cost - before});
         if (s->literal_cost != NULL) {
-            s->literal_cost[at] = kerf_literal_pack(s->e.run.k.rc.cost - before);
+            s->literal_cost[at] = kerf_literal_pack(s->coding.e.run.k.rc.cost - before);
         } else if (s->w->literal_cost != NULL) {
             s->books.literal_estimate += kerf_literal_cost(s->w, at);
         }
-        if (err == KERF_OK && s->e.run.c->new_pos >= s->next_stop && !pass_marks(s)) {
+        if (err == KERF_OK && s->coding.e.run.c->new_pos >= s->next_stop && !pass_marks(s)) {
             err = KERF_END;
         }
     }
@@ -154,7 +134,7 @@ static void note_copy(struct session *s, enum kerf_step what, const struct kerf_
         *gap += *gap < 15;
         break;
     case KERF_STEP_DIFFERENT:
-        residue = s->e.run.k.rc.cost - s->e.run.k.rc.mark;
+        residue = s->coding.e.run.k.rc.cost - s->coding.e.run.k.rc.mark;
         kerf_books_add(&b->equal[*gap][1], cost - residue);
         kerf_books_add(&b->residue, residue);
         s->out->part[KERF_PART_RESIDUES] += cost;
@@ -177,7 +157,7 @@ static void note_copy(struct session *s, enum kerf_step what, const struct kerf_
 static void trace_copy(const struct session *s, const struct kerf_segment *segment, size_t len, enum kerf_step what,
                        const struct kerf_ref *ref, kerf_cost cost)
 {
-    const struct kerf_codec *c = s->e.run.c;
+    const struct kerf_codec *c = s->coding.e.run.c;
 
     if (s->w->trace == NULL) {
         return;
@@ -199,7 +179,7 @@ static void trace_copy(const struct session *s, const struct kerf_segment *segme
 /* What the next bytes would cost as literals; not of quiet stretches, where nothing competes with the copy. */
 static kerf_err measure(struct session *s, kerf_pos end)
 {
-    const struct kerf_codec *c = s->e.run.c;
+    const struct kerf_codec *c = s->coding.e.run.c;
     kerf_err err = KERF_OK;
 
     for (kerf_pos i = 0; err == KERF_OK && kerf_codec_quiet(c) == 0 && i < end - c->new_pos; i++) {
@@ -208,7 +188,7 @@ static kerf_err measure(struct session *s, kerf_pos end)
         }
         uint64_t cost;
 
-        err = kerf_encode_peek(&s->e, i, &cost);
+        err = kerf_encode_peek(&s->coding.e, i, &cost);
         s->literal_cost[c->new_pos + i] = kerf_literal_pack(cost);
     }
     return err;
@@ -219,12 +199,12 @@ static void note_segment(struct session *s, const struct kerf_segment *segment, 
 {
     struct kerf_books *b = &s->books;
     unsigned place = kerf_work_place(s->w, (size_t)segment->new_pos);
-    unsigned jump = s->e.run.c->jump;
+    unsigned jump = s->coding.e.run.c->jump;
     unsigned len = kerf_books_bits(segment->len);
     bool is_far = jump == KERF_JUMP_FAR;
 
-    b->numbers[segment->from_new][!is_far] += s->e.run.k.rc.mark;
-    kerf_cost rest = cost > s->e.run.k.rc.mark ? cost - s->e.run.k.rc.mark : 0; /* without numbers */
+    b->numbers[segment->from_new][!is_far] += s->coding.e.run.k.rc.mark;
+    kerf_cost rest = cost > s->coding.e.run.k.rc.mark ? cost - s->coding.e.run.k.rc.mark : 0; /* without numbers */
 
     if (!segment->from_new) {
         kerf_books_add(&b->jump[jump], rest);
@@ -234,7 +214,7 @@ static void note_segment(struct session *s, const struct kerf_segment *segment, 
             kerf_books_add(&b->far, cost);
         }
     } else if (jump == KERF_JUMP_FAR) {
-        kerf_books_add(&b->place[KERF_BOOKS_PLACE_FAR][s->e.run.c->between], rest);
+        kerf_books_add(&b->place[KERF_BOOKS_PLACE_FAR][s->coding.e.run.c->between], rest);
         b->new_len.count[place][kerf_price_symbol(segment->len)]++;
         unsigned is_long = segment->len >= 4;
         kerf_pos distance = segment->new_pos - segment->src_pos;
@@ -242,34 +222,34 @@ static void note_segment(struct session *s, const struct kerf_segment *segment, 
         b->new_distance[is_long].count[kerf_books_bits(distance)]++;
         b->new_low[is_long][place][distance & 3] += distance >= 4;
     } else {
-        kerf_books_add(&b->place[jump == 0 ? KERF_BOOKS_PLACE_AGAIN : KERF_BOOKS_PLACE_OLDER][s->e.run.c->between],
-                       rest);
+        kerf_books_add(
+            &b->place[jump == 0 ? KERF_BOOKS_PLACE_AGAIN : KERF_BOOKS_PLACE_OLDER][s->coding.e.run.c->between], rest);
         b->new_len_again.count[place][kerf_price_symbol(segment->len)]++;
     }
 }
 
 static kerf_err encode_segment(struct session *s, const struct kerf_segment *segment)
 {
-    kerf_cost before = s->e.run.k.rc.cost;
-    kerf_pos old_end = s->e.run.c->old_end;
-    kerf_err err = kerf_encode_segment(&s->e, segment);
+    kerf_cost before = s->coding.e.run.k.rc.cost;
+    kerf_pos old_end = s->coding.e.run.c->old_end;
+    kerf_err err = kerf_encode_segment(&s->coding.e, segment);
 
-    s->out->part[KERF_PART_SEGMENTS] += s->e.run.k.rc.cost - before;
+    s->out->part[KERF_PART_SEGMENTS] += s->coding.e.run.k.rc.cost - before;
     trace(s, (struct kerf_trace_step){.part = KERF_PART_SEGMENTS,
                                       .new_pos = segment->new_pos,
                                       .segment = segment,
                                       .src_pos = segment->src_pos,
-                                      .cost = s->e.run.k.rc.cost - before});
+                                      .cost = s->coding.e.run.k.rc.cost - before});
 
-    note_segment(s, segment, s->e.run.k.rc.cost - before, old_end);
+    note_segment(s, segment, s->coding.e.run.k.rc.cost - before, old_end);
 
     unsigned gap = 8;
     kerf_pos end = segment->new_pos + segment->len;
 
-    while (err == KERF_OK && s->e.run.c->new_pos < end) {
+    while (err == KERF_OK && s->coding.e.run.c->new_pos < end) {
         struct kerf_ref ref = {0};
         enum kerf_step what = KERF_STEP_QUIET;
-        size_t len = kerf_encode_quiet(&s->e);
+        size_t len = kerf_encode_quiet(&s->coding.e);
 
         if (s->literal_cost != NULL && len == 0) {
             err = measure(s, end);
@@ -277,18 +257,18 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
                 break;
             }
         }
-        before = s->e.run.k.rc.cost;
+        before = s->coding.e.run.k.rc.cost;
         if (len > 0) {
             note_quiet(s, len, &gap);
         } else {
-            err = kerf_encode_copy(&s->e, &len, &what, &ref);
+            err = kerf_encode_copy(&s->coding.e, &len, &what, &ref);
             if (!segment->from_new) {
-                note_copy(s, what, &ref, &gap, s->e.run.k.rc.cost - before);
+                note_copy(s, what, &ref, &gap, s->coding.e.run.k.rc.cost - before);
             }
         }
-        trace_copy(s, segment, len, what, &ref, s->e.run.k.rc.cost - before);
+        trace_copy(s, segment, len, what, &ref, s->coding.e.run.k.rc.cost - before);
         note_sector(s);
-        if (err == KERF_OK && s->e.run.c->new_pos >= s->next_stop && !pass_marks(s)) {
+        if (err == KERF_OK && s->coding.e.run.c->new_pos >= s->next_stop && !pass_marks(s)) {
             err = KERF_END;
         }
     }
@@ -298,19 +278,19 @@ static kerf_err encode_segment(struct session *s, const struct kerf_segment *seg
 /* From new_pos up to `end`; *next: the first segment that was not coded yet. */
 static kerf_err encode_stretch(struct session *s, const struct kerf_segments *segments, kerf_pos end, size_t *next)
 {
-    kerf_pos start = s->e.run.c->new_pos;
+    kerf_pos start = s->coding.e.run.c->new_pos;
     kerf_err err = KERF_OK;
 
     while (err == KERF_OK && *next < segments->count && segments->list[*next].new_pos - start < end - start) {
         const struct kerf_segment *segment = &segments->list[(*next)++];
 
-        err = encode_literals(s, segment->new_pos - s->e.run.c->new_pos);
+        err = encode_literals(s, segment->new_pos - s->coding.e.run.c->new_pos);
         if (err == KERF_OK) {
             err = encode_segment(s, segment);
         }
     }
-    if (err == KERF_OK && (s->e.run.c->new_pos < end || end == 0)) {
-        err = encode_literals(s, end - s->e.run.c->new_pos);
+    if (err == KERF_OK && (s->coding.e.run.c->new_pos < end || end == 0)) {
+        err = encode_literals(s, end - s->coding.e.run.c->new_pos);
     }
     return err;
 }
@@ -328,19 +308,19 @@ static kerf_err encode_keeps(struct session *s, size_t rank, size_t *next)
         uint8_t *bytes = malloc(size);
         size_t at = 0;
 
-        err = bytes == NULL ? KERF_ERR_RAM : kerf_encode_run(&s->e, (uint32_t)keep->sector, 0);
+        err = bytes == NULL ? KERF_ERR_RAM : kerf_encode_run(&s->coding.e, (uint32_t)keep->sector, 0);
         for (size_t i = keep->first; err == KERF_OK && i < keep->first + keep->count; i++) {
             const struct kerf_move *m = &o->moves[i];
 
-            err = kerf_encode_keep(&s->e, false, 0, m->pos - start - at, bytes + at);
+            err = kerf_encode_keep(&s->coding.e, false, 0, m->pos - start - at, bytes + at);
             at = m->pos - start;
             if (err == KERF_OK) {
-                err = kerf_encode_keep(&s->e, true, m->old_pos, m->len, bytes + at);
+                err = kerf_encode_keep(&s->coding.e, true, m->old_pos, m->len, bytes + at);
             }
             at += m->len;
         }
         if (err == KERF_OK && at < size) {
-            err = kerf_encode_keep(&s->e, false, 0, size - at, bytes + at);
+            err = kerf_encode_keep(&s->coding.e, false, 0, size - at, bytes + at);
         }
         if (err == KERF_OK) {
             kerf_slot_keep(&s->slot, bytes, keep->sector);
@@ -360,7 +340,7 @@ static kerf_err encode_runs(struct session *s, const struct kerf_segments *piece
     kerf_err err = KERF_OK;
 
     for (size_t rank = 0; err == KERF_OK && rank < o->count; rank += run.len) {
-        kerf_cost before = s->e.run.k.rc.cost;
+        kerf_cost before = s->coding.e.run.k.rc.cost;
 
         run = kerf_order_run(o, rank);
         s->sector = o->sector[rank];
@@ -368,10 +348,10 @@ static kerf_err encode_runs(struct session *s, const struct kerf_segments *piece
         if (err != KERF_OK) {
             break;
         }
-        err = kerf_encode_run(&s->e, (uint32_t)s->sector, (uint32_t)run.len);
-        s->out->part[KERF_PART_SEGMENTS] += s->e.run.k.rc.cost - before;
+        err = kerf_encode_run(&s->coding.e, (uint32_t)s->sector, (uint32_t)run.len);
+        s->out->part[KERF_PART_SEGMENTS] += s->coding.e.run.k.rc.cost - before;
         trace(s, (struct kerf_trace_step){
-                     .part = KERF_PART_SEGMENTS, .new_pos = run.start, .cost = s->e.run.k.rc.cost - before});
+                     .part = KERF_PART_SEGMENTS, .new_pos = run.start, .cost = s->coding.e.run.k.rc.cost - before});
         if (err == KERF_OK) {
             err = encode_stretch(s, pieces, run.end, &next);
         }
@@ -380,7 +360,7 @@ static kerf_err encode_runs(struct session *s, const struct kerf_segments *piece
 }
 
 static kerf_err encode_in_place(struct session *s, const struct kerf_header *header,
-                                const struct kerf_segments *segments, struct kerf_sources *sources)
+                                const struct kerf_segments *segments)
 {
     struct kerf_segments pieces = {0};
     kerf_err err = kerf_slot_open(&s->slot, s->w->old_side.bytes, s->w->old_side.len, header);
@@ -389,7 +369,7 @@ static kerf_err encode_in_place(struct session *s, const struct kerf_header *hea
         err = kerf_order_cut(s->w->order, segments, &pieces);
     }
     if (err == KERF_OK) {
-        sources->old_bytes = s->slot.bytes;
+        s->coding.sources.old_bytes = s->slot.bytes;
         err = encode_runs(s, &pieces);
     }
     kerf_slot_close(&s->slot);
@@ -399,17 +379,17 @@ static kerf_err encode_in_place(struct session *s, const struct kerf_header *hea
 
 /* KERF_END: the race is lost. */
 static kerf_err encode_all(struct session *s, const struct kerf_header *header, const struct kerf_segments *segments,
-                           const struct kerf_map *map, struct kerf_sources *sources)
+                           const struct kerf_map *map)
 {
     kerf_err err = KERF_OK;
     size_t next = 0;
 
     for (size_t i = 0; err == KERF_OK && i < map->count; i++) {
-        err = kerf_encode_map(&s->e, &map->list[i]);
+        err = kerf_encode_map(&s->coding.e, &map->list[i]);
     }
-    s->out->part[KERF_PART_MAP] = s->e.run.k.rc.cost;
+    s->out->part[KERF_PART_MAP] = s->coding.e.run.k.rc.cost;
     if (err == KERF_OK && s->w->order != NULL && s->w->order->count > 0) {
-        return encode_in_place(s, header, segments, sources);
+        return encode_in_place(s, header, segments);
     }
     /* Of an empty image nothing is coded: its decoder is done before the first step. */
     return err == KERF_OK && s->w->new_side.len > 0 ? encode_stretch(s, segments, s->w->new_side.len, &next) : err;
@@ -420,56 +400,35 @@ static kerf_err run(struct session *s, struct kerf_header *header, const struct 
 {
     const struct kerf_work *w = s->w;
     struct kerf_encoding *encoding = s->out;
-    struct kerf_sources sources = {w->old_side.bytes, w->new_side.bytes};
-    struct kerf_codec_io io = kerf_sources_io(&sources);
-    uint8_t head[256];
-    size_t head_len = 0;
-
     memset(encoding, 0, sizeof *encoding);
     s->next_mark = w->new_side.len / KERF_MARKS;
-    header->model.map_cap = (uint16_t)map->count;
-    kerf_pack_assume(header); /* the codec does not look at them */
-    kerf_err err = kerf_header_write(header, w->image.regions, w->image.ranges, head, sizeof head, &head_len);
-    struct kerf_codec *c = err == KERF_OK ? malloc(kerf_codec_workspace(header)) : NULL;
-    uint16_t *order = malloc((header->model.learned_cap + 1u) * sizeof *order);
+    kerf_err err = kerf_coding_open(&s->coding, w, header, map->count);
 
-    if (err == KERF_OK && (c == NULL || order == NULL)) {
-        err = KERF_ERR_RAM;
-    }
     if (err == KERF_OK) {
-        err = kerf_codec_init(c, head, header);
-    }
-    if (err == KERF_OK) {
-        s->beside = payload != NULL && w->beside != NULL && kerf_beside_start(w->beside, w, header, head, payload);
-        kerf_encode_begin(&s->e, c, header, &io, w->new_side.bytes,
+        s->beside = payload != NULL && w->beside != NULL &&
+                    kerf_beside_start(w->beside, w, header, s->coding.head, payload);
+        kerf_coding_begin(&s->coding, w, header,
                           s->beside         ? kerf_beside_emit
                           : payload != NULL ? kerf_bytes_emit
                                             : NULL,
                           s->beside ? (void *)w->beside : payload);
-        /* In place, old changes on the way. */
-        s->e.run.old_image = w->order == NULL ? w->old_side.bytes : NULL;
-        s->e.run.nothing = w->order == NULL ? w->old_side.nothing : NULL;
-        s->e.run.found = w->order == NULL && w->old_side.refs != NULL ? kerf_scan_find : NULL;
-        s->e.run.found_ctx = &w->old_side;
-        s->e.run.order = order;
-        err = encode_all(s, header, segments, map, &sources);
+        err = encode_all(s, header, segments, map);
     }
     if (err == KERF_OK && payload != NULL) {
-        kerf_rc_encode_end(&s->e.run.k.rc);
+        kerf_rc_encode_end(&s->coding.e.run.k.rc);
         err = payload->failed ? KERF_ERR_RAM : KERF_OK;
     }
     if (s->beside) {
         kerf_beside_end(w->beside, err == KERF_OK);
     }
-    encoding->total = err == KERF_END ? UINT64_MAX : s->e.run.k.rc.cost;
+    encoding->total = err == KERF_END ? UINT64_MAX : s->coding.e.run.k.rc.cost;
     kerf_books_close(&s->books, &encoding->prices);
     kerf_books_lean(&encoding->prices, w->old_side.len > 0 && encoding->total <= w->new_side.len * 8 * KERF_BIT / 2);
     if (s->literal_cost != NULL) {
         /* Below 1024: what is copied now the models have not learned; as literals it would cost less. */
         encoding->prices.literal_scale = w->old_side.len > 0 ? 875 : 970;
     }
-    free(order);
-    free(c);
+    kerf_coding_close(&s->coding);
     return err == KERF_END ? KERF_OK : err;
 }
 

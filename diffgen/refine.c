@@ -92,6 +92,9 @@ static kerf_err refine(struct kerf_search *s, struct refinement *r)
     if (err == KERF_OK) {
         err = kerf_search_rounds(s, plan);
     }
+    if (err == KERF_OK) {
+        err = kerf_search_polish(s, plan);
+    }
     if (err == KERF_OK && lost && kerf_search_len(s, s->header, plan) < r->rival_len) {
         struct kerf_plan better = *plan;
 

@@ -13,6 +13,8 @@ struct kerf_effort {
     uint8_t first_splits; /* splits of RAM tried with bsdiff's plan, */
     uint8_t last_splits;  /* and with the final one */
     uint8_t kinds; /* sets of reference kinds: 0: all; 1: by bsdiff's plan; n: the best n by a planned round too */
+    uint8_t
+        polish; /* how often the plan is polished in the end: 0: not; 1: with the changes that mostly gain; n: n - 1 times with all */
 };
 
 /* What one thread works with; several may share images, suffix array and matches. */
@@ -71,6 +73,10 @@ bool kerf_search_same_split(const struct kerf_header *a, const struct kerf_heade
 KERF_MUST_USE kerf_err kerf_search_split(struct kerf_search *s, unsigned attempts, struct kerf_plan *plan);
 /* Rounds of planning from what the plan costs, then the split that fits what came out. */
 KERF_MUST_USE kerf_err kerf_search_rounds(struct kerf_search *s, struct kerf_plan *plan);
+
+/* --- polish_parts.c --- */
+/* The last changes to a plan: see polish.h. */
+KERF_MUST_USE kerf_err kerf_search_polish(const struct kerf_search *s, struct kerf_plan *plan);
 
 /* --- refine.c --- */
 /* From a plan for the default budget the one for `ram` bytes, and what goes into s->header. */

@@ -435,13 +435,15 @@ struct kerf_bytes {
 };
 void kerf_bytes_emit(void *bytes, uint8_t byte);
 
-/* --- encode.c: a plan to payload bytes, or to its cost alone. --- */
+/* --- coding.c: an encoder with all that it needs (coding.h). --- */
 /* Where the codec finds its sources, and the io that reads them: `sources` stay. */
 struct kerf_sources {
     const uint8_t *old_bytes; /* in place: what the slot holds */
     const uint8_t *new_bytes;
 };
 struct kerf_codec_io kerf_sources_io(struct kerf_sources *sources);
+
+/* --- encode.c: a plan to payload bytes, or to its cost alone. --- */
 /* `header` has sizes, flags and model; payload NULL: cost alone. */
 KERF_MUST_USE kerf_err kerf_encode_plan(const struct kerf_work *w, struct kerf_header *header,
                                         const struct kerf_segments *segments, const struct kerf_map *map,
