@@ -87,7 +87,7 @@ static bool is_literal(uint32_t word, uint64_t base, size_t len)
 /* Does a function seem to begin `at`, 4 or more, where another one ends, or its literals do? */
 static bool begins_at(const uint8_t *p, size_t len, size_t at, uint64_t base)
 {
-    uint32_t first = kerf_load_le16(p + at);
+    uint32_t first = at + 2 <= len ? kerf_load_le16(p + at) : 0;
     uint32_t h = kerf_load_le16(p + at - 2);
     uint32_t before = kerf_load_le16(p + at - 4);
 
