@@ -10,6 +10,7 @@
 
 #include "common/container.h"
 #include "common/isa/isa.h"
+#include "diffgen/image.h"
 
 /* Stretches that a container may list; those past the end are left out. */
 #define KERF_MAX_SPANS 48
@@ -170,6 +171,11 @@ KERF_MUST_USE kerf_err kerf_detect_parts(unsigned isa, bool big_endian, const ui
 bool kerf_detect_btf(const uint8_t *image, size_t len);
 /* Is at least a quarter of an image ELF files of 64 bits, two or more? */
 bool kerf_detect_files(const uint8_t *image, size_t len);
+
+/* --- detect_offsets.c --- */
+
+/* Cuts the one region that was found where tables of words that count from themselves lie (KERF_ISA_OFFSETS). */
+void kerf_detect_offsets(const uint8_t *old_image, const uint8_t *new_image, struct kerf_image *image);
 
 /* --- detect_ram.c --- */
 

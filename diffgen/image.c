@@ -206,6 +206,7 @@ static kerf_err finish(struct kerf_look *look, const struct kerf_diff_options *o
     if (err == KERF_OK) {
         make_ranges(image, ranges, range_count, look->wide);
         describe(image, look);
+        kerf_detect_offsets(old_side->p, look->sides[1].p, image);
     }
     return err;
 }

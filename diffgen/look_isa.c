@@ -37,6 +37,7 @@ const struct kerf_isa_traits kerf_isa_traits[KERF_ISA_COUNT] = {
     [KERF_ISA_BA2] = {"ba2", "BA2", BRANCHES | KERF_BIT_OF(KERF_REF_RAM), KERF_WORDS | KERF_BIG_ENDIAN_WORDS},
     [KERF_ISA_HEXAGON] = {"hexagon", "Hexagon", BRANCHES | PAIRS, KERF_WORDS},
     [KERF_ISA_ELF] = {"elf", "ELF files", KERF_BIT_OF(KERF_REF_FILES), KERF_WORDS8},
+    [KERF_ISA_OFFSETS] = {"offsets", "words that count from themselves", LITERALS, 0},
     [KERF_ISA_WORDS] = {"words", "data with big-endian pointers", 0, KERF_WORDS | KERF_BIG_ENDIAN_WORDS},
 };
 

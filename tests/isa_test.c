@@ -217,6 +217,9 @@ static const struct sample samples[] = {
     {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "595123012100804b", 1, {4}, {0}},    /* r0 = ##, r1 = memw(r2) */
     {KERF_ISA_HEXAGON, KERF_REF_PAIR, 4, 0, 0x12345678, "5951230180c0005a00c70078", 1, {8}, {0}}, /* behind a call */
 
+    {KERF_ISA_OFFSETS, KERF_REF_LITERAL, 4, 0x20000, 0x1000, "0010feff", ALONE},    /* back */
+    {KERF_ISA_OFFSETS, KERF_REF_LITERAL, 4, 0x1000, 0x12002000, "00100012", ALONE}, /* ahead */
+
     {KERF_ISA_MCS51, KERF_REF_CALL, 3, 0x58123, 0x59abc, "129abc", ALONE},             /* lcall, within its bank */
     {KERF_ISA_MCS51, KERF_REF_CALL, 3, 0x58123, 0x1abc, "121abc", ALONE},              /* lcall */
     {KERF_ISA_MCS51, KERF_REF_JUMP, 3, 0x8123, 0x9abc, "029abc", ALONE},               /* ljmp */

@@ -105,6 +105,7 @@ static const char *const isa_words[KERF_ISA_COUNT] = {
     [KERF_ISA_MCS51] = "mcs51",
     [KERF_ISA_BA2] = "ba2",
     [KERF_ISA_HEXAGON] = "hexagon",
+    [KERF_ISA_OFFSETS] = "offsets",
     [KERF_ISA_ELF] = "elf",
 };
 

@@ -32,8 +32,9 @@ static uint32_t opcode_of(const struct kerf_forms *set, uint32_t insn)
     if (KERF_ISA_HAS_POWERPC) {
         return insn >> set->opcode | insn << (-set->opcode & 31);
     }
-    return KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_MIPS || KERF_ISA_HAS_NDS32 ? insn >> set->opcode
-                                                                                               : insn;
+    return KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_MIPS || KERF_ISA_HAS_NDS32 || KERF_ISA_HAS_OFFSETS
+               ? insn >> set->opcode
+               : insn;
 }
 
 /* The bits of each byte the other way round. */

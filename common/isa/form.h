@@ -14,7 +14,8 @@
 #define KERF_FORMS_BESIDE_THUMB                                                                                        \
     (KERF_ISA_HAS_A32 || KERF_ISA_HAS_AARCH64 || KERF_ISA_HAS_XTENSA || KERF_ISA_HAS_RISCV || KERF_ISA_HAS_AVR ||      \
      KERF_ISA_HAS_MIPS || KERF_ISA_HAS_ARC || KERF_ISA_HAS_VIDEOCORE || KERF_ISA_HAS_POWERPC || KERF_ISA_HAS_NDS32 ||  \
-     KERF_ISA_HAS_MIPS16 || KERF_ISA_HAS_TC32 || KERF_ISA_HAS_MCS51 || KERF_ISA_HAS_BA2 || KERF_ISA_HAS_HEXAGON)
+     KERF_ISA_HAS_MIPS16 || KERF_ISA_HAS_TC32 || KERF_ISA_HAS_MCS51 || KERF_ISA_HAS_BA2 || KERF_ISA_HAS_HEXAGON ||     \
+     KERF_ISA_HAS_OFFSETS)
 #define KERF_FORMS (KERF_ISA_HAS_THUMB || KERF_FORMS_BESIDE_THUMB)
 
 /* Bits [from, from + width) of the instruction are bits [to, to + width) of its value. */
@@ -82,7 +83,7 @@ struct kerf_forms {
 extern const struct kerf_forms kerf_forms_thumb, kerf_forms_a32, kerf_forms_aarch64, kerf_forms_avr, kerf_forms_mips_le,
     kerf_forms_mips_be, kerf_forms_riscv32, kerf_forms_riscv64, kerf_forms_xtensa_call0, kerf_forms_xtensa_windowed,
     kerf_forms_arc, kerf_forms_videocore, kerf_forms_powerpc_be, kerf_forms_powerpc_le, kerf_forms_nds32,
-    kerf_forms_mips16, kerf_forms_tc32, kerf_forms_mcs51, kerf_forms_ba2, kerf_forms_hexagon;
+    kerf_forms_mips16, kerf_forms_tc32, kerf_forms_mcs51, kerf_forms_ba2, kerf_forms_hexagon, kerf_forms_offsets;
 
 /* Bytes at the view that are none of an instruction. xtensa.c */
 unsigned kerf_xtensa_padding(const struct kerf_isa_view *view);

@@ -69,6 +69,10 @@ static const struct kerf_forms *set_of(unsigned isa)
     case KERF_ISA_HEXAGON:
         return &kerf_forms_hexagon;
 #endif
+#if KERF_ISA_HAS_OFFSETS
+    case KERF_ISA_OFFSETS:
+        return &kerf_forms_offsets;
+#endif
 #if KERF_ISA_HAS_POWERPC
     case KERF_ISA_POWERPC_BE:
         return &kerf_forms_powerpc_be;

@@ -79,6 +79,11 @@ extern "C" {
 #define KERF_ISA_HAS_ELF (KERF_POS_BITS == 64)
 #endif
 
+/* Tables of words that count from themselves (offsets.c): likewise. */
+#ifndef KERF_ISA_HAS_OFFSETS
+#define KERF_ISA_HAS_OFFSETS (KERF_POS_BITS == 64)
+#endif
+
 /* Pointer words of 8 bytes, and big-endian ones (word.c). */
 #ifndef KERF_ISA_HAS_WORDS
 #define KERF_ISA_HAS_WORDS 1
@@ -118,7 +123,8 @@ enum kerf_isa_id {
     KERF_ISA_BA2 = 23,
     KERF_ISA_HEXAGON = 24,
     KERF_ISA_ELF = 25, /* neither: ELF files, which regions of any set may hold (KERF_REF_FILES); no region says 25 */
-    KERF_ISA_COUNT = 26,
+    KERF_ISA_OFFSETS = 26, /* no instructions: words of 4 bytes that count from themselves */
+    KERF_ISA_COUNT = 27,
 };
 
 /* Which of them this build decodes: bit (1 << enum kerf_isa_id). */
@@ -135,7 +141,7 @@ enum kerf_isa_id {
      KERF_ISA_HAS_NDS32 * (1u << KERF_ISA_NDS32) | KERF_ISA_HAS_MIPS16 * (1u << KERF_ISA_MIPS16) |                     \
      KERF_ISA_HAS_TC32 * (1u << KERF_ISA_TC32) | KERF_ISA_HAS_MCS51 * (1u << KERF_ISA_MCS51) |                         \
      KERF_ISA_HAS_BA2 * (1u << KERF_ISA_BA2) | KERF_ISA_HAS_HEXAGON * (1u << KERF_ISA_HEXAGON) |                       \
-     KERF_ISA_HAS_ELF * (1u << KERF_ISA_ELF))
+     KERF_ISA_HAS_ELF * (1u << KERF_ISA_ELF) | KERF_ISA_HAS_OFFSETS * (1u << KERF_ISA_OFFSETS))
 
 /*
  * Kinds of reference: what they are to the models. A region's `kinds` says with bits (1 << kind) which are looked for.
