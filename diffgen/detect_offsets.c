@@ -70,6 +70,12 @@ static unsigned find(const uint8_t *image, size_t from, size_t to, struct table 
     return count;
 }
 
+/* Linux has such tables on these; on smaller devices, which could not decode them, they would be something else. */
+static bool has_kernels(unsigned isa)
+{
+    return isa == KERF_ISA_AARCH64 || isa == KERF_ISA_X86_64 || isa == KERF_ISA_RISCV64;
+}
+
 /* The part of a region from where the one before ends up to an end in old and new. */
 static struct kerf_region part_of(const struct kerf_region *whole, const struct kerf_region *before, kerf_pos old_end,
                                   kerf_pos new_end)
@@ -95,10 +101,8 @@ void kerf_detect_offsets(const uint8_t *old_image, const uint8_t *new_image, str
     const struct kerf_region *before = NULL;
 
     /* Frames in ELF files count from themselves, too, and are told as such. */
-    if ((whole.kinds >> KERF_REF_FILES & 1) != 0) {
-        return;
-    }
-    if (image->region_count != 1 || whole.isa == KERF_ISA_NONE || ((whole.old_pos | whole.new_pos) & 3) != 0) {
+    if (image->region_count != 1 || !has_kernels(whole.isa) || (whole.kinds >> KERF_REF_FILES & 1) != 0 ||
+        ((whole.old_pos | whole.new_pos) & 3) != 0) {
         return;
     }
     unsigned count = find(old_image, (size_t)whole.old_pos, (size_t)(whole.old_pos + whole.old_len), tables[0]);
