@@ -16,7 +16,8 @@
 #define LZ_LEAST (1u << 18) /* bytes of new that are looked back at, at least, */
 #define LZ_MOST (1u << 22)  /* and at most beside an old image */
 #define REF_BYTES 8u        /* of memory for a reference, */
-#define MAPPED_BYTES 4u     /* and for its target while a plan is made */
+#define MAPPED_BYTES 4u     /* and for its target while a plan is made, */
+#define VOTE_BYTES 4u       /* and in large images for its vote while a map is chosen */
 #define MATCH_BYTES 4u      /* of memory for each byte of new whose match is remembered */
 #define INDEX_LEAST 65536u  /* bytes of the coarse index */
 #define DEFAULT_EXTRA 64000000u
@@ -51,7 +52,7 @@ static uint64_t least(const struct kerf_work *w, bool plans, uint64_t refs, uint
 {
     uint64_t both = (uint64_t)w->old_side.len + w->new_side.len;
     /* Segments and payloads of several plans, and what lies between them. */
-    uint64_t plan_bytes = w->large ? both / 16 : 0;
+    uint64_t plan_bytes = w->large ? both / 16 + VOTE_BYTES * old_refs : 0;
     /* For several budgets of RAM literal costs are kept twice more, and what each learns of old is its own. */
     uint64_t budgets = w->large ? 0 : 2 * (uint64_t)w->new_side.len + (w->image.region_count > 0 ? w->old_side.len : 0);
 
