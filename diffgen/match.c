@@ -287,7 +287,7 @@ uint32_t kerf_match_at(const struct kerf_work *w, size_t new_pos)
 
 kerf_err kerf_segments_add(struct kerf_segments *segments, const struct kerf_segment *segment)
 {
-    if (segments->count == segments->cap) {
+    if (segments->list == NULL || segments->count == segments->cap) {
         size_t cap = segments->cap == 0 ? 256 : segments->cap * 2;
         struct kerf_segment *grown = realloc(segments->list, cap * sizeof *grown);
 

@@ -5,38 +5,10 @@
 #include "common/isa/form.h"
 #include "common/isa/word.h"
 
-/* Those that are tables; NULL: this one is not in this build, or none. */
-static const struct kerf_forms *set_of(unsigned isa)
+/* Those that are tables and not on devices unless they ask for it; NULL: this one is not in this build, or none. */
+static const struct kerf_forms *rare_set_of(unsigned isa)
 {
     switch (isa) {
-#if KERF_ISA_HAS_THUMB
-    case KERF_ISA_THUMB:
-        return &kerf_forms_thumb;
-#endif
-#if KERF_ISA_HAS_A32
-    case KERF_ISA_A32:
-        return &kerf_forms_a32;
-#endif
-#if KERF_ISA_HAS_AARCH64
-    case KERF_ISA_AARCH64:
-        return &kerf_forms_aarch64;
-#endif
-#if KERF_ISA_HAS_XTENSA
-    case KERF_ISA_XTENSA_CALL0:
-        return &kerf_forms_xtensa_call0;
-    case KERF_ISA_XTENSA_WINDOWED:
-        return &kerf_forms_xtensa_windowed;
-#endif
-#if KERF_ISA_HAS_RISCV
-    case KERF_ISA_RISCV32:
-        return &kerf_forms_riscv32;
-    case KERF_ISA_RISCV64:
-        return &kerf_forms_riscv64;
-#endif
-#if KERF_ISA_HAS_AVR
-    case KERF_ISA_AVR:
-        return &kerf_forms_avr;
-#endif
 #if KERF_ISA_HAS_ARC
     case KERF_ISA_ARC:
         return &kerf_forms_arc;
@@ -79,6 +51,43 @@ static const struct kerf_forms *set_of(unsigned isa)
     case KERF_ISA_POWERPC_LE:
         return &kerf_forms_powerpc_le;
 #endif
+    default:
+        return NULL;
+    }
+}
+
+/* The same of all. */
+static const struct kerf_forms *set_of(unsigned isa)
+{
+    switch (isa) {
+#if KERF_ISA_HAS_THUMB
+    case KERF_ISA_THUMB:
+        return &kerf_forms_thumb;
+#endif
+#if KERF_ISA_HAS_A32
+    case KERF_ISA_A32:
+        return &kerf_forms_a32;
+#endif
+#if KERF_ISA_HAS_AARCH64
+    case KERF_ISA_AARCH64:
+        return &kerf_forms_aarch64;
+#endif
+#if KERF_ISA_HAS_XTENSA
+    case KERF_ISA_XTENSA_CALL0:
+        return &kerf_forms_xtensa_call0;
+    case KERF_ISA_XTENSA_WINDOWED:
+        return &kerf_forms_xtensa_windowed;
+#endif
+#if KERF_ISA_HAS_RISCV
+    case KERF_ISA_RISCV32:
+        return &kerf_forms_riscv32;
+    case KERF_ISA_RISCV64:
+        return &kerf_forms_riscv64;
+#endif
+#if KERF_ISA_HAS_AVR
+    case KERF_ISA_AVR:
+        return &kerf_forms_avr;
+#endif
 #if KERF_ISA_HAS_MIPS
     case KERF_ISA_MIPS32_LE:
         return &kerf_forms_mips_le;
@@ -86,7 +95,7 @@ static const struct kerf_forms *set_of(unsigned isa)
         return &kerf_forms_mips_be;
 #endif
     default:
-        return NULL;
+        return rare_set_of(isa);
     }
 }
 
