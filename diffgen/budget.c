@@ -9,6 +9,7 @@
 #define MIB ((uint64_t)1 << 20)
 #define PROGRAM (9 * MIB) /* the program, its libraries, and small tables */
 #define PLANNER (6 * MIB) /* a planner without what grows with the images: hash tables, nodes, segments */
+#define PLAN_BYTE 2u      /* and for each byte of new, where hardly anything goes on for long */
 #define HALF (2 * MIB)    /* of the second planner where two make half of a plan each, without its window */
 #define SUFFIX_EXTRA (MIB / 2)
 #define LZ_BYTE 8u          /* of memory for each byte of new that is looked back at */
@@ -54,7 +55,9 @@ static uint64_t least(const struct kerf_work *w, bool plans, uint64_t refs, uint
     /* Segments and payloads of several plans, and what lies between them. */
     uint64_t plan_bytes = w->large ? both / 16 + VOTE_BYTES * old_refs : 0;
     /* For several budgets of RAM literal costs are kept twice more, and what each learns of old is its own. */
-    uint64_t budgets = w->large ? 0 : 2 * (uint64_t)w->new_side.len + (w->image.region_count > 0 ? w->old_side.len : 0);
+    uint64_t budgets = w->large ? 0
+                                : (2 + PLAN_BYTE) * (uint64_t)w->new_side.len +
+                                      (w->image.region_count > 0 ? w->old_side.len : 0);
 
     return PROGRAM + scanned(w, refs) + INDEX_LEAST + w->old_side.len / 256 +
            (plans ? w->new_side.len + w->new_side.len / 32 + plan_bytes + budgets + PLANNER + (w->large ? HALF : 0) +
@@ -159,7 +162,7 @@ void kerf_budget_set(struct kerf_work *w, bool plans)
         b->copies = looked_back + take(&left, COPIES_MORE * new_len);
     }
     /* What one more thread takes: its scan is there; a planner, literal costs, what it learns about old. */
-    uint64_t one = PLANNER + mapped + looked_back + new_len + old_len;
+    uint64_t one = PLANNER + mapped + looked_back + (1 + PLAN_BYTE) * new_len + old_len;
 
     b->jobs = 1;
     while (b->keep_scans && b->jobs < w->options->jobs && left >= one) {

@@ -111,7 +111,7 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
     size_t ends[PARTS_MOST];
     size_t inside[PARTS_MOST];
     unsigned count = cut(w, before, count_parts(w, before), ends, inside);
-    unsigned jobs = w->options->jobs < PLANNERS ? w->options->jobs : PLANNERS;
+    unsigned jobs = w->large ? w->options->jobs : w->budget.jobs;
     kerf_err err = mapped == NULL ? KERF_ERR_RAM : kerf_addrmap_targets(w, map, before, mapped);
 
     if (err == KERF_OK) {
@@ -129,7 +129,7 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
         }
     }
     if (err == KERF_OK) {
-        kerf_tasks_run(jobs, count, plan_one, &p);
+        kerf_tasks_run(jobs < PLANNERS ? jobs : PLANNERS, count, plan_one, &p);
     }
     segments->count = 0;
     for (unsigned i = 0; i < count; i++) {

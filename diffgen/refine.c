@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Once the kinds of reference are chosen: the plan for the RAM that was asked for, and for less where that is shorter. */
-#include <limits.h>
 #include <string.h>
 
 #include "diffgen/search.h"
@@ -28,9 +27,14 @@ struct refinement {
 
 struct refinements {
     const struct kerf_search *s;
-    struct refinement *list;
-    bool share; /* nothing else goes on with what the search knows: no copies */
+    struct refinement *list; /* the usual one first */
+    unsigned from;           /* those from here on are done */
+    bool share;              /* nothing else goes on with what the search knows: no copies */
     const struct kerf_diff_options *options;
+    uint64_t ram; /* that was asked for */
+    pthread_mutex_t lock;
+    struct refinement *best; /* of those that are done, what makes the shortest file for it; NULL: none */
+    size_t best_len;
 };
 
 /* The plan's start for the budget. *lost: it is as clear as it will be that it won't be shorter than the rival. */
@@ -106,10 +110,40 @@ static kerf_err refine(struct kerf_search *s, struct refinement *r)
     return err;
 }
 
+/* How long the file is where the refinement's budget is all the RAM. */
+static size_t length_of(const struct kerf_search *s, const struct refinement *r)
+{
+    struct kerf_search own = *s;
+
+    own.ram = r->ram;
+    return kerf_search_len(&own, &r->header, &r->plan);
+}
+
+/*
+ * A refinement is done. Plans take memory: of all but the usual one, which is the others' rival, only the best is kept.
+ * Of two that are as long the first one counts, whichever was done first.
+ */
+static void keep_best(struct refinements *all, struct refinement *r)
+{
+    size_t len = r->ram <= all->ram && r->plan.encoding.total != UINT64_MAX ? length_of(all->s, r) : SIZE_MAX;
+    struct refinement *loser = r;
+
+    (void)pthread_mutex_lock(&all->lock);
+    if (len < all->best_len || (len == all->best_len && all->best != NULL && r < all->best)) {
+        loser = all->best;
+        all->best = r;
+        all->best_len = len;
+    }
+    (void)pthread_mutex_unlock(&all->lock);
+    if (loser != NULL && loser != all->list) {
+        kerf_plan_free(&loser->plan);
+    }
+}
+
 static void try_budget(void *ctx, unsigned index)
 {
-    const struct refinements *all = ctx;
-    struct refinement *r = &all->list[index];
+    struct refinements *all = ctx;
+    struct refinement *r = &all->list[all->from + index];
     struct kerf_search own = *all->s;
     struct kerf_work w = *own.w;
 
@@ -130,6 +164,9 @@ static void try_budget(void *ctx, unsigned index)
     if (r->err == KERF_OK) {
         r->err = refine(&own, r);
     }
+    if (r->err == KERF_OK) {
+        keep_best(all, r);
+    }
     if (!all->share) {
         free(w.old_side.nothing);
         if (r->ram != KERF_DIFF_RAM_DEFAULT) { /* nothing goes on from these */
@@ -139,35 +176,19 @@ static void try_budget(void *ctx, unsigned index)
     }
 }
 
-/* How long the file is where the refinement's budget is all the RAM. */
-static size_t length_of(const struct kerf_search *s, const struct refinement *r)
+/* Does list[from .. to). */
+static kerf_err refine_some(const struct kerf_search *s, struct refinements *all, unsigned from, unsigned to)
 {
-    struct kerf_search own = *s;
-
-    own.ram = r->ram;
-    return kerf_search_len(&own, &r->header, &r->plan);
-}
-
-/* Does list[from .. to), and keeps in *best the index of what makes the shortest file for `ram`. */
-static kerf_err refine_some(struct kerf_search *s, uint64_t ram, struct refinement *list, unsigned from, unsigned to,
-                            unsigned *best)
-{
-    struct kerf_search own = *s;
     struct kerf_diff_options silent = *s->w->options;
-    struct refinements all = {&own, list + from, false, to - from == 1 ? s->w->options : &silent};
 
     silent.progress = NULL; /* which is not for several threads */
-    kerf_tasks_run(s->jobs, to - from, try_budget, &all);
+    all->from = from;
+    all->options = to - from == 1 ? s->w->options : &silent;
+    kerf_tasks_run(s->jobs, to - from, try_budget, all);
     for (unsigned i = from; i < to; i++) {
-        if (list[i].err != KERF_OK) {
-            if (list[i].err == KERF_ERR_RAM && i > 1) {
-                continue; /* too little for this many regions */
-            }
-            return list[i].err;
-        }
-        if (list[i].ram <= ram && list[i].plan.encoding.total != UINT64_MAX &&
-            (*best == UINT_MAX || length_of(s, &list[i]) < length_of(s, &list[*best]))) {
-            *best = i;
+        if (all->list[i].err != KERF_OK &&
+            !(all->list[i].err == KERF_ERR_RAM && i > 1)) { /* too little for this many regions */
+            return all->list[i].err;
         }
     }
     return KERF_OK;
@@ -195,10 +216,11 @@ static void add_rival(const struct kerf_search *s, struct refinement *r, const s
  * the default are given up where their start shows that they can't win against it; asked for themselves, they keep to
  * what that start promised.
  */
-static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct kerf_trial *start, struct refinement *list,
-                           unsigned *best)
+static kerf_err refine_all(const struct kerf_search *s, const struct kerf_trial *start, struct refinements *all)
 {
     static const uint32_t budgets[REFINEMENTS - 2] = {65536, 32768, 16384, 4096, 2048};
+    uint64_t ram = all->ram;
+    struct refinement *list = all->list;
     struct refinement *usual = &list[0];
     struct refinement *asked = &list[1];
     unsigned count = ram == KERF_DIFF_RAM_DEFAULT ? 1 : 2;
@@ -210,7 +232,7 @@ static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct ker
     for (unsigned i = 0; i < REFINEMENTS; i++) {
         list[i].header = *s->header;
     }
-    kerf_err err = refine_some(s, ram, list, 0, 1, best);
+    kerf_err err = refine_some(s, all, 0, 1);
     struct kerf_segments origin = {0}; /* of the plan for the default budget */
 
     if (err == KERF_OK) {
@@ -238,7 +260,7 @@ static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct ker
         }
     }
     if (err == KERF_OK) {
-        err = refine_some(s, ram, list, 1, count, best); /* that was asked for, and those below, together */
+        err = refine_some(s, all, 1, count); /* that was asked for, and those below, together */
     }
     free(origin.list);
     return err;
@@ -247,26 +269,26 @@ static kerf_err refine_all(struct kerf_search *s, uint64_t ram, const struct ker
 kerf_err kerf_refine(struct kerf_search *s, uint64_t ram, const struct kerf_trial *start, struct kerf_plan *plan)
 {
     struct refinement list[REFINEMENTS] = {0};
-    unsigned best = UINT_MAX;
+    struct refinements all = {.s = s, .list = list, .share = s->w->large, .options = s->w->options, .ram = ram};
     kerf_err err = KERF_OK;
 
+    all.best_len = SIZE_MAX;
+    (void)pthread_mutex_init(&all.lock, NULL);
     if (s->w->large) {
-        struct refinements all = {s, list, true, s->w->options};
-
         list[0].ram = ram;
         list[0].coded = start;
         list[0].segments = &start->plan.segments;
         list[0].header = *s->header;
         try_budget(&all, 0);
         err = list[0].err;
-        best = 0;
     } else {
-        err = refine_all(s, ram, start, list, &best);
+        err = refine_all(s, start, &all);
     }
+    (void)pthread_mutex_destroy(&all.lock);
     if (err == KERF_OK) {
-        *plan = list[best].plan;
-        *s->header = list[best].header;
-        list[best].plan = (struct kerf_plan){0};
+        *plan = all.best->plan;
+        *s->header = all.best->header;
+        all.best->plan = (struct kerf_plan){0};
     }
     for (unsigned i = 0; i < REFINEMENTS; i++) {
         kerf_plan_free(&list[i].plan);
