@@ -705,7 +705,7 @@ kerf_err kerf_plan_part(const struct kerf_plan_part *part, struct kerf_segments 
                                  : kerf_plan_path_collect(p->w, &p->paths, best->node, part->start, segments);
     }
     kerf_lz_close(p->lz);
-    free(p->paths.nodes);
+    kerf_plan_path_close(&p->paths);
     free(p);
     return err;
 }

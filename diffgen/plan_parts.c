@@ -131,9 +131,12 @@ kerf_err kerf_plan_by_cost(struct kerf_work *w, const struct kerf_prices *prices
     if (err == KERF_OK) {
         kerf_tasks_run(jobs < PLANNERS ? jobs : PLANNERS, count, plan_one, &p);
     }
-    segments->count = 0;
+    free(segments->list);
+    *segments = p.segments[0];
     for (unsigned i = 0; i < count; i++) {
         err = err == KERF_OK ? p.err[i] : err;
+    }
+    for (unsigned i = 1; i < count; i++) {
         err = err == KERF_OK ? kerf_segments_join(segments, &p.segments[i]) : err;
         free(p.segments[i].list);
     }

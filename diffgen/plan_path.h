@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * plan_path.h - the paths of the dynamic program in plan.c: how each state that is alive came to be, and the segments
- * that the best one stands for. Many paths end soon; what no state leads to any more is swept away when room is needed.
+ * that the best one stands for. Many paths end soon; when room is needed, what no state leads to any more is swept away,
+ * and what all states have in common is put aside as decided.
  */
 #ifndef KERF_DIFFGEN_PLAN_PATH_H
 #define KERF_DIFFGEN_PLAN_PATH_H
@@ -32,23 +33,31 @@ struct kerf_plan_state {
 };
 
 /* Where a path changed its source. */
-struct kerf_plan_node {
+struct kerf_plan_step {
     uint32_t new_pos, run_end; /* run_end: it ends there at the latest */
-    uint32_t parent;
     int32_t distance;
-    int32_t recent[2][KERF_PLAN_RECENTS]; /* distances of the last segments from old and from new, newest first */
-    uint32_t old_end;                     /* where in old the last segment before this ended */
     uint8_t source;
 };
 
+struct kerf_plan_node {
+    struct kerf_plan_step step;
+    uint32_t parent;                      /* KERF_PLAN_NO_NODE: what is decided, if anything is */
+    int32_t recent[2][KERF_PLAN_RECENTS]; /* distances of the last segments from old and from new, newest first */
+    uint32_t old_end;                     /* where in old the last segment before this ended */
+};
+
 struct kerf_plan_paths {
-    struct kerf_plan_node *nodes; /* the caller frees them */
+    struct kerf_plan_node *nodes;
     size_t node_count, node_cap;
+    struct kerf_plan_step *decided; /* by new_pos; in place in the order of the runs */
+    size_t decided_count, decided_cap;
     struct kerf_plan_state states[2 * KERF_PLAN_STATES_MAX + 16]; /* the caller's */
     unsigned state_count;
     bool no_memory; /* for a node; from then on nothing is right */
 };
 
+/* Frees what it holds. */
+void kerf_plan_path_close(struct kerf_plan_paths *paths);
 /* Makes the state's node, which ends at run_end at the latest. The indices of nodes change, those in states too. */
 void kerf_plan_path_add(struct kerf_plan_paths *paths, struct kerf_plan_state *s, size_t run_end);
 

@@ -61,9 +61,12 @@ static kerf_err polish_parts(struct parts *all, struct kerf_segments *segments)
 {
     const struct kerf_segments *before = &all->plan->segments;
     size_t at = cut(before);
+    struct kerf_segments half = *before;
     struct kerf_polish_part *first = &all->list[0];
     struct kerf_polish_part *second = &all->list[1];
-    kerf_err err = kerf_search_copy_segments(before, &first->segments);
+
+    half.count = at > 0 ? at : half.count;
+    kerf_err err = kerf_search_copy_segments(&half, &first->segments);
 
     if (err == KERF_OK && at > 0) {
         err = kerf_search_copy_segments(before, &second->segments);
@@ -73,7 +76,6 @@ static kerf_err polish_parts(struct parts *all, struct kerf_segments *segments)
     }
     first->end = second->end = all->s->w->new_side.len;
     if (at > 0) {
-        first->segments.count = at;
         first->end = before->list[at].new_pos;
         second->from = at;
     }

@@ -233,14 +233,10 @@ static kerf_err refine_all(const struct kerf_search *s, const struct kerf_trial 
         list[i].header = *s->header;
     }
     kerf_err err = refine_some(s, all, 0, 1);
-    struct kerf_segments origin = {0}; /* of the plan for the default budget */
 
-    if (err == KERF_OK) {
-        err = kerf_search_copy_segments(&usual->plan.segments, &origin);
-    }
     if (err == KERF_OK && ram != usual->ram) {
         asked->ram = ram;
-        asked->segments = &origin;
+        asked->segments = &usual->plan.segments;
         asked->costs_before = usual->costs;
         if (is_named(budgets, ram) && ram < usual->ram) {
             asked->wanted = true;
@@ -250,7 +246,7 @@ static kerf_err refine_all(const struct kerf_search *s, const struct kerf_trial 
     for (unsigned i = 0; err == KERF_OK && i < REFINEMENTS - 2; i++) {
         if (budgets[i] < ram && !kerf_search_is_noise(s, &usual->plan)) {
             list[count].ram = budgets[i];
-            list[count].segments = &origin;
+            list[count].segments = &usual->plan.segments;
             list[count].costs_before = usual->costs;
             if (budgets[i] < usual->ram) {
                 list[count].wanted = ram < usual->ram;
@@ -262,7 +258,6 @@ static kerf_err refine_all(const struct kerf_search *s, const struct kerf_trial 
     if (err == KERF_OK) {
         err = refine_some(s, all, 1, count); /* that was asked for, and those below, together */
     }
-    free(origin.list);
     return err;
 }
 

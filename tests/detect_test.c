@@ -74,7 +74,7 @@ static void tables_that_count_from_themselves_get_regions(void **state)
     const size_t shift = 0x2000;
     uint8_t *old_image = new_image_with_table(len, 0);
     uint8_t *new_image = new_image_with_table(len + shift, shift);
-    uint8_t *without = calloc(1, len);
+    uint8_t *without = calloc(1, len + shift);
     const struct kerf_region all = {.old_len = len,
                                     .old_addr = 0x8000,
                                     .new_len = len + shift,
