@@ -21,7 +21,8 @@ struct kerf_effort {
 struct kerf_search {
     struct kerf_work *w;
     struct kerf_header *header;
-    uint64_t ram;
+    uint64_t ram;   /* that what is made now is made for */
+    uint64_t least; /* the least of what is made from it */
     const struct kerf_effort *effort;
     const struct kerf_image *all; /* with every kind that was recognised */
     unsigned jobs;                /* how many trials at a time */

@@ -167,12 +167,12 @@ static kerf_err try_keeping(struct kerf_search *s, const struct kerf_plan *two_s
 
     header = *kept;
     if (err == KERF_OK) {
-        err = kerf_order_keep(w, &two_slots->segments, s->ram, &header, keeping);
+        err = kerf_order_keep(w, &two_slots->segments, s->least, &header, keeping);
     }
-    if (err == KERF_OK) {
-        err = kerf_params_choose(s->ram, 0, &header);
-    }
-    if (err == KERF_OK) {
+    bool fits = err == KERF_OK && kerf_params_choose(s->least, 0, &header) == KERF_OK &&
+                kerf_params_choose(s->ram, 0, &header) == KERF_OK;
+
+    if (fits) {
         *w->order = *keeping;
         *keeping = lossy;
         err = try_round(s, &header, &two_slots->segments, &plans[1]);
@@ -668,6 +668,7 @@ kerf_err kerf_strategy_run(struct kerf_work *w, uint64_t ram, struct kerf_header
         ram = most > RAM_FLOOR ? most : ram > RAM_FLOOR ? RAM_FLOOR : ram;
     }
     s.ram = s.effort->rounds > 0 && !w->large ? KERF_DIFF_RAM_DEFAULT : ram;
+    s.least = ram < s.ram ? ram : s.ram;
     for (unsigned i = 1; i < CANDIDATES; i++) {
         list[i].w = &list[i].own;
     }

@@ -66,6 +66,9 @@ static size_t make_packed(void)
     return at;
 }
 
+#define STRETCH 160u
+#define STRETCHES (LEN / STRETCH)
+
 static void check_budgets(size_t old_len, size_t new_len)
 {
     static const uint32_t budgets[] = {2048, 3000, 4096, 8192, 16384, 65536, 1 << 20};
@@ -116,12 +119,35 @@ static void an_unrelated_old_image_does_no_harm(void **state)
     assert_in_range(delta_len(old_image, LEN, LEN, 8192), LEN, LEN + 64 + 16 * (LEN / 7000));
 }
 
+/* In place, what is kept of old is known to the decoder by entries in its RAM: no more of them than there is room for. */
+static void little_ram_is_enough_in_place(void **state)
+{
+    struct kerf_diff_options options = {
+        .level = 6, .ram = 2048, .codec = -1, .in_place = true, .sector = 4096, .scratch = 2};
+
+    (void)state;
+    test_noise(old_image, LEN, 3);
+    /* Stretches of old are exchanged, each by one far away. */
+    for (size_t i = 0; i < STRETCHES; i++) {
+        memcpy(new_image + i * STRETCH, old_image + (i * 37 + 11) % STRETCHES * STRETCH, STRETCH);
+    }
+
+    uint8_t *delta = NULL;
+    size_t len = 0;
+    struct kerf_diff_report report;
+
+    assert_int_equal(kerf_diff_create(old_image, LEN, new_image, STRETCHES * STRETCH, &options, &delta, &len, &report),
+                     KERF_OK);
+    free(delta);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_ram_never_makes_a_delta_larger),
         cmocka_unit_test(packed_parts_are_not_copied_with_corrections),
         cmocka_unit_test(an_unrelated_old_image_does_no_harm),
+        cmocka_unit_test(little_ram_is_enough_in_place),
     };
 
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
