@@ -61,6 +61,7 @@ struct polisher {
     bool inside;        /* in the segment in progress, not before it */
     kerf_pos stop;      /* ways are coded up to here at most */
     kerf_cost base;     /* the cost at the start, less what the way's head takes more than the plan's */
+    kerf_cost work;     /* what the way's literals are to gain, */
     kerf_cost lowest;   /* what the best way costs; 0: the plan as it is was not coded yet */
     struct way best;    /* instead: 0: the plan as it is */
     kerf_pos join;      /* of the way in progress; KERF_POS_MAX: it is the plan, whose curve is drawn */
@@ -119,7 +120,22 @@ static kerf_cost cost_of(const struct polisher *p)
 {
     kerf_cost cost = p->coding.e.run.k.rc.cost;
 
-    return cost > p->base ? cost - p->base : 0;
+    return (cost > p->base ? cost - p->base : 0) + p->work;
+}
+
+/* Bytes of the plan's segments that are literals of the way. */
+static kerf_pos literals_more(const struct polisher *p, const struct way *way)
+{
+    kerf_pos copied = 0;
+    kerf_pos before = 0;
+
+    for (unsigned i = 0; i < way->count; i++) {
+        copied += way->list[i].len;
+    }
+    for (unsigned i = 0; i < way->instead; i++) {
+        before += current(p)[i].len;
+    }
+    return before > copied ? before - copied : 0;
 }
 
 /* Is it known what is to be known of the way in progress? Draws the plan's curve. */
@@ -247,6 +263,7 @@ static kerf_err code_plan(struct polisher *p)
     const struct way none = {.count = 0};
 
     p->base = p->start.e.run.k.rc.cost;
+    p->work = 0;
     p->join = KERF_POS_MAX;
     p->points = 0;
     kerf_err err = code_way(p, &none);
@@ -315,6 +332,7 @@ static kerf_err try_way(struct polisher *p, const struct way *way)
         return err;
     }
     p->base = p->start.e.run.k.rc.cost + own - other;
+    p->work = literals_more(p, way) * p->part->literal_work;
     p->join = way->join;
     p->point = 0;
     err = code_way(p, way);
@@ -322,6 +340,7 @@ static kerf_err try_way(struct polisher *p, const struct way *way)
         p->lowest = cost_of(p);
         p->best = *way;
     }
+    p->work = 0;
     go_back(p);
     return err;
 }

@@ -13,6 +13,7 @@ struct kerf_polish_part {
     struct kerf_segments segments; /* the caller's; polished */
     size_t from;                   /* those before are coded as they are, and stay */
     kerf_pos end;                  /* all of them end there or before */
+    kerf_cost literal_work;        /* what one more literal is to gain, for the work that it is to devices */
 };
 
 /*

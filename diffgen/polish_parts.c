@@ -10,6 +10,8 @@
 #include "diffgen/tasks.h"
 
 #define PARTS 2
+#define MANY_LITERALS 16      /* one byte of so many: a literal takes a device some 3000 instructions, */
+#define LITERAL_WORK KERF_BIT /* so that one more is to gain so much */
 
 struct parts {
     const struct kerf_search *s;
@@ -75,6 +77,9 @@ static kerf_err polish_parts(struct parts *all, struct kerf_segments *segments)
         return err;
     }
     first->end = second->end = all->s->w->new_side.len;
+    if (all->plan->encoding.literals > all->s->w->new_side.len / MANY_LITERALS) {
+        first->literal_work = second->literal_work = LITERAL_WORK;
+    }
     if (at > 0) {
         first->end = before->list[at].new_pos;
         second->from = at;
